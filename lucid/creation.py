@@ -1,0 +1,200 @@
+"""Chapter 5d. Where tensors come from. Every function takes `dtype`, `device` and `requires_grad`.
+
+Random numbers are drawn on the host, in float64, from the one generator that `manual_seed` starts, and then cast and
+moved: the same seed gives the same model on every device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid import backend
+from lucid.shaping import sizes
+from lucid.tensor import Tensor
+
+
+def _made(array: backend.Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A host array as a Tensor; `dtype` None keeps the array's."""
+    if dtype is not None:
+        array = array.astype(backend.as_dtype(dtype), copy=False)
+    return Tensor(backend.to_device(array, device), requires_grad)
+
+
+def _float(dtype: Any) -> backend.DType:
+    return backend.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
+
+
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor holding a copy of `data`: numbers, nested lists, arrays or tensors.
+
+    Python floats become float32 (see `set_default_dtype`), ints int64; arrays and tensors keep their dtype.
+
+    Raises:
+        ValueError: for ragged lists.
+        TypeError: for things that are not numbers, and for integers with `requires_grad`.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> tensor([0.5, 1.0]).dtype
+    dtype('float32')
+    """
+    data = data._array if isinstance(data, Tensor) else data
+    return Tensor(backend.from_data(data, None if dtype is None else backend.as_dtype(dtype), device), requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, without copying where it is a tensor or a NumPy array of the right dtype already."""
+    if isinstance(data, Tensor):
+        return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
+    if backend.is_array(data) and str(data.dtype) in backend.DTYPES:
+        return Tensor(data).to(data.dtype if dtype is None else dtype).to(backend.as_device(device))
+    return tensor(data, dtype, device)
+
+
+def from_numpy(array: Any) -> Tensor:
+    """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
+
+    Raises:
+        TypeError: for anything but a NumPy array of a dtype that lucid has.
+    """
+    if not isinstance(array, backend.ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
+    backend.as_dtype(array.dtype)
+    return Tensor(array)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """A tensor that shares the memory of anything that speaks DLPack: PyTorch, JAX and CuPy arrays.
+
+    >>> import numpy
+    >>> from_dlpack(numpy.arange(3.0))
+    tensor([0., 1., 2.], dtype=float64)
+    """
+    return Tensor(backend.from_dlpack(source))
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros, of shape `zeros(2, 3)` or `zeros((2, 3))`."""
+    return _made(backend.cpu.zeros(sizes("zeros", size), dtype=_float(dtype)), None, device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones."""
+    return _made(backend.cpu.ones(sizes("ones", size), dtype=_float(dtype)), None, device, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of whatever the memory held: to be written to before it is read."""
+    return _made(backend.cpu.empty(sizes("empty", size), dtype=_float(dtype)), None, device, requires_grad)
+
+
+def full(
+    size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
+    value = backend.from_data(fill_value._array if isinstance(fill_value, Tensor) else fill_value, None)
+    shape = sizes("full", size if isinstance(size, (tuple, list)) else (size,))
+    return _made(backend.cpu.full(shape, value, dtype=value.dtype), dtype, device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal of n rows and m (n) columns of zeros."""
+    return _made(backend.cpu.eye(n, m, dtype=_float(dtype)), None, device, requires_grad)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """From `start` (0) up to, but without, `end`, in steps; int64 where all are ints, else float32.
+
+    Raises:
+        ValueError: if `step` is 0 or leads away from `end`.
+    """
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
+    whole = all(isinstance(n, int) for n in (start, end, step))
+    return _made(backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers from `start` to `end`, both included, evenly apart."""
+    return _made(backend.linspace(start, end, steps), _float(dtype), device, requires_grad)
+
+
+def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform random numbers in [0, 1)."""
+    # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
+    found, shape = _float(dtype), sizes("rand", size)
+    drawn = backend.generator().random(shape, dtype=backend.float64 if found == backend.float64 else backend.float32)
+    return _made(backend.cpu.asarray(drawn), found, device, requires_grad)
+
+
+def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal random numbers."""
+    return _made(backend.cpu.asarray(backend.generator().standard_normal(sizes("randn", size))), _float(dtype), device, requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
+
+    Raises:
+        ValueError: if there is no integer in that range.
+    """
+    if size is None:
+        low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
+    if size is None or high is None:
+        raise TypeError("randint: expected (high, size) or (low, high, size)")
+    if low >= high:
+        raise ValueError(f"randint: no integers from {low} up to {high}")
+    drawn = backend.generator().integers(low, high, sizes("randint", (size,)))
+    return _made(backend.cpu.asarray(drawn), backend.int64 if dtype is None else dtype, device, requires_grad)
+
+
+def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
+    """The integers below n in random order."""
+    return _made(backend.generator().permutation(n), backend.int64 if dtype is None else dtype, device, False)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape, dtype and device of x."""
+    return zeros(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def ones_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape, dtype and device of x."""
+    return ones(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def empty_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Whatever the memory held, in the shape, dtype and device of x."""
+    return empty(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value everywhere, in the shape, dtype and device of x."""
+    return full(x.shape, fill_value, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def rand_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform random numbers in the shape, dtype and device of x."""
+    return rand(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def randn_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal random numbers in the shape, dtype and device of x."""
+    return randn(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def _like(x: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
+    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether `value` is a Tensor."""
+    return isinstance(value, Tensor)

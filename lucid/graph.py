@@ -1,0 +1,298 @@
+"""Chapter 4. The graph, and the walk back: how one number's gradient reaches every parameter.
+
+Each recorded operation leaves a Node: which operation, the nodes its inputs came from, and the arrays its formulas
+asked for. Nodes hold arrays and other nodes, never Tensors, so there are no reference cycles: drop the loss and the
+whole graph is gone, by reference counting alone.
+
+The walk is a loop, not a recursion. Nodes are numbered as they are born, and an operation is always younger than its
+inputs, so "newest first" is an order in which every node comes before all that it was computed from.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from operator import attrgetter
+from typing import Any, TypeVar
+from weakref import ref
+
+from lucid import backend
+from lucid.op import RUNTIME, Op
+
+_clock = itertools.count(1)  # ticks for each node and each write in place, so that the two can be ordered
+_tick = _clock.__next__
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Node:
+    """One recorded operation.
+
+    Attributes:
+        op: the operation.
+        parents: for each differentiable input the node it came from, or None where it needs no gradient.
+        saved: the values that `op.saved` names; None once the graph was released.
+        shape: the output's shape.
+        born: its place in the order of creation.
+        hooks: functions of the gradient that run before it is used.
+    """
+
+    __slots__ = ("op", "parents", "saved", "shape", "born", "hooks", "__weakref__")
+
+    def __init__(self, op: Op, parents: tuple[Node | None, ...], saved: tuple[Any, ...] | None, shape: Any) -> None:
+        self.op, self.parents, self.saved, self.shape = op, parents, saved, shape
+        self.born = _tick()
+        self.hooks: dict[int, Callable[[Any], Any]] | None = None
+
+    def name(self) -> str:
+        """The operation's name."""
+        return self.op.name
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class Leaf(Node):
+    """Where the graph ends: a tensor that the user asked gradients of. Holds it weakly, for the tensor holds the leaf."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Any) -> None:
+        self.op, self.parents, self.saved, self.shape = None, (), (), tensor._array.shape  # type: ignore[assignment]
+        self.born, self.hooks = _tick(), None
+        self.tensor = ref(tensor)
+
+    def name(self) -> str:
+        return "leaf"
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.id, self._hooks = next(self._ids), hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; doing so twice is harmless."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+# -- whether to record -----------------------------------------------------------------------------------------------
+
+
+class _GradMode(threading.local):
+    recording = True
+
+
+grad_mode = _GradMode()
+
+
+class set_grad_enabled:
+    """Switch recording on or off: at once when called, and as a context manager until its block ends."""
+
+    def __init__(self, mode: bool) -> None:
+        self.before, grad_mode.recording = grad_mode.recording, bool(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        grad_mode.recording = self.before
+
+
+class no_grad:
+    """`with no_grad():` or `@no_grad()`: inside, operations are computed but not recorded.
+
+    >>> import lucid
+    >>> w = lucid.ones(2, requires_grad=True)
+    >>> with lucid.no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5, 0.5], requires_grad=True)
+    """
+
+    recording = False
+
+    def __init__(self, function: F | None = None) -> None:
+        self.before: list[bool] = []
+        if function is not None:
+            raise TypeError(f"{type(self).__name__} takes no argument; write @{type(self).__name__}() with parentheses")
+
+    def __enter__(self) -> None:
+        self.before.append(grad_mode.recording)
+        grad_mode.recording = self.recording
+
+    def __exit__(self, *error: object) -> None:
+        grad_mode.recording = self.before.pop()
+
+    def __call__(self, function: F) -> F:
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return inside  # type: ignore[return-value]
+
+
+class enable_grad(no_grad):
+    """The opposite of `no_grad`, for a stretch of code that must record whatever surrounds it."""
+
+    recording = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded, here and now, in this thread."""
+    return grad_mode.recording
+
+
+# -- writes in place -------------------------------------------------------------------------------------------------
+
+# When each array was last written to, by the identity of the array that owns the memory. A node need only be checked
+# if it is older than the last write of all; in a training loop, where writes happen between graphs, none ever is.
+_writes: dict[int, tuple[ref[Any], int]] = {}
+_last_write = 0
+
+
+def written(array: backend.Array) -> None:
+    """Note that `array` was just written to in place; backward then refuses a graph that still needs what was there."""
+    global _last_write
+    owner = array
+    while backend.is_array(owner.base):
+        owner = owner.base
+    key = id(owner)
+    known = _writes.get(key)
+    alive = known[0] if known is not None else ref(owner, lambda _: _writes.pop(key, None))
+    _last_write = _tick()
+    _writes[key] = (alive, _last_write)
+
+
+def _written_since(value: Any, born: int) -> bool:
+    """Whether `value`, one saved value of a node, is (or holds, as an index does) an array written to after `born`."""
+    if isinstance(value, tuple):
+        return any(_written_since(part, born) for part in value)
+    if not backend.is_array(value):
+        return False
+    while backend.is_array(value.base):
+        value = value.base
+    known = _writes.get(id(value))
+    return known is not None and known[1] > born
+
+
+def _refuse_changed(node: Node) -> None:
+    for name, value in zip(node.op.saved, node.saved or (), strict=True):
+        if _written_since(value, node.born):
+            what = "its own output" if name == "out" else f"its input {name!r}"
+            raise RuntimeError(
+                f"backward: {node.op.name} needs {what} (shape {tuple(getattr(value, 'shape', ()))}) as it was when it "
+                f"ran, but it was changed in place since; write x = x + ... instead of x += ..., or change a "
+                f"clone(), or call backward() before the change"
+            )
+
+
+# -- the walk back ---------------------------------------------------------------------------------------------------
+
+
+def history(roots: list[Node]) -> list[Node]:
+    """Every node that `roots` were computed from, themselves included, newest first."""
+    seen, frontier = set(roots), list(roots)
+    while frontier:
+        for parent in frontier.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                frontier.append(parent)
+    return sorted(seen, key=attrgetter("born"), reverse=True)
+
+
+def fold(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: sum `g` down to `shape`."""
+    lead = len(g.shape) - len(shape)
+    stretched = tuple(i for i, n in enumerate(shape, lead) if n == 1 != g.shape[i])
+    if lead or stretched:
+        g = xp.sum(g, axis=(*range(lead), *stretched), keepdims=True)
+    return xp.reshape(g, shape=shape)
+
+
+def walk(
+    seeds: list[tuple[Node, Any]],
+    xp: Any,
+    lift: Callable[[Node], tuple[Any, ...]] | None = None,
+    wanted: set[Node] | None = None,
+    release: bool = True,
+) -> Iterator[tuple[Node, Any]]:
+    """Run the formulas backwards from `seeds`; yield each leaf (or each node of `wanted`) with its whole gradient.
+
+    `xp` and `lift` say on what: a backend's namespace and None for raw arrays; `RECORDED` and a function that turns a
+    node's saved arrays into Tensors for derivatives that can be differentiated again. With `wanted` only the paths to
+    those nodes are walked. `release` lets go of each node's arrays as soon as they have been used.
+
+    A leaf's gradient is its own: never the same array as another's, nor a view.
+
+    Raises:
+        RuntimeError: where a node was released before, or something it saved was written to.
+    """
+    gradients: dict[Node, Any] = {}
+    for node, g in seeds:
+        gradients[node] = gradients[node] + g if node in gradients else g
+    order = history(list(gradients))
+    needed = order if wanted is None else _leading_to(wanted, order)
+    for node in order:
+        g = gradients.pop(node, None)
+        if g is None:
+            continue  # off every path to `wanted`
+        if node.hooks:
+            for hook in list(node.hooks.values()):
+                replaced = hook(g)
+                g = g if replaced is None else replaced
+        leaf = type(node) is Leaf
+        if node in wanted if wanted is not None else leaf:
+            yield node, g
+        if leaf:
+            continue
+        if node.saved is None:
+            raise RuntimeError(
+                "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
+                "retain_graph=True to the first call), or a tensor of an earlier step is still part of this one "
+                "(use .detach() or .item() on what is carried over, a running loss or a hidden state)"
+            )
+        if node.born < _last_write:
+            _refuse_changed(node)
+        parents = node.parents
+        if wanted is not None:
+            parents = tuple(p if p in needed else None for p in parents)
+        saved = node.saved if lift is None else lift(node)
+        for parent, part in zip(parents, node.op.back(xp, g, saved, parents), strict=True):
+            if part is None or parent is None:
+                continue
+            if part.shape != parent.shape:
+                part = fold(xp, part, parent.shape)
+            before = gradients.get(parent)
+            if before is not None:
+                gradients[parent] = before + part
+            elif type(parent) is Leaf and (part is g or xp.base(part) is not None):
+                gradients[parent] = xp.positive(part)
+            else:
+                gradients[parent] = part
+        if release:
+            node.saved, node.parents = None, ()
+
+
+def _leading_to(wanted: set[Node], order: list[Node]) -> set[Node]:
+    """The nodes of `order` from which one of `wanted` can be reached."""
+    found: set[Node] = set()
+    for node in reversed(order):
+        if node in wanted or any(parent in found for parent in node.parents):
+            found.add(node)
+    return found
+
+
+RUNTIME.update(Node=Node, grad_mode=grad_mode)

@@ -1,0 +1,216 @@
+"""Chapter 3b. Functions of one number: exponentials, trigonometry, activations.
+
+Where a function has no derivative the formula says what is used instead: 0 for abs, sign and relu at 0.
+"""
+
+import math
+
+from lucid.op import op
+
+ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
+
+
+@op(x=lambda xp, g, out: g * out)
+def exp(xp, x):
+    """e to the power x."""
+    return xp.exp(x)
+
+
+@op(x=lambda xp, g, x: g * xp.exp(x))
+def expm1(xp, x):
+    """exp(x) - 1, exact near 0."""
+    return xp.expm1(x)
+
+
+@op(x=lambda xp, g, x: g / x)
+def log(xp, x):
+    """The natural logarithm; -inf at 0, NaN below."""
+    return xp.log(x)
+
+
+@op(x=lambda xp, g, x: g / (1 + x))
+def log1p(xp, x):
+    """log(1 + x), exact near 0."""
+    return xp.log1p(x)
+
+
+@op(x=lambda xp, g, x: g / (x * math.log(2)))
+def log2(xp, x):
+    """The logarithm to base 2."""
+    return xp.log2(x)
+
+
+@op(x=lambda xp, g, x: g / (x * math.log(10)))
+def log10(xp, x):
+    """The logarithm to base 10."""
+    return xp.log10(x)
+
+
+@op(x=lambda xp, g, out: g / (2 * out))
+def sqrt(xp, x):
+    """The square root; its gradient at 0 is infinite."""
+    return xp.sqrt(x)
+
+
+@op(x=lambda xp, g, x: g * (2 * x))
+def square(xp, x):
+    """x * x."""
+    return x * x
+
+
+@op(x=lambda xp, g, out: -g * out * out)
+def reciprocal(xp, x):
+    """1 / x."""
+    return 1 / x
+
+
+@op(x=lambda xp, g, x: g * xp.sign(x))
+def abs(xp, x):
+    """|x|; the gradient at 0 is 0."""
+    return xp.abs(x)
+
+
+@op(x=lambda xp, g: xp.zeros_like(g))
+def sign(xp, x):
+    """-1, 0 or 1; the gradient is 0."""
+    return xp.sign(x)
+
+
+@op(x=lambda xp, g: xp.zeros_like(g))
+def floor(xp, x):
+    """x rounded down; the gradient is 0."""
+    return xp.floor(x)
+
+
+@op(x=lambda xp, g: xp.zeros_like(g))
+def ceil(xp, x):
+    """x rounded up; the gradient is 0."""
+    return xp.ceil(x)
+
+
+@op(x=lambda xp, g: xp.zeros_like(g))
+def trunc(xp, x):
+    """x rounded towards 0; the gradient is 0."""
+    return xp.trunc(x)
+
+
+@op(x=lambda xp, g: xp.zeros_like(g))
+def rint(xp, x):
+    """x rounded to the nearest integer, halves to the even one; the gradient is 0."""
+    return xp.rint(x)
+
+
+@op(x=lambda xp, g, x: g * xp.cos(x))
+def sin(xp, x):
+    """The sine of x, in radians."""
+    return xp.sin(x)
+
+
+@op(x=lambda xp, g, x: -g * xp.sin(x))
+def cos(xp, x):
+    """The cosine of x, in radians."""
+    return xp.cos(x)
+
+
+@op(x=lambda xp, g, out: g * (1 + out * out))
+def tan(xp, x):
+    """The tangent of x, in radians."""
+    return xp.tan(x)
+
+
+@op(x=lambda xp, g, out: g * (1 - out * out))
+def tanh(xp, x):
+    """The hyperbolic tangent."""
+    return xp.tanh(x)
+
+
+@op(x=lambda xp, g, out: g * (out * (1 - out)))
+def sigmoid(xp, x):
+    """1 / (1 + exp(-x)): small values keep their relative accuracy, unlike 0.5 * tanh(x / 2) + 0.5."""
+    with xp.quiet():  # exp(-x) may overflow to inf, whose reciprocal is the right 0
+        return 1 / (1 + xp.exp(-x))
+
+
+@op(x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
+def erf(xp, x):
+    """The error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
+    return xp.erf(x)
+
+
+@op(x=lambda xp, g, x, min, max: g * _inside(x, min, max))
+def clip(xp, x, *, min=None, max=None):
+    """x held between the numbers `min` and `max`, either of which may be None; at a bound the gradient still passes."""
+    x = x if min is None else xp.maximum(x, min)
+    return x if max is None else xp.minimum(x, max)
+
+
+def _inside(x, min, max):
+    if min is None or max is None:
+        return x >= min if max is None else x <= max
+    return (x >= min) & (x <= max)
+
+
+# -- activations -----------------------------------------------------------------------------------------------------
+
+
+@op(x=lambda xp, g, out: g * (out > 0))
+def relu(xp, x):
+    """max(x, 0); the gradient at 0 is 0."""
+    return xp.maximum(x, 0)
+
+
+@op(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+def leaky_relu(xp, x, *, negative_slope=0.01):
+    """x where it is positive, else negative_slope * x (Maas et al. 2013)."""
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+@op(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+def elu(xp, x, *, alpha=1.0):
+    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2015, arXiv 1511.07289)."""
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+@op(x=lambda xp, g, x: _times_one_plus(xp, g, xp.sigmoid(x), x))
+def silu(xp, x):
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
+    return x * xp.sigmoid(x)
+
+
+def _times_one_plus(xp, g, s, x):
+    return g * (s * (1 + x * (1 - s)))
+
+
+@op(x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
+def softplus(xp, x, *, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * x)) / beta, a smooth relu; x itself where beta * x is above `threshold`, as in PyTorch."""
+    z = x * beta
+    smooth = (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
+    return xp.where(z > threshold, x, smooth)
+
+
+@op(x=lambda xp, g, x, approximate: g * (_gelu_tanh_slope if approximate == "tanh" else _gelu_slope)(xp, x))
+def gelu(xp, x, *, approximate="none"):
+    """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+
+    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's approximation
+    0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))).
+    """
+    return x * (_gate if approximate == "tanh" else _normal_cdf)(xp, x)
+
+
+def _normal_cdf(xp, x):
+    return 0.5 * (1 + xp.erf(x * ROOT_HALF))
+
+
+def _gelu_slope(xp, x):
+    return _normal_cdf(xp, x) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+def _gate(xp, x):
+    return 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+
+
+def _gelu_tanh_slope(xp, x):
+    gate = _gate(xp, x)  # gate' = 2 gate (1 - gate) u' for gate = (1 + tanh u) / 2
+    return gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))

@@ -1,0 +1,49 @@
+"""Chapter 3g. Fused operations: several steps that a network always takes together, with one formula for the whole.
+
+Each saves arrays and calls against the plain composition, and has that composition as its test's oracle.
+"""
+
+import math
+
+from lucid.op import op
+
+
+@op(
+    x=lambda xp, g, weight: xp.matmul(g, weight),
+    weight=lambda xp, g, x: _outer_sum(xp, g, x),
+    bias=lambda xp, g: _column_sum(xp, g),
+)
+def linear(xp, x, weight, bias=None):
+    """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
+    out = xp.matmul(x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _outer_sum(xp, g, x):
+    """The sum over all rows of the outer product of g and x."""
+    if len(x.shape) != 2:
+        rows = math.prod(x.shape[:-1])
+        g, x = xp.reshape(g, shape=(rows, g.shape[-1])), xp.reshape(x, shape=(rows, x.shape[-1]))
+    return xp.matmul(xp.swapaxes(g, a=0, b=1), x)
+
+
+def _column_sum(xp, g):
+    return xp.sum(g, axis=tuple(range(len(g.shape) - 1)))
+
+
+@op(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
+def softmax(xp, x, *, axis):
+    """exp(x) / sum(exp(x)) along an axis, without overflow."""
+    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e /= xp.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+@op(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+def log_softmax(xp, x, *, axis):
+    """log(softmax(x)) along an axis, without overflow."""
+    out = x - xp.max(x, axis=axis, keepdims=True)
+    out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
+    return out

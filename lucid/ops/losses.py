@@ -1,0 +1,128 @@
+"""Chapter 3h. Losses: one number for how wrong a prediction is.
+
+Each takes predictions `x` and what they should have been, and a `reduction`: "none" gives the loss of each element,
+"sum" adds them up, "mean" divides that by their number.
+"""
+
+import math
+
+from lucid.op import op
+
+
+def reduced(xp, losses, reduction):
+    """What a forward returns: the losses, their sum or their mean."""
+    if reduction == "none":
+        return losses
+    total = xp.sum(losses)
+    return total if reduction == "sum" else total / losses.size
+
+
+def per_element(g, shape, reduction):
+    """What each element's loss is worth in the result: the gradient that its own formula is multiplied by."""
+    return g / math.prod(shape) if reduction == "mean" else g
+
+
+@op(
+    x=lambda xp, g, x, target, reduction: (x - target) * (2 * per_element(g, x.shape, reduction)),
+    target=lambda xp, g, x, target, reduction: (target - x) * (2 * per_element(g, x.shape, reduction)),
+)
+def mse(xp, x, target, *, reduction="mean"):
+    """(x - target)**2."""
+    away = x - target
+    away *= away
+    return reduced(xp, away, reduction)
+
+
+@op(
+    x=lambda xp, g, x, target, reduction: xp.sign(x - target) * per_element(g, x.shape, reduction),
+    target=lambda xp, g, x, target, reduction: xp.sign(target - x) * per_element(g, x.shape, reduction),
+)
+def l1(xp, x, target, *, reduction="mean"):
+    """|x - target|."""
+    return reduced(xp, xp.abs(x - target), reduction)
+
+
+@op(
+    x=lambda xp, g, x, target, delta, reduction: (
+        xp.clip(x - target, min=-delta, max=delta) * per_element(g, x.shape, reduction)
+    ),
+    target=lambda xp, g, x, target, delta, reduction: (
+        xp.clip(target - x, min=-delta, max=delta) * per_element(g, x.shape, reduction)
+    ),
+)
+def huber(xp, x, target, *, delta=1.0, reduction="mean"):
+    """away**2 / 2 up to a distance of delta, then the tangent delta * (|away| - delta / 2) (Huber 1964)."""
+    away = xp.abs(x - target)
+    near = xp.minimum(away, delta)
+    return reduced(xp, near * (away - 0.5 * near), reduction)
+
+
+@op(
+    x=lambda xp, g, x, target, beta, reduction: (
+        xp.clip((x - target) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
+    ),
+    target=lambda xp, g, x, target, beta, reduction: (
+        xp.clip((target - x) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
+    ),
+)
+def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
+    """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta (Girshick 2015, arXiv 1504.08083)."""
+    away = xp.abs(x - target)
+    near = xp.minimum(away, beta)
+    return reduced(xp, near * (away - 0.5 * near) / beta, reduction)
+
+
+# As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
+# slope's denominator at 1e-12.
+@op(
+    x=lambda xp, g, x, target, reduction: (
+        (x - target) / xp.maximum(x * (1 - x), 1e-12) * per_element(g, x.shape, reduction)
+    ),
+    target=lambda xp, g, x, target, reduction: (_log(xp, 1 - x) - _log(xp, x)) * per_element(g, x.shape, reduction),
+)
+def bce(xp, x, target, *, reduction="mean"):
+    """-(target * log(x) + (1 - target) * log(1 - x)) for probabilities x."""
+    with xp.quiet():  # log 0 is meant
+        yes, no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
+    return reduced(xp, (target - 1) * no - target * yes, reduction)
+
+
+def _log(xp, x):
+    return xp.log(xp.maximum(x, math.exp(-100)))  # held inside: the derivative of this is finite at 0 too
+
+
+@op(
+    x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * per_element(g, x.shape, reduction),
+    target=lambda xp, g, x, reduction: -x * per_element(g, x.shape, reduction),
+)
+def bce_with_logits(xp, x, target, *, reduction="mean"):
+    """bce(sigmoid(x), target) from the logits x, without overflow and without its cut-off."""
+    return reduced(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
+
+
+@op(
+    x=lambda xp, g, x, labels, reduction: (
+        (xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype))
+        * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
+    )
+)
+def cross_entropy(xp, x, labels, *, reduction="mean"):
+    """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
+    x = x - xp.max(x, axis=1, keepdims=True)
+    picked = x[xp.arange(len(labels)), labels]
+    return reduced(xp, xp.log(xp.sum(xp.exp(x), axis=1)) - picked, reduction)
+
+
+def _by_row(xp, g, reduction):
+    return xp.reshape(g, shape=(-1, 1)) if reduction == "none" else g
+
+
+@op(
+    x=lambda xp, g, x, labels, reduction: (
+        -xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
+        * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
+    )
+)
+def nll(xp, x, labels, *, reduction="mean"):
+    """-x[label] for each row of the log-probabilities x, (n, classes); labels are n integers."""
+    return reduced(xp, -x[xp.arange(len(labels)), labels], reduction)

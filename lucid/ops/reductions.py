@@ -1,0 +1,177 @@
+"""Chapter 3d. Reductions: many numbers into one, along `axis` (an int, a tuple, or None for all of them)."""
+
+import math
+
+from lucid.op import op
+
+
+def restored(x_shape, axis):
+    """The shape of a reduced array with the reduced axes kept, as length 1."""
+    if axis is None:
+        return (1,) * len(x_shape)
+    gone = {a % len(x_shape) for a in ((axis,) if isinstance(axis, int) else axis)} if x_shape else ()
+    return tuple(1 if i in gone else n for i, n in enumerate(x_shape))
+
+
+def count(x_shape, axis):
+    """How many elements go into each result."""
+    return math.prod(n for n, kept in zip(x_shape, restored(x_shape, axis), strict=True) if kept == 1)
+
+
+def back_up(xp, g, x_shape, axis):
+    """A reduced array with its axes put back, so that it broadcasts against what was reduced."""
+    return xp.reshape(g, shape=restored(x_shape, axis))
+
+
+@op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(back_up(xp, g, x_shape, axis), shape=x_shape))
+def sum(xp, x, *, axis=None, keepdims=False):
+    """The sum."""
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+@op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(back_up(xp, g / count(x_shape, axis), x_shape, axis), shape=x_shape))
+def mean(xp, x, *, axis=None, keepdims=False):
+    """The mean; NaN of nothing."""
+    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
+
+
+@op(x=lambda xp, g, x, axis: back_up(xp, g, x.shape, axis) * _others(xp, x, axis))
+def prod(xp, x, *, axis=None, keepdims=False):
+    """The product. Its gradient multiplies the other elements out, n * n of them along an axis of length n, so that
+    it is right where elements are 0, to any order."""
+    return x.prod(axis=axis, keepdims=keepdims)
+
+
+def _others(xp, x, axis):
+    """For each element the product of the others that are reduced with it."""
+    ndim = len(x.shape)
+    axes = tuple(range(ndim)) if axis is None else tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    order = tuple(i for i in range(ndim) if i not in axes) + axes  # the reduced axes last, then as one of length n
+    moved = xp.transpose(x, axes=order)
+    n, shape = count(x.shape, axes), moved.shape
+    rows = xp.reshape(moved, shape=(*shape[: ndim - len(axes)], 1, n))
+    rest = xp.prod(xp.where(xp.eye_like(x, n=n), 1, rows), axis=-1)
+    return xp.transpose(xp.reshape(rest, shape=shape), axes=tuple(sorted(range(ndim), key=lambda i: order[i])))
+
+
+@op()
+def eye_like(xp, x, *, n):
+    """The n x n identity matrix as bools, on the device of x."""
+    return xp.eye(n, dtype=bool)
+
+
+@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
+def amax(xp, x, *, axis=None, keepdims=False):
+    """The largest element, NaN if there is one; ties share the gradient evenly."""
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
+def amin(xp, x, *, axis=None, keepdims=False):
+    """The smallest element, NaN if there is one; ties share the gradient evenly."""
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def _share_of_ties(xp, x, out, axis):
+    ties = xp.astype(x == back_up(xp, out, x.shape, axis), dtype=x.dtype)
+    return ties / xp.sum(ties, axis=axis, keepdims=True)
+
+
+@op()
+def argmax(xp, x, *, axis=None, keepdims=False):
+    """The index of the largest element, the first of several."""
+    return x.argmax(axis=axis, keepdims=keepdims)
+
+
+@op()
+def argmin(xp, x, *, axis=None, keepdims=False):
+    """The index of the smallest element, the first of several."""
+    return x.argmin(axis=axis, keepdims=keepdims)
+
+
+@op()
+def any(xp, x, *, axis=None, keepdims=False):
+    """Whether any element is not 0."""
+    return x.any(axis=axis, keepdims=keepdims)
+
+
+@op()
+def all(xp, x, *, axis=None, keepdims=False):
+    """Whether no element is 0."""
+    return x.all(axis=axis, keepdims=keepdims)
+
+
+@op(x=lambda xp, g, x, axis, correction: _var_slope(xp, g, x, axis, correction))
+def var(xp, x, *, axis=None, correction=1, keepdims=False):
+    """The mean squared distance from the mean, with n - correction for n in the denominator."""
+    return _squares(xp, x, axis, correction, keepdims)
+
+
+def _centred(xp, x, axis):
+    return x - xp.mean(x, axis=axis, keepdims=True)
+
+
+def _squares(xp, x, axis, correction, keepdims):
+    away = _centred(xp, x, axis)
+    with xp.quiet():  # one element and correction=1: 0 / 0 is the answer
+        return xp.sum(away * away, axis=axis, keepdims=keepdims) / max(count(x.shape, axis) - correction, 0)
+
+
+def _var_slope(xp, g, x, axis, correction):
+    return _centred(xp, x, axis) * (back_up(xp, g, x.shape, axis) * 2) / max(count(x.shape, axis) - correction, 0)
+
+
+# Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
+# formula alone would say 0 / 0.
+@op(x=lambda xp, g, x, out, axis, correction: _var_slope(xp, _over(xp, g, 2 * out), x, axis, correction))
+def std(xp, x, *, axis=None, correction=1, keepdims=False):
+    """The square root of the variance."""
+    return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
+
+
+def _over(xp, g, out):
+    """g / out, and 0 where out is 0: no division by 0 is ever made, so every further derivative is clean as well."""
+    return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
+
+
+@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * xp.exp(x - _finite(xp, back_up(xp, out, x.shape, axis))))
+def logsumexp(xp, x, *, axis=None, keepdims=False):
+    """log(sum(exp(x))), without overflow."""
+    top = _finite(xp, xp.max(x, axis=axis, keepdims=True))
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    with xp.quiet():  # all -inf: log 0 is the answer
+        out = xp.log(total) + top
+    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
+
+
+def _finite(xp, x):
+    return xp.where(xp.isfinite(x), x, 0)
+
+
+@op(x=lambda xp, g, x, out, ord, axis: _norm_slope(xp, back_up(xp, g, x.shape, axis), x, back_up(xp, out, x.shape, axis), ord))
+def norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
+    """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
+    if ord == 2:
+        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    if ord == 0:
+        return xp.sum((x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)
+    powers = xp.sum(xp.abs(x) ** ord, axis=axis, keepdims=keepdims)
+    return powers if ord == 1 else powers ** (1 / ord)
+
+
+def _norm_slope(xp, g, x, out, ord):
+    if ord == 2:
+        return x * _over(xp, g, out)
+    if ord == 1:
+        return g * xp.sign(x)
+    if ord == 0:
+        return xp.zeros_like(x)
+    size = xp.abs(x)  # where it is 0, 1 stands in: sign(x) = 0 makes the product 0, and 0 ** (ord - 2) is never taken
+    ratio = xp.where(size == 0, 1, size) / xp.where(out == 0, 1, out)
+    return g * xp.sign(x) * ratio ** (ord - 1)
+
+
+@op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
+def cumsum(xp, x, *, axis):
+    """The running sum along an axis."""
+    return x.cumsum(axis=axis)

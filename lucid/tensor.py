@@ -1,0 +1,701 @@
+"""Chapter 5. The handle that users hold: an array, the node that made it, and its gradient.
+
+A Tensor adds nothing to the mathematics. It knows its array, remembers the node that the array came out of (None where
+no gradient is wanted, a Leaf where the user asked for one), and offers the operations as methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import ref
+
+from lucid import backend, functions, operands, shaping
+from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, grad_mode, walk, written
+from lucid.op import RECORDED, RUNTIME
+from lucid.ops import arithmetic, indexing, linear, shapes
+from lucid.ops import functions as elementwise
+
+Number = bool | int | float
+
+
+class Tensor:
+    """An array that can remember how it was computed.
+
+    `Tensor(data)` wraps an array as it is, without copying; of nested lists it makes one. `lucid.tensor(data)`, which
+    always copies, is what most programs want.
+
+    Attributes:
+        grad: the gradient that `backward()` left here, a Tensor of the same shape, or None. Can be assigned.
+        data: the same numbers without the history; assigning it gives this tensor another array.
+    """
+
+    __slots__ = ("_array", "_node", "_grad", "shared", "__weakref__")
+    __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
+
+    def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
+        self._array = data if type(data) is backend.ndarray or backend.is_array(data) else backend.from_data(data, None)
+        self._node = _node
+        self._grad: Tensor | None = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dim."""
+        return self._array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self._array.ndim
+
+    @property
+    def dtype(self) -> backend.DType:
+        """The dtype of the elements, such as `lucid.float32`."""
+        return self._array.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the array lies: "cpu" or "cuda:N"."""
+        return backend.device_of(self._array)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed this tensor; None for leaves."""
+        return None if type(self._node) is Leaf else self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user rather than by a recorded operation."""
+        return self._node is None or type(self._node) is Leaf
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded. Can be assigned on leaves.
+
+        Raises:
+            TypeError: when set on a tensor of integers or bools.
+            RuntimeError: when unset on a tensor that an operation computed.
+        """
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not self.is_leaf:
+            if not wanted:
+                raise RuntimeError("requires_grad = False on a computed tensor; use .detach() for one without history")
+        elif not wanted:
+            self._node = None
+        elif self._node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(f"requires_grad: a tensor of {self.dtype} has no gradients; use a float dtype, x.float()")
+            self._node = Leaf(self)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` left here.
+
+        Raises:
+            TypeError, ValueError: when assigned something other than None or a Tensor of this shape and dtype.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"grad: expected a Tensor or None, got {type(grad).__name__}")
+            if grad.shape != self.shape or grad.dtype != self.dtype:
+                raise ValueError(
+                    f"grad: expected shape {self.shape} and {self.dtype}, got shape {grad.shape} and {grad.dtype}"
+                )
+        self._grad = grad
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor without history; assigning gives this tensor another array."""
+        return self.detach()
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        array = data._array if isinstance(data, Tensor) else backend.from_data(data, None)
+        if self._node is not None and array.dtype.kind != "f":
+            raise TypeError(f"data: a tensor that requires a gradient cannot hold {array.dtype}; use a float dtype")
+        self._array = array
+        if type(self._node) is Leaf:
+            self._node.shape = array.shape
+
+    def dim(self) -> int:
+        """The number of dims."""
+        return self._array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dim."""
+        return self.shape if dim is None else self.shape[shaping.axis_of("size", dim, self.ndim)]
+
+    def element_size(self) -> int:
+        """The bytes that one element takes."""
+        return self._array.itemsize
+
+    def is_floating_point(self) -> Any:
+        """Whether the dtype is a float one."""
+        return self._array.dtype.kind == "f"
+
+    def is_contiguous(self) -> Any:
+        """Whether the elements lie row by row without gaps."""
+        return bool(self._array.flags.c_contiguous)
+
+    # -- gradients ---------------------------------------------------------------------------------------------------
+
+    def backward(
+        self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None
+    ) -> None:
+        """Add the gradient of this tensor with respect to every leaf it was computed from to that leaf's `grad`.
+
+        Args:
+            gradient: the gradient of some later quantity with respect to this tensor, of its shape; 1 for one number.
+            retain_graph: keep the graph for another backward; it is released otherwise.
+            create_graph: record this pass too, so that the gradients can be differentiated again.
+            inputs: leaves to restrict the gradients to.
+
+        Raises:
+            RuntimeError: without a graph, on a released one, on more than one number without `gradient`, or where an
+                array that is needed was changed in place.
+        """
+        backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory without history: gradients stop here."""
+        return Tensor(self._array)
+
+    def detach_(self) -> Tensor:
+        """Forget the history of this tensor itself."""
+        self._node = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a computed tensor in its `grad`, as leaves do.
+
+        Raises:
+            RuntimeError: if no gradient will come by.
+        """
+        node, tensor = self._needs_node("retain_grad"), ref(self)
+
+        def keep(g: Any) -> None:
+            if (alive := tensor()) is not None:
+                g = g if isinstance(g, Tensor) else Tensor(backend.namespace(g).copy(g))
+                alive._grad = g if alive._grad is None else arithmetic.add(alive._grad, g)
+
+        if type(node) is not Leaf:
+            _add_hook(node, keep)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook(gradient)` whenever this tensor's gradient is known; what it returns, if anything, replaces it.
+
+        Returns a handle whose `remove()` takes the hook away.
+        """
+
+        def on_gradient(g: Any) -> Any:
+            given = g if isinstance(g, Tensor) else Tensor(backend.namespace(g).copy(g))
+            result = hook(given)
+            if result is None:
+                return None
+            if not isinstance(result, Tensor) or result.shape != given.shape:
+                raise RuntimeError(f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}")
+            return result if isinstance(g, Tensor) else result._array
+
+        return _add_hook(self._needs_node("register_hook"), on_gradient)
+
+    def _needs_node(self, what: str) -> Node:
+        if self._node is None:
+            raise RuntimeError(f"{what}: this tensor does not require a gradient; call requires_grad_() first")
+        return self._node
+
+    # -- arithmetic --------------------------------------------------------------------------------------------------
+
+    __add__, __sub__, __mul__, __truediv__ = arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide
+    __mod__, __floordiv__, __matmul__ = arithmetic.remainder, arithmetic.floor_divide, linear.matmul
+    __radd__, __rmul__ = arithmetic.add, arithmetic.multiply
+    __neg__, __invert__, __abs__, __pow__ = arithmetic.negative, arithmetic.invert, elementwise.abs, functions.pow
+    __lt__, __le__, __gt__, __ge__ = arithmetic.less, arithmetic.less_equal, arithmetic.greater, arithmetic.greater_equal
+    __and__, __or__, __xor__ = arithmetic.logical_and, arithmetic.logical_or, arithmetic.logical_xor
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return arithmetic.subtract(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return arithmetic.divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return functions.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linear.matmul(other, self)
+
+    def __eq__(self, other: Any) -> Any:
+        return False if other is None else arithmetic.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return True if other is None else arithmetic.not_equal(self, other)
+
+    __hash__ = object.__hash__  # a tensor is a thing, not its value: dicts and sets go by identity
+
+    # -- the operations as methods -----------------------------------------------------------------------------------
+
+    exp, log, log1p, log2, log10, expm1 = (
+        elementwise.exp, elementwise.log, elementwise.log1p, elementwise.log2, elementwise.log10, elementwise.expm1,
+    )  # fmt: skip
+    sqrt, square, reciprocal, sin, cos, tan = (
+        elementwise.sqrt, elementwise.square, elementwise.reciprocal, elementwise.sin, elementwise.cos, elementwise.tan,
+    )  # fmt: skip
+    abs, sign, floor, ceil, trunc, erf = (
+        elementwise.abs, elementwise.sign, elementwise.floor, elementwise.ceil, elementwise.trunc, elementwise.erf,
+    )  # fmt: skip
+    tanh, sigmoid, relu, rsqrt, round = (
+        elementwise.tanh, elementwise.sigmoid, elementwise.relu, functions.rsqrt, functions.round,
+    )  # fmt: skip
+    isnan, isinf, isfinite, isclose, allclose = (
+        arithmetic.isnan, arithmetic.isinf, arithmetic.isfinite, functions.isclose, functions.allclose,
+    )  # fmt: skip
+    pow, matmul, maximum, minimum, dot, outer = (
+        functions.pow, linear.matmul, arithmetic.maximum, arithmetic.minimum, functions.dot, functions.outer,
+    )  # fmt: skip
+    clamp = clip = functions.clamp
+    sum, mean, prod, max, min, amax, amin = (
+        functions.sum, functions.mean, functions.prod, functions.max, functions.min, functions.amax, functions.amin,
+    )  # fmt: skip
+    argmax, argmin, any, all, var, std = (
+        functions.argmax, functions.argmin, functions.any, functions.all, functions.var, functions.std,
+    )  # fmt: skip
+    logsumexp, norm, cumsum, softmax, log_softmax = (
+        functions.logsumexp, functions.norm, functions.cumsum, functions.softmax, functions.log_softmax,
+    )  # fmt: skip
+    reshape, view, flatten, squeeze, unsqueeze = (
+        shaping.reshape, shaping.view, shaping.flatten, shaping.squeeze, shaping.unsqueeze,
+    )  # fmt: skip
+    transpose, permute, movedim, t, expand, broadcast_to = (
+        shaping.transpose, shaping.permute, shaping.movedim, shaping.t, shaping.expand, shaping.broadcast_to,
+    )  # fmt: skip
+    swapaxes = shaping.transpose
+    repeat, tile, split, chunk, unbind, flip, roll = (
+        shaping.repeat, shaping.tile, shaping.split, shaping.chunk, shaping.unbind, shaping.flip, shaping.roll,
+    )  # fmt: skip
+    gather, index_select, masked_fill, masked_select = (
+        shaping.gather, shaping.index_select, shaping.masked_fill, shaping.masked_select,
+    )  # fmt: skip
+    clone = arithmetic.positive
+    __getitem__ = shaping.getitem
+
+    @property
+    def T(self) -> Tensor:
+        """The dims in reverse order: for a matrix, its transpose."""
+        return shapes.transpose(self, axes=tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The transpose of the last two dims."""
+        return shaping.transpose(self, -2, -1)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Stretched to the shape of `other`."""
+        return shaping.expand(self, other.shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """Viewed in the shape of `other`."""
+        return shaping.view(self, other.shape)
+
+    def nonzero(self, as_tuple: Any = False) -> Any:
+        """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
+        found = tuple(Tensor(part) for part in backend.namespace(self._array).nonzero(self._array))
+        return found if as_tuple else functions.stack(found, dim=1)
+
+    # -- in place ----------------------------------------------------------------------------------------------------
+
+    def _become(self, name: str, new: Tensor) -> Tensor:
+        """Take over the values of `new`, which was computed from this tensor, and with them its history."""
+        self._allow_write(name, new._node is not None)
+        if new.shape != self.shape:
+            raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {self.shape}")
+        if new.dtype != self.dtype:
+            if operands.KIND[new.dtype.kind] > operands.KIND[self.dtype.kind]:
+                raise TypeError(f"{name}: a {new.dtype} result cannot be stored in a tensor of {self.dtype}; use x = x + ...")
+            new = new.to(self.dtype)
+        self._array[...] = new._array
+        written(self._array)
+        if new._node is not None:
+            self._node = new._node
+        return self
+
+    def _allow_write(self, name: str, recorded: Any) -> None:
+        if not grad_mode.recording:
+            return
+        if type(self._node) is Leaf:
+            raise RuntimeError(
+                f"{name}: this tensor is a leaf that requires a gradient, and a change in place would be lost to it; "
+                f"write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
+            )
+        if recorded and getattr(self, "shared", False):
+            raise RuntimeError(
+                f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), and a "
+                f"recorded change in place would reach those behind the graph's back; compute a new tensor, x = x + ..., or "
+                f"work on a .clone()"
+            )
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """self += alpha * other, in place."""
+        return self._become("add_", self + (other if alpha == 1 else other * alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """self -= alpha * other, in place."""
+        return self._become("sub_", self - (other if alpha == 1 else other * alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """self *= other, in place."""
+        return self._become("mul_", self * other)
+
+    def div_(self, other: Any) -> Tensor:
+        """self /= other, in place."""
+        return self._become("div_", self / other)
+
+    def pow_(self, exponent: Any) -> Tensor:
+        """self **= exponent, in place."""
+        return self._become("pow_", self**exponent)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """`clamp`, in place."""
+        return self._become("clamp_", functions.clamp(self, min, max))
+
+    def relu_(self) -> Tensor:
+        """`relu`, in place."""
+        return self._become("relu_", elementwise.relu(self))
+
+    def copy_(self, source: Any) -> Tensor:
+        """Take over the values of `source`, cast to this dtype and stretched to this shape."""
+        return self._assign("copy_", (Ellipsis,), source)
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set every element to one number."""
+        return self._assign("fill_", (Ellipsis,), value)
+
+    def zero_(self) -> Tensor:
+        """Set every element to 0."""
+        return self._assign("zero_", (Ellipsis,), 0)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._assign("setitem", shaping.normal(self, index), value)
+
+    def _assign(self, name: str, index: tuple[Any, ...], value: Any) -> Tensor:
+        node = value._node if isinstance(value, Tensor) else None
+        if grad_mode.recording and (self._node is not None or node is not None):
+            self._allow_write(name, True)
+            value = value.to(self.dtype) if isinstance(value, Tensor) else Tensor(backend.from_data(value, self.dtype))
+            return self._become(name, indexing.setitem(self, value, index=index))
+        array = value._array if isinstance(value, Tensor) else value
+        try:
+            self._array[index] = array
+        except (ValueError, TypeError, IndexError) as error:
+            raise operands.explain(indexing.setitem.op, error, [self._array, array]) from error  # type: ignore[attr-defined]
+        written(self._array)
+        return self
+
+    __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
+
+    # -- conversion --------------------------------------------------------------------------------------------------
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """This tensor in another dtype, on another device, or both; itself where nothing changes.
+
+        Takes a dtype, a device, both, or a tensor to follow: `x.to("cuda")`, `x.to(lucid.float64)`, `x.to(other)`.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype, device = arg.dtype, arg.device
+            elif isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "gpu"):
+                device = arg
+            elif arg is not None:
+                dtype = arg
+        x = self
+        if dtype is not None and (dtype := backend.as_dtype(dtype)) != x.dtype:
+            x = arithmetic.astype(x, dtype=dtype)
+        if device is not None and (device := backend.as_device(device)) != x.device:
+            x = shapes.transfer(x, device=device, source=x.device)
+        return x
+
+    def cpu(self) -> Tensor:
+        """This tensor on the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, index: Any = 0) -> Tensor:
+        """This tensor on a GPU."""
+        return self.to(f"cuda:{index}")
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(backend.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(backend.float64)
+
+    def half(self) -> Tensor:
+        """As float16."""
+        return self.to(backend.float16)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return self.to(backend.int32)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(backend.int64)
+
+    def bool(self) -> Tensor:
+        """As bools: whether each element is not 0."""
+        return self.to(backend.bool_)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """In the dtype of `other`."""
+        return self.to(other.dtype)
+
+    def contiguous(self) -> Tensor:
+        """Itself if its elements lie row by row in memory, else a copy in which they do."""
+        return self if self._array.flags.c_contiguous else arithmetic.positive(self)
+
+    def new_tensor(self, data: Any) -> Tensor:
+        """A tensor of `data` with this dtype and device."""
+        return Tensor(backend.from_data(data, self.dtype, self.device))
+
+    def new_zeros(self, *shape: Any) -> Tensor:
+        """Zeros of a shape, with this dtype and device."""
+        return Tensor(backend.namespace(self._array).zeros(shaping.sizes("new_zeros", shape), dtype=self.dtype))
+
+    def new_ones(self, *shape: Any) -> Tensor:
+        """Ones of a shape, with this dtype and device."""
+        return Tensor(backend.namespace(self._array).ones(shaping.sizes("new_ones", shape), dtype=self.dtype))
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ValueError: if there is more than one, or none.
+        """
+        if self._array.size != 1:
+            raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def numpy(self) -> Any:
+        """The values as a NumPy array: this tensor's memory on the CPU (read-only where a gradient is required, for a
+        write would go unnoticed), a copy from a GPU."""
+        if self._node is None:
+            return backend.to_numpy(self._array)
+        view = backend.to_numpy(self._array).view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._node is not None:
+            raise BufferError("__dlpack__: a tensor that requires a gradient is not handed out; use .detach()")
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+    def __bool__(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+        return bool(self._array.item())
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> Any:
+        return int(self.item())
+
+    def __index__(self) -> Any:
+        if self.ndim or self.dtype.kind not in "iu":
+            raise TypeError(f"only a 0-d integer tensor is an index, got {self.dtype} of shape {self.shape}")
+        return int(self.item())
+
+    def __len__(self) -> Any:
+        if not self.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(shaping.unbind(self))
+
+    def __contains__(self, value: Any) -> Any:
+        return bool((self == value).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        notes = [] if self.dtype in (backend.get_default_dtype(), backend.int64, backend.bool_) else [f"dtype={self.dtype}"]
+        if not self.numel():
+            notes.insert(0, f"shape={self.shape}")
+        notes += [] if self.device == "cpu" else [f"device={self.device!r}"]
+        notes += ["requires_grad=True"] if type(self._node) is Leaf else [f"grad_fn={self._node}"] if self._node else []
+        title = "Parameter(tensor(" if type(self) is Parameter else "tensor("
+        body = backend.text_of(self._array, title)
+        return title + ", ".join([body, *notes]) + ")" * title.count("(")
+
+    # -- copies ------------------------------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        return _rebuild(*self.__reduce__()[1])
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()")
+        grad = None if self._grad is None else backend.to_numpy(self._grad._array)
+        return _rebuild, (type(self), backend.to_numpy(self._array), self.device, self.requires_grad, grad)
+
+
+class Parameter(Tensor):
+    """A tensor that a model learns: a leaf with its own copy of `data`, in data's dtype, that requires a gradient.
+
+    Raises:
+        TypeError: if it should require a gradient and `data` holds integers or bools.
+
+    >>> import lucid
+    >>> lucid.nn.Parameter(lucid.zeros(2))
+    Parameter(tensor([0., 0.], requires_grad=True))
+    """
+
+    def __init__(self, data: Any, requires_grad: Any = True) -> None:
+        array = data._array if isinstance(data, Tensor) else data
+        super().__init__(backend.from_data(array, None), requires_grad)
+
+
+def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:
+    """A tensor from what `__reduce__` wrote down; on the CPU where its GPU is not to be had."""
+    tensor = Tensor.__new__(cls)
+    Tensor.__init__(tensor, backend.to_device(backend.from_data(array, array.dtype), device), requires_grad)
+    if grad is not None:
+        tensor._grad = Tensor(backend.to_device(backend.from_data(grad, grad.dtype), device))
+    return tensor
+
+
+def _add_hook(node: Node, hook: Callable[[Any], Any]) -> RemovableHandle:
+    if node.hooks is None:
+        node.hooks = {}
+    return RemovableHandle(node.hooks, hook)
+
+
+def share(x: Any, out: Tensor) -> Tensor:
+    """Note on both sides that `out` may show x's memory: neither may then be changed in place within the graph."""
+    out.shared = True
+    if isinstance(x, Tensor):
+        x.shared = True
+    return out
+
+
+# -- backward --------------------------------------------------------------------------------------------------------
+
+
+def lift(node: Node) -> tuple[Any, ...]:
+    """What a node saved, as Tensors with their history: what its formulas run on under create_graph."""
+    spec = node.op
+
+    def origin(name: str) -> Node | None:
+        return node if name == "out" else node.parents[spec.edges[name]] if name in spec.edges else None
+
+    found: list[Any] = []
+    for name, value in zip(spec.saved, node.saved or (), strict=True):
+        if spec.variadic and name in spec.inputs:
+            found.append(tuple(Tensor(array, False, p) for array, p in zip(value, node.parents, strict=True)))
+        else:
+            found.append(Tensor(value, False, origin(name)) if backend.is_array(value) else value)
+    return tuple(found)
+
+
+def differentiate(
+    outputs: list[Tensor], gradients: list[Any], retain_graph: Any, create_graph: Any, wanted: set[Node] | None = None
+) -> list[tuple[Node, Tensor]]:
+    """Walk back from `outputs`: the leaves (or the nodes of `wanted`) and their gradients as Tensors."""
+    seeds = [_seed(t, g, create_graph) for t, g in zip(outputs, gradients, strict=True)]
+    release = not (create_graph if retain_graph is None else retain_graph)
+    xp = backend.namespace(outputs[0]._array)
+    with xp.quiet():  # 0 / 0 on a path whose gradient is 0 anyway is no news
+        if create_graph:
+            with enable_grad():
+                return list(walk(seeds, RECORDED, lift, wanted, release))
+        return [(node, Tensor(g)) for node, g in walk(seeds, xp, None, wanted, release)]
+
+
+def _seed(output: Tensor, gradient: Any, create_graph: Any) -> tuple[Node, Any]:
+    """Where a walk starts, and with what."""
+    if output._node is None:
+        raise RuntimeError(
+            "backward: this tensor was not computed from anything that requires a gradient. Was it made under no_grad, "
+            "from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
+        )
+    if gradient is None:
+        if output._array.size != 1:
+            raise RuntimeError(
+                f"backward: the gradient of a tensor of shape {output.shape} needs a starting point; reduce it to one "
+                f"number first, .sum().backward() or .mean().backward(), or pass gradient= of that shape"
+            )
+        gradient = Tensor(backend.namespace(output._array).ones(output.shape, dtype=output.dtype))
+    elif not isinstance(gradient, Tensor):
+        gradient = output.new_tensor(gradient)
+    if gradient.shape != output.shape:
+        raise RuntimeError(f"backward: expected a gradient of shape {output.shape}, got shape {gradient.shape}")
+    gradient = gradient.to(output.dtype)
+    return output._node, gradient if create_graph else gradient._array
+
+
+def backward(
+    tensors: list[Tensor], gradients: list[Any], retain_graph: Any = None, create_graph: Any = False, inputs: Any = None
+) -> None:
+    """`Tensor.backward` from several tensors at once."""
+    if isinstance(inputs, Tensor):
+        inputs = [inputs]
+    if inputs is not None and not (inputs and all(isinstance(t, Tensor) and type(t._node) is Leaf for t in inputs)):
+        raise ValueError(f"backward: expected inputs to be leaf tensors that require a gradient, got {inputs!r}")
+    wanted = None if inputs is None else {t._node for t in inputs}
+    for node, g in differentiate(tensors, gradients, retain_graph, create_graph, wanted):
+        leaf = node.tensor()  # type: ignore[attr-defined]
+        if leaf is None:
+            continue  # nobody is left to look at it
+        before = leaf._grad
+        if before is None:
+            leaf._grad = g
+        elif create_graph:
+            leaf._grad = before + g
+        else:
+            leaf._grad = Tensor(before._array + g._array)
+
+
+RUNTIME.update(Tensor=Tensor, share=share)
+RECORDED.base = lambda tensor: tensor._array.base

@@ -1,0 +1,216 @@
+"""The table: sample calls for every operation. Each row drives a dozen generic tests (test_table.py).
+
+A row is an expression `f(m, *tensors)` and the arrays to call it on. `m` is `lucid` or `torch`: the public names are the
+same, so one expression says what both must give. Arrays are drawn away from kinks and poles; what happens at those is
+in test_conventions.py.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import lucid
+
+
+@dataclass
+class Row:
+    """One sample call; `constants` are inputs without gradients (indices, masks)."""
+
+    f: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    second: bool = True  # whether torch too can differentiate this twice
+    eps: float = 1e-6  # the step of the numeric slope
+    name: str = ""
+    arrays: list[np.ndarray] = field(default_factory=list)
+
+
+def row(f: Callable[..., Any], *inputs: Any, second: bool = True, eps: float = 1e-6) -> Row:
+    return Row(f, inputs, second, eps)
+
+
+def uniform(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Callable[[np.random.Generator], np.ndarray]:
+    return lambda rng: rng.uniform(lo, hi, shape)
+
+
+def positive(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    return uniform(*shape, lo=0.5, hi=2.0)
+
+
+def apart(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    """Distinct values, at least 0.1 apart and 0.03 from 0, so are their magnitudes by 0.04: no ties, no kinks within reach of a difference."""
+    return lambda rng: ((rng.permutation(int(np.prod(shape))) - int(np.prod(shape)) // 2) * 0.1 + 0.03).reshape(shape)
+
+
+def fixed(values: Any, dtype: str = "float64") -> Callable[[np.random.Generator], np.ndarray]:
+    return lambda rng: np.asarray(values, dtype=dtype)
+
+
+def put(t: Any, index: Any, value: Any) -> Any:
+    """t[index] = value, as an expression."""
+    t[index] = value
+    return t
+
+
+U, P, D = uniform, positive, apart
+BINARY = [(U(3, 4), U(4)), (U(2, 1, 3), U(4, 1)), (U(3), U(3)), (U(), U(3)), (U(), U()), (U(0, 3), U(3)), (U(1, 1), U(2, 3))]
+
+
+def each(f: Callable[..., Any], *inputs: Any, second: bool = True) -> list[Row]:
+    """One function of one input on the usual shapes."""
+    shapes = [(3, 4), (5,), (), (0, 3)]
+    return [row(f, *(make(*shape) for make in inputs), second=second) for shape in shapes]
+
+
+LABELS, MASK = fixed([0, 2, 1, 2], "int64"), fixed([[1, 0, 1], [0, 1, 1]], "bool")
+
+TABLE: dict[str, list[Row]] = {
+    # arithmetic
+    "add": [row(lambda m, x, y: x + y, *pair) for pair in BINARY] + [row(lambda m, x: 2 + x + 1.5, U(3))],
+    "subtract": [row(lambda m, x, y: x - y, *pair) for pair in BINARY] + [row(lambda m, x: 2 - x - 1.5, U(3))],
+    "multiply": [row(lambda m, x, y: x * y, *pair) for pair in BINARY] + [row(lambda m, x: 2 * x * 1.5, U(3))],
+    "divide": [row(lambda m, x, y: x / y, U(3, 4), P(4)), row(lambda m, x, y: x / y, U(3), P(2, 1)),
+               row(lambda m, x: 2 / x / 4, P(3)), row(lambda m, x, y: m.div(x, y), U(), P())],
+    "negative": each(lambda m, x: -x, U),
+    "positive": each(lambda m, x: x.clone(), U),
+    "power": [row(lambda m, x, y: x**y, P(3, 4), U(4)), row(lambda m, x, y: m.pow(x, y), P(3), U(2, 1)), row(lambda m, y: 2.5**y, U(3))],
+    "power_number": [row(lambda m, x, n=n: x**n, P(4)) for n in (2, 3, -1, 0.5, 2.5, 1, 0)]
+    + [row(lambda m, x: x**2, U(2, 3)), row(lambda m, x: x**3, U())],
+    "remainder": [row(lambda m, x, y: x % y, fixed([5.3, -2.2, 7.9]), fixed([2.0, 3.0, -2.5]), second=False)],
+    # PyTorch has no derivative of x // y; that of the staircase is 0
+    "floor_divide": [row(lambda m, x, y: (x // y if m is lucid else m.floor(x / y)) * x * y, fixed([5.3, -2.2, 7.9]), fixed([2.0, 3.0, -2.5]))],
+    "maximum": [row(lambda m, x, y: m.maximum(x, y), D(3, 4), fixed([0.01, 0.3, -0.2, 0.5])), row(lambda m, x: m.maximum(x, x * 2), D(4))],
+    "minimum": [row(lambda m, x, y: m.minimum(x, y), D(3, 4), fixed([0.01, 0.3, -0.2, 0.5])), row(lambda m, x: m.minimum(x, x * 2), D(4))],
+    "where": [row(lambda m, c, x, y: m.where(c, x, y), MASK, U(2, 3), U(3)), row(lambda m, c, x: m.where(c, x, 0.0), MASK, U(2, 3)),
+              row(lambda m, c, x: m.where(c, 1.0, x), MASK, U(3))],
+    "astype": [row(lambda m, x: x.to(m.float64) * 1, U(3)), row(lambda m, x: x.float() * 3, fixed([0.5, 0.25]), second=False, eps=1e-2)],
+    # functions of one number
+    "exp": each(lambda m, x: m.exp(x), U),
+    "expm1": each(lambda m, x: m.expm1(x), U),
+    "log": each(lambda m, x: m.log(x), P),
+    "log1p": each(lambda m, x: m.log1p(x), P),
+    "log2": each(lambda m, x: m.log2(x), P),
+    "log10": each(lambda m, x: m.log10(x), P),
+    "sqrt": each(lambda m, x: m.sqrt(x), P),
+    "rsqrt": each(lambda m, x: m.rsqrt(x), P),
+    "square": each(lambda m, x: m.square(x), U),
+    "reciprocal": each(lambda m, x: m.reciprocal(x), P),
+    "abs": each(lambda m, x: m.abs(x), D) + each(lambda m, x: abs(x), D),
+    "sign": each(lambda m, x: m.sign(x) * x, D),
+    "floor": each(lambda m, x: m.floor(x + 0.33) * x, D),
+    "ceil": each(lambda m, x: m.ceil(x + 0.33) * x, D),
+    "trunc": each(lambda m, x: m.trunc(x + 0.33) * x, D),
+    "rint": each(lambda m, x: m.round(x + 0.33) * x, D),
+    "sin": each(lambda m, x: m.sin(x), U),
+    "cos": each(lambda m, x: m.cos(x), U),
+    "tan": each(lambda m, x: m.tan(x * 0.5), U),
+    "tanh": each(lambda m, x: m.tanh(x), U),
+    "sigmoid": each(lambda m, x: m.sigmoid(x), U),
+    "erf": each(lambda m, x: m.erf(x), U),
+    "clip": each(lambda m, x: m.clamp(x, -0.5, 0.7), D) + each(lambda m, x: x.clamp(min=0.0), D) + each(lambda m, x: x.clamp(max=0.2), D)
+    + [row(lambda m, x, lo, hi: m.clamp(x, lo, hi), D(3, 4), fixed([-0.31, -0.2, -0.1, 0.01]), fixed([[0.42], [0.11], [0.36]]))],
+    "relu": each(lambda m, x: m.relu(x), D),
+    "leaky_relu": each(lambda m, x: m.nn.functional.leaky_relu(x, 0.1), D),
+    "elu": each(lambda m, x: m.nn.functional.elu(x, 1.3), D),
+    "silu": each(lambda m, x: m.nn.functional.silu(x), U),
+    "softplus": each(lambda m, x: m.nn.functional.softplus(x), U) + [row(lambda m, x: m.nn.functional.softplus(x, 2.0, 1.5), fixed([-3.0, 0.1, 0.5, 2.0]))],
+    "gelu": each(lambda m, x: m.nn.functional.gelu(x), U) + each(lambda m, x: m.nn.functional.gelu(x, approximate="tanh"), U),
+    # reductions
+    "sum": [row(lambda m, x: x.sum(), U(3, 4)), row(lambda m, x: m.sum(x, dim=1), U(3, 4)), row(lambda m, x: x.sum((0, 2), keepdim=True), U(2, 3, 2)),
+            row(lambda m, x: x.sum(-1), U(2, 3)), row(lambda m, x: x.sum(), U()), row(lambda m, x: x.sum(0), U(0, 3)), row(lambda m, x: x.sum(1, True), U(2, 3))],
+    "mean": [row(lambda m, x: x.mean(), U(3, 4)), row(lambda m, x: m.mean(x, 1), U(3, 4)), row(lambda m, x: x.mean((0, 1), keepdim=True), U(2, 3, 2)), row(lambda m, x: x.mean(), U())],
+    "prod": [row(lambda m, x: x.prod(), U(2, 3)), row(lambda m, x: m.prod(x, 1), U(3, 4)), row(lambda m, x: x.prod(0, keepdim=True), U(3, 2)),
+             row(lambda m, x: x.prod(), fixed([2.0, 0.0, 3.0])), row(lambda m, x: x.prod(1), fixed([[0.0, 0.0, 3.0], [1.0, 2.0, 0.0]])), row(lambda m, x: x.prod(), U())],
+    "amax": [row(lambda m, x: x.max(), D(3, 4)), row(lambda m, x: m.amax(x, 1), D(3, 4)), row(lambda m, x: x.amax((0, 2), keepdim=True), D(2, 3, 2)), row(lambda m, x: x.amax(), D(1))],
+    "amin": [row(lambda m, x: x.min(), D(3, 4)), row(lambda m, x: m.amin(x, 1), D(3, 4)), row(lambda m, x: x.amin((0, 2), keepdim=True), D(2, 3, 2))],
+    "max_dim": [row(lambda m, x: m.max(x, dim=1).values, D(3, 4)), row(lambda m, x: m.min(x, dim=0, keepdim=True)[0], D(3, 4))],
+    "var": [row(lambda m, x: x.var(), U(3, 4)), row(lambda m, x: m.var(x, 1), U(3, 4)), row(lambda m, x: x.var((0, 2), correction=0, keepdim=True), U(2, 3, 2))],
+    "std": [row(lambda m, x: x.std(), U(3, 4)), row(lambda m, x: m.std(x, 1), U(3, 4)), row(lambda m, x: x.std((0, 2), correction=0, keepdim=True), U(2, 3, 2))],
+    "logsumexp": [row(lambda m, x: m.logsumexp(x, 1), U(3, 4)), row(lambda m, x: m.logsumexp(x, (0, 1), keepdim=True), U(3, 4)), row(lambda m, x: m.logsumexp(x * 1e3, 0), D(3))],
+    "norm": [row(lambda m, x, p=p: m.norm(x, p, 1), P(3, 4)) for p in (2, 1, 3, 2.5, 0.5)]
+    + [row(lambda m, x: m.norm(x), U(3, 4)), row(lambda m, x: x.norm(float("inf")), D(3, 4)), row(lambda m, x: x.norm(float("-inf"), 0), D(3, 4)),
+       row(lambda m, x: m.norm(x, 3, 0, True), U(2, 3)), row(lambda m, x: x.norm(0, 0) + x.sum(0), P(2, 3))],
+    "cumsum": [row(lambda m, x: m.cumsum(x, 1), U(3, 4)), row(lambda m, x: x.cumsum(0), U(3, 2)), row(lambda m, x: x.cumsum(-1), U(4))],
+    # shapes
+    "reshape": [row(lambda m, x: x.reshape(2, 6), U(3, 4)), row(lambda m, x: x.reshape(-1).view(6, 2), U(3, 4)), row(lambda m, x: m.reshape(x, (1,)), U()), row(lambda m, x: x.reshape(4, 0), U(0, 3)),
+                row(lambda m, x: m.flatten(x, 1), U(2, 3, 2)), row(lambda m, x: x.squeeze(), U(1, 3, 1)), row(lambda m, x: x.squeeze(0), U(1, 3, 1)), row(lambda m, x: m.unsqueeze(x, -1), U(3)),
+                row(lambda m, x: x.t().reshape(-1), U(3, 2)), row(lambda m, x: x.flatten(), U())],
+    "swapaxes": [row(lambda m, x: x.transpose(0, 2), U(2, 3, 4)), row(lambda m, x: x.t(), U(2, 3)), row(lambda m, x: x.mT, U(2, 3, 4))],
+    "transpose": [row(lambda m, x: x.permute(2, 0, 1), U(2, 3, 4)), row(lambda m, x: x.T, U(2, 3)), row(lambda m, x: m.movedim(x, 0, -1), U(2, 3, 4)), row(lambda m, x: m.permute(x, (1, -1, 0)), U(2, 3, 4))],
+    "broadcast_to": [row(lambda m, x: x.expand(2, -1, 4), U(3, 1)), row(lambda m, x: m.broadcast_to(x, (3, 2)), U(2)), row(lambda m, x: x.expand(2, 2), U()), row(lambda m, x: x.repeat(2, 1, 3), U(2, 3)), row(lambda m, x: m.tile(x, (2,)), U(2, 3))],
+    "cat": [row(lambda m, x, y: m.cat([x, y], 1), U(2, 3), U(2, 1)), row(lambda m, x, y: m.cat((x, y, x), dim=-2), U(2, 3), U(1, 3)), row(lambda m, x, y: m.cat([x, y]), U(0, 3), U(2, 3))],
+    "stack": [row(lambda m, x, y: m.stack([x, y], 1), U(2, 3), U(2, 3)), row(lambda m, x, y: m.stack((x, y, x), dim=-1), U(2), U(2)), row(lambda m, x, y: m.stack([x, y]), U(), U())],
+    "pad": [row(lambda m, x: m.nn.functional.pad(x, (1, 2)), U(2, 3)), row(lambda m, x: m.nn.functional.pad(x, (0, 1, 2, 0), value=3.0), U(2, 3)), row(lambda m, x: m.nn.functional.pad(x, (-1, 1)), U(2, 3))],
+    "flip": [row(lambda m, x: m.flip(x, (0, 1)), U(2, 3)), row(lambda m, x: x.flip(-1), U(2, 3))],
+    "roll": [row(lambda m, x: m.roll(x, 1, 1), U(2, 3)), row(lambda m, x: x.roll(-2), U(2, 3)), row(lambda m, x: m.roll(x, (1, -4), (0, 1)), U(2, 3)), row(lambda m, x: m.roll(x, 1, 0), U(0, 2))],
+    "split": [row(lambda m, x: m.split(x, 2, 1)[1] * m.split(x, 2, 1)[0], U(2, 4)), row(lambda m, x: x.split([1, 2])[1], U(3, 2)), row(lambda m, x: m.chunk(x, 3)[2] + x.chunk(3)[0][:1], U(5)), row(lambda m, x: x.unbind(1)[2], U(2, 3))],
+    # products
+    "matmul": [row(lambda m, a, b: a @ b, U(*a), U(*b)) for a, b in [
+        ((3, 4), (4, 2)), ((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (2, 4, 2)), ((2, 3, 4), (4, 2)), ((3, 4), (2, 4, 2)), ((4,), (2, 4, 2)),
+        ((2, 3, 4), (4,)), ((2, 1, 2, 3), (4, 3, 2)), ((1, 2, 3), (3, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((2, 0, 3), (3, 2))]]
+    + [row(lambda m, a, b: m.dot(a, b), U(3), U(3)), row(lambda m, a, b: m.outer(a, b), U(3), U(2))],
+    "linear": [row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(5, 3), U(2, 3), U(2)), row(lambda m, x, w: m.nn.functional.linear(x, w), U(3), U(2, 3)),
+               row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(2, 4, 3), U(2, 3), U(2)), row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(0, 3), U(2, 3), U(2)), row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(3), U(2, 3), U(2))],
+    # indexing
+    "getitem": [row(lambda m, x: x[1], U(3, 4)), row(lambda m, x: x[:, 1:3], U(3, 4)), row(lambda m, x: x[..., None, 0], U(3, 4)), row(lambda m, x: x[-1, ::2], U(3, 4)), row(lambda m, x: x[None], U()),
+                row(lambda m, x: x[1:1], U(3, 4))],
+    "scatter_add": [row(lambda m, x, i: x[i], U(3, 4), fixed([0, 2, 0, 0], "int64")), row(lambda m, x, i: x[:, i], U(2, 3), fixed([[0, 1], [1, 1]], "int64")), row(lambda m, x, i, j: x[i, j], U(3, 3), fixed([0, 2, 0], "int64"), fixed([1, 1, 1], "int64")),
+                    row(lambda m, x, mask: x[mask], U(2, 3), MASK), row(lambda m, x, i: x[i, 1:, None], U(3, 4), fixed([2, 2, -1], "int64")), row(lambda m, x, i: m.index_select(x, 1, i), U(2, 3), fixed([2, 0, 2], "int64")),
+                    row(lambda m, x, mask: x.masked_select(mask), U(2, 3), MASK), row(lambda m, x, i, j: x[i, :, j], U(2, 3, 4), fixed([0, 1], "int64"), fixed([3, 0], "int64"))],
+    "setitem": [row(lambda m, x, v: put(x * 1, 1, v), U(3, 4), U(4)), row(lambda m, x, v: put(x * 2, (slice(None), slice(0, 4, 2)), v), U(3, 4), U(3, 1)), row(lambda m, x: put(x * x, 0, 2.0), U(3)),
+                row(lambda m, x, v, mask: put(x * 1, mask, v), U(2, 3), U(), MASK), row(lambda m, v: put(m.zeros(3, dtype=m.float64), slice(1, 3), v), U(2))],
+    "take_along": [row(lambda m, x, i: m.gather(x, 1, i), U(3, 4), fixed([[0, 0], [3, 1], [2, 2]], "int64")), row(lambda m, x, i: x.gather(0, i), U(3, 2), fixed([[2, 2]], "int64"))],
+    "masked_fill": [row(lambda m, x, mask: x.masked_fill(mask, 2.5), U(2, 3), MASK)],
+    # fused
+    "softmax": [row(lambda m, x: m.softmax(x, dim=-1), U(3, 4)), row(lambda m, x: m.softmax(x, 0), U(3, 2)), row(lambda m, x: m.nn.functional.softmax(x, dim=1), U(0, 3)), row(lambda m, x: x.softmax(0), U(3))],
+    "log_softmax": [row(lambda m, x: m.log_softmax(x, dim=-1), U(3, 4)), row(lambda m, x: m.nn.functional.log_softmax(x, dim=0), U(3, 2)), row(lambda m, x: x.log_softmax(0), U(3))],
+    # losses
+    **{name: [row(lambda m, x, y, r=r, f=f: f(m)(x, y, reduction=r), D(3, 4), uniform(3, 4, lo=4.0, hi=7.0)) for r in ("mean", "sum", "none")]
+       for name, f in {"mse": lambda m: m.nn.functional.mse_loss, "l1": lambda m: m.nn.functional.l1_loss}.items()},
+    "huber": [row(lambda m, x, y, r=r: m.nn.functional.huber_loss(x, y, reduction=r, delta=0.8), D(6), fixed([0.01, 0.3, -3, 2, 0.5, -0.4])) for r in ("mean", "sum", "none")],
+    "smooth_l1": [row(lambda m, x, y, r=r: m.nn.functional.smooth_l1_loss(x, y, reduction=r, beta=0.8), D(6), fixed([0.01, 0.3, -3, 2, 0.5, -0.4])) for r in ("mean", "sum", "none")],
+    "bce": [row(lambda m, x, y, r=r: m.nn.functional.binary_cross_entropy(x, y, reduction=r), uniform(5, lo=0.1, hi=0.9), uniform(5, lo=0.1, hi=0.9)) for r in ("mean", "sum", "none")],
+    "bce_with_logits": [row(lambda m, x, y, r=r: m.nn.functional.binary_cross_entropy_with_logits(x, y, reduction=r), U(5), uniform(5, lo=0.1, hi=0.9)) for r in ("mean", "sum", "none")],
+    "cross_entropy": [row(lambda m, x, t, r=r: m.nn.functional.cross_entropy(x, t, reduction=r), U(4, 3), LABELS) for r in ("mean", "sum", "none")]
+    + [row(lambda m, x, t: m.nn.functional.cross_entropy(x, t), U(2, 3, 2), fixed([[0, 2], [1, 1]], "int64")), row(lambda m, x, t: m.nn.functional.cross_entropy(x, t), U(3), fixed(1, "int64")), row(lambda m, x, t: m.nn.functional.cross_entropy(x, t.softmax(-1)), U(4, 3), U(4, 3))],
+    "nll": [row(lambda m, x, t, r=r: m.nn.functional.nll_loss(x, t, reduction=r), U(4, 3), LABELS) for r in ("mean", "sum", "none")],
+}  # fmt: skip
+
+# Operations without a gradient: their values alone are compared.
+PLAIN: dict[str, list[Row]] = {
+    **{name: [row(f, *pair) for pair in BINARY] + [row(f, fixed([1.0, 2.0, np.nan]), fixed([1.0, 3.0, 1.0])), row(f, fixed([1, 2, 3], "int64"), fixed([1.0, 2.5, 0.0]))]
+       for name, f in {"equal": lambda m, x, y: m.eq(x, y), "not_equal": lambda m, x, y: x != y, "less": lambda m, x, y: x < y, "less_equal": lambda m, x, y: x <= y,
+                       "greater": lambda m, x, y: x > y, "greater_equal": lambda m, x, y: x >= y}.items()},
+    **{name: [row(f, MASK, fixed([True, False, True], "bool")), row(f, fixed([5, 6], "int64"), fixed([3, 3], "int64"))]
+       for name, f in {"logical_and": lambda m, x, y: x & y, "logical_or": lambda m, x, y: x | y, "logical_xor": lambda m, x, y: x ^ y}.items()},
+    "invert": [row(lambda m, x: ~x, MASK), row(lambda m, x: ~x, fixed([5, -6], "int64"))],
+    "isnan": [row(lambda m, x: m.isnan(x), fixed([1, np.nan, np.inf]))],
+    "isinf": [row(lambda m, x: m.isinf(x), fixed([1, np.nan, -np.inf]))],
+    "isfinite": [row(lambda m, x: m.isfinite(x), fixed([1, np.nan, -np.inf]))],
+    "isclose": [row(lambda m, x, y: m.isclose(x, y), fixed([1, np.nan, np.inf, np.inf, 2]), fixed([1 + 1e-9, np.nan, np.inf, -np.inf, 2.1]))],
+    "zeros_like": [row(lambda m, x: m.zeros_like(x), U(2, 3))],
+    "argmax": [row(lambda m, x: m.argmax(x), U(3, 4)), row(lambda m, x: x.argmax(1), U(3, 4)), row(lambda m, x: x.argmax(0, keepdim=True), U(3, 4)), row(lambda m, x: m.argmax(x), fixed([1, 3, 3.0]))],
+    "argmin": [row(lambda m, x: m.argmin(x), U(3, 4)), row(lambda m, x: x.argmin(1), U(3, 4)), row(lambda m, x: x.argmin(-1, True), U(3, 4))],
+    "max_indices": [row(lambda m, x: m.max(x, 1).indices, U(3, 4)), row(lambda m, x: x.min(dim=0, keepdim=True)[1], U(3, 4))],
+    "any": [row(lambda m, x: m.any(x), MASK), row(lambda m, x: x.any(0), MASK), row(lambda m, x: x.any(1, True), MASK)],
+    "all": [row(lambda m, x: m.all(x), MASK), row(lambda m, x: x.all(0), MASK), row(lambda m, x: x.all(1, True), MASK)],
+    "one_hot": [row(lambda m, x: m.nn.functional.one_hot(x, 4), LABELS), row(lambda m, x: m.nn.functional.one_hot(x), LABELS)],
+    "floor_divide": [row(lambda m, x, y: x // y, fixed([5.3, -2.2, 7.9]), fixed([2.0, 3.0, -2.5])), row(lambda m, x, y: x // y, fixed([5, -2, 7], "int64"), fixed([2, 3, -2], "int64"))],
+    "nonzero": [row(lambda m, x: m.where(x)[1], MASK), row(lambda m, x: x.nonzero(), MASK)],
+    "sum_of_bools": [row(lambda m, x: x.sum(1), MASK), row(lambda m, x: x.sum(), fixed([1, 2], "int32"))],
+    "int_division": [row(lambda m, x, y: (x / y).double(), fixed([1, 2, 3], "int64"), fixed([2, 2, 2], "int64"))],
+}  # fmt: skip
+
+for table in (TABLE, PLAIN):
+    for name, rows in table.items():
+        for i, sample in enumerate(rows):
+            sample.name = f"{name}-{i}"
+            rng = np.random.default_rng(zlib.crc32(sample.name.encode()))
+            sample.arrays = [np.array(make(rng), order="C") for make in sample.inputs]
+
+ROWS = [sample for rows in TABLE.values() for sample in rows]
+PLAIN_ROWS = [sample for rows in PLAIN.values() for sample in rows]
