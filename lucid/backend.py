@@ -73,7 +73,7 @@ SHARED = """
     absolute arange argsort asarray ascontiguousarray ceil concatenate copy cos divide empty empty_like equal exp expm1
     eye finfo floor floor_divide full full_like greater greater_equal isfinite isinf isnan less less_equal log log1p
     log2 log10 logical_not matmul maximum minimum multiply negative nonzero not_equal ones ones_like
-    put_along_axis remainder rint sign sin sqrt subtract take_along_axis tan tanh trunc where zeros zeros_like
+    remainder rint sign sin sqrt subtract take_along_axis tan tanh trunc where zeros zeros_like
 """.split()
 
 
@@ -94,20 +94,58 @@ class Namespace(SimpleNamespace):
 def _numpy_namespace() -> Namespace:
     xp = Namespace(name="numpy", **{name: getattr(numpy, name) for name in SHARED})
     xp.abs = numpy.absolute
-    # ufunc.reduce is what numpy.sum and numpy.max end in; calling it directly is twice as fast on small arrays.
-    xp.sum = partial(_reduce, numpy.add.reduce)
-    xp.max = partial(_reduce, numpy.maximum.reduce)
-    xp.min = partial(_reduce, numpy.minimum.reduce)
+    xp.sum, xp.max, xp.min = _sum, _max, _min
     xp.broadcast_to = _broadcast_to
     xp.erf = _erf
     xp.add_at = numpy.add.at
     xp.quiet = partial(numpy.errstate, all="ignore")
-    xp.base = lambda array: array.base
+    xp.one = _one
     return xp
 
 
-def _reduce(reduce: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return reduce(x, axis=axis, keepdims=keepdims)
+# ufunc.reduce is what numpy.sum and numpy.max end in: calling it directly is twice as fast on small arrays. Along a short
+# last axis (the classes of a classifier) it pays some 35 ns a row whatever the row's length; a product with ones, and a
+# maximum over the transposed copy, do not: on 128 x 10, 1.4 us for 4.4 and 3.2 us for 6.9.
+_SHORT, _MANY = 32, 32
+_add, _maximum, _minimum = numpy.add.reduce, numpy.maximum.reduce, numpy.minimum.reduce
+_ones: dict[Any, Array] = {}
+
+
+def _sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    if axis is not None and _short_rows(x, axis) and x.dtype.char in "fd":
+        n = x.shape[1]
+        ones = _ones.get((n, x.dtype))
+        if ones is None:
+            ones = _ones.setdefault((n, x.dtype), numpy.ones((n, 1), x.dtype))
+        total = x @ ones
+        return total if keepdims else total[:, 0]
+    return _add(x, axis, None, None, keepdims)
+
+
+def _max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    if axis is not None and _short_rows(x, axis):
+        top = _maximum(x.T.copy(), 0)
+        return top[:, None] if keepdims else top
+    return _maximum(x, axis, None, None, keepdims)
+
+
+def _min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return _minimum(x, axis, None, None, keepdims)
+
+
+def _short_rows(x: Array, axis: Any) -> bool:
+    return x.ndim == 2 and (axis == 1 or axis == -1) and 0 < x.shape[1] <= _SHORT and x.shape[0] >= _MANY
+
+
+def _one(x: Array) -> Array:
+    """The number 1 in the shape and dtype of `x`, one element: where a walk back starts."""
+    if x.ndim:
+        return numpy.ones(x.shape, x.dtype)
+    one = _ones.get(x.dtype)
+    if one is None:
+        one = _ones.setdefault(x.dtype, numpy.ones((), x.dtype))
+        one.flags.writeable = False
+    return one
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
@@ -148,7 +186,7 @@ def gpu() -> Namespace:
         xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, cupy.sum, cupy.max, cupy.min
         xp.broadcast_to, xp.erf, xp.add_at = cupy.broadcast_to, erf, cupy.add.at
         xp.quiet = nullcontext  # a GPU raises no floating-point warnings
-        xp.base = lambda array: array.base
+        xp.one = cupy.ones_like
         xp.module = cupy
         _gpu = xp
         for name, forward in _extra.items():

@@ -159,21 +159,27 @@ def is_grad_enabled() -> bool:
 
 # When each array was last written to, by the identity of the array that owns the memory. A node need only be checked
 # if it is older than the last write of all; in a training loop, where writes happen between graphs, none ever is.
-_writes: dict[int, tuple[ref[Any], int]] = {}
+_writes: dict[int, list[Any]] = {}  # id -> [weak reference, time]
 _last_write = 0
 
 
 def written(array: backend.Array) -> None:
     """Note that `array` was just written to in place; backward then refuses a graph that still needs what was there."""
     global _last_write
-    owner = array
-    while backend.is_array(owner.base):
-        owner = owner.base
-    key = id(owner)
+    owner = array if array.base is None else _owner(array)
+    key, _last_write = id(owner), _tick()
     known = _writes.get(key)
-    alive = known[0] if known is not None else ref(owner, lambda _: _writes.pop(key, None))
-    _last_write = _tick()
-    _writes[key] = (alive, _last_write)
+    if known is not None:
+        known[1] = _last_write
+    else:
+        _writes[key] = [ref(owner, lambda _: _writes.pop(key, None)), _last_write]
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory `array` shows."""
+    while backend.is_array(array.base):
+        array = array.base
+    return array
 
 
 def _written_since(value: Any, born: int) -> bool:
@@ -182,9 +188,7 @@ def _written_since(value: Any, born: int) -> bool:
         return any(_written_since(part, born) for part in value)
     if not backend.is_array(value):
         return False
-    while backend.is_array(value.base):
-        value = value.base
-    known = _writes.get(id(value))
+    known = _writes.get(id(_owner(value)))
     return known is not None and known[1] > born
 
 
@@ -203,11 +207,12 @@ def _refuse_changed(node: Node) -> None:
 
 
 def history(roots: list[Node]) -> list[Node]:
-    """Every node that `roots` were computed from, themselves included, newest first."""
-    seen, frontier = set(roots), list(roots)
+    """Every recorded operation that `roots` were computed from, theirs included, newest first. Leaves are left out."""
+    seen = {root for root in roots if type(root) is Node}
+    frontier = list(seen)
     while frontier:
         for parent in frontier.pop().parents:
-            if parent is not None and parent not in seen:
+            if type(parent) is Node and parent not in seen:
                 seen.add(parent)
                 frontier.append(parent)
     return sorted(seen, key=attrgetter("born"), reverse=True)
@@ -244,20 +249,15 @@ def walk(
     for node, g in seeds:
         gradients[node] = gradients[node] + g if node in gradients else g
     order = history(list(gradients))
-    needed = order if wanted is None else _leading_to(wanted, order)
+    needed = None if wanted is None else _leading_to(wanted, order)
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
             continue  # off every path to `wanted`
         if node.hooks:
-            for hook in list(node.hooks.values()):
-                replaced = hook(g)
-                g = g if replaced is None else replaced
-        leaf = type(node) is Leaf
-        if node in wanted if wanted is not None else leaf:
+            g = _after_hooks(node, g)
+        if wanted is not None and node in wanted:
             yield node, g
-        if leaf:
-            continue
         if node.saved is None:
             raise RuntimeError(
                 "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
@@ -267,10 +267,10 @@ def walk(
         if node.born < _last_write:
             _refuse_changed(node)
         parents = node.parents
-        if wanted is not None:
-            parents = tuple(p if p in needed else None for p in parents)
+        if needed is not None:
+            parents = tuple([p if p in needed else None for p in parents])
         saved = node.saved if lift is None else lift(node)
-        for parent, part in zip(parents, node.op.back(xp, g, saved, parents), strict=True):
+        for parent, part in zip(parents, node.op.back(xp, g, saved, parents)):  # noqa: B905 (strict costs a keyword)
             if part is None or parent is None:
                 continue
             if part.shape != parent.shape:
@@ -278,19 +278,29 @@ def walk(
             before = gradients.get(parent)
             if before is not None:
                 gradients[parent] = before + part
-            elif type(parent) is Leaf and (part is g or xp.base(part) is not None):
+            elif type(parent) is Leaf and (lift is not None or part is g or part.base is not None):
                 gradients[parent] = xp.positive(part)
             else:
                 gradients[parent] = part
         if release:
             node.saved, node.parents = None, ()
+    for node, g in gradients.items():  # every operation has been popped: these are the leaves
+        if wanted is None or node in wanted:
+            yield node, _after_hooks(node, g) if node.hooks else g
+
+
+def _after_hooks(node: Node, g: Any) -> Any:
+    for hook in list((node.hooks or {}).values()):
+        replaced = hook(g)
+        g = g if replaced is None else replaced
+    return g
 
 
 def _leading_to(wanted: set[Node], order: list[Node]) -> set[Node]:
-    """The nodes of `order` from which one of `wanted` can be reached."""
-    found: set[Node] = set()
+    """`wanted`, and the nodes of `order` from which one of them can be reached."""
+    found = set(wanted)
     for node in reversed(order):
-        if node in wanted or any(parent in found for parent in node.parents):
+        if any(parent in found for parent in node.parents):
             found.add(node)
     return found
 

@@ -666,8 +666,9 @@ def _seed(output: Tensor, gradient: Any, create_graph: Any) -> tuple[Node, Any]:
                 f"backward: the gradient of a tensor of shape {output.shape} needs a starting point; reduce it to one "
                 f"number first, .sum().backward() or .mean().backward(), or pass gradient= of that shape"
             )
-        gradient = Tensor(backend.namespace(output._array).ones(output.shape, dtype=output.dtype))
-    elif not isinstance(gradient, Tensor):
+        one = backend.namespace(output._array).one(output._array)
+        return output._node, Tensor(one) if create_graph else one
+    if not isinstance(gradient, Tensor):
         gradient = output.new_tensor(gradient)
     if gradient.shape != output.shape:
         raise RuntimeError(f"backward: expected a gradient of shape {output.shape}, got shape {gradient.shape}")
@@ -698,4 +699,3 @@ def backward(
 
 
 RUNTIME.update(Tensor=Tensor, share=share)
-RECORDED.base = lambda tensor: tensor._array.base

@@ -10,8 +10,8 @@ from lucid.op import op
 
 @op(
     x=lambda xp, g, weight: xp.matmul(g, weight),
-    weight=lambda xp, g, x: _outer_sum(xp, g, x),
-    bias=lambda xp, g: _column_sum(xp, g),
+    weight=lambda xp, g, x: xp.matmul(_rows(xp, g).T, _rows(xp, x)),
+    bias=lambda xp, g: xp.sum(_rows(xp, g), axis=0),
 )
 def linear(xp, x, weight, bias=None):
     """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
@@ -21,16 +21,9 @@ def linear(xp, x, weight, bias=None):
     return out
 
 
-def _outer_sum(xp, g, x):
-    """The sum over all rows of the outer product of g and x."""
-    if len(x.shape) != 2:
-        rows = math.prod(x.shape[:-1])
-        g, x = xp.reshape(g, shape=(rows, g.shape[-1])), xp.reshape(x, shape=(rows, x.shape[-1]))
-    return xp.matmul(xp.swapaxes(g, a=0, b=1), x)
-
-
-def _column_sum(xp, g):
-    return xp.sum(g, axis=tuple(range(len(g.shape) - 1)))
+def _rows(xp, x):
+    """x as a matrix, its leading axes made one."""
+    return x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 @op(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))

@@ -17,14 +17,16 @@ def reduced(xp, losses, reduction):
     return total if reduction == "sum" else total / losses.size
 
 
-def per_element(g, shape, reduction):
-    """What each element's loss is worth in the result: the gradient that its own formula is multiplied by."""
-    return g / math.prod(shape) if reduction == "mean" else g
+def per_element(g, shape, reduction, factor=1):
+    """What each element's loss is worth in the result: `factor` times the gradient that its formula is multiplied by."""
+    if reduction == "mean":
+        factor = factor / math.prod(shape) if math.prod(shape) else math.nan  # as the forward: 0 / 0
+    return g if factor == 1 else g * factor
 
 
 @op(
-    x=lambda xp, g, x, target, reduction: (x - target) * (2 * per_element(g, x.shape, reduction)),
-    target=lambda xp, g, x, target, reduction: (target - x) * (2 * per_element(g, x.shape, reduction)),
+    x=lambda xp, g, x, target, reduction: (x - target) * per_element(g, x.shape, reduction, 2),
+    target=lambda xp, g, x, target, reduction: (target - x) * per_element(g, x.shape, reduction, 2),
 )
 def mse(xp, x, target, *, reduction="mean"):
     """(x - target)**2."""
