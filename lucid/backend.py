@@ -70,7 +70,7 @@ def set_default_dtype(dtype: Any) -> None:
 # The functions that both libraries spell alike. An operation may use these, the handful defined below, and every other
 # operation by its name: `op` (chapter 2) adds each new one to the namespaces.
 SHARED = """
-    absolute arange argsort asarray ascontiguousarray ceil concatenate copy cos divide empty empty_like equal exp expm1
+    absolute arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos divide empty empty_like equal exp expm1
     eye finfo floor floor_divide full full_like greater greater_equal isfinite isinf isnan less less_equal log log1p
     log2 log10 logical_not matmul maximum minimum multiply negative nonzero not_equal ones ones_like
     remainder rint sign sin sqrt subtract take_along_axis tan tanh trunc where zeros zeros_like
@@ -96,7 +96,6 @@ def _numpy_namespace() -> Namespace:
     xp.abs = numpy.absolute
     xp.sum, xp.max, xp.min = _sum, _max, _min
     xp.broadcast_to = _broadcast_to
-    xp.erf = _erf
     xp.add_at = numpy.add.at
     xp.quiet = partial(numpy.errstate, all="ignore")
     xp.one = _one
@@ -366,48 +365,6 @@ def set_rng_state(state: dict[str, Any]) -> None:
         _generator.bit_generator.state = state
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"set_rng_state: expected what get_rng_state() returned, got {state!r}") from error
-
-
-# -- the error function ----------------------------------------------------------------------------------------------
-
-# erf(x) = x P(x*x) below 1, and 1 - exp(-x*x) Q(z) up to 6, where it is 1 to the last bit; z maps [1, 6] to [-1, 1]. P
-# and Q are Chebyshev interpolants computed from 40-digit values (no function of another library is copied). Measured
-# against math.erf: at most 2 units in the last place in float64 and 3 in float32.
-_ERF = {
-    float64: (
-        (1.1283791670955126, -0.3761263890318375, 0.11283791670954882, -0.026866170645077334, 0.005223977624823223,
-         -0.0008548326981129666, 0.00012055331122299266, -1.4925595519506043e-05, 1.6461004480962034e-06,
-         -1.6350354461959655e-07, 1.4660051998394848e-08, -1.1373902296430911e-09, 5.958930743134941e-11),
-        (0.20798329133342885, -0.15436117429436919, 0.04969844540339414, -0.012713147695692147, 0.0024793146970862002,
-         -0.00033160296057680485, 1.9563583198099526e-05, 2.4255574732470057e-06, -5.54127310709044e-07,
-         -4.526702996597009e-09, 1.1339337061280557e-08, -2.638133067637362e-10, -2.5700504246482923e-10,
-         6.046858018203033e-12, 6.044068318449643e-12),
-    ),
-    float32: (
-        (1.12837917, -0.376126269, 0.112835975, -0.0268543288, 0.00518931194, -0.000801885499, 7.88249711e-05),
-        (0.207983291, -0.154361174, 0.0496984444, -0.0127131501, 0.00247932308, -0.000331594445, 1.95399701e-05,
-         2.41449256e-06, -5.26804738e-07),
-    ),
-}  # fmt: skip
-
-
-def _erf(x: Array) -> Array:
-    """The error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x. NumPy has none."""
-    wide = x if x.dtype in _ERF else x.astype(float32 if x.dtype == float16 else float64)
-    near, far = _ERF[wide.dtype]
-    size = numpy.minimum(numpy.abs(wide), 6)
-    square = size * size
-    z = ((size - 3) / (size + 3) + 1 / 12) * 2.4
-    found = numpy.where(size < 1, size * _horner(near, square), 1 - numpy.exp(-square) * _horner(far, z))
-    return numpy.copysign(found, wide).astype(x.dtype if x.dtype.kind == "f" else _default.dtype, copy=False)
-
-
-def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
-    value = x * coefficients[-1]
-    for c in coefficients[-2:0:-1]:
-        value += c
-        value *= x
-    return value + coefficients[0]
 
 
 cpu = _numpy_namespace()

@@ -1,4 +1,4 @@
-"""Chapter 5d. Where tensors come from. Every function takes `dtype`, `device` and `requires_grad`.
+"""Chapter 5g. Where tensors come from. Every function takes `dtype`, `device` and `requires_grad`.
 
 Random numbers are drawn on the host, in float64, from the one generator that `manual_seed` starts, and then cast and
 moved: the same seed gives the same model on every device.

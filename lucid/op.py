@@ -14,16 +14,17 @@ A formula is written once and read twice. Normally it runs on raw arrays. When t
 differentiable (`create_graph=True`) the same formula runs with `xp` = `RECORDED`, the operations below on Tensors.
 
 Toy models are hundreds of small operations, so the cost of one call is what makes them slow. Everything about an
-operation that can be decided once is decided here, at import: from the signatures `op` writes the text of two Python
-functions, as `dataclasses` does, and compiles them. `multiply.source` shows it. Generic code doing the same by looping
-over names took 6 times as long on the forward and backward of a 2-16-16-1 network.
+operation that can be decided once is decided once: from the signatures `op` writes the text of two Python functions,
+as `dataclasses` does, and compiles it when the operation is first called (doing so for all of them at import would
+take 20 ms). `multiply.op.source` shows the text. Generic code doing the same by looping over names took 6 times as long
+on the forward and backward of a 2-16-16-1 network.
 '''
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lucid import backend
@@ -51,8 +52,9 @@ class Op:
         nullable: the inputs that may be None.
         promoted: the inputs that are brought to one dtype before the forward sees them.
         view: whether the output may share memory with the input.
-        back: (xp, g, saved, parents) -> one gradient, or None, for each of `formulas`.
-        source: the text of the generated functions.
+        source: the text of the two generated functions, `call` and `back`.
+        call: the operation on Tensors.
+        back: (xp, g, saved, parents) -> one gradient, or None, for each of `formulas`. There after the first call.
     """
 
     def __init__(self, forward: Callable[..., Any], formulas: dict[str, Callable[..., Any]], view: bool) -> None:
@@ -69,6 +71,22 @@ class Op:
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
         self.source = variadic_text(self) if self.variadic else text(self)
+        self._scope: dict[str, Any] = {"spec": self, "forward": forward, **{f"f_{name}": f for name, f in formulas.items()}}
+        self._scope |= {f"default_{p.name}": p.default for p in parameters}
+        self.call = FunctionType(_first_call.__code__, self._scope, self.name)
+        self.call.__module__, self.call.__doc__ = forward.__module__, forward.__doc__
+        self.call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        self.call.op = self  # type: ignore[attr-defined]
+        self.back: Any = None
+
+    def compile(self) -> None:
+        """Make `call` and `back` of the source. `call` stays the object that was handed out: it gets new code."""
+        made: dict[str, Any] = {}
+        self._scope.update(RUNTIME)
+        exec(compile(self.source, f"<generated for op {self.name}>", "exec"), self._scope, made)
+        self.back = made["back"]
+        self.call.__defaults__, self.call.__kwdefaults__ = made["call"].__defaults__, made["call"].__kwdefaults__
+        self.call.__code__ = made["call"].__code__
 
     def _check(self) -> None:
         known = {*self.inputs, *(f"{name}_shape" for name in self.inputs), *self.options, "out"}
@@ -82,6 +100,12 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _first_call(*args: Any, **options: Any) -> Any:
+    """What an operation is until it is called; `spec` is a global of each one's own."""
+    spec.compile()  # type: ignore[name-defined]  # noqa: F821
+    return spec.call(*args, **options)  # type: ignore[name-defined]  # noqa: F821
 
 
 def op(*, view: bool = False, **formulas: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
@@ -105,17 +129,10 @@ def op(*, view: bool = False, **formulas: Callable[..., Any]) -> Callable[[Calla
     """
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
-        spec = Op(forward, formulas, view)
-        scope: dict[str, Any] = {}
-        exec(compile(spec.source, f"<generated for op {spec.name}>", "exec"), RUNTIME, scope)
-        call, spec.back = scope["make"](spec, forward, *formulas.values())
-        call.__name__ = call.__qualname__ = spec.name
-        call.__module__, call.__doc__ = forward.__module__, forward.__doc__
-        call.op, call.source = spec, spec.source
-        TABLE[spec.name] = spec
+        spec = TABLE[forward.__name__] = Op(forward, formulas, view)
         backend.register(spec.name, forward)
-        setattr(RECORDED, spec.name, call)
-        return call
+        setattr(RECORDED, spec.name, spec.call)
+        return spec.call
 
     return register
 
@@ -125,10 +142,10 @@ def text(spec: Op) -> str:
     names, edges = spec.inputs, list(spec.formulas)
     nullable = spec.nullable
     arrays, options = [f"{n}_a" for n in names], [f"{o}={o}" for o in spec.options]
-    lines = [_make(spec), f"    def call({_signature(spec)}):"]
+    lines = [f"def call({_signature(spec)}):"]
     for n in names:
-        lines += [f"        if isinstance({n}, Tensor): {n}_a = {n}._array; {n}_n = {n}._node",
-                  f"        else: {n}_a = {n}; {n}_n = None"]  # fmt: skip
+        lines += [f"    if isinstance({n}, Tensor): {n}_a = {n}._array; {n}_n = {n}._node",
+                  f"    else: {n}_a = {n}; {n}_n = None"]  # fmt: skip
     # The usual case, arrays of one dtype on the CPU, is recognised in place; everything else goes through prepare.
     plain = [f"type({n}_a) is ndarray" if n not in nullable else f"({n}_a is None or type({n}_a) is ndarray)" for n in names]
     first = spec.promoted[0] if spec.promoted else None
@@ -136,33 +153,33 @@ def text(spec: Op) -> str:
              for n in spec.promoted[1:]]  # fmt: skip
     if names:
         flat = ", ".join(f"{n}_a, {n}_n" for n in names)
-        lines += [f"        if {' and '.join(plain + alike)}: xp = cpu",
-                  f"        else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
+        lines += [f"    if {' and '.join(plain + alike)}: xp = cpu",
+                  f"    else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
     else:
-        lines += ["        xp = cpu"]
-    lines += [f"        try: out = forward({', '.join(['xp', *arrays, *options])})",
-              f"        except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
-              "        if type(out) is not ndarray: out = xp.asarray(out)"]  # fmt: skip
+        lines += ["    xp = cpu"]
+    lines += [f"    try: out = forward({', '.join(['xp', *arrays, *options])})",
+              f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
+              "    if type(out) is not ndarray: out = xp.asarray(out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""
     # Ints in, float out: the default dtype and not NumPy's float64, unless the call names its dtype.
     free = names and "dtype" not in spec.options
     fresh = f"Tensor(out if out.dtype is float32 else settle(xp, out, {', '.join(arrays)}))" if free else "Tensor(out)"
     if spec.view:
-        lines += [f"        {condition}return share({names[0]}, {fresh})"]
+        lines += [f"    {condition}return share({names[0]}, {fresh})"]
     else:
-        lines += [f"        {condition}return {fresh}"]
+        lines += [f"    {condition}return {fresh}"]
     if edges:
         made = (f"Tensor(out, False, Node(spec, ({_tuple(n + '_n' for n in edges)}), "
                 f"({_tuple(_keep(spec, want) for want in spec.saved)}), out.shape))")  # fmt: skip
-        lines += [f"        return share({names[0]}, {made})" if spec.view else f"        return {made}"]
-    lines += ["    def back(xp, g, saved, parents):"]
+        lines += [f"    return share({names[0]}, {made})" if spec.view else f"    return {made}"]
+    lines += ["def back(xp, g, saved, parents):"]
     if spec.saved:
-        lines += [f"        {_tuple(spec.saved)} = saved"]
+        lines += [f"    {_tuple(spec.saved)} = saved"]
     if edges:
-        lines += [f"        {_tuple(n + '_n' for n in edges)} = parents"]
+        lines += [f"    {_tuple(n + '_n' for n in edges)} = parents"]
     parts = [f"None if {n}_n is None else f_{n}({', '.join(['xp', 'g', *spec.wants[n]])})" for n in edges]
-    return "\n".join([*lines, f"        return ({_tuple(parts)})", "    return call, back"])
+    return "\n".join([*lines, f"    return ({_tuple(parts)})"])
 
 
 def variadic_text(spec: Op) -> str:
@@ -172,32 +189,27 @@ def variadic_text(spec: Op) -> str:
     keep = {"out": "out", f"{name}_shape": f"tuple([a.shape for a in {name}_a])", name: f"tuple({name}_a)"}
     wants = spec.wants.get(name, [])
     return "\n".join([
-        _make(spec),
-        f"    def call({_signature(spec)}):",
-        f"        xp, {name}_a, {name}_n = prepare_all(spec, {name})",
-        f"        try: out = forward({', '.join(['xp', '*' + name + '_a', *options])})",
-        f"        except Exception as error: raise explain(spec, error, {name}_a) from error",
-        f"        if {name}_n is None or not grad_mode.recording: return Tensor(out)",
-        f"        return Tensor(out, False, Node(spec, {name}_n, ({_tuple(keep.get(w, w) for w in wants)}), out.shape))",
-        "    def back(xp, g, saved, parents):",
-        *([f"        {_tuple(wants)} = saved"] if wants else []),
-        f"        return f_{name}({', '.join(['xp', 'g', *wants])})",
-        "    return call, back",
+        f"def call({_signature(spec)}):",
+        f"    xp, {name}_a, {name}_n = prepare_all(spec, {name})",
+        f"    try: out = forward({', '.join(['xp', '*' + name + '_a', *options])})",
+        f"    except Exception as error: raise explain(spec, error, {name}_a) from error",
+        f"    if {name}_n is None or not grad_mode.recording: return Tensor(out)",
+        f"    return Tensor(out, False, Node(spec, {name}_n, ({_tuple(keep.get(w, w) for w in wants)}), out.shape))",
+        "def back(xp, g, saved, parents):",
+        *([f"    {_tuple(wants)} = saved"] if wants else []),
+        f"    return f_{name}({', '.join(['xp', 'g', *wants])})",
     ])  # fmt: skip
 
 
-def _make(spec: Op) -> str:
-    return f"def make({', '.join(['spec', 'forward', *(f'f_{n}' for n in spec.formulas)])}):"
-
-
 def _signature(spec: Op) -> str:
-    """`x, y, *, axis=None`: the forward's own signature, without xp. Defaults are None, numbers, bools or strings."""
+    """`x, y, *, axis=None`: the forward's own signature, without xp."""
     parts = []
     for i, p in enumerate(spec.parameters):
         if p.kind is p.KEYWORD_ONLY and not spec.variadic and (i == 0 or spec.parameters[i - 1].name in spec.inputs):
             parts.append("*")
         star = "*" if p.kind is p.VAR_POSITIONAL else ""
-        parts.append(star + p.name + ("" if p.default is p.empty else f"={p.default!r}"))
+        default = repr(p.default) if type(p.default) in (type(None), bool, int, str) else f"default_{p.name}"
+        parts.append(star + p.name + ("" if p.default is p.empty else f"={default}"))
     return ", ".join(parts)
 
 

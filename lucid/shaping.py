@@ -311,6 +311,8 @@ def normal(x: Tensor, index: Any) -> tuple[Any, ...]:
         TypeError: for floats, strings and other things that do not index.
     """
     parts = index if type(index) is tuple else (index,)
+    if len(parts) == x.ndim and all(type(part) is int for part in parts):
+        return (*parts, Ellipsis)  # one element: NumPy would give a number, with the Ellipsis it gives a view
     return tuple([part if type(part) in (int, slice) else _normal(x, part) for part in parts])
 
 

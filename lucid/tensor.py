@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import ref
 
-from lucid import backend, functions, operands, shaping
-from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, grad_mode, walk, written
+from lucid import backend, functions, shaping
+from lucid.conversion import Conversion
+from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
+from lucid.methods import Operations
 from lucid.op import RECORDED, RUNTIME
-from lucid.ops import arithmetic, indexing, linear, shapes
-from lucid.ops import functions as elementwise
-
-Number = bool | int | float
+from lucid.ops import arithmetic, shapes
+from lucid.writing import Writing
 
 
-class Tensor:
+
+class Tensor(Operations, Writing, Conversion):
     """An array that can remember how it was computed.
 
     `Tensor(data)` wraps an array as it is, without copying; of nested lists it makes one. `lucid.tensor(data)`, which
@@ -223,88 +224,6 @@ class Tensor:
             raise RuntimeError(f"{what}: this tensor does not require a gradient; call requires_grad_() first")
         return self._node
 
-    # -- arithmetic --------------------------------------------------------------------------------------------------
-
-    __add__, __sub__, __mul__, __truediv__ = arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide
-    __mod__, __floordiv__, __matmul__ = arithmetic.remainder, arithmetic.floor_divide, linear.matmul
-    __radd__, __rmul__ = arithmetic.add, arithmetic.multiply
-    __neg__, __invert__, __abs__, __pow__ = arithmetic.negative, arithmetic.invert, elementwise.abs, functions.pow
-    __lt__, __le__, __gt__, __ge__ = arithmetic.less, arithmetic.less_equal, arithmetic.greater, arithmetic.greater_equal
-    __and__, __or__, __xor__ = arithmetic.logical_and, arithmetic.logical_or, arithmetic.logical_xor
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return arithmetic.subtract(other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return arithmetic.divide(other, self)
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return arithmetic.floor_divide(other, self)
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return arithmetic.remainder(other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return functions.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return linear.matmul(other, self)
-
-    def __eq__(self, other: Any) -> Any:
-        return False if other is None else arithmetic.equal(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return True if other is None else arithmetic.not_equal(self, other)
-
-    __hash__ = object.__hash__  # a tensor is a thing, not its value: dicts and sets go by identity
-
-    # -- the operations as methods -----------------------------------------------------------------------------------
-
-    exp, log, log1p, log2, log10, expm1 = (
-        elementwise.exp, elementwise.log, elementwise.log1p, elementwise.log2, elementwise.log10, elementwise.expm1,
-    )  # fmt: skip
-    sqrt, square, reciprocal, sin, cos, tan = (
-        elementwise.sqrt, elementwise.square, elementwise.reciprocal, elementwise.sin, elementwise.cos, elementwise.tan,
-    )  # fmt: skip
-    abs, sign, floor, ceil, trunc, erf = (
-        elementwise.abs, elementwise.sign, elementwise.floor, elementwise.ceil, elementwise.trunc, elementwise.erf,
-    )  # fmt: skip
-    tanh, sigmoid, relu, rsqrt, round = (
-        elementwise.tanh, elementwise.sigmoid, elementwise.relu, functions.rsqrt, functions.round,
-    )  # fmt: skip
-    isnan, isinf, isfinite, isclose, allclose = (
-        arithmetic.isnan, arithmetic.isinf, arithmetic.isfinite, functions.isclose, functions.allclose,
-    )  # fmt: skip
-    pow, matmul, maximum, minimum, dot, outer = (
-        functions.pow, linear.matmul, arithmetic.maximum, arithmetic.minimum, functions.dot, functions.outer,
-    )  # fmt: skip
-    clamp = clip = functions.clamp
-    sum, mean, prod, max, min, amax, amin = (
-        functions.sum, functions.mean, functions.prod, functions.max, functions.min, functions.amax, functions.amin,
-    )  # fmt: skip
-    argmax, argmin, any, all, var, std = (
-        functions.argmax, functions.argmin, functions.any, functions.all, functions.var, functions.std,
-    )  # fmt: skip
-    logsumexp, norm, cumsum, softmax, log_softmax = (
-        functions.logsumexp, functions.norm, functions.cumsum, functions.softmax, functions.log_softmax,
-    )  # fmt: skip
-    reshape, view, flatten, squeeze, unsqueeze = (
-        shaping.reshape, shaping.view, shaping.flatten, shaping.squeeze, shaping.unsqueeze,
-    )  # fmt: skip
-    transpose, permute, movedim, t, expand, broadcast_to = (
-        shaping.transpose, shaping.permute, shaping.movedim, shaping.t, shaping.expand, shaping.broadcast_to,
-    )  # fmt: skip
-    swapaxes = shaping.transpose
-    repeat, tile, split, chunk, unbind, flip, roll = (
-        shaping.repeat, shaping.tile, shaping.split, shaping.chunk, shaping.unbind, shaping.flip, shaping.roll,
-    )  # fmt: skip
-    gather, index_select, masked_fill, masked_select = (
-        shaping.gather, shaping.index_select, shaping.masked_fill, shaping.masked_select,
-    )  # fmt: skip
-    clone = arithmetic.positive
-    __getitem__ = shaping.getitem
-
     @property
     def T(self) -> Tensor:
         """The dims in reverse order: for a matrix, its transpose."""
@@ -319,167 +238,6 @@ class Tensor:
         """Stretched to the shape of `other`."""
         return shaping.expand(self, other.shape)
 
-    def view_as(self, other: Tensor) -> Tensor:
-        """Viewed in the shape of `other`."""
-        return shaping.view(self, other.shape)
-
-    def nonzero(self, as_tuple: Any = False) -> Any:
-        """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
-        found = tuple(Tensor(part) for part in backend.namespace(self._array).nonzero(self._array))
-        return found if as_tuple else functions.stack(found, dim=1)
-
-    # -- in place ----------------------------------------------------------------------------------------------------
-
-    def _become(self, name: str, new: Tensor) -> Tensor:
-        """Take over the values of `new`, which was computed from this tensor, and with them its history."""
-        self._allow_write(name, new._node is not None)
-        if new.shape != self.shape:
-            raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {self.shape}")
-        if new.dtype != self.dtype:
-            if operands.KIND[new.dtype.kind] > operands.KIND[self.dtype.kind]:
-                raise TypeError(f"{name}: a {new.dtype} result cannot be stored in a tensor of {self.dtype}; use x = x + ...")
-            new = new.to(self.dtype)
-        self._array[...] = new._array
-        written(self._array)
-        if new._node is not None:
-            self._node = new._node
-        return self
-
-    def _allow_write(self, name: str, recorded: Any) -> None:
-        if not grad_mode.recording:
-            return
-        if type(self._node) is Leaf:
-            raise RuntimeError(
-                f"{name}: this tensor is a leaf that requires a gradient, and a change in place would be lost to it; "
-                f"write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
-            )
-        if recorded and getattr(self, "shared", False):
-            raise RuntimeError(
-                f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), and a "
-                f"recorded change in place would reach those behind the graph's back; compute a new tensor, x = x + ..., or "
-                f"work on a .clone()"
-            )
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """self += alpha * other, in place."""
-        return self._become("add_", self + (other if alpha == 1 else other * alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """self -= alpha * other, in place."""
-        return self._become("sub_", self - (other if alpha == 1 else other * alpha))
-
-    def mul_(self, other: Any) -> Tensor:
-        """self *= other, in place."""
-        return self._become("mul_", self * other)
-
-    def div_(self, other: Any) -> Tensor:
-        """self /= other, in place."""
-        return self._become("div_", self / other)
-
-    def pow_(self, exponent: Any) -> Tensor:
-        """self **= exponent, in place."""
-        return self._become("pow_", self**exponent)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        """`clamp`, in place."""
-        return self._become("clamp_", functions.clamp(self, min, max))
-
-    def relu_(self) -> Tensor:
-        """`relu`, in place."""
-        return self._become("relu_", elementwise.relu(self))
-
-    def copy_(self, source: Any) -> Tensor:
-        """Take over the values of `source`, cast to this dtype and stretched to this shape."""
-        return self._assign("copy_", (Ellipsis,), source)
-
-    def fill_(self, value: Any) -> Tensor:
-        """Set every element to one number."""
-        return self._assign("fill_", (Ellipsis,), value)
-
-    def zero_(self) -> Tensor:
-        """Set every element to 0."""
-        return self._assign("zero_", (Ellipsis,), 0)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._assign("setitem", shaping.normal(self, index), value)
-
-    def _assign(self, name: str, index: tuple[Any, ...], value: Any) -> Tensor:
-        node = value._node if isinstance(value, Tensor) else None
-        if grad_mode.recording and (self._node is not None or node is not None):
-            self._allow_write(name, True)
-            value = value.to(self.dtype) if isinstance(value, Tensor) else Tensor(backend.from_data(value, self.dtype))
-            return self._become(name, indexing.setitem(self, value, index=index))
-        array = value._array if isinstance(value, Tensor) else value
-        try:
-            self._array[index] = array
-        except (ValueError, TypeError, IndexError) as error:
-            raise operands.explain(indexing.setitem.op, error, [self._array, array]) from error  # type: ignore[attr-defined]
-        written(self._array)
-        return self
-
-    __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
-
-    # -- conversion --------------------------------------------------------------------------------------------------
-
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        """This tensor in another dtype, on another device, or both; itself where nothing changes.
-
-        Takes a dtype, a device, both, or a tensor to follow: `x.to("cuda")`, `x.to(lucid.float64)`, `x.to(other)`.
-        """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype, device = arg.dtype, arg.device
-            elif isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "gpu"):
-                device = arg
-            elif arg is not None:
-                dtype = arg
-        x = self
-        if dtype is not None and (dtype := backend.as_dtype(dtype)) != x.dtype:
-            x = arithmetic.astype(x, dtype=dtype)
-        if device is not None and (device := backend.as_device(device)) != x.device:
-            x = shapes.transfer(x, device=device, source=x.device)
-        return x
-
-    def cpu(self) -> Tensor:
-        """This tensor on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, index: Any = 0) -> Tensor:
-        """This tensor on a GPU."""
-        return self.to(f"cuda:{index}")
-
-    def float(self) -> Tensor:
-        """As float32."""
-        return self.to(backend.float32)
-
-    def double(self) -> Tensor:
-        """As float64."""
-        return self.to(backend.float64)
-
-    def half(self) -> Tensor:
-        """As float16."""
-        return self.to(backend.float16)
-
-    def int(self) -> Tensor:
-        """As int32."""
-        return self.to(backend.int32)
-
-    def long(self) -> Tensor:
-        """As int64."""
-        return self.to(backend.int64)
-
-    def bool(self) -> Tensor:
-        """As bools: whether each element is not 0."""
-        return self.to(backend.bool_)
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """In the dtype of `other`."""
-        return self.to(other.dtype)
-
-    def contiguous(self) -> Tensor:
-        """Itself if its elements lie row by row in memory, else a copy in which they do."""
-        return self if self._array.flags.c_contiguous else arithmetic.positive(self)
-
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of `data` with this dtype and device."""
         return Tensor(backend.from_data(data, self.dtype, self.device))
@@ -492,72 +250,10 @@ class Tensor:
         """Ones of a shape, with this dtype and device."""
         return Tensor(backend.namespace(self._array).ones(shaping.sizes("new_ones", shape), dtype=self.dtype))
 
-    def item(self) -> Any:
-        """The one element as a Python number.
-
-        Raises:
-            ValueError: if there is more than one, or none.
-        """
-        if self._array.size != 1:
-            raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
-        return self._array.item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self._array.tolist()
-
-    def numpy(self) -> Any:
-        """The values as a NumPy array: this tensor's memory on the CPU (read-only where a gradient is required, for a
-        write would go unnoticed), a copy from a GPU."""
-        if self._node is None:
-            return backend.to_numpy(self._array)
-        view = backend.to_numpy(self._array).view()
-        view.flags.writeable = False
-        return view
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
-        return array.copy() if copy else array
-
-    def __dlpack__(self, **options: Any) -> Any:
-        if self._node is not None:
-            raise BufferError("__dlpack__: a tensor that requires a gradient is not handed out; use .detach()")
-        return self._array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> Any:
-        return self._array.__dlpack_device__()
-
-    def __bool__(self) -> Any:
-        if self._array.size != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._array.item())
-
-    def __float__(self) -> Any:
-        return float(self.item())
-
-    def __int__(self) -> Any:
-        return int(self.item())
-
-    def __index__(self) -> Any:
-        if self.ndim or self.dtype.kind not in "iu":
-            raise TypeError(f"only a 0-d integer tensor is an index, got {self.dtype} of shape {self.shape}")
-        return int(self.item())
-
-    def __len__(self) -> Any:
-        if not self.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(shaping.unbind(self))
-
-    def __contains__(self, value: Any) -> Any:
-        return bool((self == value).any())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else repr(self)
+    def nonzero(self, as_tuple: Any = False) -> Any:
+        """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
+        found = tuple(Tensor(part) for part in backend.namespace(self._array).nonzero(self._array))
+        return found if as_tuple else functions.stack(found, dim=1)
 
     def __repr__(self) -> str:
         notes = [] if self.dtype in (backend.get_default_dtype(), backend.int64, backend.bool_) else [f"dtype={self.dtype}"]

@@ -8,3 +8,4 @@ from lucid.ops import linear as linear
 from lucid.ops import losses as losses
 from lucid.ops import reductions as reductions
 from lucid.ops import shapes as shapes
+from lucid.ops import special as special

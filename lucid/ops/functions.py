@@ -131,12 +131,6 @@ def sigmoid(xp, x):
         return 1 / (1 + xp.exp(-x))
 
 
-@op(x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
-def erf(xp, x):
-    """The error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
-    return xp.erf(x)
-
-
 @op(x=lambda xp, g, x, min, max: g * _inside(x, min, max))
 def clip(xp, x, *, min=None, max=None):
     """x held between the numbers `min` and `max`, either of which may be None; at a bound the gradient still passes."""

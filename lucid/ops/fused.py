@@ -1,4 +1,4 @@
-"""Chapter 3g. Fused operations: several steps that a network always takes together, with one formula for the whole.
+"""Chapter 3h. Fused operations: several steps that a network always takes together, with one formula for the whole.
 
 Each saves arrays and calls against the plain composition, and has that composition as its test's oracle.
 """

@@ -1,4 +1,4 @@
-"""Chapter 3f. Indexing: picking elements out, and its adjoint, adding gradients back where they came from.
+"""Chapter 3g. Indexing: picking elements out, and its adjoint, adding gradients back where they came from.
 
 An index reaches these operations in one form, made by `normal` below: a tuple of ints, slices, None, Ellipsis and
 arrays of the library at hand.

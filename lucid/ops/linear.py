@@ -1,4 +1,4 @@
-"""Chapter 3e. Matrix products: 1-D, 2-D and batched operands in every pairing."""
+"""Chapter 3f. Matrix products: 1-D, 2-D and batched operands in every pairing."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Chapter 3h. Losses: one number for how wrong a prediction is.
+"""Chapter 3i. Losses: one number for how wrong a prediction is.
 
 Each takes predictions `x` and what they should have been, and a `reduction`: "none" gives the loss of each element,
 "sum" adds them up, "mean" divides that by their number.

@@ -1,4 +1,4 @@
-"""Chapter 3d. Reductions: many numbers into one, along `axis` (an int, a tuple, or None for all of them)."""
+"""Chapter 3e. Reductions: many numbers into one, along `axis` (an int, a tuple, or None for all of them)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Chapter 3c. Shapes: the same numbers, arranged anew.
+"""Chapter 3d. Shapes: the same numbers, arranged anew.
 
 Each operation is the adjoint of another: what one spreads out the other gathers. Those marked `view` may hand out the
 very memory they were given.

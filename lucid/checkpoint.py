@@ -1,0 +1,243 @@
+"""Saving and loading: nests of arrays and plain values in one `.npz` file, and never pickle.
+
+A `.npz` file is a zip archive of `.npy` files, and a `.npy` file is a line that says dtype, order and shape,
+followed by the array's bytes. Any NumPy opens it: `numpy.load(path)["model/weight"]`. The arrays are named
+after their place in the nest; one more, called `lucid`, is a JSON text with the nest itself, in which arrays
+are mentioned by name.
+
+What comes back is of the type that was saved:
+
+- None, bool, int of any size, float (NaN, infinities and -0.0 too), str;
+- list, tuple, dict, nested as you like; keys may be any of the above plain values, or tuples of them;
+- NumPy arrays and scalars: bools, numbers, strings, bytes, dates and time spans, in their dtype and memory
+  order;
+- Tensors and Parameters: on the CPU, without a graph, with their `requires_grad`.
+
+Anything else is refused, by its place in the nest; an OrderedDict counts, and comes back, as a dict. Two
+names for one array become two arrays.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import os
+import secrets
+import zipfile
+from collections import OrderedDict
+from typing import Any
+
+from lucid.backend import Array, DType, bool_, cpu, ndarray, to_numpy
+from lucid.tensor import Parameter, Tensor
+
+FORMAT = 1  # raised when a file can no longer be read by older code
+NEST = "lucid"  # the entry that holds the nest
+KINDS = "biufcSUmM"  # bools, numbers, bytes, strings, time spans, dates; the bytes of an object are a pointer
+SCALAR: Any = bool_.type.__base__  # numpy.generic, the type of all NumPy scalars
+MAGIC = b"\x93NUMPY\x01\x00"  # how a .npy file of version 1.0 begins; two bytes of length follow, then
+START = len(MAGIC) + 2  # the header
+
+
+def save(obj: Any, path: str | os.PathLike[str]) -> None:
+    """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
+
+    The file is complete or not there: it is written under another name beside `path`, flushed to the disk and
+        then
+    renamed, so an interrupted save leaves the old file as it was.
+
+    Raises:
+        TypeError: for a value that cannot be saved, naming its place: `checkpoint['model'][2]`.
+        ValueError: for a nest that contains itself.
+        OSError: if the file cannot be written.
+
+    >>> import os, tempfile
+    >>> import lucid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "run.npz")
+    ...     lucid.save({"epoch": 3, "weights": [lucid.ones(2)]}, path)
+    ...     lucid.load(path)
+    {'epoch': 3, 'weights': [tensor([1., 1.])]}
+    """
+    arrays: dict[str, Array] = {NEST: None}
+    try:
+        nest = _described(obj, "checkpoint", "", arrays)
+    except RecursionError:
+        raise ValueError(
+            "save: the checkpoint contains itself, or is nested too deeply; save its parts"
+        ) from None
+    arrays[NEST] = cpu.asarray(json.dumps({"format": FORMAT, "nest": nest}).encode())
+    target = os.path.realpath(os.fsdecode(path))  # through a symbolic link, not over it
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f"save: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first"
+        )
+    temporary = os.path.join(folder, f".lucid-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in arrays.items():
+                    _write(archive, name, array)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o777)
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What `save` wrote to `path`. Nothing in the file is executed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated, damaged, or not written by `save`.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _loaded(archive)
+        except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
+            raise ValueError(
+                f"load: {os.fsdecode(path)!r} is truncated, damaged or not written by lucid.save "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+
+# -- the nest <-> JSON ---------------------------------------------------------------------------------------
+# JSON's own null, true, false, strings, lists, finite floats and ints up to 64 bits stand for themselves.
+# Everything else is an object with one entry, its type: {"tuple": [...]}, {"array": name}.
+
+
+def _described(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
+    """`value` for JSON; its arrays go into `arrays`, under `name` or one like it. `place` is for errors."""
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value
+    if kind is int:
+        return (
+            value if value.bit_length() <= 64 else {"int": hex(value)}
+        )  # Python limits decimals to 4300 digits
+    if kind is float:
+        return value if math.isfinite(value) else {"float": str(value)}
+    if kind is list or kind is tuple:
+        parts = [_described(part, f"{place}[{i}]", f"{name}/{i}", arrays) for i, part in enumerate(value)]
+        return parts if kind is list else {"tuple": parts}
+    if kind is dict or kind is OrderedDict:
+        items = [(key, part, f"{place}[{key!r}]") for key, part in value.items()]
+        return {
+            "dict": [
+                [_key(key, at), _described(part, at, f"{name}/{key}", arrays)] for key, part, at in items
+            ]
+        }
+    if kind is Tensor or kind is Parameter:
+        return {kind.__name__: [_kept(to_numpy(value._array), place, name, arrays), value.requires_grad]}
+    if kind is ndarray:
+        return {"array": _kept(value, place, name, arrays)}
+    if isinstance(value, SCALAR):
+        return {"scalar": _kept(cpu.asarray(value), place, name, arrays)}
+    if hasattr(value, "state_dict"):
+        hint = "save its state_dict()"
+    else:
+        hint = "make it of dicts, lists, tuples, arrays, Tensors, numbers, strings and None"
+    raise TypeError(f"save: {place} is an object of type {kind.__name__}, which cannot be saved; {hint}")
+
+
+def _key(key: Any, place: str) -> Any:
+    """A dict's key for JSON."""
+    for each in key if type(key) is tuple else (key,):
+        if each is not None and type(each) not in (bool, int, float, str):
+            raise TypeError(
+                f"save: {place} has a key of type {type(key).__name__}; keys must be str, int, float, bool, "
+                "None, or tuples of these"
+            )
+    return _described(key, place, "", {})
+
+
+def _kept(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
+    """Put the array among those to be written; gives the name it got, one that file systems can bear."""
+    if array.dtype.kind not in KINDS:
+        raise TypeError(
+            f"save: {place} is an array of dtype {array.dtype}, which cannot be saved; use numbers, bools, "
+            "strings or dates"
+        )
+    safe = (
+        "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__").strip("/")
+        or "value"
+    )
+    safe = unique = safe[-200:]
+    number = 1
+    while unique in arrays:
+        number += 1
+        unique = f"{safe}~{number}"
+    arrays[unique] = array
+    return unique
+
+
+def _loaded(archive: zipfile.ZipFile) -> Any:
+    """The nest in an archive."""
+    content = json.loads(_read(archive, NEST).item())
+    if content["format"] > FORMAT:
+        raise ValueError(
+            f"it has format {content['format']}, and this lucid reads up to {FORMAT}; use a newer lucid"
+        )
+    return _restored(content["nest"], archive)
+
+
+def _restored(nest: Any, archive: zipfile.ZipFile) -> Any:
+    """The value that `_described` made this of."""
+    if isinstance(nest, list):
+        return [_restored(part, archive) for part in nest]
+    if not isinstance(nest, dict):
+        return nest
+    ((kind, content),) = nest.items()
+    match kind:
+        case "int":
+            return int(content, 16)
+        case "float":
+            return float(content)
+        case "tuple":
+            return tuple(_restored(part, archive) for part in content)
+        case "dict":
+            return {_restored(key, archive): _restored(part, archive) for key, part in content}
+        case "array":
+            return _read(archive, content)
+        case "scalar":
+            return _read(archive, content)[()]
+        case "Tensor":
+            return Tensor(_read(archive, content[0]), content[1])
+        case "Parameter":
+            return Parameter(_read(archive, content[0]), content[1])
+    raise ValueError(f"it holds a value of unknown kind {kind!r}")
+
+
+# -- an array <-> a .npy file in the archive -----------------------------------------------------------------
+
+
+def _write(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    header = repr({"descr": array.dtype.str, "fortran_order": fortran, "shape": array.shape})
+    header += " " * (-(START + len(header) + 1) % 64) + "\n"  # the array's bytes begin at a multiple of 64
+    content = MAGIC + len(header).to_bytes(2, "little") + header.encode("ascii")
+    info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: equal checkpoints are equal files
+    info.file_size = len(content) + array.nbytes
+    with archive.open(info, "w") as member:
+        member.write(content)
+        member.write(array.tobytes("F" if fortran else "C"))
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> Array:
+    data = archive.read(f"{name}.npy")  # checks the checksum
+    end = START + int.from_bytes(data[len(MAGIC) : START], "little")
+    if not data.startswith(MAGIC):
+        raise ValueError(f"the entry {name!r} is not an array as lucid.save writes it")
+    header = ast.literal_eval(data[START:end].decode("ascii"))
+    shape, dtype, order = header["shape"], DType(header["descr"]), "F" if header["fortran_order"] else "C"
+    if dtype.kind not in KINDS or dtype.itemsize * math.prod(shape) != len(data) - end:
+        raise ValueError(f"the entry {name!r} is not an array as lucid.save writes it")
+    array: Array = ndarray(shape, dtype, data, end, order=order)  # type: ignore[arg-type]
+    return array.copy("K")

@@ -1,0 +1,98 @@
+"""Chapter 5d. Operators and methods: every operation in the place where `x + y` and `x.exp()` look for it.
+
+They are the functions of the chapters before, as they are: `Tensor.exp` is `lucid.exp`. That costs no second call, and
+there is no second place for a default or a docstring to go wrong in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid import functions, shaping
+from lucid.ops import arithmetic, linear
+from lucid.ops import functions as elementwise
+from lucid.ops import special
+
+
+class Operations:
+    """The operations as methods of Tensor."""
+
+    __slots__ = ()
+
+    __add__, __sub__, __mul__, __truediv__ = arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide
+    __mod__, __floordiv__, __matmul__ = arithmetic.remainder, arithmetic.floor_divide, linear.matmul
+    __radd__, __rmul__ = arithmetic.add, arithmetic.multiply
+    __neg__, __invert__, __abs__, __pow__ = arithmetic.negative, arithmetic.invert, elementwise.abs, functions.pow
+    __lt__, __le__, __gt__, __ge__ = arithmetic.less, arithmetic.less_equal, arithmetic.greater, arithmetic.greater_equal
+    __and__, __or__, __xor__ = arithmetic.logical_and, arithmetic.logical_or, arithmetic.logical_xor
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __rsub__(self, other: Any) -> Any:
+        return arithmetic.subtract(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return arithmetic.divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return arithmetic.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return arithmetic.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return functions.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linear.matmul(other, self)
+
+    def __eq__(self, other: Any) -> Any:
+        return False if other is None else arithmetic.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return True if other is None else arithmetic.not_equal(self, other)
+
+    __hash__ = object.__hash__  # a tensor is a thing, not its value: dicts and sets go by identity
+
+    exp, log, log1p, log2, log10, expm1 = (
+        elementwise.exp, elementwise.log, elementwise.log1p, elementwise.log2, elementwise.log10, elementwise.expm1,
+    )  # fmt: skip
+    sqrt, square, reciprocal, sin, cos, tan = (
+        elementwise.sqrt, elementwise.square, elementwise.reciprocal, elementwise.sin, elementwise.cos, elementwise.tan,
+    )  # fmt: skip
+    abs, sign, floor, ceil, trunc, erf = (
+        elementwise.abs, elementwise.sign, elementwise.floor, elementwise.ceil, elementwise.trunc, special.erf,
+    )  # fmt: skip
+    tanh, sigmoid, relu, rsqrt, round = (
+        elementwise.tanh, elementwise.sigmoid, elementwise.relu, functions.rsqrt, functions.round,
+    )  # fmt: skip
+    isnan, isinf, isfinite, isclose, allclose = (
+        arithmetic.isnan, arithmetic.isinf, arithmetic.isfinite, functions.isclose, functions.allclose,
+    )  # fmt: skip
+    pow, matmul, maximum, minimum, dot, outer = (
+        functions.pow, linear.matmul, arithmetic.maximum, arithmetic.minimum, functions.dot, functions.outer,
+    )  # fmt: skip
+    clamp = clip = functions.clamp
+    sum, mean, prod, max, min, amax, amin = (
+        functions.sum, functions.mean, functions.prod, functions.max, functions.min, functions.amax, functions.amin,
+    )  # fmt: skip
+    argmax, argmin, any, all, var, std = (
+        functions.argmax, functions.argmin, functions.any, functions.all, functions.var, functions.std,
+    )  # fmt: skip
+    logsumexp, norm, cumsum, softmax, log_softmax = (
+        functions.logsumexp, functions.norm, functions.cumsum, functions.softmax, functions.log_softmax,
+    )  # fmt: skip
+    reshape, view, flatten, squeeze, unsqueeze = (
+        shaping.reshape, shaping.view, shaping.flatten, shaping.squeeze, shaping.unsqueeze,
+    )  # fmt: skip
+    transpose, permute, movedim, t, expand, broadcast_to = (
+        shaping.transpose, shaping.permute, shaping.movedim, shaping.t, shaping.expand, shaping.broadcast_to,
+    )  # fmt: skip
+    swapaxes = shaping.transpose
+    repeat, tile, split, chunk, unbind, flip, roll = (
+        shaping.repeat, shaping.tile, shaping.split, shaping.chunk, shaping.unbind, shaping.flip, shaping.roll,
+    )  # fmt: skip
+    gather, index_select, masked_fill, masked_select = (
+        shaping.gather, shaping.index_select, shaping.masked_fill, shaping.masked_select,
+    )  # fmt: skip
+    clone = arithmetic.positive
+    __getitem__ = shaping.getitem

@@ -1,0 +1,134 @@
+"""Activations as modules, for use in a Sequential. The formulas stand at `lucid.nn.functional`."""
+
+from __future__ import annotations
+
+from lucid.nn import functional as F
+from lucid.nn.module import Module
+from lucid.tensor import Tensor
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.relu(input)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.sigmoid(input)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.tanh(input)
+
+
+class SiLU(Module):
+    """x * sigmoid(x), also called swish."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.silu(input)
+
+
+class GELU(Module):
+    """x * P(Z <= x) for a standard normal Z; `approximate="tanh"` takes the faster approximation.
+
+    Raises:
+        ValueError: for another `approximate`.
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        F.check_approximate(approximate)
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        """The form."""
+        return f"approximate={self.approximate!r}"
+
+
+class LeakyReLU(Module):
+    """x where it is positive, negative_slope * x elsewhere."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """The slope."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        """The depth."""
+        return f"alpha={self.alpha}"
+
+
+class Softplus(Module):
+    """log(1 + exp(beta * x)) / beta, and x where beta * x exceeds `threshold`."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """The sharpness and the threshold."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Softmax(Module):
+    """exp(x) / sum(exp(x)) along `dim`."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """log(softmax(x)) along `dim`."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.log_softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}"

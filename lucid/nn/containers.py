@@ -1,0 +1,231 @@
+"""Modules that hold modules. An entry is a plain attribute, named "0", "1", ... or by the user's key.
+
+Plain lists and dicts of modules are found just as well (see `lucid.nn.module`); these exist for Sequential's
+forward, and for those who expect the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from operator import index
+from typing import Any, Generic, Self, TypeVar, overload
+
+from lucid.nn.module import Module
+from lucid.tensor import Parameter, Tensor
+
+Item = TypeVar("Item", Module, Parameter)
+
+
+class Numbered(Module, Generic[Item]):
+    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
+
+    _kind: type[Item]
+
+    def _entries(self) -> dict[str, Item]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, self._kind)}
+
+    def _refill(self, entries: Iterable[tuple[str, Item]]) -> None:
+        """Put other entries in place of those here; numbers become places, names stay."""
+        for name in self._entries():
+            delattr(self, name)
+        for i, (name, item) in enumerate(entries):
+            setattr(self, str(i) if name.isdecimal() else name, item)
+
+    def _checked(self, item: Any) -> Item:
+        if not isinstance(item, self._kind):
+            raise TypeError(
+                f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {type(item).__name__}"
+            )
+        return item
+
+    def _name(self, i: int) -> str:
+        names = list(self._entries())
+        try:
+            return names[index(i)]
+        except IndexError:
+            raise IndexError(f"{type(self).__name__} has {len(names)} entries, and so no entry {i}") from None
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[Item]:
+        kind = self._kind
+        return iter([value for value in vars(self).values() if isinstance(value, kind)])
+
+    def __contains__(self, item: object) -> bool:
+        return any(item is one for one in self)
+
+    def __getitem__(self, i: int) -> Item:
+        found: Item = vars(self)[self._name(i)]
+        return found
+
+    def __setitem__(self, i: int, item: Item) -> None:
+        setattr(self, self._name(i), self._checked(item))
+
+    def __delitem__(self, i: int | slice) -> None:
+        entries = list(self._entries().items())
+        del entries[i]
+        self._refill(entries)
+
+    def __iadd__(self, items: Iterable[Item]) -> Self:
+        return self.extend(items)
+
+    def append(self, item: Item) -> Self:
+        """Add one at the end; returns self."""
+        item, number = self._checked(item), len(self)
+        while str(number) in vars(self):
+            number += 1
+        setattr(self, str(number), item)
+        return self
+
+    def extend(self, items: Iterable[Item]) -> Self:
+        """Add several at the end; returns self."""
+        for item in list(items):
+            self.append(item)
+        return self
+
+    def insert(self, i: int, item: Item) -> Self:
+        """Put one before entry `i`; returns self."""
+        entries = list(self._entries().items())
+        entries.insert(i, ("0", self._checked(item)))
+        self._refill(entries)
+        return self
+
+
+class Sequential(Numbered[Module]):
+    """Modules applied one after the other: `Sequential(first, second, ...)`, or a dict of names and modules.
+
+    Indexing gives a module, a slice a Sequential of the same modules.
+
+    Raises:
+        TypeError: for an entry that is not a Module.
+
+    >>> from lucid import nn
+    >>> nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+    Sequential(
+      (0): Linear(in_features=2, out_features=16, bias=True)
+      (1): Tanh()
+      (2): Linear(in_features=16, out_features=1, bias=True)
+    )
+    """
+
+    _kind = Module
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.add_module(name, self._checked(module))
+        else:
+            self.extend(modules)  # type: ignore[arg-type]
+
+    def forward(self, input: Any) -> Any:
+        """What the last module makes of what the one before it makes of ... `input`."""
+        for module in self:
+            input = module(input)
+        return input
+
+    @overload
+    def __getitem__(self, i: int) -> Module: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequential: ...
+    def __getitem__(self, i: int | slice) -> Module:
+        if isinstance(i, slice):
+            some = Sequential()
+            some._refill(list(self._entries().items())[i])
+            return some
+        return super().__getitem__(i)
+
+
+class ModuleList(Numbered[Module]):
+    """Modules in a list, which itself computes nothing; a plain Python list on a Module does the same.
+
+    Raises:
+        TypeError: for an entry that is not a Module.
+    """
+
+    _kind = Module
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    @overload
+    def __getitem__(self, i: int) -> Module: ...
+    @overload
+    def __getitem__(self, i: slice) -> ModuleList: ...
+    def __getitem__(self, i: int | slice) -> Module:
+        return ModuleList(list(self)[i]) if isinstance(i, slice) else super().__getitem__(i)
+
+
+class ParameterList(Numbered[Parameter]):
+    """Parameters in a list; Tensors become Parameters. A plain Python list of Parameters does the same.
+
+    Raises:
+        TypeError: for an entry that is not a Tensor.
+    """
+
+    _kind = Parameter
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+        self.extend(values)  # type: ignore[arg-type]
+
+    def _checked(self, item: Any) -> Parameter:
+        return (
+            Parameter(item)
+            if isinstance(item, Tensor) and not isinstance(item, Parameter)
+            else super()._checked(item)
+        )
+
+    def extra_repr(self) -> str:
+        """Shapes and dtypes."""
+        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in self._entries().items())
+
+
+class ModuleDict(Module):
+    """Modules by name, which itself computes nothing; a plain dict on a Module does the same.
+
+    Raises:
+        TypeError: for an entry that is not a Module.
+        KeyError: for a key that is the name of a method or attribute.
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        self.update(modules)
+
+    def _entries(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def __getitem__(self, key: str) -> Module:
+        return self._entries()[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]  # a KeyError if there is no such module
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries()
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._entries().keys()
+
+    def values(self) -> ValuesView[Module]:
+        """The modules."""
+        return self._entries().values()
+
+    def items(self) -> ItemsView[str, Module]:
+        """Names and modules."""
+        return self._entries().items()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace several."""
+        for key, module in dict(modules).items():
+            self[key] = module

@@ -1,0 +1,149 @@
+"""What is done to gradients and parameters as a whole: clipping, and one long vector of them all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from lucid.backend import Array, cpu, device_of, float16, float32, namespace, to_device
+from lucid.functions import cat
+from lucid.graph import written
+from lucid.tensor import Tensor
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """The norm of all tensors together, as of one long vector: a Tensor with one number, not recorded.
+
+    Args:
+        tensors: one Tensor or several; without any the norm is 0.
+        norm_type: p of the p-norm, above 0; `float("inf")` takes the largest magnitude.
+        error_if_nonfinite: whether a NaN or infinite norm is an error (asking makes a GPU wait).
+
+    Raises:
+        ValueError: if `norm_type` is not above 0.
+        RuntimeError: if the norm is not finite and `error_if_nonfinite`.
+    """
+    if not norm_type > 0:
+        raise ValueError(f"norm_type must be above 0 (2.0 or float('inf'), say), got {norm_type}")
+    arrays = [tensor._array for tensor in _several(tensors)]
+    if not arrays:
+        return Tensor(cpu.zeros((), dtype=float32))
+    xp, device = namespace(arrays[0]), device_of(arrays[0])
+    norms = xp.concatenate([to_device(_norm(array, norm_type), device).reshape(1) for array in arrays])
+    total = _norm(norms, norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(
+            f"the total norm is {float(total)}; find what makes a gradient NaN or infinite, or pass "
+            "error_if_nonfinite=False to go on regardless"
+        )
+    return Tensor(total)
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the one before.
+
+    The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over.
+    Source: Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063,
+    algorithm 1.
+
+    Raises:
+        ValueError: if `max_norm` is negative or NaN, or `norm_type` is not above 0.
+        RuntimeError: if the norm is not finite and `error_if_nonfinite`; nothing has changed then.
+
+    >>> from lucid import nn, tensor
+    >>> w = nn.Parameter([3.0, 4.0])
+    >>> w.grad = tensor([3.0, 4.0])
+    >>> nn.utils.clip_grad_norm_(w, max_norm=1.0)
+    tensor(5.)
+    >>> w.grad
+    tensor([0.6, 0.8])
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    if gradients:
+        xp = namespace(total._array)
+        factor = xp.minimum(max_norm / (total._array + 1e-6), 1.0)  # no branch: a GPU need not be waited for
+        for gradient in gradients:
+            array = gradient._array
+            array *= to_device(factor, device_of(array)).astype(array.dtype)
+            written(array)
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Hold every element of every gradient in [-clip_value, clip_value], in place.
+
+    Raises:
+        ValueError: if `clip_value` is negative or NaN.
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
+    for gradient in _gradients(parameters):
+        array = gradient._array
+        array[...] = namespace(array).maximum(namespace(array).minimum(array, clip_value), -clip_value)
+        written(array)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All elements of all parameters in one vector, in order; gradients flow back through it.
+
+    Raises:
+        ValueError: if there are no parameters.
+    """
+    flat = [parameter.reshape(-1) for parameter in parameters]
+    if not flat:
+        raise ValueError(
+            "parameters_to_vector: got no parameters; was a generator such as model.parameters() used up?"
+        )
+    return cat(flat)
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`.
+
+    Raises:
+        ValueError: if `vec` is not a vector with as many elements as the parameters; nothing has changed
+            then.
+    """
+    parameters = list(parameters)
+    total = sum(parameter.numel() for parameter in parameters)
+    if tuple(vec.shape) != (total,):
+        raise ValueError(
+            f"vector_to_parameters: the parameters have {total} elements, so vec must have shape ({total},), "
+            f"got {tuple(vec.shape)}"
+        )
+    start = 0
+    values = cpu.copy(vec._array)  # vec may be a view of the parameters themselves
+    for parameter in parameters:
+        array, end = parameter._array, start + parameter.numel()
+        array[...] = to_device(values[start:end], device_of(array)).reshape(array.shape)
+        written(array)
+        start = end
+
+
+def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in _several(parameters) if parameter.grad is not None]
+
+
+def _norm(array: Array, p: float) -> Array:
+    """The p-norm of all elements, a 0-d array; half precision is summed in float32."""
+    xp = namespace(array)
+    size = xp.abs(array.astype(float32) if array.dtype == float16 else array)
+    if p == math.inf:
+        return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
+    if p == 2:
+        return xp.asarray(xp.sqrt(xp.sum(size * size)))
+    return xp.asarray(xp.sum(size**p) ** (1 / p))

@@ -1,0 +1,45 @@
+"""Chapter 3c. The error function, which NumPy has not: the one function here that is computed from scratch."""
+
+import math
+
+from lucid.op import op
+
+# erf(x) = x P(x*x) below 1, and 1 - exp(-x*x) Q(z) up to 6, where it is 1 to the last bit; z maps [1, 6] to [-1, 1]. P
+# and Q are Chebyshev interpolants computed from 40-digit values (no function of another library is copied). Measured
+# against math.erf: at most 2 units in the last place in float64 and 3 in float32.
+_COEFFICIENTS = {  # bytes of a float: P, Q
+    8: (
+        (1.1283791670955126, -0.3761263890318375, 0.11283791670954882, -0.026866170645077334, 0.005223977624823223,
+         -0.0008548326981129666, 0.00012055331122299266, -1.4925595519506043e-05, 1.6461004480962034e-06,
+         -1.6350354461959655e-07, 1.4660051998394848e-08, -1.1373902296430911e-09, 5.958930743134941e-11),
+        (0.20798329133342885, -0.15436117429436919, 0.04969844540339414, -0.012713147695692147, 0.0024793146970862002,
+         -0.00033160296057680485, 1.9563583198099526e-05, 2.4255574732470057e-06, -5.54127310709044e-07,
+         -4.526702996597009e-09, 1.1339337061280557e-08, -2.638133067637362e-10, -2.5700504246482923e-10,
+         6.046858018203033e-12, 6.044068318449643e-12),
+    ),
+    4: (
+        (1.12837917, -0.376126269, 0.112835975, -0.0268543288, 0.00518931194, -0.000801885499, 7.88249711e-05),
+        (0.207983291, -0.154361174, 0.0496984444, -0.0127131501, 0.00247932308, -0.000331594445, 1.95399701e-05,
+         2.41449256e-06, -5.26804738e-07),
+    ),
+}  # fmt: skip
+
+
+@op(x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
+def erf(xp, x):
+    """The error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
+    wide = x if x.dtype.char in "fd" else x.astype("float32" if x.dtype.char == "e" else "float64")
+    near, far = _COEFFICIENTS[wide.dtype.itemsize]
+    size = xp.minimum(xp.abs(wide), 6)
+    square = size * size
+    z = ((size - 3) / (size + 3) + 1 / 12) * 2.4
+    found = xp.where(size < 1, size * _horner(near, square), 1 - xp.exp(-square) * _horner(far, z))
+    return xp.copysign(found, wide).astype(x.dtype if x.dtype.kind == "f" else wide.dtype, copy=False)
+
+
+def _horner(coefficients, x):
+    value = x * coefficients[-1]
+    for c in coefficients[-2:0:-1]:
+        value += c
+        value *= x
+    return value + coefficients[0]

@@ -1,0 +1,329 @@
+"""Chapter 8, continued. How one equation moves many parameters.
+
+A rule is elementwise, about ten array operations, and what they cost depends on how many numbers they are
+given. On the few hundred numbers of a toy model one operation takes a microsecond whatever it computes, so
+small parameters are copied side by side, moved by a single evaluation of the rule, and copied back
+(`Packed`). On millions of numbers it is memory that takes the time, so a big parameter is moved a piece at a
+time, each piece small enough for its ten operations to find it in the processor's cache (`Alone`).
+
+Who moves with whom is a `Plan`. It is kept for as long as nothing that it was made from has changed: a
+gradient that is missing, another array behind a parameter, another state. Nothing that a user can see is
+flattened or moves house: parameters and gradients are copied in and out. Only the state of small parameters
+lies in common arrays, as views that do not overlap; whoever puts other arrays in their place finds them
+copied in by the next plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from math import ceil, prod
+from operator import is_
+from typing import Any, NamedTuple
+
+from lucid.backend import Array, DType, cpu, device_of, float32, is_array, namespace, to_device
+from lucid.graph import written
+
+CHUNK = 65_536  # elements that one evaluation is given
+SMALL = 16_384  # parameters of up to so many elements are packed
+
+Rule = Callable[..., tuple[Any, ...]]
+Numbers = tuple[float, ...]
+Entry = dict[str, Any]  # the state of one parameter: its "t", and an array under the name of each slot
+Memory = tuple[str | None, ...]  # a rule's slots by name; None for one that a group's options have no use for
+
+
+class Settings(NamedTuple):
+    """A group's hyperparameters as they were read, and found good, at one step."""
+
+    values: tuple[object, ...]  # as they stand in the group
+    options: dict[str, Any]  # by name, as Python floats and bools: those never change the dtype of an array
+    constants: dict[str, Any]  # the ones that the rule takes by keyword
+    memory: Memory
+
+
+class Plan:
+    """Who moves together. Making a plan checks all that could go wrong in a step before it changes anything.
+
+    Args:
+        name: the optimizer's, for error texts.
+        groups: the optimizer's `param_groups`.
+        memories: the slots in use, for each group.
+        state: the optimizer's; a parameter about to be moved for the first time gets its entry here.
+
+    Raises:
+        TypeError: for a parameter that is no longer of a float dtype.
+        ValueError: for a gradient or state that does not fit its parameter, and for a parameter listed twice.
+    """
+
+    def __init__(
+        self, name: str, groups: Sequence[dict[str, Any]], memories: list[Memory], state: dict[Any, Entry]
+    ) -> None:
+        self.memories = memories
+        self.params = [list(group["params"]) for group in groups]
+        self.idle = [p for params in self.params for p in params if p._grad is None]
+        moving: dict[Any, int] = {}  # parameter -> its group
+        for i, params in enumerate(self.params):
+            for j, p in enumerate(params):
+                if p._grad is not None:
+                    check(f"{name}, group {i}: parameter {j}", p, p in moving, state.get(p, {}), memories[i])
+                    moving[p] = i
+        for p in moving:
+            if not writeable(p._array):  # a broadcast view, or memory that was only lent
+                p._array = p._array.copy()
+
+        # Two views of one array may overlap. Each must see what the other wrote: one goes after the other.
+        owners = Counter(owner(p._array) for p in moving)
+        batches: dict[tuple[Any, ...], list[Any]] = {}
+        filled: Counter[tuple[Any, ...]] = Counter()
+        for p, i in moving.items():
+            array, t = p._array, state.setdefault(p, {}).setdefault("t", 0)
+            kind: tuple[Any, ...] = (i, t, widened(array.dtype), device_of(array))
+            if array.size > SMALL or owners[owner(array)] > 1:
+                kind += (id(p),)
+            else:
+                filled[kind] += array.size
+                kind += ("packed", filled[kind] // CHUNK)
+            batches.setdefault(kind, []).append(p)
+
+        self.jobs: list[Job] = []
+        room: dict[tuple[Any, ...], Array] = {}
+        for (i, t, *_), params in batches.items():
+            entries = [state[p] for p in params]
+            if len(params) > 1:
+                self.jobs.append(Packed(i, t, params, entries, memories[i], room=room))
+            else:
+                self.jobs.append(Alone(i, t, params, entries, memories[i]))
+
+    def gradients(
+        self, groups: Sequence[dict[str, Any]], memories: list[Memory], state: dict[Any, Entry]
+    ) -> list[list[Array]] | None:
+        """This step's gradients for each job, or None where the plan no longer holds."""
+        if len(groups) != len(self.params) or memories != self.memories:
+            return None
+        for group, known in zip(groups, self.params, strict=True):
+            params = group["params"]
+            if len(params) != len(known) or not same(params, known):
+                return None
+        for p in self.idle:
+            if p._grad is not None:
+                return None
+        found = []
+        for job in self.jobs:
+            arrays = job.gradients(state)
+            if arrays is None:
+                return None
+            found.append(arrays)
+        return found
+
+    @cpu.quiet()  # an infinite gradient becomes NaN in its own elements; it must not stop a step half-way
+    def run(
+        self,
+        rule: Rule,
+        numbers: Callable[[dict[str, Any], int], Numbers],
+        settings: list[Settings],
+        found: list[list[Array]],
+    ) -> None:
+        """Move every parameter once by `rule`, with the gradients that `gradients` found."""
+        for job, arrays in zip(self.jobs, found):  # noqa: B905
+            _, options, constants, _ = settings[job.group]
+            t = job.t = job.t + 1
+            job.move(rule, numbers(options, t), constants, arrays)
+            for entry in job.entries:
+                entry["t"] = t
+            for array in job.arrays:
+                written(array)
+
+
+class Job:
+    """Parameters of one group that are moved together, by the same numbers.
+
+    Subclasses say where the state lies (`lay`) and how the parameters are moved, given this step's gradients.
+    """
+
+    def __init__(self, group: int, t: int, params: list[Any], entries: list[Entry], memory: Memory) -> None:
+        self.group, self.t, self.entries = group, t, entries
+        self.arrays: list[Array] = [p._array for p in params]
+        theta = self.arrays[0]
+        self.xp, self.dtype, self.device = namespace(theta), widened(theta.dtype), device_of(theta)
+        self.memory = [None if slot is None else self.lay(slot) for slot in memory]
+        # What must still be so at the next step:
+        self.rows = [(p, p._array, p._array.shape, entry) for p, entry in zip(params, entries, strict=True)]
+        self.slots = [(entry, slot, entry[slot]) for entry in entries for slot in memory if slot is not None]
+
+    def gradients(self, state: dict[Any, Entry]) -> list[Array] | None:
+        """This step's gradients; None if a parameter or its state is no longer what it was."""
+        t, found = self.t, []
+        try:
+            for p, array, shape, entry in self.rows:
+                g = p._grad._array
+                if p._array is not array or g.shape != shape or state[p] is not entry or entry["t"] != t:
+                    return None
+                found.append(g)
+            for entry, slot, known in self.slots:
+                if entry[slot] is not known:
+                    return None
+        except (AttributeError, KeyError):  # no gradient, or no state
+            return None
+        return found
+
+    def lay(self, slot: str) -> Array:
+        """Give every entry an array under the name of `slot`; returns the array that the rule will work on."""
+        raise NotImplementedError
+
+    def move(self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]) -> None:
+        """Evaluate the rule, and store in place what it returns."""
+        raise NotImplementedError
+
+
+class Packed(Job):
+    """Small parameters side by side: one evaluation of the rule moves them all.
+
+    The state lives in this job's flat arrays, of which the entries get views. Parameters and gradients only
+    visit `room`, scratch space that all packed jobs share.
+    """
+
+    def __init__(self, *args: Any, room: dict[Any, Array]) -> None:
+        super().__init__(*args)
+        for use in ("theta", "g"):
+            key, flat = (use, self.dtype, self.device), self.zeros()
+            if key not in room or room[key].size < flat.size:
+                room[key] = flat
+            setattr(self, use, room[key][: flat.size])
+        self.pairs = list(zip(self.views(self.theta), self.arrays, strict=True))
+        self.g_views = self.views(self.g)
+        self.stores = [(flat, k) for k, flat in enumerate((self.theta, *self.memory)) if flat is not None]
+
+    theta: Array
+    g: Array
+
+    def zeros(self) -> Array:
+        """As many zeros as these parameters have elements."""
+        size = sum(array.size for array in self.arrays)
+        return to_device(self.xp.zeros(size, dtype=self.dtype), self.device)
+
+    def views(self, flat: Array) -> list[Array]:
+        """A view of `flat` for each parameter, in its shape."""
+        ends = accumulate(array.size for array in self.arrays)
+        return [flat[end - a.size : end].reshape(a.shape) for end, a in zip(ends, self.arrays, strict=True)]
+
+    def lay(self, slot: str) -> Array:
+        """A flat array; every entry gets its view."""
+        flat = self.zeros()
+        for entry, view in zip(self.entries, self.views(flat), strict=True):
+            if slot in entry:
+                view[...] = to_device(entry[slot], self.device)
+            entry[slot] = view
+        return flat
+
+    def move(self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]) -> None:
+        """Copy in, evaluate once, copy out."""
+        for view, array in self.pairs:
+            view[...] = array
+        for view, g in zip(self.g_views, gradients):  # noqa: B905 (here and in run, strict=True costs 0.3 us)
+            view[...] = g
+        new = rule(self.xp, self.theta, self.g, *self.memory, *numbers, **constants)
+        for flat, k in self.stores:
+            flat[...] = new[k]
+        for view, array in self.pairs:
+            array[...] = view
+
+
+class Alone(Job):
+    """One parameter, moved in its own arrays, a piece at a time."""
+
+    def lay(self, slot: str) -> Array:
+        """The array in the entry, if it will do."""
+        entry, theta = self.entries[0], self.arrays[0]
+        old = entry.get(slot, 0)
+        if not (
+            type(old) is type(theta)
+            and (old.dtype, device_of(old)) == (self.dtype, self.device)
+            and writeable(old)
+            and old.base is None  # else a view of what was packed, which would keep all of that alive
+        ):
+            entry[slot] = state_array(theta, old)
+        return entry[slot]
+
+    def move(self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]) -> None:
+        """Evaluate piece by piece, in place."""
+        dtype = self.dtype
+        for piece in pieces(self.arrays[0].shape, CHUNK):
+            theta, g = self.arrays[0][piece], gradients[0][piece]
+            memory = [None if array is None else array[piece] for array in self.memory]
+            wide, g = (x if x.dtype == dtype else x.astype(dtype) for x in (theta, g))
+            new = rule(self.xp, wide, g, *memory, *numbers, **constants)
+            for old, value in zip((theta, *memory), new, strict=True):
+                if old is not None:
+                    old[...] = value
+
+
+def pieces(shape: tuple[int, ...], size: int) -> Iterator[Any]:
+    """Indices that cut an array of `shape`, whatever its strides, into even pieces of about `size` elements.
+
+    >>> list(pieces((4, 3), 6))
+    [slice(0, 2, None), slice(2, 4, None)]
+    >>> list(pieces((2, 3), 2))
+    [(0, slice(0, 2, None)), (0, slice(2, 3, None)), (1, slice(0, 2, None)), (1, slice(2, 3, None))]
+    """
+    if prod(shape) <= size:
+        yield ...
+        return
+    length, inner = shape[0], prod(shape[1:])
+    if inner > size:
+        for i in range(length):
+            for piece in pieces(shape[1:], size):
+                yield (i, *piece) if isinstance(piece, tuple) else (i, piece)
+        return
+    step = ceil(length / ceil(length / (size // inner)))
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))
+
+
+def same(these: Iterable[Any], those: Iterable[Any]) -> bool:
+    """Whether both hold the very same objects, as far as the shorter one goes; never asks a tensor's `==`."""
+    return all(map(is_, these, those))
+
+
+def widened(dtype: DType) -> DType:
+    """The dtype of the state and of the arithmetic: at least float32, as half precision would lose the momentum."""
+    return dtype if dtype.itemsize >= 4 else float32
+
+
+def owner(array: Array) -> int:
+    """Which memory `array` lies in: the same for all views of one array."""
+    return id(array if array.base is None else array.base)
+
+
+def writeable(array: Array) -> bool:
+    """Whether `array` may be written to; CuPy's always may."""
+    return getattr(array.flags, "writeable", True)
+
+
+def state_array(theta: Array, initial: Any = 0) -> Array:
+    """A new state array for the parameter with the array `theta`: of its shape and device, at least float32."""
+    device = device_of(theta)
+    new = to_device(namespace(theta).zeros(theta.shape, dtype=widened(theta.dtype)), device)
+    new[...] = to_device(initial, device) if is_array(initial) else initial
+    return new
+
+
+def check(where: str, p: Any, again: bool, entry: Entry, memory: Memory) -> None:
+    """Refuse what would go wrong half-way through a step."""
+    theta, g = p._array, p._grad._array
+    if again:
+        raise ValueError(f"{where} must be listed once, got it twice; take it out of one of the lists of parameters")
+    if theta.dtype.kind != "f":
+        raise TypeError(f"{where} must be of a float dtype, got {theta.dtype} by now; assign float data to it")
+    if g.shape != theta.shape or device_of(g) != device_of(theta):
+        raise ValueError(
+            f"{where} has shape {theta.shape} on {device_of(theta)}, its gradient must match, got {g.shape} on "
+            f"{device_of(g)}; call zero_grad() and backward() after giving a parameter other data"
+        )
+    for slot in memory:
+        if slot in entry and entry[slot].shape != theta.shape:
+            raise ValueError(
+                f"{where} has shape {theta.shape}, its state {slot!r} must match, got {entry[slot].shape}, from before "
+                "it was given other data; del optimizer.state[parameter] lets it start anew"
+            )

@@ -1,0 +1,91 @@
+"""SGD: downhill, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.options import FLAG, NON_NEGATIVE
+from lucid.tensor import Parameter
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with (Nesterov's) momentum as PyTorch writes it.
+
+    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
+
+        g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
+        v_t     = momentum * v_{t-1} + (1 - dampening) * g_t            v_1 = g_1
+        theta_t = theta_{t-1} - lr * v_t
+        theta_t = theta_{t-1} - lr * (g_t + momentum * v_t)             where `nesterov`
+
+    As in PyTorch, and unlike Sutskever et al. 2013 (Proceedings of ICML), the learning rate stands outside of
+    v: a new one scales the whole next step.
+
+    Args:
+        params: an iterable of Parameters, or of dicts, one for each group.
+        lr: the learning rate.
+        momentum: how much of v is kept from one step to the next; with 0 there is no v.
+        dampening: how much less than the full gradient enters v, from the second update on.
+        weight_decay: lambda, L2 regularisation: this multiple of theta is added to the gradient.
+        nesterov: look one step ahead along v; needs a momentum, and no dampening.
+        maximize: go uphill.
+
+    Raises:
+        TypeError, ValueError: as Adamax does; also for `nesterov` without momentum or with dampening.
+
+    >>> import lucid
+    >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = lucid.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8, 1.6], requires_grad=True)
+    """
+
+    slots = ("v",)
+    only_with = {"v": "momentum"}
+    domains = dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(
+        ("nesterov", "maximize"), FLAG
+    )
+
+    def __init__(
+        self,
+        params: Iterable[Parameter] | Iterable[dict[str, object]],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        numbers = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        super().__init__(params, {**numbers, "nesterov": nesterov, "maximize": maximize})
+
+    @staticmethod
+    def rule(xp, theta, g, v, lr, fresh, *, momentum, weight_decay, nesterov, maximize):
+        """Polyak's or Nesterov's momentum as PyTorch writes it; `fresh` is the share of g that enters v."""
+        if maximize:
+            g = -g
+        if weight_decay:
+            g = g + weight_decay * theta
+        if not momentum:
+            return theta - lr * g, None
+        v = momentum * v + fresh * g
+        return theta - lr * (g + momentum * v if nesterov else v), v
+
+    @staticmethod
+    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+        """The learning rate, and the share of a new gradient that enters v: all of the first one."""
+        return options["lr"], 1.0 if t == 1 else 1 - options["dampening"]
+
+    def check(self, where: str, options: dict[str, Any]) -> None:
+        """Refuse `nesterov` where it has no meaning."""
+        momentum, dampening = options["momentum"], options["dampening"]
+        if options["nesterov"] and (not momentum or dampening):
+            raise ValueError(
+                f"{where}: nesterov=True needs a momentum above 0 and dampening 0, got momentum {momentum} and "
+                f"dampening {dampening}; set momentum=0.9, say, or nesterov=False"
+            )

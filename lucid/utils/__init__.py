@@ -1,0 +1,3 @@
+"""What surrounds training: data."""
+
+from lucid.utils import data as data
