@@ -42,9 +42,8 @@ START = len(MAGIC) + 2  # the header
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
 
-    The file is complete or not there: it is written under another name beside `path`, flushed to the disk and
-        then
-    renamed, so an interrupted save leaves the old file as it was.
+    The file is complete or not there: it is written under another name beside `path`, flushed to the disk, and
+    then renamed, so an interrupted save leaves the old file as it was.
 
     Raises:
         TypeError: for a value that cannot be saved, naming its place: `checkpoint['model'][2]`.
@@ -121,19 +120,18 @@ def _described(value: Any, place: str, name: str, arrays: dict[str, Array]) -> A
     if kind is int:
         return (
             value if value.bit_length() <= 64 else {"int": hex(value)}
-        )  # Python limits decimals to 4300 digits
+        )  # decimals are limited to 4300 digits
     if kind is float:
         return value if math.isfinite(value) else {"float": str(value)}
     if kind is list or kind is tuple:
         parts = [_described(part, f"{place}[{i}]", f"{name}/{i}", arrays) for i, part in enumerate(value)]
         return parts if kind is list else {"tuple": parts}
     if kind is dict or kind is OrderedDict:
-        items = [(key, part, f"{place}[{key!r}]") for key, part in value.items()]
-        return {
-            "dict": [
-                [_key(key, at), _described(part, at, f"{name}/{key}", arrays)] for key, part, at in items
-            ]
-        }
+        items: list[Any] = []
+        for key, part in value.items():
+            there = f"{place}[{key!r}]"
+            items.append([_key(key, there), _described(part, there, f"{name}/{key}", arrays)])
+        return {"dict": items}
     if kind is Tensor or kind is Parameter:
         return {kind.__name__: [_kept(to_numpy(value._array), place, name, arrays), value.requires_grad]}
     if kind is ndarray:
@@ -165,11 +163,8 @@ def _kept(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
             f"save: {place} is an array of dtype {array.dtype}, which cannot be saved; use numbers, bools, "
             "strings or dates"
         )
-    safe = (
-        "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__").strip("/")
-        or "value"
-    )
-    safe = unique = safe[-200:]
+    safe = "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__")
+    safe = unique = safe[-200:].strip("/") or "value"
     number = 1
     while unique in arrays:
         number += 1

@@ -149,8 +149,6 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
     """The error of an array library, as a sentence that names the operation and what it was given."""
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     message = str(error)
-    if message.startswith(f"{spec.name}:"):
-        return error
     if isinstance(error, AxisError):
         n = error.ndim
         extent = f"{-n} to {n - 1}" if n else "none, for it has no dimensions"
@@ -160,6 +158,8 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
             f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not fit: "
             f"{'the last dimensions of x and weight must agree' if spec.name == 'linear' else _matmul_rule(shapes)}"
         )
+    if message.startswith(f"{spec.name}:"):
+        return error
     if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
         return ValueError(f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
     kinds = [kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind)]

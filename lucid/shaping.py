@@ -31,12 +31,12 @@ def axis_of(name: str, dim: Any, ndim: int) -> int:
 
 def sizes(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as `2, 3` or as `(2, 3)`."""
-    if len(given) == 1 and not hasattr(given[0], "__index__"):
-        given = tuple(given[0])
     try:
-        return tuple(n.__index__() for n in given)
-    except AttributeError:
-        raise TypeError(f"{name}: expected ints, got {given!r}") from None
+        if len(given) == 1 and not hasattr(given[0], "__index__"):
+            given = tuple(given[0])
+        return tuple([n.__index__() for n in given])
+    except (AttributeError, TypeError):
+        raise TypeError(f"{name}: expected ints, or a tuple of ints, got {given!r}") from None
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:

@@ -169,11 +169,9 @@ class ParameterList(Numbered[Parameter]):
         self.extend(values)  # type: ignore[arg-type]
 
     def _checked(self, item: Any) -> Parameter:
-        return (
-            Parameter(item)
-            if isinstance(item, Tensor) and not isinstance(item, Parameter)
-            else super()._checked(item)
-        )
+        if isinstance(item, Tensor) and not isinstance(item, Parameter):
+            item = Parameter(item)
+        return super()._checked(item)
 
     def extra_repr(self) -> str:
         """Shapes and dtypes."""

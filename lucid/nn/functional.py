@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lucid.backend import cpu, device_of, float32, generator, int64, to_device
+from lucid.functions import log_softmax as log_softmax
+from lucid.functions import softmax as softmax
 from lucid.ops import functions, indexing, losses
 from lucid.ops.functions import relu as relu
 from lucid.ops.functions import sigmoid as sigmoid
@@ -48,21 +50,6 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return functions.softplus(input, beta=beta, threshold=threshold)
 
 
-def softmax(input: Tensor, dim: int) -> Tensor:
-    """exp(x) / sum(exp(x)) along `dim`: positive numbers that add up to 1.
-
-    >>> from lucid import tensor
-    >>> softmax(tensor([[0.0, 0.0]]), dim=1).tolist()
-    [[0.5, 0.5]]
-    """
-    return input.softmax(dim)
-
-
-def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """log(softmax(x)) along `dim`, exact where the softmax itself would round to 0."""
-    return input.log_softmax(dim)
-
-
 # -- layers without weights of their own ---------------------------------------------------------------------
 
 
@@ -79,7 +66,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     if not training or p == 0:
         return input
     kept = generator().random(input.shape, dtype=float32) >= p
-    mask = kept.astype(input.dtype)
+    mask = kept.astype(input.dtype if input.is_floating_point() else float32)
     if p < 1:
         mask /= 1 - p
     return input * Tensor(to_device(mask, device_of(input._array)))
@@ -232,6 +219,7 @@ def _of_labels(
     """Check the labels, lay logits out as (n, classes), and give each loss back its label's place."""
     check_reduction(who, reduction)
     _check_integers(who, "target", target)
+    _check_tensor(who, "input", input)
     shape = input.shape
     if not shape:
         raise ValueError(f"{who}: input needs a class dimension, got a single number")
@@ -281,10 +269,8 @@ def check_probability(who: str, p: float) -> None:
 def _check_pair(who: str, input: Tensor, target: Tensor, reduction: str) -> None:
     if reduction not in REDUCTIONS:
         check_reduction(who, reduction)
-    if not isinstance(target, Tensor):
-        raise TypeError(
-            f"{who}: target must be a Tensor, got {type(target).__name__}; wrap it: lucid.tensor(...)"
-        )
+    _check_tensor(who, "target", target)
+    _check_tensor(who, "input", input)
     if input._array.shape != target._array.shape:
         raise ValueError(
             f"{who}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; make them equal, "
@@ -292,11 +278,13 @@ def _check_pair(who: str, input: Tensor, target: Tensor, reduction: str) -> None
         )
 
 
+def _check_tensor(who: str, name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{who}: {name} must be a Tensor, got {type(value).__name__}; use lucid.tensor(...)")
+
+
 def _check_integers(who: str, name: str, indices: Tensor) -> None:
-    if not isinstance(indices, Tensor):
-        raise TypeError(
-            f"{who}: {name} must be a Tensor, got {type(indices).__name__}; wrap it: lucid.tensor(...)"
-        )
+    _check_tensor(who, name, indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{who}: {name} must hold integers, got {indices.dtype}; convert it with .long()")
 
@@ -306,9 +294,8 @@ def _check_range(who: str, name: str, indices: Tensor, count: int, of: str) -> N
     array = indices._array
     if not array.size or device_of(array) != "cpu":
         return
-    if (
-        cpu.max(array.view(f"u{array.itemsize}")) >= count
-    ):  # read as unsigned, a negative number is a huge one
+    # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
+    if cpu.max(array.view(f"u{array.itemsize}")) >= count:
         found = min(cpu.min(array), 0) or cpu.max(array)
         raise IndexError(
             f"{who}: {name} holds {found}, but there are {count} {of}, numbered from 0; "

@@ -94,9 +94,8 @@ def trunc_normal_(
 ) -> Tensor:
     """Fill with numbers from the normal distribution, given that they lie in [a, b].
 
-    The inverse of the distribution function, at evenly drawn probabilities: one draw an element, however
-        narrow or far
-    out the interval.
+    It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one
+    draw, however narrow or far out the interval is.
 
     Raises:
         ValueError: if `std` is not positive, or a >= b.
@@ -150,9 +149,8 @@ def kaiming_uniform_(
 ) -> Tensor:
     """Fill evenly from [-b, b] with b = gain * sqrt(3 / fan).
 
-    Keeps the variance level through layers of rectifiers: relu halves it, and the gain of sqrt(2) restores
-        it.
-    Source: He et al. 2015, "Delving deep into rectifiers", arXiv 1502.01852, (10) and (14).
+    Keeps the variance level through layers of rectifiers, for relu halves it and the gain of sqrt(2) restores
+    it. Source: He et al. 2015, "Delving deep into rectifiers", arXiv 1502.01852, (10) and (14).
 
     Args:
         tensor: two dimensions, (out, in), or more, (out, in, kernel...).

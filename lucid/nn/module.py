@@ -14,10 +14,9 @@ What the walk finds, in the order in which the attributes were first assigned:
 - a **buffer**: a Tensor under an attribute that `register_buffer` named. Any other Tensor or array is the
   program's own affair: it is neither moved by `to` nor part of `state_dict`.
 
-Names are the path: `layers.0.weight`. Nothing is registered when an attribute is set, so there is no list
-    that could
-disagree with the attributes, and no `super().__init__()` to forget. The price: a walk looks at every entry of
-every list and dict that the module holds, so a log of a million numbers belongs elsewhere.
+Names are the path: `layers.0.weight`. Nothing is registered when an attribute is set, so there is no list that
+could disagree with the attributes, and no `super().__init__()` to forget. The price: a walk looks at every entry
+of every list and dict that the module holds, so a log of a million numbers belongs elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from reprlib import recursive_repr
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
-from lucid.backend import DTYPES, as_dtype
 from lucid.creation import zeros_like
 from lucid.nn import state
 from lucid.nn.hooks import Hooked
@@ -41,8 +39,7 @@ NOTHING: Mapping[str, bool] = MappingProxyType({})
 class Module(Hooked):
     """Base class of what has parameters: assign them, or other Modules, to attributes; define `forward`.
 
-    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and its hooks if it has
-    any.
+    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any.
 
     Attributes:
         training: whether the module is in training mode (Dropout drops, ...); `train()` and `eval()` set it.
@@ -74,14 +71,14 @@ class Module(Hooked):
                 found.append((name, value, self._buffer_names[name]))
         return found
 
-    def _walk(self, once: bool) -> list[Entry]:
-        """This module and everything below it, parents first.
+    def _walk(self, once: bool = True, prefix: str = "", recurse: bool = True) -> list[Entry]:
+        """This module and everything below it (or, unless `recurse`, just inside it), parents first.
 
-        `once` gives each object under its first name only. Otherwise a tied weight comes under every name that it
-        has, and only a module inside itself is passed over.
+        `once` gives each object under its first name only. Otherwise a tied weight comes under every name that
+        it has, and only a module inside itself is passed over.
         """
         found: list[Entry] = []
-        self._walk_on("", once, set(), found)
+        self._walk_on(prefix, once, set() if recurse else {id(m) for m in self.children()}, found)
         return found
 
     def _walk_on(self, prefix: str, once: bool, seen: set[int], found: list[Entry]) -> None:
@@ -99,31 +96,40 @@ class Module(Hooked):
         if not once:
             seen.discard(id(self))
 
-    def named_parameters(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Every Parameter with its dotted name; a tied one once, under its first, unless told otherwise."""
-        for name, value, _ in self._walk(remove_duplicate):
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter with its dotted name after `prefix`; without `recurse`, those of this module alone.
+
+        A tied one comes once, under its first name; with `remove_duplicate=False` under each.
+        """
+        for name, value, _ in self._walk(remove_duplicate, prefix, recurse):
             if isinstance(value, Parameter):
                 yield name, value
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter, tied ones once: what an optimizer is given."""
-        for _, parameter in self.named_parameters():
+        for _, parameter in self.named_parameters("", recurse):
             yield parameter
 
-    def named_buffers(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer with its dotted name."""
-        for name, value, _ in self._walk(remove_duplicate):
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer with its dotted name; the arguments are those of `named_parameters`."""
+        for name, value, _ in self._walk(remove_duplicate, prefix, recurse):
             if isinstance(value, Tensor) and not isinstance(value, Parameter):
                 yield name, value
 
-    def buffers(self) -> Iterator[Tensor]:
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer: what is saved and moved with the module but not learned."""
-        for _, buffer in self.named_buffers():
+        for _, buffer in self.named_buffers("", recurse):
             yield buffer
 
-    def named_modules(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """This module, whose name is empty, and all modules below it with their dotted names."""
-        for name, value, _ in self._walk(remove_duplicate):
+    def named_modules(
+        self, *, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module, whose name is `prefix`, and all modules below it with their dotted names."""
+        for name, value, _ in self._walk(remove_duplicate, prefix):
             if isinstance(value, Module):
                 yield name, value
 
@@ -146,20 +152,16 @@ class Module(Hooked):
             yield module
 
     def get_submodule(self, target: str) -> Module:
-        """The module with this dotted name; the empty name is this module itself.
-
-        Raises:
-            AttributeError: if there is none.
-        """
-        return _named(target, self.named_modules(False), f"{type(self).__name__} has no submodule")
+        """The module with this dotted name, the empty one being this module's; an AttributeError if there is none."""
+        return _named(
+            target, self.named_modules(remove_duplicate=False), f"{type(self).__name__} has no submodule"
+        )
 
     def get_parameter(self, target: str) -> Parameter:
-        """The Parameter with this dotted name.
-
-        Raises:
-            AttributeError: if there is none.
-        """
-        return _named(target, self.named_parameters(False), f"{type(self).__name__} has no parameter")
+        """The Parameter with this dotted name; an AttributeError if there is none."""
+        return _named(
+            target, self.named_parameters("", True, False), f"{type(self).__name__} has no parameter"
+        )
 
     # -- adding by name --------------------------------------------------------------------------------------
 
@@ -169,13 +171,14 @@ class Module(Hooked):
         The name is what counts: after `self.mean = another` the other is the buffer.
 
         Raises:
-            TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no
-                registering.
+            TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
             ValueError: if the name is empty or has a dot in it.
             KeyError: if the module has another attribute of this name.
         """
         if isinstance(tensor, Parameter) or not isinstance(tensor, Tensor | None):
-            raise TypeError(f"register_buffer: {name!r} must be a plain Tensor or None, got {_kind(tensor)}")
+            raise TypeError(
+                f"register_buffer: {name!r} must be a plain Tensor or None, got {type(tensor).__name__}"
+            )
         if name not in self._buffer_names:
             self._check_free(name, "register_buffer")
         self._buffer_names = {**self._buffer_names, name: persistent}
@@ -191,22 +194,16 @@ class Module(Hooked):
         """
         if not isinstance(param, Parameter | None):
             raise TypeError(
-                f"register_parameter: {name!r} must be a Parameter, got {_kind(param)}; use nn.Parameter(...)"
+                f"register_parameter: {name!r} must be a Parameter, got {type(param).__name__}; use nn.Parameter(...)"
             )
         if not isinstance(vars(self).get(name), Parameter):
             self._check_free(name, "register_parameter")
         setattr(self, name, param)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Set attribute `name` to a Module (or None), as plain assignment does, with the name checked.
-
-        Raises:
-            TypeError: if `module` is neither a Module nor None.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
-        """
+        """Set attribute `name` to a Module (or None), checked as in `register_parameter`."""
         if not isinstance(module, Module | None):
-            raise TypeError(f"add_module: {name!r} must be a Module, got {_kind(module)}")
+            raise TypeError(f"add_module: {name!r} must be a Module, got {type(module).__name__}")
         if not isinstance(vars(self).get(name), Module):
             self._check_free(name, "add_module")
         setattr(self, name, module)
@@ -215,7 +212,9 @@ class Module(Hooked):
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"{who}: a name must be a non-empty str without dots, got {name!r}")
         if hasattr(self, name):
-            raise KeyError(f"{who}: {_kind(self)} already has an attribute {name!r}; choose another name")
+            raise KeyError(
+                f"{who}: {type(self).__name__} already has an attribute {name!r}; choose another name"
+            )
 
     # -- acting on everything below --------------------------------------------------------------------------
 
@@ -270,25 +269,7 @@ class Module(Hooked):
             TypeError: if the dtype is unknown, or not a floating point one.
             ValueError, RuntimeError: if the device is unknown, or not there. Nothing has moved then.
         """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                device, dtype = arg.device, arg.dtype
-            elif isinstance(arg, str) and arg not in DTYPES:
-                device = arg
-            else:
-                dtype = arg
-        if dtype is not None and as_dtype(dtype).kind != "f":
-            raise TypeError(f"to: a module can only be moved to a floating point dtype, got {dtype!r}")
-
-        def moved(tensor: Tensor) -> Tensor:
-            return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
-
-        tensors = [value for _, value, _ in self._walk(once=True) if isinstance(value, Tensor)]
-        moves = [
-            (t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors
-        ]  # all, before any counts
-        for tensor, data, grad in moves:
-            tensor.data, tensor.grad = data, grad
+        state.move(self, args, device, dtype)
         return self
 
     def cpu(self) -> Self:
@@ -307,14 +288,17 @@ class Module(Hooked):
         """Make every floating point parameter and buffer float16; returns self."""
         return self.to("float16")
 
+    def type(self, dst_type: Any) -> Self:
+        """Make every floating point parameter and buffer of dtype `dst_type`; returns self."""
+        return self.to(dtype=dst_type)
+
     # -- state -----------------------------------------------------------------------------------------------
 
     def state_dict(self, *, prefix: str = "") -> dict[str, Any]:
         """All parameters and persistent buffers: dotted name, after `prefix`, -> NumPy array.
 
-        The arrays are copies: unlike PyTorch's, a state that was put aside does not change as training goes
-            on. A
-        tied weight comes under each of its names, as in PyTorch.
+        The arrays are copies: a state that was put aside does not change as training goes on, as PyTorch's does.
+        A tied weight comes under each of its names, as in PyTorch.
 
         Raises:
             ValueError: if two parameters have one name (`{"a.b": p}` beside `{"a": {"b": q}}`).
@@ -328,18 +312,14 @@ class Module(Hooked):
         `model.load_state_dict({k: v.numpy() for k, v in torch_model.state_dict().items()})`.
 
         Args:
-            state_dict: dotted name -> NumPy array, Tensor, or anything that NumPy can read. Values are cast
-                to the dtype that they have here; only floats do not become integers.
+            state_dict: dotted name -> NumPy array, Tensor, or anything that NumPy can read. Values are cast to the
+                dtype that they have here; only floats do not become integers.
             strict: whether every name must be there and no other. With False, other names are passed over and
-                returned; an entry of the wrong shape is refused all the same.
-
-        Returns:
-            A pair of lists, `missing_keys` and `unexpected_keys`.
+                returned, a pair of lists; an entry of the wrong shape is refused all the same.
 
         Raises:
             TypeError: if `state_dict` is not a mapping.
-            ValueError: listing every missing, unexpected, misshapen and unreadable entry. Nothing has changed
-                then.
+            ValueError: listing every missing, unexpected, misshapen and unreadable entry; nothing changes then.
         """
         return state.load_state_dict(self, state_dict, strict)
 
@@ -378,7 +358,3 @@ def _named(target: str, among: Iterator[tuple[str, T]], complaint: str) -> T:
             f"{complaint} {target!r}; there are: {', '.join(name for name in found if name) or 'none'}"
         )
     return found[target]
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

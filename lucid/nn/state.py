@@ -1,11 +1,11 @@
-"""A module's memory as a plain dict, and back: `Module.state_dict` and `Module.load_state_dict`."""
+"""A module's memory: as a plain dict and back, and from one device or dtype to another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lucid.backend import cpu, device_of, is_array, to_device, to_numpy
+from lucid.backend import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
 from lucid.graph import written
 from lucid.tensor import Tensor
 
@@ -32,6 +32,27 @@ def entries(module: Module) -> dict[str, Tensor]:
     return found
 
 
+def move(module: Module, args: tuple[Any, ...], device: Any, dtype: Any) -> None:
+    """See `Module.to`. First everything is copied over; only then is anything replaced."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            device, dtype = arg.device, arg.dtype
+        elif isinstance(arg, str) and arg not in DTYPES:
+            device = arg
+        else:
+            dtype = arg
+    if dtype is not None and as_dtype(dtype).kind != "f":
+        raise TypeError(f"to: a module can only be moved to a floating point dtype, got {dtype!r}")
+
+    def moved(tensor: Tensor) -> Tensor:
+        return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+    tensors = [value for _, value, _ in module._walk() if isinstance(value, Tensor)]
+    moves = [(t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors]
+    for tensor, data, grad in moves:
+        tensor.data, tensor.grad = data, grad
+
+
 def state_dict(module: Module, prefix: str) -> dict[str, Any]:
     """See `Module.state_dict`."""
     return {prefix + name: cpu.copy(to_numpy(tensor._array)) for name, tensor in entries(module).items()}
@@ -47,12 +68,9 @@ def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool) -> I
     here, who = entries(module), type(module).__name__
     missing = [name for name in here if name not in state]
     unexpected = [name for name in state if name not in here]
-    problems = (
-        [f"missing: {name}" for name in missing] + [f"unexpected: {name}" for name in unexpected]
-        if strict
-        else []
-    )
-    values = {}
+    problems, values = [], {}
+    if strict:
+        problems += [f"missing: {name}" for name in missing] + [f"unexpected: {name}" for name in unexpected]
     for name, tensor in here.items():
         if name in state:
             try:
@@ -60,15 +78,10 @@ def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool) -> I
             except Exception as error:  # whatever reading a foreign array may raise
                 problems.append(f"{name}: {error}")
     if problems:
-        hint = (
-            "\n(strict=False passes over missing and unexpected entries)"
-            if strict and (missing or unexpected)
-            else ""
-        )
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise ValueError(
-            f"load_state_dict: the state does not fit this {who}, and nothing was changed:{lines}{hint}"
-        )
+        if strict and (missing or unexpected):
+            problems.append("(strict=False passes over missing and unexpected entries)")
+        head = f"load_state_dict: the state does not fit this {who}, and nothing was changed:"
+        raise ValueError("\n  ".join([head, *problems]))
     for name, value in values.items():
         here[name]._array[...] = value
         written(here[name]._array)

@@ -74,7 +74,8 @@ def clip_grad_norm_(
         factor = xp.minimum(max_norm / (total._array + 1e-6), 1.0)  # no branch: a GPU need not be waited for
         for gradient in gradients:
             array = gradient._array
-            array *= to_device(factor, device_of(array)).astype(array.dtype)
+            with xp.quiet():  # an infinite norm makes NaN of what is infinite, and 0 of the rest
+                array *= to_device(factor, device_of(array)).astype(array.dtype)
             written(array)
     return total
 
@@ -111,8 +112,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`.
 
     Raises:
-        ValueError: if `vec` is not a vector with as many elements as the parameters; nothing has changed
-            then.
+        ValueError: if `vec` is not a vector with as many elements as the parameters; nothing changes then.
     """
     parameters = list(parameters)
     total = sum(parameter.numel() for parameter in parameters)
@@ -144,6 +144,5 @@ def _norm(array: Array, p: float) -> Array:
     size = xp.abs(array.astype(float32) if array.dtype == float16 else array)
     if p == math.inf:
         return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
-    if p == 2:
-        return xp.asarray(xp.sqrt(xp.sum(size * size)))
-    return xp.asarray(xp.sum(size**p) ** (1 / p))
+    with xp.quiet():  # a norm that overflows is infinite, and may be
+        return xp.asarray(xp.sqrt(xp.sum(size * size)) if p == 2 else xp.sum(size**p) ** (1 / p))

@@ -134,7 +134,7 @@ def _over(xp, g, out):
     return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
 
 
-@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * xp.exp(x - _finite(xp, back_up(xp, out, x.shape, axis))))
+@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _softmax_of(xp, x, back_up(xp, out, x.shape, axis)))
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))), without overflow."""
     top = _finite(xp, xp.max(x, axis=axis, keepdims=True))
@@ -146,6 +146,10 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
 
 def _finite(xp, x):
     return xp.where(xp.isfinite(x), x, 0)
+
+
+def _softmax_of(xp, x, out):
+    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
 
 
 @op(x=lambda xp, g, x, out, ord, axis: _norm_slope(xp, back_up(xp, g, x.shape, axis), x, back_up(xp, out, x.shape, axis), ord))

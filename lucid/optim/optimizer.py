@@ -160,14 +160,12 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
             settings = self._read_groups()
-        plan, groups, state = self._plan, self.param_groups, self.state
-        memories = [each.memory for each in settings]
-        gradients = None if plan is None else plan.gradients(groups, memories, state)
+        gradients = None if self._plan is None else self._plan.gradients(self.param_groups, settings, self.state)
         if gradients is None:
-            plan = self._plan = Plan(self._name, groups, memories, state)
-            gradients = plan.gradients(groups, memories, state)
-        assert plan is not None and gradients is not None
-        plan.run(self.rule, self.numbers, settings, gradients)
+            self._plan = Plan(self._name, self.param_groups, settings, self.state)
+            gradients = self._plan.gradients(self.param_groups, settings, self.state)
+        assert self._plan is not None and gradients is not None
+        self._plan.run(self.rule, self.numbers, gradients)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -183,16 +181,17 @@ class Optimizer:
                     p.grad = Tensor(namespace(p.grad._array).zeros_like(p.grad._array))
 
     def _read_groups(self) -> list[Settings]:
-        """The hyperparameters of every group, as they stand now."""
-        names, known, found = self.defaults, self._known, []
-        for i, group in enumerate(self.param_groups):
-            settings = known[i] if i < len(known) else None
-            # The very objects that were found good before are good. Anything else is looked at.
-            if settings is None or "betas" in group or not all(map(is_, map(group.get, names), settings.values)):
-                settings = self._settings(f"{self._name}, group {i}", group)
-            found.append(settings)
-        self._known = found
-        return found
+        """The hyperparameters of every group, as they stand now; the same list as last time if all are the same."""
+        names, known, groups = self.defaults, self._known, self.param_groups
+        if len(known) == len(groups):
+            for i, group in enumerate(groups):
+                # The very objects that were found good before are good. Anything else is looked at.
+                if "betas" in group or not all(map(is_, map(group.get, names), known[i].values)):
+                    break
+            else:
+                return known
+        self._known = [self._settings(f"{self._name}, group {i}", group) for i, group in enumerate(groups)]
+        return self._known
 
     def _settings(self, where: str, group: Mapping[str, Any]) -> Settings:
         """The hyperparameters that stand in `group`, each checked."""

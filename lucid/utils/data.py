@@ -114,7 +114,7 @@ class ConcatDataset(Dataset):
         return self.ends[-1]
 
 
-def random_split(dataset: Any, lengths: Sequence[float], seed: int | None = None) -> list[Subset]:
+def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None) -> list[Subset]:
     """Deal the samples out at random into Subsets of these lengths, or of these fractions of the whole.
 
     What rounding fractions down leaves over goes to the first subsets, one each. `seed` fixes the split;
@@ -127,18 +127,17 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | None = None
     >>> len(train), len(test)
     (8, 2)
     """
-    total, sizes = len(dataset), [int(length) for length in lengths]
+    total, lengths = len(dataset), list(lengths)
     if all(0 <= fraction <= 1 for fraction in lengths) and isclose(sum(lengths), 1, abs_tol=1e-9):
         sizes = [floor(total * fraction) for fraction in lengths]
         for i in range(total - sum(sizes)):
             sizes[i % len(sizes)] += 1
-    elif (
-        any(size < 0 or size != length for size, length in zip(sizes, lengths, strict=True))
-        or sum(sizes) != total
-    ):
+    elif sum(lengths) == total and all(length >= 0 and length % 1 == 0 for length in lengths):
+        sizes = [int(length) for length in lengths]
+    else:
         raise ValueError(
             f"random_split: lengths must add up to the {total} samples there are, or be fractions that "
-            f"add up to 1; got {list(lengths)}"
+            f"add up to 1; got {lengths}"
         )
     order = permutation(total, drawn_seed() if seed is None else checked_seed("random_split", seed))
     ends = list(accumulate(sizes))
