@@ -69,12 +69,16 @@ def grad(
     out, wrt = _listed("grad", "outputs", outputs), _listed("grad", "inputs", inputs)
     for i, x in enumerate(wrt):
         if x._node is None:
-            raise RuntimeError(f"grad: input {i} (shape {x.shape}) does not require a gradient; call requires_grad_() first")
-    found = dict(differentiate(out, _starts("grad", grad_outputs, out), retain_graph, create_graph, {x._node for x in wrt}))
+            raise RuntimeError(
+                f"grad: input {i} (shape {x.shape}) does not require a gradient; call requires_grad_() first"
+            )
+    found = dict(
+        differentiate(out, _starts("grad", grad_outputs, out), retain_graph, create_graph, {x._node for x in wrt})
+    )
     for i, x in enumerate(wrt):
         if x._node not in found and not allow_unused:
             raise RuntimeError(
-                f"grad: the outputs do not depend on input {i} (shape {x.shape}); pass allow_unused=True to get None for it"
+                f"grad: the outputs do not depend on input {i} (shape {x.shape}); allow_unused=True gives None for it"
             )
     return tuple(found.get(x._node) for x in wrt)
 
@@ -123,10 +127,12 @@ class Function:
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:
+        """The output, computed from the arguments of `apply`; not recorded."""
         raise NotImplementedError("Function: define a static method forward(ctx, *args)")
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
+        """A gradient, or None, for each argument, given that of the output."""
         raise NotImplementedError("Function: define a static method backward(ctx, grad)")
 
     @classmethod
@@ -150,7 +156,7 @@ class Function:
 class _FunctionOp:
     """Makes a Function look like an operation to the walk."""
 
-    variadic = False
+    variadic, keeps = False, {}  # type: ignore[var-annotated]
 
     def __init__(self, cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], out: Tensor) -> None:
         self.name, self.function, self.ctx = cls.__name__, cls, ctx

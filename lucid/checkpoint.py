@@ -20,16 +20,17 @@ names for one array become two arrays.
 from __future__ import annotations
 
 import ast
-import json
 import math
 import os
 import secrets
-import zipfile
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lucid.backend import Array, DType, bool_, cpu, ndarray, to_numpy
 from lucid.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:  # json and zipfile take a fifth of lucid's import time: those who save or load pay for them
+    import zipfile
 
 FORMAT = 1  # raised when a file can no longer be read by older code
 NEST = "lucid"  # the entry that holds the nest
@@ -58,20 +59,19 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ...     lucid.load(path)
     {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
+    import json
+    import zipfile
+
     arrays: dict[str, Array] = {NEST: None}
     try:
         nest = _described(obj, "checkpoint", "", arrays)
     except RecursionError:
-        raise ValueError(
-            "save: the checkpoint contains itself, or is nested too deeply; save its parts"
-        ) from None
+        raise ValueError("save: the checkpoint contains itself, or is nested too deeply; save its parts") from None
     arrays[NEST] = cpu.asarray(json.dumps({"format": FORMAT, "nest": nest}).encode())
     target = os.path.realpath(os.fsdecode(path))  # through a symbolic link, not over it
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(
-            f"save: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first"
-        )
+        raise FileNotFoundError(f"save: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first")
     temporary = os.path.join(folder, f".lucid-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -96,6 +96,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         FileNotFoundError: if there is no such file.
         ValueError: if it is truncated, damaged, or not written by `save`.
     """
+    import zipfile
+
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -118,9 +120,7 @@ def _described(value: Any, place: str, name: str, arrays: dict[str, Array]) -> A
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
-        return (
-            value if value.bit_length() <= 64 else {"int": hex(value)}
-        )  # decimals are limited to 4300 digits
+        return value if value.bit_length() <= 64 else {"int": hex(value)}  # decimals are limited to 4300 digits
     if kind is float:
         return value if math.isfinite(value) else {"float": str(value)}
     if kind is list or kind is tuple:
@@ -175,11 +175,11 @@ def _kept(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
 
 def _loaded(archive: zipfile.ZipFile) -> Any:
     """The nest in an archive."""
+    import json
+
     content = json.loads(_read(archive, NEST).item())
     if content["format"] > FORMAT:
-        raise ValueError(
-            f"it has format {content['format']}, and this lucid reads up to {FORMAT}; use a newer lucid"
-        )
+        raise ValueError(f"it has format {content['format']}, and this lucid reads up to {FORMAT}; use a newer lucid")
     return _restored(content["nest"], archive)
 
 
@@ -214,6 +214,8 @@ def _restored(nest: Any, archive: zipfile.ZipFile) -> Any:
 
 
 def _write(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    import zipfile
+
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     header = repr({"descr": array.dtype.str, "fortran_order": fortran, "shape": array.shape})
     header += " " * (-(START + len(header) + 1) % 64) + "\n"  # the array's bytes begin at a multiple of 64
@@ -222,7 +224,7 @@ def _write(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     info.file_size = len(content) + array.nbytes
     with archive.open(info, "w") as member:
         member.write(content)
-        member.write(array.tobytes("F" if fortran else "C"))
+        member.write(array.tobytes("A"))
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Array:

@@ -89,12 +89,10 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return _made(backend.cpu.empty(sizes("empty", size), dtype=_float(dtype)), None, device, requires_grad)
 
 
-def full(
-    size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
     value = backend.from_data(fill_value._array if isinstance(fill_value, Tensor) else fill_value, None)
-    shape = sizes("full", size if isinstance(size, (tuple, list)) else (size,))
+    shape = sizes("full", (size,))
     return _made(backend.cpu.full(shape, value, dtype=value.dtype), dtype, device, requires_grad)
 
 
@@ -115,7 +113,9 @@ def arange(
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
     whole = all(isinstance(n, int) for n in (start, end, step))
-    return _made(backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad)
+    return _made(
+        backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad
+    )
 
 
 def linspace(
@@ -135,7 +135,12 @@ def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal random numbers."""
-    return _made(backend.cpu.asarray(backend.generator().standard_normal(sizes("randn", size))), _float(dtype), device, requires_grad)
+    return _made(
+        backend.cpu.asarray(backend.generator().standard_normal(sizes("randn", size))),
+        _float(dtype),
+        device,
+        requires_grad,
+    )
 
 
 def randint(

@@ -30,7 +30,9 @@ def numpy_style(name: str, given: dict[str, Any], dim: Any, keepdim: bool = Fals
     """Let `axis` and `keepdims` stand for `dim` and `keepdim`."""
     dim, keepdim = given.pop("axis", dim), given.pop("keepdims", keepdim)
     if given:
-        raise TypeError(f"{name}: unexpected keyword {next(iter(given))!r}; expected dim and keepdim (or axis and keepdims)")
+        raise TypeError(
+            f"{name}: unexpected keyword {next(iter(given))!r}; expected dim and keepdim (or axis and keepdims)"
+        )
     return dim, keepdim
 
 
@@ -167,7 +169,7 @@ def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -
     return reductions.logsumexp(x, axis=axes(dim), keepdims=keepdim)
 
 
-def norm(x: Tensor, p: float = 2, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
+def norm(x: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The p-norm over `dim`: p may be any number, or inf or -inf for the largest or smallest magnitude.
 
     Raises:

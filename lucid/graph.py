@@ -54,7 +54,7 @@ class Node:
 
 
 class Leaf(Node):
-    """Where the graph ends: a tensor that the user asked gradients of. Holds it weakly, for the tensor holds the leaf."""
+    """Where the graph ends: a tensor that the user asked gradients of. Held weakly, for the tensor holds the leaf."""
 
     __slots__ = ("tensor",)
 
@@ -64,6 +64,7 @@ class Leaf(Node):
         self.tensor = ref(tensor)
 
     def name(self) -> str:
+        """Just that."""
         return "leaf"
 
 
@@ -136,6 +137,8 @@ class no_grad:
         grad_mode.recording = self.before.pop()
 
     def __call__(self, function: F) -> F:
+        """`function`, run with recording switched so."""
+
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
             with type(self)():

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import functions, shaping
-from lucid.ops import arithmetic, linear
+from lucid.ops import arithmetic, linear, special
 from lucid.ops import functions as elementwise
-from lucid.ops import special
 
 
 class Operations:
@@ -23,7 +22,12 @@ class Operations:
     __mod__, __floordiv__, __matmul__ = arithmetic.remainder, arithmetic.floor_divide, linear.matmul
     __radd__, __rmul__ = arithmetic.add, arithmetic.multiply
     __neg__, __invert__, __abs__, __pow__ = arithmetic.negative, arithmetic.invert, elementwise.abs, functions.pow
-    __lt__, __le__, __gt__, __ge__ = arithmetic.less, arithmetic.less_equal, arithmetic.greater, arithmetic.greater_equal
+    __lt__, __le__, __gt__, __ge__ = (
+        arithmetic.less,
+        arithmetic.less_equal,
+        arithmetic.greater,
+        arithmetic.greater_equal,
+    )
     __and__, __or__, __xor__ = arithmetic.logical_and, arithmetic.logical_or, arithmetic.logical_xor
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 

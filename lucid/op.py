@@ -1,4 +1,4 @@
-'''Chapter 2. What an operation is: a forward, and one gradient formula for each input.
+"""Chapter 2. What an operation is: a forward, and one gradient formula for each input.
 
     @op(x=lambda xp, g, y: g * y,
         y=lambda xp, g, x: g * x)
@@ -10,6 +10,9 @@ the gradient `g` of the output, and then whatever it asks for *by name*: an inpu
 shape (`x_shape`) or an option (`axis`). What the formulas of the inputs that need a gradient ask for is what gets
 saved, and nothing else.
 
+What a forward has in hand and its formulas would compute anew can be kept: it returns it behind the output, and `keeps`
+gives it a name, and says what it is in terms of the inputs (`losses.cross_entropy` keeps its probabilities).
+
 A formula is written once and read twice. Normally it runs on raw arrays. When the derivative must itself be
 differentiable (`create_graph=True`) the same formula runs with `xp` = `RECORDED`, the operations below on Tensors.
 
@@ -18,7 +21,7 @@ operation that can be decided once is decided once: from the signatures `op` wri
 as `dataclasses` does, and compiles it when the operation is first called (doing so for all of them at import would
 take 20 ms). `multiply.op.source` shows the text. Generic code doing the same by looping over names took 6 times as long
 on the forward and backward of a 2-16-16-1 network.
-'''
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 TABLE: dict[str, Op] = {}
 RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formulas under create_graph
 
-# Globals of the generated functions. Chapters 4 and 5 add what the text below names: Tensor, Node, grad_mode, prepare, ...
+# Globals of the generated functions. Chapters 4 and 5 add what the text below names: Tensor, Node, grad_mode, ...
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
 
 
@@ -48,6 +51,7 @@ class Op:
         formulas: input name -> gradient formula.
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options.
+        keeps: name -> what the forward returns behind its output, as a function of xp and inputs.
         saved: names of what the formulas ask for; the layout of a node's `saved` tuple.
         nullable: the inputs that may be None.
         promoted: the inputs that are brought to one dtype before the forward sees them.
@@ -57,9 +61,15 @@ class Op:
         back: (xp, g, saved, parents) -> one gradient, or None, for each of `formulas`. There after the first call.
     """
 
-    def __init__(self, forward: Callable[..., Any], formulas: dict[str, Callable[..., Any]], view: bool) -> None:
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        formulas: dict[str, Callable[..., Any]],
+        view: bool,
+        keeps: dict[str, Callable[..., Any]],
+    ) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        self.name, self.forward, self.formulas, self.view = forward.__name__, forward, formulas, view
+        self.name, self.forward, self.formulas, self.view, self.keeps = forward.__name__, forward, formulas, view, keeps
         self.parameters = parameters
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -68,10 +78,18 @@ class Op:
         self.promoted = [name for name in self.inputs if name in formulas] or self.inputs
         self.wants = {name: list(inspect.signature(f).parameters)[2:] for name, f in formulas.items()}
         self._check()
+        # What is kept was computed without a history; to compute it anew with one, create_graph needs its ingredients.
+        self.recipes = {name: list(inspect.signature(f).parameters)[1:] for name, f in keeps.items()}
+        for wants in self.wants.values():
+            wants += [each for want in wants for each in self.recipes.get(want, ()) if each not in wants]
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
         self.source = variadic_text(self) if self.variadic else text(self)
-        self._scope: dict[str, Any] = {"spec": self, "forward": forward, **{f"f_{name}": f for name, f in formulas.items()}}
+        self._scope: dict[str, Any] = {
+            "spec": self,
+            "forward": forward,
+            **{f"f_{name}": f for name, f in formulas.items()},
+        }
         self._scope |= {f"default_{p.name}": p.default for p in parameters}
         self.call = FunctionType(_first_call.__code__, self._scope, self.name)
         self.call.__module__, self.call.__doc__ = forward.__module__, forward.__doc__
@@ -89,14 +107,13 @@ class Op:
         self.call.__code__ = made["call"].__code__
 
     def _check(self) -> None:
-        known = {*self.inputs, *(f"{name}_shape" for name in self.inputs), *self.options, "out"}
+        known = {*self.inputs, *(f"{name}_shape" for name in self.inputs), *self.options, *self.keeps, "out"}
         for name, wants in self.wants.items():
             if name not in self.inputs:
                 raise TypeError(f"{self.name}: a formula for {name!r}, but the inputs are {', '.join(self.inputs)}")
             if odd := [want for want in wants if want not in known]:
-                raise TypeError(
-                    f"{self.name}: the formula for {name!r} asks for {', '.join(odd)}; it can have {', '.join(sorted(known))}"
-                )
+                can = ", ".join(sorted(known))
+                raise TypeError(f"{self.name}: the formula for {name!r} asks for {', '.join(odd)}; it can have {can}")
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -108,12 +125,14 @@ def _first_call(*args: Any, **options: Any) -> Any:
     return spec.call(*args, **options)  # type: ignore[name-defined]  # noqa: F821
 
 
-def op(*, view: bool = False, **formulas: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
+def op(
+    *, view: bool = False, keeps: dict[str, Callable[..., Any]] | None = None, **formulas: Callable[..., Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an operation on Tensors out of a forward on arrays; `formulas` gives the gradient of each input by name.
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their formulas use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input.
+    with the input; `keeps` names what the forward returns behind its output.
 
     Raises:
         TypeError: when a formula is for an input, or asks for a name, that the forward does not have.
@@ -129,8 +148,8 @@ def op(*, view: bool = False, **formulas: Callable[..., Any]) -> Callable[[Calla
     """
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
-        spec = TABLE[forward.__name__] = Op(forward, formulas, view)
-        backend.register(spec.name, forward)
+        spec = TABLE[forward.__name__] = Op(forward, formulas, view, keeps or {})
+        backend.register(spec.name, (lambda *args, **options: forward(*args, **options)[0]) if keeps else forward)
         setattr(RECORDED, spec.name, spec.call)
         return spec.call
 
@@ -138,7 +157,7 @@ def op(*, view: bool = False, **formulas: Callable[..., Any]) -> Callable[[Calla
 
 
 def text(spec: Op) -> str:
-    """The source of an operation's two functions: the call on Tensors, and the way back on whatever `xp` computes with."""
+    """The source of an operation's two functions: the call on Tensors, and the way back on whatever `xp` works with."""
     names, edges = spec.inputs, list(spec.formulas)
     nullable = spec.nullable
     arrays, options = [f"{n}_a" for n in names], [f"{o}={o}" for o in spec.options]
@@ -147,17 +166,22 @@ def text(spec: Op) -> str:
         lines += [f"    if isinstance({n}, Tensor): {n}_a = {n}._array; {n}_n = {n}._node",
                   f"    else: {n}_a = {n}; {n}_n = None"]  # fmt: skip
     # The usual case, arrays of one dtype on the CPU, is recognised in place; everything else goes through prepare.
-    plain = [f"type({n}_a) is ndarray" if n not in nullable else f"({n}_a is None or type({n}_a) is ndarray)" for n in names]
+    plain = [
+        f"type({n}_a) is ndarray" if n not in nullable else f"({n}_a is None or type({n}_a) is ndarray)" for n in names
+    ]
     first = spec.promoted[0] if spec.promoted else None
-    alike = [f"{first}_a.dtype is {n}_a.dtype" if n not in nullable else f"({n}_a is None or {first}_a.dtype is {n}_a.dtype)"
-             for n in spec.promoted[1:]]  # fmt: skip
+    alike = [f"{first}_a.dtype is {n}_a.dtype" for n in spec.promoted[1:]]
+    alike = [
+        t if n not in nullable else f"({n}_a is None or {t})" for n, t in zip(spec.promoted[1:], alike, strict=True)
+    ]
     if names:
         flat = ", ".join(f"{n}_a, {n}_n" for n in names)
         lines += [f"    if {' and '.join(plain + alike)}: xp = cpu",
                   f"    else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
     else:
         lines += ["    xp = cpu"]
-    lines += [f"    try: out = forward({', '.join(['xp', *arrays, *options])})",
+    outputs = ", ".join(["out", *spec.keeps])
+    lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
               f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
               "    if type(out) is not ndarray: out = xp.asarray(out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
@@ -178,7 +202,8 @@ def text(spec: Op) -> str:
         lines += [f"    {_tuple(spec.saved)} = saved"]
     if edges:
         lines += [f"    {_tuple(n + '_n' for n in edges)} = parents"]
-    parts = [f"None if {n}_n is None else f_{n}({', '.join(['xp', 'g', *spec.wants[n]])})" for n in edges]
+    asks = {n: list(inspect.signature(spec.formulas[n]).parameters)[2:] for n in edges}
+    parts = [f"None if {n}_n is None else f_{n}({', '.join(['xp', 'g', *asks[n]])})" for n in edges]
     return "\n".join([*lines, f"    return ({_tuple(parts)})"])
 
 
@@ -217,9 +242,10 @@ def _keep(spec: Op, want: str) -> str:
     """What goes into the saved tuple for `want`: an array is kept only if a formula that asks for it will run."""
     if want in spec.options:
         return want
-    if want != "out" and want not in spec.inputs:
+    handed = want == "out" or want in spec.keeps
+    if not handed and want not in spec.inputs:
         return f"{want.removesuffix('_shape')}_a.shape"
-    value = want if want == "out" else f"{want}_a"
+    value = want if handed else f"{want}_a"
     asking = [n for n, wants in spec.wants.items() if want in wants]
     if len(asking) == len(spec.formulas):
         return value

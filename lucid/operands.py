@@ -24,7 +24,9 @@ def promote(operands: list[Any]) -> Any:
         dtype = getattr(operand, "dtype", None)
         if dtype is None:
             number = type(operand)
-            dtype = backend.get_default_dtype() if number is float else backend.int64 if number is int else backend.bool_
+            dtype = (
+                backend.get_default_dtype() if number is float else backend.int64 if number is int else backend.bool_
+            )
             tier = 2
         else:
             tier = 0 if operand.ndim else 1

@@ -91,7 +91,11 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None, **numpy: Any) -> 
     """x without its dims of length 1, or without those of `dim` that have length 1."""
     if numpy:
         dim, _ = numpy_style("squeeze", numpy, dim)
-    chosen = range(x.ndim) if dim is None else [axis_of("squeeze", d, x.ndim) for d in ([dim] if isinstance(dim, int) else dim)]
+    chosen = (
+        range(x.ndim)
+        if dim is None
+        else [axis_of("squeeze", d, x.ndim) for d in ([dim] if isinstance(dim, int) else dim)]
+    )
     gone = {d for d in chosen if x.shape[d] == 1}
     return shapes.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
@@ -264,9 +268,15 @@ def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | Non
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = x[index[i][j]][j] for dim 0; `index` is int64 with x's number of dims."""
     axis = axis_of("gather", dim, x.ndim)
-    if index.ndim != x.ndim or any(m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis):
-        raise ValueError(f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}")
-    within = indexing.getitem(x, index=tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(index.shape)))
+    if index.ndim != x.ndim or any(
+        m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
+    ):
+        raise ValueError(
+            f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
+        )
+    within = indexing.getitem(
+        x, index=tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(index.shape))
+    )
     _check_range("gather", index, x.shape[axis], dim)
     return indexing.take_along(within, index, axis=axis)
 
@@ -293,14 +303,16 @@ def _check_range(name: str, index: Tensor, n: int, dim: int) -> None:
     if values.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
     if values.size and (values.min() < 0 or values.max() >= n):
-        raise IndexError(f"{name}: index {values.min() if values.min() < 0 else values.max()} is out of range for the {n} of dim {dim}")
+        raise IndexError(
+            f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
+        )
 
 
 # -- x[...] ----------------------------------------------------------------------------------------------------------
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """x[index] for ints, slices, None, Ellipsis, int and bool tensors, arrays and lists, and mixtures: NumPy's rules."""
+    """x[index] for ints, slices, None, Ellipsis, int and bool tensors, arrays and lists, and mixtures, as in NumPy."""
     return indexing.getitem(x, index=normal(x, index))
 
 
@@ -329,7 +341,9 @@ def _normal(x: Tensor, part: Any) -> Any:
         xp = backend.namespace(x._array)
         try:
             empty = not hasattr(part, "dtype") and hasattr(part, "__len__") and len(part) == 0
-            part = xp.asarray([p._array if hasattr(p, "_array") else p for p in part] if isinstance(part, list) else part)
+            part = xp.asarray(
+                [p._array if hasattr(p, "_array") else p for p in part] if isinstance(part, list) else part
+            )
             part = part.astype(backend.int64) if empty else part
         except (ValueError, TypeError):
             raise TypeError(f"getitem: {part!r} is not an index") from None

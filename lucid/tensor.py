@@ -6,7 +6,7 @@ no gradient is wanted, a Leaf where the user asked for one), and offers the oper
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
@@ -17,7 +17,6 @@ from lucid.methods import Operations
 from lucid.op import RECORDED, RUNTIME
 from lucid.ops import arithmetic, shapes
 from lucid.writing import Writing
-
 
 
 class Tensor(Operations, Writing, Conversion):
@@ -32,16 +31,17 @@ class Tensor(Operations, Writing, Conversion):
     """
 
     __slots__ = ("_array", "_node", "_grad", "shared", "__weakref__")
+    _array: backend.Array
+    _node: Any  # Node | None
+    shared: bool  # see `share`
     __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
 
     def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
-        self._array = data if type(data) is backend.ndarray or backend.is_array(data) else backend.from_data(data, None)
+        self._array = data if type(data) is backend.ndarray else backend.as_array(data)
         self._node = _node
         self._grad: Tensor | None = None
         if requires_grad:
             self.requires_grad = True
-
-    # -- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,7 +92,9 @@ class Tensor(Operations, Writing, Conversion):
             self._node = None
         elif self._node is None:
             if self.dtype.kind != "f":
-                raise TypeError(f"requires_grad: a tensor of {self.dtype} has no gradients; use a float dtype, x.float()")
+                raise TypeError(
+                    f"requires_grad: a tensor of {self.dtype} has no gradients; use a float dtype, x.float()"
+                )
             self._node = Leaf(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -158,8 +160,6 @@ class Tensor(Operations, Writing, Conversion):
         """Whether the elements lie row by row without gaps."""
         return bool(self._array.flags.c_contiguous)
 
-    # -- gradients ---------------------------------------------------------------------------------------------------
-
     def backward(
         self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None
     ) -> None:
@@ -214,7 +214,9 @@ class Tensor(Operations, Writing, Conversion):
             if result is None:
                 return None
             if not isinstance(result, Tensor) or result.shape != given.shape:
-                raise RuntimeError(f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}")
+                raise RuntimeError(
+                    f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}"
+                )
             return result if isinstance(g, Tensor) else result._array
 
         return _add_hook(self._needs_node("register_hook"), on_gradient)
@@ -256,7 +258,9 @@ class Tensor(Operations, Writing, Conversion):
         return found if as_tuple else functions.stack(found, dim=1)
 
     def __repr__(self) -> str:
-        notes = [] if self.dtype in (backend.get_default_dtype(), backend.int64, backend.bool_) else [f"dtype={self.dtype}"]
+        notes = (
+            [] if self.dtype in (backend.get_default_dtype(), backend.int64, backend.bool_) else [f"dtype={self.dtype}"]
+        )
         if not self.numel():
             notes.insert(0, f"shape={self.shape}")
         notes += [] if self.device == "cpu" else [f"device={self.device!r}"]
@@ -265,14 +269,14 @@ class Tensor(Operations, Writing, Conversion):
         body = backend.text_of(self._array, title)
         return title + ", ".join([body, *notes]) + ")" * title.count("(")
 
-    # -- copies ------------------------------------------------------------------------------------------------------
-
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         return _rebuild(*self.__reduce__()[1])
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
-            raise RuntimeError(f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()")
+            raise RuntimeError(
+                f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()"
+            )
         grad = None if self._grad is None else backend.to_numpy(self._grad._array)
         return _rebuild, (type(self), backend.to_numpy(self._array), self.device, self.requires_grad, grad)
 
@@ -316,9 +320,6 @@ def share(x: Any, out: Tensor) -> Tensor:
     return out
 
 
-# -- backward --------------------------------------------------------------------------------------------------------
-
-
 def lift(node: Node) -> tuple[Any, ...]:
     """What a node saved, as Tensors with their history: what its formulas run on under create_graph."""
     spec = node.op
@@ -326,13 +327,15 @@ def lift(node: Node) -> tuple[Any, ...]:
     def origin(name: str) -> Node | None:
         return node if name == "out" else node.parents[spec.edges[name]] if name in spec.edges else None
 
-    found: list[Any] = []
+    found: dict[str, Any] = {}
     for name, value in zip(spec.saved, node.saved or (), strict=True):
         if spec.variadic and name in spec.inputs:
-            found.append(tuple(Tensor(array, False, p) for array, p in zip(value, node.parents, strict=True)))
+            found[name] = tuple(Tensor(array, False, p) for array, p in zip(value, node.parents, strict=True))
         else:
-            found.append(Tensor(value, False, origin(name)) if backend.is_array(value) else value)
-    return tuple(found)
+            found[name] = Tensor(value, False, origin(name)) if backend.is_array(value) else value
+    for name in spec.keeps:
+        found[name] = spec.keeps[name](RECORDED, *[found[want] for want in spec.recipes[name]])
+    return tuple(found.values())
 
 
 def differentiate(

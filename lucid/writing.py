@@ -31,7 +31,9 @@ class Writing:
             raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {self.shape}")
         if new.dtype != self.dtype:
             if operands.KIND[new.dtype.kind] > operands.KIND[self.dtype.kind]:
-                raise TypeError(f"{name}: a {new.dtype} result cannot be stored in a tensor of {self.dtype}; use x = x + ...")
+                raise TypeError(
+                    f"{name}: a {new.dtype} result cannot be stored in a tensor of {self.dtype}; use x = x + ..."
+                )
             new = new.to(self.dtype)
         self._array[...] = new._array
         written(self._array)
@@ -49,9 +51,9 @@ class Writing:
             )
         if recorded and getattr(self, "shared", False):
             raise RuntimeError(
-                f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), and a "
-                f"recorded change in place would reach those behind the graph's back; compute a new tensor, x = x + ..., or "
-                f"work on a .clone()"
+                f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), "
+                f"and a recorded change in place would reach those behind the graph's back; compute a new tensor, "
+                f"x = x + ..., or work on a .clone()"
             )
 
     def add_(self: Any, other: Any, *, alpha: Any = 1) -> Tensor:

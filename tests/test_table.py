@@ -53,7 +53,7 @@ def test_first_derivative_is_the_slope(row: Row) -> None:
     if all(t.numel() for t in ts):
         assert gradcheck(lambda *xs: row.f(lucid, *xs), ts, eps=row.eps)
     else:
-        out, found = gradients(row, ts)
+        _, found = gradients(row, ts)
         assert [g.shape for g in found] == [t.shape for t in live(ts)]
 
 
@@ -187,7 +187,9 @@ def test_second_derivatives_equal_pytorchs(row: Row) -> None:
         return list(m.autograd.grad(total, active, allow_unused=True))
 
     ours = second(lucid, tensors(row), lambda a: lucid.tensor(a))
-    theirs = second(torch, [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in row.arrays], lambda a: torch.tensor(a))
+    theirs = second(
+        torch, [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in row.arrays], lambda a: torch.tensor(a)
+    )
     for a, b in zip(ours, theirs, strict=True):
         # a derivative that is 0 everywhere is None for whoever noticed it
         a, b = (0.0 if a is None else a.numpy()), (0.0 if b is None else b.numpy(force=True))
@@ -233,7 +235,9 @@ UNSEEN = {"transfer", "eye_like"}  # moves between devices: see the GPU's tests;
 
 
 def test_every_operation_has_rows(rows_of: dict[str, list[Row]]) -> None:
-    missing = [name for name, spec in OWN.items() if name not in (rows_of if spec.formulas else PLAIN) and name not in UNSEEN]
+    missing = [
+        name for name, spec in OWN.items() if name not in (rows_of if spec.formulas else PLAIN) and name not in UNSEEN
+    ]
     assert not missing, f"no row in tests/table.py runs {missing}"
 
 
@@ -246,7 +250,9 @@ MUTANTS = [(op, name) for op, spec in OWN.items() if op not in UNSEEN for name i
 
 @pytest.mark.parametrize("op, name", MUTANTS, ids=lambda value: value)
 @pytest.mark.parametrize("change", ["sign", "factor", "offset"])
-def test_a_wrong_formula_is_caught(op: str, name: str, change: str, rows_of: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_formula_is_caught(
+    op: str, name: str, change: str, rows_of: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each formula in turn gets its sign flipped, a factor dropped in, or an offset: some row must notice."""
     spec = OWN[op]
 
@@ -269,13 +275,20 @@ def test_a_wrong_formula_is_caught(op: str, name: str, change: str, rows_of: dic
     for row in rows_of[op]:
         ts = tensors(row)
         checks = (gradcheck, gradgradcheck)
-        if any(not check(lambda *xs, row=row: row.f(lucid, *xs), ts, eps=row.eps, raise_exception=False) for check in checks):
+        if any(
+            not check(lambda *xs, row=row: row.f(lucid, *xs), ts, eps=row.eps, raise_exception=False)
+            for check in checks
+        ):
             return
     pytest.fail(f"no row notices a wrong {change} in the formula of {op} for {name}")
 
 
 def names_of_xp(tree: ast.AST) -> set[str]:
-    return {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xp"}
+    return {
+        n.attr
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xp"
+    }
 
 
 def test_formulas_speak_of_operations_alone() -> None:
@@ -283,11 +296,18 @@ def test_formulas_speak_of_operations_alone() -> None:
     for path in (Path(lucid.__file__).parent / "ops").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-        formulas = [k.value for f in functions.values() for d in f.decorator_list for k in d.keywords if k.arg != "view"]
+        formulas = [
+            k.value for f in functions.values() for d in f.decorator_list for k in d.keywords if k.arg != "view"
+        ]
         helpers, frontier = set(), list(formulas)
         while frontier:
             for n in ast.walk(frontier.pop()):
-                if isinstance(n, ast.Name) and n.id in functions and n.id not in helpers and not functions[n.id].decorator_list:
+                if (
+                    isinstance(n, ast.Name)
+                    and n.id in functions
+                    and n.id not in helpers
+                    and not functions[n.id].decorator_list
+                ):
                     helpers.add(n.id)
                     frontier.append(functions[n.id])
         for tree in [*formulas, *(functions[name] for name in helpers)]:

@@ -86,7 +86,7 @@ def test_random_numbers_repeat_from_a_seed() -> None:
 
 def test_rand_and_randn_have_their_distributions() -> None:
     u, n = lucid.rand(20_000), lucid.randn(20_000)
-    assert 0 <= u.min().item() and u.max().item() < 1 and abs(u.mean().item() - 0.5) < 0.01
+    assert u.min().item() >= 0 and u.max().item() < 1 and abs(u.mean().item() - 0.5) < 0.01
     assert abs(n.mean().item()) < 0.03 and abs(n.std().item() - 1) < 0.03
     assert lucid.rand_like(n).shape == lucid.randn_like(n).shape == n.shape
 
@@ -119,9 +119,16 @@ def test_integers_become_the_default_float_where_they_must(f: Any) -> None:
 
 def test_integers_stay_integers_where_they_can() -> None:
     i = lucid.tensor([1, 2], dtype="int32")
-    assert {(i + 1).dtype, (i * i).dtype, abs(i).dtype, i.clamp(0, 1).dtype, (i**2).dtype, i.max().dtype} == {lucid.int32}
+    assert {(i + 1).dtype, (i * i).dtype, abs(i).dtype, i.clamp(0, 1).dtype, (i**2).dtype, i.max().dtype} == {
+        lucid.int32
+    }
     assert i.sum().dtype == I64 and (i > 1).sum().dtype == I64 and (i == 1).dtype == lucid.bool_
-    assert i.double().dtype == F64 and i.long().dtype == I64 and i.bool().dtype == lucid.bool_ and i.half().dtype == lucid.float16
+    assert (
+        i.double().dtype == F64
+        and i.long().dtype == I64
+        and i.bool().dtype == lucid.bool_
+        and i.half().dtype == lucid.float16
+    )
 
 
 def test_both_float_widths_in_one_graph() -> None:
@@ -134,7 +141,24 @@ def test_both_float_widths_in_one_graph() -> None:
 
 @pytest.mark.parity
 @pytest.mark.parametrize("left", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"])
-@pytest.mark.parametrize("right", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "0-d float64", "0-d int64", "2", "2.0"])
+@pytest.mark.parametrize(
+    "right",
+    [
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+        "0-d float64",
+        "0-d int64",
+        "2",
+        "2.0",
+    ],
+)
 def test_promotion_is_pytorchs(left: str, right: str) -> None:
     import torch
 
@@ -196,7 +220,13 @@ def test_python_protocols() -> None:
     x = lucid.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert len(x) == 2 and [row.tolist() for row in x] == [[1, 2], [3, 4]] and 3 in x and 5 not in x
     one = lucid.tensor(2.0)
-    assert float(one) == 2 and int(one) == 2 and bool(one) and f"{one:.2f}" == "2.00" and [10, 20, 30][lucid.tensor(1)] == 20
+    assert (
+        float(one) == 2
+        and int(one) == 2
+        and bool(one)
+        and f"{one:.2f}" == "2.00"
+        and [10, 20, 30][lucid.tensor(1)] == 20
+    )
     assert (x == None) is False and (x != None) is True  # noqa: E711
     assert len({x, x, one}) == 2 and x.item() if x.numel() == 1 else True
 
@@ -244,7 +274,11 @@ def test_requires_grad_can_be_switched_on_leaves() -> None:
 def test_to_returns_itself_where_nothing_changes() -> None:
     x = lucid.ones(2)
     assert x.to("cpu") is x and x.to(F32) is x and x.to(x) is x and x.cpu() is x and x.float() is x
-    assert x.to("cpu", F64).dtype == F64 and x.to(device="cpu", dtype="int64").dtype == I64 and x.type_as(lucid.arange(2)).dtype == I64
+    assert (
+        x.to("cpu", F64).dtype == F64
+        and x.to(device="cpu", dtype="int64").dtype == I64
+        and x.type_as(lucid.arange(2)).dtype == I64
+    )
 
 
 def test_grad_takes_only_what_fits() -> None:
@@ -351,7 +385,10 @@ def test_assignment_follows_numpy(index: Any) -> None:
 def test_tensors_index_tensors() -> None:
     x = lucid.arange(6).reshape(2, 3)
     assert x[lucid.tensor([1, 0])].tolist() == [[3, 4, 5], [0, 1, 2]] and x[x > 3].tolist() == [4, 5]
-    assert x[lucid.tensor(1), lucid.tensor(2)].item() == 5 and x[[lucid.tensor(1), 0]].tolist() == [[3, 4, 5], [0, 1, 2]]
+    assert x[lucid.tensor(1), lucid.tensor(2)].item() == 5 and x[[lucid.tensor(1), 0]].tolist() == [
+        [3, 4, 5],
+        [0, 1, 2],
+    ]
 
 
 def test_one_element_is_a_view_too() -> None:

@@ -1,4 +1,7 @@
-"""Activations as modules, for use in a Sequential. The formulas stand at `lucid.nn.functional`."""
+"""Activations as modules, for use in a Sequential. The formulas stand at `lucid.nn.functional`.
+
+PyTorch's `inplace` is accepted and changes nothing: here no activation overwrites its input.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from lucid.tensor import Tensor
 
 class ReLU(Module):
     """max(x, 0)."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        pass
 
     def forward(self, input: Tensor) -> Tensor:
         """(...) -> (...)."""
@@ -33,6 +39,9 @@ class Tanh(Module):
 
 class SiLU(Module):
     """x * sigmoid(x), also called swish."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        pass
 
     def forward(self, input: Tensor) -> Tensor:
         """(...) -> (...)."""
@@ -62,7 +71,7 @@ class GELU(Module):
 class LeakyReLU(Module):
     """x where it is positive, negative_slope * x elsewhere."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
@@ -77,7 +86,7 @@ class LeakyReLU(Module):
 class ELU(Module):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:

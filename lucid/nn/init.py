@@ -7,7 +7,6 @@ then cast: the same seed gives the same weights on every device. Nothing here is
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Any
 
 from lucid.backend import cpu, device_of, generator, to_device
@@ -101,6 +100,8 @@ def trunc_normal_(
         ValueError: if `std` is not positive, or a >= b.
         TypeError: if the tensor is not of a floating point dtype.
     """
+    from statistics import NormalDist  # slow to import, for those who do not need it
+
     if not std > 0:
         raise ValueError(f"trunc_normal_: std must be positive, got {std}")
     if not a < b:

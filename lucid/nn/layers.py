@@ -120,11 +120,13 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, sets elements to 0 with probability `p` and divides the rest by 1 - p; else does nothing.
 
+    PyTorch's `inplace` is accepted and changes nothing.
+
     Raises:
         ValueError: if `p` is not in [0, 1].
     """
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         F.check_probability("Dropout", p)
         self.p = p
 

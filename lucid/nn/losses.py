@@ -17,7 +17,7 @@ class Loss(Module):
         ValueError: if it is not "mean", "sum" or "none".
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         F.check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
@@ -47,7 +47,7 @@ class HuberLoss(Loss):
     """A parabola up to a distance of `delta`, a straight line beyond: outliers pull no harder than delta."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -58,8 +58,8 @@ class HuberLoss(Loss):
 class SmoothL1Loss(Loss):
     """HuberLoss with delta = beta, divided by beta."""
 
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

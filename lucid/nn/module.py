@@ -34,6 +34,7 @@ from lucid.tensor import Parameter, Tensor
 T = TypeVar("T")
 Entry = tuple[str, "Tensor | Module", bool]  # name, what it is, whether state_dict has it
 NOTHING: Mapping[str, bool] = MappingProxyType({})
+PLAIN = frozenset((int, float, bool, str, type(None)))  # most attributes, and quickly passed over
 
 
 class Module(Hooked):
@@ -63,11 +64,13 @@ class Module(Hooked):
         """The parameters, buffers and modules in this module itself."""
         found: list[Entry] = []
         for name, value in vars(self).items():
+            if type(value) in PLAIN:
+                continue
             if isinstance(value, (Parameter, Module)):
                 found.append((name, value, True))
             elif isinstance(value, (list, tuple, dict)):
                 _look_inside(value, name, found, [])
-            elif name in self._buffer_names and isinstance(value, Tensor):
+            elif isinstance(value, Tensor) and name in self._buffer_names:
                 found.append((name, value, self._buffer_names[name]))
         return found
 

@@ -122,7 +122,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             f"got {tuple(vec.shape)}"
         )
     start = 0
-    values = cpu.copy(vec._array)  # vec may be a view of the parameters themselves
+    values = namespace(vec._array).copy(vec._array)  # vec may be a view of the parameters themselves
     for parameter in parameters:
         array, end = parameter._array, start + parameter.numel()
         array[...] = to_device(values[start:end], device_of(array)).reshape(array.shape)

@@ -18,7 +18,7 @@ def reduced(xp, losses, reduction):
 
 
 def per_element(g, shape, reduction, factor=1):
-    """What each element's loss is worth in the result: `factor` times the gradient that its formula is multiplied by."""
+    """What each element's loss is worth in the result, times `factor`: what its own formula is multiplied by."""
     if reduction == "mean":
         factor = factor / math.prod(shape) if math.prod(shape) else math.nan  # as the forward: 0 / 0
     return g if factor == 1 else g * factor
@@ -103,16 +103,20 @@ def bce_with_logits(xp, x, target, *, reduction="mean"):
 
 
 @op(
-    x=lambda xp, g, x, labels, reduction: (
-        (xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype))
+    keeps={"p": lambda xp, x: xp.softmax(x, axis=1)},
+    x=lambda xp, g, p, labels, reduction: (
+        (p - xp.one_hot(labels, classes=p.shape[1], dtype=p.dtype))
         * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
-    )
+    ),
 )
 def cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     x = x - xp.max(x, axis=1, keepdims=True)
-    picked = x[xp.arange(len(labels)), labels]
-    return reduced(xp, xp.log(xp.sum(xp.exp(x), axis=1)) - picked, reduction)
+    p = xp.exp(x)
+    total = xp.sum(p, axis=1, keepdims=True)
+    p /= total
+    losses = xp.log(total[:, 0]) - x[xp.arange(len(labels)), labels]
+    return reduced(xp, losses, reduction), p
 
 
 def _by_row(xp, g, reduction):

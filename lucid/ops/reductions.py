@@ -152,7 +152,11 @@ def _softmax_of(xp, x, out):
     return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
 
 
-@op(x=lambda xp, g, x, out, ord, axis: _norm_slope(xp, back_up(xp, g, x.shape, axis), x, back_up(xp, out, x.shape, axis), ord))
+@op(
+    x=lambda xp, g, x, out, ord, axis: _norm_slope(
+        xp, back_up(xp, g, x.shape, axis), x, back_up(xp, out, x.shape, axis), ord
+    )
+)
 def norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
     if ord == 2:

@@ -79,7 +79,7 @@ def listed(where: str, params: Any) -> list[Any]:
         raise TypeError(f"{expected} a single dict; write [group]")
     if isinstance(params, (set, frozenset)):
         raise TypeError(f"{expected} a {type(params).__name__}, which has no order; give a list")
-    if hasattr(params, "parameters") or callable(params) or not isinstance(params, Iterable):
+    if callable(params) or not isinstance(params, Iterable):  # a module, or its method
         raise TypeError(f"{expected} a {type(params).__name__}; write model.parameters(), with the parentheses")
     return list(params)
 

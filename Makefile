@@ -1,0 +1,77 @@
+# lucid: `make demo` to see it learn, `make test` to see it checked, `make help` for the rest.
+# Everything is installed into $(VENV), from nothing; a second run installs nothing.
+
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.14 python3.13 python3.12 python3.11)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# One BLAS thread each: the models are small, and the test workers are what runs side by side.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test parity check bench lint types docs clean
+
+help:  ## list what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@echo "  PYTHON=/path/to/python3 picks the interpreter for a new $(VENV)."
+
+demo: $(VENV)/with-examples  ## train a classifier on real handwritten digits
+	@$(RUN) examples/04_digits.py
+
+test: $(VENV)/with-test,examples  ## the test suite, without PyTorch
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4
+
+parity: $(VENV)/with-test,examples,parity  ## the rows that compare with PyTorch (installs it)
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m parity
+
+check:  ## all that the gate runs, in an environment of its own
+	bash .ci/run
+
+bench: $(VENV)/with-parity  ## measure lucid beside PyTorch and hand-written NumPy
+	$(RUN) benchmarks/train_step.py
+	$(RUN) benchmarks/engine.py
+
+lint: $(VENV)/with-dev  ## ruff
+	$(RUN) -m ruff check .
+
+types: $(VENV)/with-dev  ## mypy
+	$(RUN) -m mypy
+
+docs: $(VENV)/with-docs  ## the API reference from the docstrings, as pages under site/
+	$(RUN) -m pdoc --output-directory site --docformat markdown lucid
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) build dist site out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# `with-a,b` stamps an environment that has the extras a and b; a changed pyproject.toml installs again.
+$(VENV)/with-%: pyproject.toml | $(VENV)/made
+	@echo "installing lucid with [$*] into $(VENV)"
+	@$(RUN) -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# Each candidate is run, for a name on PATH proves nothing (pyenv leaves shims that only print an error),
+# and asked for ensurepip, without which the environment would have no pip (Debian packs it apart).
+$(VENV)/made:
+	@old= bare=; \
+	for python in $(CANDIDATES); do \
+	  version=$$("$$python" -c 'import platform; print(platform.python_version())' 2>/dev/null) || continue; \
+	  if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	    old="$$old $$python ($$version)"; \
+	  elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    bare="$$bare $$python ($$version)"; \
+	  else \
+	    echo "making $(VENV) with $$python ($$version)"; \
+	    "$$python" -m venv $(VENV) && touch $@; exit; \
+	  fi; \
+	done; \
+	if [ -n "$$bare" ]; then \
+	  echo "lucid cannot make $(VENV):$$bare has no venv module; on Debian or Ubuntu: sudo apt install python3-venv" >&2; \
+	else \
+	  echo "lucid needs Python 3.11 or newer, found:$${old:- none that runs}; install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	fi; \
+	exit 1

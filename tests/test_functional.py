@@ -1,0 +1,344 @@
+"""lucid.nn.functional and the layers made of it: PyTorch's values and gradients, and sentences for bad input."""
+
+import numpy as np
+import pytest
+
+import lucid
+import lucid.nn.functional as F
+from lucid import nn
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(4, 3)) * 2, RNG.normal(size=(4, 3))
+P, T = RNG.uniform(0.02, 0.98, size=(4, 3)), RNG.uniform(size=(4, 3))
+P[0, 0], P[0, 1], T[0, 0], T[0, 1] = 0.0, 1.0, 1.0, 1.0
+LABELS = np.array([2, 0, 1, 1])
+ONES = np.ones((4, 3))
+SOFT = P / P.sum(1, keepdims=True)
+DEEP, DEEP_LABELS = RNG.normal(size=(2, 3, 4, 5)), RNG.integers(0, 3, size=(2, 4, 5))
+
+REDUCED = [
+    ("mse_loss", "MSELoss", (X, Y), {}),
+    ("l1_loss", "L1Loss", (X, Y), {}),
+    ("huber_loss", "HuberLoss", (X, Y), {}),
+    ("huber_loss", "HuberLoss", (X, Y), {"delta": 0.3}),
+    ("smooth_l1_loss", "SmoothL1Loss", (X, Y), {}),
+    ("smooth_l1_loss", "SmoothL1Loss", (X, Y), {"beta": 0.3}),
+    ("smooth_l1_loss", "SmoothL1Loss", (X, Y), {"beta": 0.0}),
+    ("binary_cross_entropy", "BCELoss", (P, T), {}),
+    ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss", (X * 30, T), {}),
+    ("cross_entropy", "CrossEntropyLoss", (X, LABELS), {}),
+    ("cross_entropy", "CrossEntropyLoss", (X * 300, LABELS.astype(np.uint8)), {}),
+    ("cross_entropy", "CrossEntropyLoss", (X[0], LABELS[0]), {}),
+    ("cross_entropy", "CrossEntropyLoss", (DEEP, DEEP_LABELS), {}),
+    ("cross_entropy", "CrossEntropyLoss", (X, SOFT), {}),
+    ("cross_entropy", "CrossEntropyLoss", (X[0], SOFT[0]), {}),
+    ("cross_entropy", "CrossEntropyLoss", (DEEP, DEEP**2), {}),
+    ("nll_loss", "NLLLoss", (X, LABELS), {}),
+    ("nll_loss", "NLLLoss", (X[0], LABELS[0]), {}),
+    ("nll_loss", "NLLLoss", (DEEP, DEEP_LABELS), {}),
+]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name, module, arrays, options", REDUCED)
+def test_losses_as_pytorch(name, module, arrays, options, reduction):
+    import torch
+
+    x, target = arrays
+    ours = lucid.tensor(x, requires_grad=True)
+    theirs = torch.tensor(x, requires_grad=True)
+    goal = torch.tensor(target)
+    goal = goal if goal.is_floating_point() else goal.long()
+    expected = getattr(torch.nn.functional, name)(theirs, goal, reduction=reduction, **options)
+    loss = getattr(F, name)(ours, lucid.tensor(target), reduction=reduction, **options)
+    assert loss.dtype == lucid.float64 and loss.shape == tuple(expected.shape)
+    np.testing.assert_allclose(loss.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+    weights = RNG.normal(size=loss.shape)
+    loss.backward(lucid.tensor(weights))
+    expected.backward(torch.tensor(weights))
+    np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-8, atol=1e-12)
+    as_module = getattr(nn, module)(reduction=reduction, **options)
+    assert as_module(ours, lucid.tensor(target)).tolist() == loss.tolist()
+
+
+ACTIVATIONS = [
+    ("relu", "ReLU", {}),
+    ("sigmoid", "Sigmoid", {}),
+    ("tanh", "Tanh", {}),
+    ("silu", "SiLU", {}),
+    ("gelu", "GELU", {}),
+    ("gelu", "GELU", {"approximate": "tanh"}),
+    ("leaky_relu", "LeakyReLU", {"negative_slope": 0.2}),
+    ("elu", "ELU", {"alpha": 1.7}),
+    ("softplus", "Softplus", {"beta": 2.0, "threshold": 3.0}),
+    ("softmax", "Softmax", {"dim": 0}),
+    ("softmax", "Softmax", {"dim": -1}),
+    ("log_softmax", "LogSoftmax", {"dim": 1}),
+]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name, module, options", ACTIVATIONS)
+def test_activations_as_pytorch(name, module, options):
+    import torch
+
+    ours, theirs = lucid.tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
+    out, expected = getattr(nn, module)(**options)(ours), getattr(torch.nn, module)(**options)(theirs)
+    np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-14)
+    (out * lucid.tensor(Y)).sum().backward()
+    (expected * torch.tensor(Y)).sum().backward()
+    np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-10, atol=1e-13)
+    assert getattr(F, name)(ours, **options).tolist() == out.tolist()
+
+
+@pytest.mark.parity
+def test_one_hot_and_embedding_as_pytorch():
+    import torch
+
+    labels, table = np.array([[0, 2], [1, 2]]), RNG.normal(size=(3, 4))
+    for classes in (-1, 5):
+        ours = F.one_hot(lucid.tensor(labels), classes)
+        theirs = torch.nn.functional.one_hot(torch.tensor(labels), classes)
+        assert ours.tolist() == theirs.tolist() and ours.dtype == lucid.int64
+    ours, theirs = lucid.tensor(table, requires_grad=True), torch.tensor(table, requires_grad=True)
+    weights = RNG.normal(size=(2, 2, 4))
+    out = F.embedding(lucid.tensor(labels), ours)
+    (out * lucid.tensor(weights)).sum().backward()
+    (torch.nn.functional.embedding(torch.tensor(labels), theirs) * torch.tensor(weights)).sum().backward()
+    assert out.tolist() == table[labels].tolist()
+    np.testing.assert_allclose(
+        ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-12
+    )  # row 2 was used twice: both add
+
+
+def test_losses_without_pytorch():
+    x = lucid.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    loss = F.cross_entropy(x, lucid.tensor([0]))
+    assert loss.item() == pytest.approx(2.4076, abs=1e-4)
+    loss.backward()
+    assert x.grad.tolist()[0] == pytest.approx([-0.90997, 0.24473, 0.66524], abs=1e-4)
+    assert F.mse_loss(x, x + 2).item() == 4 and F.l1_loss(x, x + 2, reduction="sum").item() == 6
+    assert nn.HuberLoss(delta=1.0)(x, x + 2).item() == 1.5
+
+
+def test_losses_of_nothing():
+    none = lucid.zeros(0, 3)
+    assert F.cross_entropy(none, lucid.zeros(0, dtype=lucid.int64), reduction="sum").item() == 0
+    assert F.mse_loss(none, none, reduction="none").shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", sorted({row[0] for row in REDUCED} - {"cross_entropy", "nll_loss"}))
+def test_differing_shapes_are_refused(name):
+    words = rf"{name}: input has shape \(4, 1\) but target \(4,\); make them equal"
+    with pytest.raises(ValueError, match=words):
+        getattr(F, name)(lucid.full((4, 1), 0.5), lucid.full((4,), 0.5))
+
+
+@pytest.mark.parametrize("name, module, arrays, options", [row for row in REDUCED if not row[3]])
+def test_unknown_reductions_are_refused(name, module, arrays, options):
+    x, target = map(lucid.tensor, arrays)
+    with pytest.raises(ValueError, match=f"{name}: reduction must be 'mean', 'sum' or 'none', got 'average'"):
+        getattr(F, name)(x, target, reduction="average")
+    with pytest.raises(ValueError, match=f"{module}: reduction must be 'mean', 'sum' or 'none', got None"):
+        getattr(nn, module)(reduction=None)
+
+
+LOGITS = lucid.zeros(4, 3)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+@pytest.mark.parametrize(
+    "target, error, words",
+    [
+        (
+            lucid.tensor([0, 1, 3, 2]),
+            IndexError,
+            "target holds 3, but there are 3 classes, numbered from 0; expected 0 to 2",
+        ),
+        (lucid.tensor([0, -1, 9, 2]), IndexError, "target holds -1, but there are 3 classes"),
+        (
+            lucid.tensor([0, 1, 200, 2], dtype=lucid.uint8),
+            IndexError,
+            "target holds 200, but there are 3 classes",
+        ),
+        (
+            lucid.tensor([0, 1]),
+            ValueError,
+            "input of shape (4, 3) needs a target of shape (4,) (integer labels), got shape (2,)",
+        ),
+        (
+            lucid.tensor([[0], [1], [2], [1]]),
+            ValueError,
+            "input of shape (4, 3) needs a target of shape (4,) (integer labels), got shape (4, 1)",
+        ),
+        (
+            lucid.tensor([True, False, True, True]),
+            TypeError,
+            "target must hold integers, got bool; convert it with .long()",
+        ),
+        (
+            np.array([0, 1, 2, 1]),
+            TypeError,
+            "target must be a Tensor, got ndarray; use lucid.tensor(...)",
+        ),
+        ([0, 1, 2, 1], TypeError, "target must be a Tensor, got list"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(loss, target, error, words):
+    with pytest.raises(error) as raised:
+        loss(LOGITS, target)
+    assert f"{loss.__name__}: {words}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (
+            lambda: F.cross_entropy(lucid.tensor(1.0), lucid.tensor(0)),
+            ValueError,
+            "input needs a class dimension",
+        ),
+        (
+            lambda: F.cross_entropy(LOGITS, lucid.zeros(4, 2)),
+            ValueError,
+            "input has shape (4, 3) but target (4, 2)",
+        ),
+        (lambda: F.nll_loss(LOGITS, lucid.zeros(4, 3)), TypeError, "target must hold integers, got float32"),
+        (lambda: F.mse_loss(np.ones(3), LOGITS), TypeError, "mse_loss: input must be a Tensor, got ndarray"),
+        (
+            lambda: F.nll_loss(np.ones((4, 3)), lucid.ones(4).long()),
+            TypeError,
+            "nll_loss: input must be a Tensor",
+        ),
+        (lambda: nn.Softmax(None)(LOGITS), TypeError, "softmax: expected an int for dim, got None"),
+        (lambda: F.mse_loss(LOGITS, 0.0), TypeError, "target must be a Tensor, got float"),
+        (
+            lambda: F.binary_cross_entropy(LOGITS + 1.5, LOGITS),
+            ValueError,
+            "0 to 1, got 1.5; apply a sigmoid",
+        ),
+        (lambda: F.binary_cross_entropy(LOGITS - 1, LOGITS), ValueError, "0 to 1, got -1.0; apply a sigmoid"),
+        (
+            lambda: F.huber_loss(LOGITS, LOGITS, delta=0),
+            ValueError,
+            "huber_loss: delta must be positive, got 0",
+        ),
+        (
+            lambda: F.smooth_l1_loss(LOGITS, LOGITS, beta=-1),
+            ValueError,
+            "smooth_l1_loss: beta must be 0 or more, got -1",
+        ),
+        (lambda: F.gelu(LOGITS, "fast"), ValueError, "approximate must be 'none' or 'tanh', got 'fast'"),
+        (lambda: nn.GELU("fast"), ValueError, "approximate must be 'none' or 'tanh', got 'fast'"),
+        (
+            lambda: F.dropout(LOGITS, 1.5),
+            ValueError,
+            "dropout: p is a probability and must be in [0, 1], got 1.5",
+        ),
+        (lambda: nn.Dropout(-0.1), ValueError, "Dropout: p is a probability and must be in [0, 1], got -0.1"),
+        (lambda: nn.Dropout(float("nan")), ValueError, "must be in [0, 1], got nan"),
+        (
+            lambda: F.embedding(lucid.tensor([1, 5]), LOGITS),
+            IndexError,
+            "embedding: input holds 5, but there are 4 rows",
+        ),
+        (
+            lambda: nn.Embedding(4, 2)(lucid.tensor(-1)),
+            IndexError,
+            "embedding: input holds -1, but there are 4 rows",
+        ),
+        (
+            lambda: F.embedding(lucid.tensor([1.0]), LOGITS),
+            TypeError,
+            "embedding: input must hold integers, got float32",
+        ),
+        (
+            lambda: F.one_hot(lucid.tensor([1, 3]), 3),
+            IndexError,
+            "one_hot: tensor holds 3, but there are 3 classes",
+        ),
+        (
+            lambda: F.one_hot(lucid.tensor([-1, 0])),
+            IndexError,
+            "one_hot: tensor holds -1, but there are 1 classes",
+        ),
+        (
+            lambda: F.one_hot(lucid.zeros(0, dtype=lucid.int64)),
+            ValueError,
+            "no labels, so num_classes must be given",
+        ),
+        (lambda: F.one_hot(LOGITS), TypeError, "one_hot: tensor must hold integers, got float32"),
+        (lambda: nn.Linear(2, 3)(LOGITS), ValueError, "linear: shapes (4, 3) and (3, 2)"),
+        (lambda: nn.Linear(2.0, 3), TypeError, "Linear: in_features must be an int, got 2.0"),
+        (lambda: nn.Linear(2, True), TypeError, "Linear: out_features must be an int, got True"),
+        (lambda: nn.Linear(-1, 3), ValueError, "Linear: in_features must be 0 or more, got -1"),
+        (lambda: nn.Embedding(3, "x"), TypeError, "Embedding: embedding_dim must be an int, got 'x'"),
+        (lambda: nn.Softmax(dim=5)(LOGITS), IndexError, "dim 5 is out of range"),
+    ],
+)
+def test_bad_input_gets_a_sentence(call, error, words):
+    with pytest.raises(error) as raised:
+        call()
+    assert words in str(raised.value)
+
+
+def test_dropout_drops_in_training_alone():
+    x = lucid.ones(200, 200, requires_grad=True)
+    layer = nn.Dropout(0.25)
+    out = layer(x)
+    kept = out.detach().numpy() != 0
+    assert out.dtype == lucid.float32 and np.unique(out.detach().numpy()).tolist() == [0, np.float32(4 / 3)]
+    assert kept.mean() == pytest.approx(0.75, abs=0.01) and out.mean().item() == pytest.approx(1, abs=0.02)
+    out.sum().backward()
+    assert np.array_equal(x.grad.numpy(), out.detach().numpy())  # the same mask on the way back
+    assert not np.array_equal(layer(x).detach().numpy(), out.detach().numpy())
+    lucid.manual_seed(0)
+    again = F.dropout(x, 0.25)
+    assert np.array_equal(again.detach().numpy(), out.detach().numpy())
+    assert layer.eval()(x) is x and F.dropout(x, 0.0) is x
+    assert F.dropout(x, 1.0).sum().item() == 0
+    assert F.dropout(x.double(), 0.5).dtype == lucid.float64
+    assert F.dropout(lucid.ones(4).long(), 0.5).dtype == lucid.float32
+
+
+def test_layers_keep_their_shapes_and_dtypes():
+    x = lucid.randn(2, 3, 4)
+    assert nn.Linear(4, 5)(x).shape == (2, 3, 5) and nn.Linear(4, 5)(x[0, 0]).shape == (5,)
+    assert nn.Linear(4, 5, bias=False).bias is None
+    assert nn.Linear(4, 5, dtype=lucid.float64).weight.dtype == lucid.float64
+    assert nn.Linear(0, 2)(lucid.zeros(3, 0)).shape == (3, 2)
+    assert nn.Flatten()(x).shape == (2, 12) and nn.Flatten(0, 1)(x).shape == (6, 4)
+    assert nn.Unflatten(-1, (2, 2))(x).shape == (2, 3, 2, 2) and nn.Unflatten(0, (2, 1))(x).shape == (
+        2,
+        1,
+        3,
+        4,
+    )
+    assert nn.Embedding(7, 5)(lucid.tensor([[0, 6]])).shape == (1, 2, 5)
+    assert nn.Identity(3, any=4)(x) is x
+
+
+def test_inplace_is_accepted_and_leaves_the_input_alone():
+    x = lucid.tensor([-1.0, 1.0])
+    for layer in (
+        nn.ReLU(inplace=True),
+        nn.SiLU(True),
+        nn.LeakyReLU(0.1, True),
+        nn.ELU(inplace=True),
+        nn.Dropout(0.9, True),
+    ):
+        layer(x)
+        assert x.tolist() == [-1, 1]
+
+
+def test_linear_starts_as_pytorchs_does():
+    layer = nn.Linear(400, 300)
+    bound = 1 / 20
+    for p in (layer.weight, layer.bias):
+        values = p.detach().numpy()
+        assert np.abs(values).max() <= bound and values.std() == pytest.approx(bound / 3**0.5, rel=0.1)
+    lucid.manual_seed(3)
+    a = nn.Linear(3, 2)
+    lucid.manual_seed(3)
+    assert nn.Linear(3, 2).weight.tolist() == a.weight.tolist()

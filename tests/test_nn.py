@@ -1,0 +1,485 @@
+"""Modules: what the walk finds, and what is done to all of it."""
+
+import copy
+import pickle
+from dataclasses import dataclass
+
+import pytest
+
+import lucid
+from lucid import nn
+
+
+class Net(nn.Module):
+    """Parameters, modules and buffers in every place where they can stand; no super().__init__()."""
+
+    def __init__(self):
+        self.scale = nn.Parameter([2.0])
+        self.layers = [nn.Linear(2, 3), (nn.Linear(3, 3, bias=False), nn.ReLU())]
+        self.heads = {"left": nn.Linear(3, 1), 7: [nn.Parameter([1.0])]}
+        self.pair = (nn.Parameter([0.0]), "and", {})
+        self.register_buffer("mean", lucid.tensor([0.5]))
+        self.register_buffer("scratch", lucid.tensor([1]), persistent=False)
+        self.note, self.plain = "text", lucid.ones(2)
+
+
+NAMES = [
+    "scale",
+    "layers.0.weight",
+    "layers.0.bias",
+    "layers.1.0.weight",
+    "heads.left.weight",
+    "heads.left.bias",
+    "heads.7.0",
+    "pair.0",
+]
+
+
+def test_parameters_are_found_where_they_stand_and_in_order():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == NAMES
+    assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
+    assert net.get_parameter("layers.1.0.weight") is net.layers[1][0].weight
+
+
+def test_parameters_of_a_module_alone_and_under_a_prefix():
+    net = nn.Sequential(Net())
+    net.own, net.listed = nn.Parameter([1.0]), [nn.Parameter([2.0])]
+    assert [name for name, _ in net.named_parameters(recurse=False)] == ["own", "listed.0"]
+    assert list(net.parameters(recurse=False)) == [net.own, net.listed[0]]
+    assert not list(net.buffers(recurse=False)) and len(list(net[0].buffers(recurse=False))) == 2
+    assert next(net[0].named_parameters("net"))[0] == "net.scale"
+    assert [name for name, _ in nn.Sequential(nn.ReLU()).named_modules(prefix="a.b")] == ["a.b", "a.b.0"]
+
+
+def test_only_registered_tensors_are_buffers():
+    net = Net()
+    assert [name for name, _ in net.named_buffers()] == ["mean", "scratch"]
+    assert [id(b) for b in net.buffers()] == [id(net.mean), id(net.scratch)]
+    net.mean = net.mean * 2  # the name is what counts
+    assert next(net.buffers()) is net.mean
+    net.mean = None
+    assert [name for name, _ in net.named_buffers()] == ["scratch"]
+
+
+def test_modules_and_children_by_name():
+    net = Net()
+    below = ["layers.0", "layers.1.0", "layers.1.1", "heads.left"]
+    assert [name for name, _ in net.named_modules()] == ["", *below]
+    assert [name for name, _ in net.named_children()] == below
+    assert list(net.children()) == list(net.modules())[1:]
+    assert net.get_submodule("layers.1.1") is net.layers[1][1]
+    assert net.get_submodule("") is net
+    outer = nn.Sequential(net)
+    assert list(outer.children()) == [net]
+
+
+def test_tied_weights_come_once_unless_asked_for():
+    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    net[1].weight = net[0].weight
+    assert [name for name, _ in net.named_parameters()] == ["0.weight"]
+    assert [name for name, _ in net.named_parameters(remove_duplicate=False)] == ["0.weight", "1.weight"]
+    twice = nn.Sequential(net[0], net[0])
+    assert len(list(twice.modules())) == 2 and len(list(twice.children())) == 1
+    assert [name for name, _ in twice.named_modules(remove_duplicate=False)] == ["", "0", "1"]
+
+
+def test_modules_in_a_circle_are_walked_once():
+    parent, child = nn.Module(), nn.Module()
+    parent.w, parent.child = nn.Parameter([1.0]), child
+    child.v, child.parent, child.itself = nn.Parameter([2.0]), parent, [child]
+    assert [name for name, _ in parent.named_parameters()] == ["w", "child.v"]
+    assert [name for name, _ in child.named_parameters()] == ["v", "parent.w"]
+    assert list(parent.state_dict()) == ["w", "child.v"]
+    assert parent.eval().child.training is False
+    assert "(child): Module(" in repr(parent) and "(...)" in repr(parent)
+    order = []
+    parent.apply(order.append)
+    assert order == [child, parent]
+    loop = [nn.Parameter([3.0])]
+    loop.append(loop)
+    parent.loop = loop
+    assert [name for name, _ in parent.named_parameters()] == ["w", "child.v", "loop.0"]
+
+
+def test_whatever_comes_and_goes_later_is_seen():
+    net = nn.Module()
+    assert not list(net.parameters())
+    net.layers = []
+    net.layers.append(nn.Linear(1, 1))
+    assert len(list(net.parameters())) == 2
+    del net.layers
+    assert not list(net.parameters())
+
+
+def test_a_dataclass_can_be_a_module():
+    @dataclass
+    class Affine(nn.Module):
+        a: nn.Parameter
+        b: nn.Parameter
+
+        def forward(self, x):
+            return self.a * x + self.b
+
+    line = Affine(nn.Parameter(2.0), nn.Parameter(1.0))
+    assert [name for name, _ in line.named_parameters()] == ["a", "b"]
+    assert line(lucid.tensor(3.0)).item() == 7
+
+
+def test_register_by_name():
+    net = nn.Module()
+    p, module = nn.Parameter([1.0]), nn.ReLU()
+    net.register_parameter("p", p)
+    net.register_parameter("none", None)
+    net.add_module("act", module)
+    net.register_buffer("b", None)
+    net.register_buffer("b", lucid.ones(1))
+    assert net.p is p and net.act is module and net.none is None
+    net.register_parameter("p", nn.Parameter([2.0]))  # again is not a clash
+    assert net.p.item() == 2
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (
+            lambda m: m.register_parameter("x", lucid.ones(1)),
+            TypeError,
+            "'x' must be a Parameter, got Tensor; use nn.P",
+        ),
+        (lambda m: m.register_parameter("a.b", nn.Parameter([1.0])), ValueError, "without dots, got 'a.b'"),
+        (
+            lambda m: m.register_parameter("", nn.Parameter([1.0])),
+            ValueError,
+            "non-empty str without dots, got ''",
+        ),
+        (
+            lambda m: m.register_parameter("forward", nn.Parameter([1.0])),
+            KeyError,
+            "already has an attribute 'forward'",
+        ),
+        (
+            lambda m: m.register_buffer("x", nn.Parameter([1.0])),
+            TypeError,
+            "plain Tensor or None, got Parameter",
+        ),
+        (lambda m: m.register_buffer("x", [1.0]), TypeError, "plain Tensor or None, got list"),
+        (lambda m: m.register_buffer("train", lucid.ones(1)), KeyError, "already has an attribute 'train'"),
+        (lambda m: m.register_buffer("weight", lucid.ones(1)), KeyError, "already has an attribute 'weight'"),
+        (lambda m: m.add_module("x", lucid.ones(1)), TypeError, "'x' must be a Module, got Tensor"),
+        (lambda m: m.add_module("weight", nn.ReLU()), KeyError, "Linear already has an attribute 'weight'"),
+        (lambda m: m.get_submodule("x"), AttributeError, "Linear has no submodule 'x'; there are: none"),
+        (
+            lambda m: m.get_parameter("x"),
+            AttributeError,
+            "Linear has no parameter 'x'; there are: weight, bias",
+        ),
+        (lambda m: m.train("yes"), TypeError, "mode must be True or False, got 'yes'"),
+        (lambda m: m.to("int64"), TypeError, "floating point dtype, got 'int64'"),
+        (lambda m: m.to("float31"), ValueError, "unknown device 'float31'"),
+        (lambda m: m.register_forward_hook(3), TypeError, "a hook must be callable, got 3"),
+        (lambda m: nn.Module()(1), NotImplementedError, "Module has no forward"),
+    ],
+)
+def test_refusals(call, error, words):
+    module = nn.Linear(2, 2)
+    before = dict(vars(module))
+    with pytest.raises(error) as raised:
+        call(module)
+    assert words in str(raised.value)
+    assert vars(module) == before
+
+
+def test_modes_reach_everything_below():
+    net = Net()
+    assert all(module.training for module in net.modules())
+    assert net.eval() is net and not any(module.training for module in net.modules())
+    net.layers[0].train()
+    assert net.layers[0].training and not net.training
+    assert net.train() is net and all(module.training for module in net.modules())
+
+
+def test_apply_goes_bottom_up_and_once():
+    net = nn.Sequential(nn.Sequential(nn.ReLU(), nn.Tanh()), nn.GELU())
+    net.append(net[1])
+    seen = []
+    assert net.apply(seen.append) is net
+    assert seen == [net[0][0], net[0][1], net[0], net[1], net]
+
+
+def test_zero_grad_and_requires_grad():
+    net = nn.Linear(2, 1)
+    net(lucid.ones(1, 2)).sum().backward()
+    net.zero_grad(set_to_none=False)
+    assert net.weight.grad.tolist() == [[0.0, 0.0]]
+    net.zero_grad()
+    assert net.weight.grad is None and net.bias.grad is None
+    net.requires_grad_(False)
+    assert not net(lucid.ones(1, 2)).requires_grad
+    assert net.requires_grad_().weight.requires_grad
+
+
+def test_moving_to_a_dtype_keeps_the_parameters_themselves():
+    net = Net()
+    before = list(net.parameters())
+    (net.layers[0](lucid.ones(1, 2)).sum() * net.scale).backward()
+    assert net.double() is net
+    assert [id(p) for p in net.parameters()] == [id(p) for p in before]
+    assert {str(p.dtype) for p in net.parameters()} == {"float64"}
+    assert net.scale.grad.dtype == lucid.float64 and net.scale.requires_grad and net.scale.is_leaf
+    assert net.mean.dtype == lucid.float64
+    assert net.scratch.dtype == lucid.int64  # integers stay
+    assert net.plain.dtype == lucid.float32  # not state
+    assert net.to(lucid.ones(1, dtype=lucid.float32)).scale.dtype == lucid.float32
+    assert net.half().scale.dtype == lucid.float16 and net.type("float64").scale.dtype == lucid.float64
+    assert net.to("cpu", lucid.float32).float().cpu().scale.dtype == lucid.float32
+
+
+def test_copies_and_pickles_are_of_their_own():
+    net = nn.Sequential(Net(), nn.Linear(2, 2))
+    net[1].weight.grad = lucid.ones(2, 2)
+    net[1].bias = net[1].weight
+    net.eval()
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert repr(twin) == repr(net) and not twin[0].training
+        assert [name for name, _ in twin.named_parameters()] == [name for name, _ in net.named_parameters()]
+        assert [name for name, _ in twin.named_buffers()] == ["0.mean", "0.scratch"]
+        assert twin[1].bias is twin[1].weight  # still tied
+        assert twin[1].weight.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+        with lucid.no_grad():
+            twin[1].weight.fill_(5.0)
+        assert 5.0 not in net[1].weight.tolist()[0]
+
+
+def test_repr_reads_as_pytorchs():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Dropout(0.1), nn.Flatten()))
+    assert repr(net) == (
+        "Sequential(\n"
+        "  (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (1): Sequential(\n"
+        "    (0): Dropout(p=0.1)\n"
+        "    (1): Flatten(start_dim=1, end_dim=-1)\n"
+        "  )\n"
+        ")"
+    )
+    assert repr(nn.ReLU()) == "ReLU()"
+    assert "(layers.1.0): Linear(in_features=3, out_features=3, bias=False)" in repr(Net())
+
+    class Sized(nn.Module):
+        def __init__(self):
+            self.inner = nn.Tanh()
+
+        def extra_repr(self):
+            return "size=3"
+
+    assert repr(Sized()) == "Sized(\n  size=3\n  (inner): Tanh()\n)"
+
+
+# -- containers ------------------------------------------------------------------------------------------------------
+
+
+def test_sequential_is_a_list_that_computes():
+    a, b, c = nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)
+    net = nn.Sequential(a, b, c)
+    x = lucid.randn(4, 2)
+    assert net(x).tolist() == c(b(a(x))).tolist()
+    assert len(net) == 3 and list(net) == [a, b, c] and net[-1] is c and b in net and nn.Tanh() not in net
+    assert isinstance(net[:2], nn.Sequential) and list(net[:2]) == [a, b]
+    assert [name for name, _ in net[1:].named_parameters()] == ["1.weight", "1.bias"]
+    assert net.append(b) is net and list(net) == [a, b, c, b]
+    net[1] = c
+    del net[0]
+    net.insert(0, b)
+    net += [a]
+    assert list(net) == [b, c, c, b, a]
+    assert [name for name, _ in net.named_modules(remove_duplicate=False)] == ["", "0", "1", "2", "3", "4"]
+    assert nn.Sequential()(x) is x
+
+
+def test_sequential_with_names():
+    a, b = nn.Linear(2, 3), nn.Tanh()
+    net = nn.Sequential({"first": a, "act": b})
+    assert net.first is a and net[1] is b and list(net.state_dict()) == ["first.weight", "first.bias"]
+    net.append(nn.Linear(3, 1))
+    assert list(net.state_dict())[-1] == "2.bias"
+    assert net[:1].first is a
+    del net[0]
+    assert [name for name, _ in net.named_children()] == ["act", "1"]
+    taken = nn.Sequential({"1": a}).append(b)
+    assert list(taken) == [a, b] and taken[0] is a
+
+
+def test_module_list_dict_and_parameter_list():
+    a, b = nn.Linear(1, 1), nn.Linear(1, 2)
+    some = nn.ModuleList([a]).extend([b])
+    assert list(some) == [a, b] and isinstance(some[:1], nn.ModuleList) and some[-1] is b
+    assert list(some.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    by_name = nn.ModuleDict({"x": a})
+    by_name["y"] = b
+    assert list(by_name) == ["x", "y"] == list(by_name.keys()) and list(by_name.values()) == [a, b]
+    assert "y" in by_name and len(by_name) == 2 and dict(by_name.items())["x"] is a
+    assert next(iter(by_name.state_dict())) == "x.weight"
+    del by_name["x"]
+    assert list(by_name) == ["y"]
+    ps = nn.ParameterList([nn.Parameter([1.0]), lucid.ones(2)])
+    assert all(isinstance(p, nn.Parameter) for p in ps) and [name for name, _ in ps.named_parameters()] == [
+        "0",
+        "1",
+    ]
+    assert repr(ps) == "ParameterList((0): (1,) float32, (1): (2,) float32)"
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda: nn.Sequential(nn.ReLU(), lucid.tanh), TypeError, "Sequential: an entry must be a Module"),
+        (lambda: nn.Sequential({"a.b": nn.ReLU()}), ValueError, "without dots, got 'a.b'"),
+        (lambda: nn.ModuleList([1]), TypeError, "ModuleList: an entry must be a Module, got int"),
+        (
+            lambda: nn.ParameterList([1.0]),
+            TypeError,
+            "ParameterList: an entry must be a Parameter, got float",
+        ),
+        (lambda: nn.Sequential(nn.ReLU())[3], IndexError, "Sequential has 1 entries, and so no entry 3"),
+        (lambda: nn.ModuleDict({"keys": nn.ReLU()}), KeyError, "already has an attribute 'keys'"),
+        (lambda: nn.ModuleDict()["nothing"], KeyError, "nothing"),
+    ],
+)
+def test_containers_refuse(call, error, words):
+    with pytest.raises(error) as raised:
+        call()
+    assert words in str(raised.value)
+
+
+# -- hooks -----------------------------------------------------------------------------------------------------------
+
+
+def test_forward_hooks_see_and_replace():
+    layer, log = nn.Linear(2, 2), []
+    x = lucid.ones(1, 2)
+    plain = layer(x)
+    first = layer.register_forward_pre_hook(lambda m, args: log.append(("before", m, args[0].tolist())))
+    second = layer.register_forward_hook(lambda m, args, out: log.append(("after", m, out.tolist())))
+    layer(x)
+    assert log == [("before", layer, x.tolist()), ("after", layer, plain.tolist())]
+    first.remove()
+    first.remove()  # harmless
+    second.remove()
+    layer(x)
+    assert len(log) == 2
+
+    with (
+        layer.register_forward_pre_hook(lambda m, args: args[0] * 0),
+        layer.register_forward_hook(lambda m, a, out: out + 1),
+    ):
+        assert layer(x).tolist() == [(layer.bias + 1).tolist()]
+    assert layer(x).tolist() == plain.tolist()
+
+
+def test_forward_hooks_with_keywords_and_in_order():
+    class Scale(nn.Module):
+        def forward(self, x, *, by=1.0):
+            return x * by
+
+    module, order = Scale(), []
+    module.register_forward_pre_hook(
+        lambda m, args, kwargs: (args, {"by": kwargs["by"] * 2}), with_kwargs=True
+    )
+    module.register_forward_hook(lambda m, args, kwargs, out: order.append(kwargs["by"]), with_kwargs=True)
+    module.register_forward_hook(lambda m, args, out: order.append("first"), prepend=True)
+    module.register_forward_hook(lambda m, args, out: order.append("last"))
+    assert module(lucid.ones(1), by=3.0).item() == 6
+    assert order == ["first", 6.0, "last"]
+
+
+def test_backward_hook_sees_this_call_alone_and_can_replace():
+    layer, seen = nn.Linear(2, 1, bias=False), []
+    with lucid.no_grad():
+        layer.weight.fill_(3.0)
+    x = lucid.ones(1, 2, requires_grad=True)
+
+    def hook(module, grad_input, grad_output):
+        seen.append((grad_input[0].tolist(), grad_output[0].tolist()))
+        return (grad_input[0] * 10,)
+
+    handle = layer.register_full_backward_hook(hook)
+    (2 * layer(x) + x.sum()).sum().backward()
+    assert seen == [([[6.0, 6.0]], [[2.0]])]  # not what x was used for beside
+    assert x.grad.tolist() == [[61.0, 61.0]]
+    assert layer.weight.grad.tolist() == [[2.0, 2.0]]  # parameters are not inputs
+    handle.remove()
+    layer(x).backward()
+    assert len(seen) == 1
+
+
+def test_backward_hook_with_several_inputs_and_outputs():
+    class Mix(nn.Module):
+        def forward(self, x, n, y):
+            return x * y.sum(), n, y * n
+
+    module, seen = Mix(), []
+    module.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+    x = lucid.tensor([1.0, 2.0], requires_grad=True)
+    y = lucid.tensor([[3.0], [4.0]], dtype=lucid.float64, requires_grad=True)
+    a, n, b = module(x, 5, y)
+    assert n == 5 and b.dtype == lucid.float64 and a.tolist() == [7.0, 14.0]
+    (a.sum() + 2 * b.sum()).backward()
+    (((gx, gn, gy), (ga, gnone, gb)),) = seen
+    assert gx.tolist() == [7.0, 7.0] == x.grad.tolist() and gn is None and gx.dtype == lucid.float32
+    assert gy.tolist() == [[13.0], [13.0]] == y.grad.tolist() and gy.dtype == lucid.float64
+    assert ga.tolist() == [1.0, 1.0] and gnone is None and gb.tolist() == [[2.0], [2.0]]
+
+
+def test_backward_hook_where_no_input_needs_a_gradient():
+    layer, seen = nn.Linear(2, 1), []
+    handle = layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go[0].tolist())))
+    layer(lucid.ones(1, 2)).backward()
+    assert seen == [((None,), [[1.0]])]
+    with lucid.no_grad():
+        layer(lucid.ones(1, 2))
+    assert len(seen) == 1
+    handle.remove()
+    layer.register_full_backward_hook(lambda m, gi, go: (go[0],))
+    with pytest.raises(
+        RuntimeError, match="hook of Linear returned gradients, but no argument of the module requires one"
+    ):
+        layer(lucid.ones(1, 2)).backward()
+
+
+def test_backward_hooks_refuse():
+    layer = nn.Linear(2, 1)
+    layer.register_full_backward_hook(lambda m, gi, go: (gi[0], gi[0]))
+    with pytest.raises(
+        RuntimeError, match="hook of Linear returned 2 gradients; expected 1, one for each argument"
+    ):
+        layer(lucid.ones(1, 2, requires_grad=True)).backward()
+
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"x": x}
+
+    module = Named()
+    module.register_full_backward_hook(lambda m, gi, go: None)
+    with pytest.raises(TypeError, match="a backward hook needs Named to return a Tensor, or a tuple or list"):
+        module(lucid.ones(1))
+
+
+@pytest.mark.parity
+def test_backward_hook_as_pytorch():
+    import torch
+
+    def run(framework, linear, ones):
+        seen = []
+        linear.register_full_backward_hook(lambda m, gi, go: seen.append((gi[0].tolist(), go[0].tolist())))
+        x = ones(3, 2, requires_grad=True)
+        (linear(x) ** 2).sum().backward()
+        return seen
+
+    theirs = torch.nn.Linear(2, 2).double()
+    ours = nn.Linear(2, 2, dtype=lucid.float64)
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    a = run(torch, theirs, lambda *s, **k: torch.ones(*s, dtype=torch.float64, **k))
+    b = run(lucid, ours, lambda *s, **k: lucid.ones(*s, dtype=lucid.float64, **k))
+    assert b[0][0] == [pytest.approx(row) for row in a[0][0]] and b[0][1] == [
+        pytest.approx(row) for row in a[0][1]
+    ]

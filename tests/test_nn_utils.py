@@ -1,0 +1,151 @@
+"""Clipping gradients, and all parameters as one vector."""
+
+import math
+
+import numpy as np
+import pytest
+
+import lucid
+from lucid import nn
+from lucid.nn.utils import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    get_total_norm,
+    parameters_to_vector,
+    vector_to_parameters,
+)
+
+RNG = np.random.default_rng(0)
+GRADIENTS = [RNG.normal(size=(3, 4)), RNG.normal(size=()), RNG.normal(size=(5,)) * 3]
+
+
+def parameters(dtype=lucid.float64):
+    made = [nn.Parameter(lucid.zeros(*g.shape, dtype=dtype)) for g in GRADIENTS]
+    for p, g in zip(made, GRADIENTS, strict=True):
+        p.grad = lucid.tensor(g, dtype=dtype)
+    return [*made, nn.Parameter([1.0])]  # the last has no gradient
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("p", [2.0, 1.0, 3, 0.5, math.inf])
+@pytest.mark.parametrize("limit", [0.5, 1e6, 0.0])
+def test_clip_grad_norm_as_pytorch(p, limit):
+    import torch
+
+    theirs = [torch.nn.Parameter(torch.tensor(q.tolist(), dtype=torch.float64)) for q in parameters()]
+    for q, g in zip(theirs, GRADIENTS, strict=False):
+        q.grad = torch.tensor(g)
+    ours = parameters()
+    expected = torch.nn.utils.clip_grad_norm_(theirs, limit, norm_type=p)
+    total = clip_grad_norm_(iter(ours), limit, norm_type=p)
+    assert total.shape == () and total.dtype == lucid.float64
+    assert total.item() == pytest.approx(expected.item(), rel=1e-12)
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a.grad is None) == (b.grad is None)
+        if a.grad is not None:
+            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-12)
+
+
+def test_clip_grad_norm_scales_in_place_and_keeps_dtypes():
+    ps = parameters(lucid.float32)
+    gradients = [p.grad for p in ps[:3]]
+    norm = math.sqrt(sum((g**2).sum() for g in GRADIENTS))
+    assert clip_grad_norm_(ps, norm / 2).item() == pytest.approx(norm, rel=1e-6)
+    assert all(p.grad is g and g.dtype == lucid.float32 for p, g in zip(ps, gradients, strict=False))
+    assert get_total_norm(gradients).item() == pytest.approx(norm / 2, rel=1e-5)
+    one = nn.Parameter([3.0])
+    one.grad = lucid.tensor([6.0])
+    assert clip_grad_norm_(one, 3.0).item() == 6 and one.grad.item() == pytest.approx(3)
+    assert clip_grad_norm_([], 1.0).item() == 0 == clip_grad_norm_([nn.Parameter([1.0])], 1.0).item()
+
+
+def test_half_precision_norms_do_not_overflow():
+    p = nn.Parameter(lucid.zeros(4, dtype=lucid.float16))
+    p.grad = lucid.full((4,), 300.0, dtype=lucid.float16)
+    assert clip_grad_norm_(p, 60.0).item() == 600
+    assert p.grad.dtype == lucid.float16 and p.grad.tolist() == [30.0] * 4
+
+
+def test_a_norm_that_is_not_finite():
+    p = nn.Parameter([1.0, 2.0])
+    p.grad = lucid.tensor([1.0, math.nan])
+    with pytest.raises(
+        RuntimeError, match="the total norm is nan; find what makes a gradient NaN or infinite"
+    ):
+        clip_grad_norm_(p, 1.0, error_if_nonfinite=True)
+    assert p.grad.tolist()[0] == 1  # nothing has changed
+    assert math.isnan(clip_grad_norm_(p, 1.0).item())
+    p.grad = lucid.tensor([1.0, math.inf])
+    assert clip_grad_norm_(p, 1.0).item() == math.inf  # without a warning, too
+    assert p.grad.tolist()[0] == 0 and math.isnan(p.grad.tolist()[1])
+    assert get_total_norm(lucid.tensor([1e30, 1e30])).item() == math.inf
+    p.grad = lucid.tensor([1.0, math.inf])
+    with pytest.raises(RuntimeError, match="the total norm is inf"):
+        get_total_norm(p.grad, error_if_nonfinite=True)
+
+
+def test_clip_grad_value():
+    ps = parameters()
+    clip_grad_value_(ps, 0.25)
+    for p, g in zip(ps, GRADIENTS, strict=False):
+        assert np.array_equal(p.grad.numpy(), np.clip(g, -0.25, 0.25))
+
+
+@pytest.mark.parametrize("clip", [clip_grad_norm_, clip_grad_value_])
+def test_clipping_a_gradient_that_a_graph_needs_is_noticed(clip):
+    x = nn.Parameter([3.0])
+    (x**3).sum().backward(create_graph=True)
+    again = (x.grad**2).sum()
+    with lucid.no_grad():
+        clip(x, 1.0)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        again.backward()
+
+
+def test_one_vector_and_back():
+    a, b = nn.Parameter([[1.0, 2.0], [3.0, 4.0]]), nn.Parameter(5.0)
+    vector = parameters_to_vector([a, b])
+    assert vector.tolist() == [1, 2, 3, 4, 5]
+    (vector * lucid.arange(5)).sum().backward()
+    assert a.grad.tolist() == [[0, 1], [2, 3]] and b.grad.item() == 4
+    array = a.numpy().base
+    vector_to_parameters(vector.detach() * 10, [a, b])
+    assert a.tolist() == [[10, 20], [30, 40]] and b.item() == 50 and a.numpy().base is array
+    whole = lucid.tensor([1.0, 2.0])
+    first, second = nn.Parameter([0.0]), nn.Parameter([0.0])
+    first.data, second.data = whole[:1], whole[1:]
+    vector_to_parameters(whole.flip(0), [first, second])  # reads all before it writes
+    assert whole.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda p: clip_grad_norm_(p, -1.0), "clip_grad_norm_: max_norm must be 0 or more, got -1.0"),
+        (lambda p: clip_grad_norm_(p, math.nan), "clip_grad_norm_: max_norm must be 0 or more, got nan"),
+        (
+            lambda p: clip_grad_norm_(p, 1.0, norm_type=0),
+            "norm_type must be above 0 (2.0 or float('inf'), say), got 0",
+        ),
+        (lambda p: clip_grad_value_(p, -2), "clip_grad_value_: clip_value must be 0 or more, got -2"),
+        (
+            lambda p: parameters_to_vector(iter(())),
+            "parameters_to_vector: got no parameters; was a generator",
+        ),
+        (
+            lambda p: vector_to_parameters(lucid.zeros(3), [p]),
+            "have 2 elements, so vec must have shape (2,), got (3,)",
+        ),
+        (
+            lambda p: vector_to_parameters(lucid.zeros(1, 2), [p]),
+            "have 2 elements, so vec must have shape (2,), got (1, 2)",
+        ),
+    ],
+)
+def test_refusals(call, words):
+    p = nn.Parameter([1.0, 2.0])
+    p.grad = lucid.tensor([5.0, 6.0])
+    with pytest.raises(ValueError) as raised:
+        call(p)
+    assert words in str(raised.value)
+    assert p.tolist() == [1, 2] and p.grad.tolist() == [5, 6]
