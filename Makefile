@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test parity check bench lint types docs clean
+.PHONY: help demo test parity check bench lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -40,9 +40,6 @@ lint: $(VENV)/with-dev  ## ruff
 
 types: $(VENV)/with-dev  ## mypy
 	$(RUN) -m mypy
-
-docs: $(VENV)/with-docs  ## the API reference from the docstrings, as pages under site/
-	$(RUN) -m pdoc --output-directory site --docformat markdown lucid
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) build dist site out .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -169,7 +169,7 @@ def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
 # -- devices ---------------------------------------------------------------------------------------------------------
 
 _gpu: Namespace | None = None
-_INSTALL = 'pip install "lucid-grad[cuda12]" (or [cuda13], after the CUDA version that nvidia-smi shows)'
+_INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
 
 
 def gpu() -> Namespace:
@@ -351,11 +351,14 @@ def _install(xp: Namespace, name: str, forward: Any) -> None:
 
 # -- random numbers --------------------------------------------------------------------------------------------------
 
-_generator = numpy.random.default_rng()
+_generator: numpy.random.Generator | None = None  # made when first asked for: loading numpy.random takes 13 ms
 
 
 def generator() -> numpy.random.Generator:
     """The one generator that every random number in lucid is drawn from, on the host whatever the device."""
+    global _generator
+    if _generator is None:
+        _generator = numpy.random.default_rng()
     return _generator
 
 
@@ -370,12 +373,13 @@ def manual_seed(seed: int) -> None:
         raise TypeError(f"manual_seed: expected an int, got {seed!r}")
     if seed < 0:
         raise ValueError(f"manual_seed: expected a seed of 0 or more, got {seed}")
-    _generator.bit_generator.state = type(_generator.bit_generator)(int(seed)).state
+    bits = generator().bit_generator
+    bits.state = type(bits)(int(seed)).state
 
 
 def get_rng_state() -> dict[str, Any]:
     """The random generator's state as nested dicts of plain values, to be given to `set_rng_state` later."""
-    return _generator.bit_generator.state  # type: ignore[return-value]
+    return generator().bit_generator.state  # type: ignore[return-value]
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
@@ -385,7 +389,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
         ValueError: if `state` is not such a state.
     """
     try:
-        _generator.bit_generator.state = state
+        generator().bit_generator.state = state
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"set_rng_state: expected what get_rng_state() returned, got {state!r}") from error
 

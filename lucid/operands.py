@@ -148,7 +148,9 @@ def settle(xp: Any, out: Any, *inputs: Any) -> Any:
 
 
 def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
-    """The error of an array library, as a sentence that names the operation and what it was given."""
+    """The error of an array library, as a sentence that names the operation and what it was given; others are left."""
+    if not isinstance(error, (ValueError, IndexError, TypeError, MemoryError)):
+        raise error
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     message = str(error)
     if isinstance(error, AxisError):
@@ -161,11 +163,11 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
             f"{'the last dimensions of x and weight must agree' if spec.name == 'linear' else _matmul_rule(shapes)}"
         )
     if message.startswith(f"{spec.name}:"):
-        return error
+        raise error
     if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
         return ValueError(f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
-    kinds = [kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind)]
-    return (kinds[0] if kinds else RuntimeError)(f"{spec.name}: {message} (shapes {', '.join(map(str, shapes))})")
+    kind = next(kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind))
+    return kind(f"{spec.name}: {message} (shapes {', '.join(map(str, shapes))})")
 
 
 def _matmul_rule(shapes: list[Any]) -> str:

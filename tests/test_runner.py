@@ -93,6 +93,16 @@ def test_state_keeps_its_arrays_while_the_plan_holds() -> None:
     assert not any(np.shares_memory(a, x) for a in arrays for p in ps for x in (p._array, p.grad._array))
 
 
+def test_state_that_left_a_pack_does_not_keep_the_pack_alive() -> None:
+    ps = toy()
+    optimizer = Adamax(ps)
+    optimizer.step()
+    for p in ps[1:]:
+        p.grad = None
+    optimizer.step()
+    assert optimizer.state[ps[0]]["m"].base is None
+
+
 def test_big_parameters_go_in_even_pieces_and_small_ones_in_full_packs() -> None:
     rng = np.random.default_rng(0)
     ps = [
@@ -232,6 +242,20 @@ def test_what_does_not_fit_is_refused_before_anything_moves(spoil, error: type[E
     ps[2].grad = lucid.ones(*ps[2].shape)
     optimizer.step()
     assert optimizer.state[ps[2]]["t"] == 1 and optimizer.state[ps[0]]["t"] == 2
+
+
+def test_a_gradient_of_another_shape_is_not_broadcast() -> None:
+    """It can only come about by giving a parameter other data, a gradient, and its old data back."""
+    ps = toy()
+    optimizer, own = Adamax(ps), lucid.Tensor(ps[2]._array)
+    optimizer.step()
+    ps[2].data = lucid.ones(1, 16)
+    ps[2].grad = lucid.ones(1, 16)
+    ps[2].data = own
+    with pytest.raises(
+        ValueError, match=r"has shape \(16, 16\) on cpu, its gradient must match, got \(1, 16\)"
+    ):
+        optimizer.step()
 
 
 def test_a_parameter_that_became_integer_is_refused() -> None:

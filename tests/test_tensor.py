@@ -506,3 +506,19 @@ def test_a_formula_for_nothing_is_refused_at_once() -> None:
         @lucid.op(x=lambda xp, g, y: g)
         def worse(xp: Any, x: Any) -> Any:
             return x
+
+
+def test_errors_of_the_users_own_forward_come_through() -> None:
+    @lucid.op(x=lambda xp, g: g)
+    def divides(xp: Any, x: Any) -> Any:
+        return x * (1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        divides(lucid.ones(2))
+
+    @lucid.op(x=lambda xp, g: g)
+    def asks(xp: Any, x: Any) -> Any:
+        return xp.nothing(x)
+
+    with pytest.raises(AttributeError, match="xp.nothing: not in lucid's array namespace"):
+        asks(lucid.ones(2))

@@ -30,16 +30,20 @@ def checked(where: str, name: str, value: Any, domain: Domain) -> Any:
         TypeError: for what is not a number (or, for a flag, not a bool).
         ValueError: for a number outside.
     """
-    sentence = f"{where}: {name} must be {domain.text}, got {value!r}; give it such a value"
-    if isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, Real):
-        raise TypeError(f"{sentence} instead of a {type(value).__name__}")
+    if isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real)):
+        raise TypeError(f"{refusal(where, name, value, domain)} instead of a {type(value).__name__}")
     try:
         number = domain.kind(value)
     except OverflowError:  # an int beyond every float
         number = math.inf
     if not domain.holds(number):  # which no NaN is
-        raise ValueError(sentence)
+        raise ValueError(refusal(where, name, value, domain))
     return number
+
+
+def refusal(where: str, name: str, value: Any, domain: Domain) -> str:
+    """The sentence."""
+    return f"{where}: {name} must be {domain.text}, got {value!r}; give it such a value"
 
 
 def split_betas(where: str, options: Mapping[str, Any]) -> dict[str, Any]:

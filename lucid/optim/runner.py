@@ -189,22 +189,22 @@ class Packed(Job):
 
     def __init__(self, *args: Any, room: dict[Any, Array]) -> None:
         super().__init__(*args)
-        for use in ("theta", "g"):
-            key, flat = (use, self.dtype, self.device), self.zeros()
-            if key not in room or room[key].size < flat.size:
-                room[key] = flat
-            setattr(self, use, room[key][: flat.size])
+        self.theta, self.g = self.scratch("theta", room), self.scratch("g", room)
         self.pairs = list(zip(self.views(self.theta), self.arrays, strict=True))
         self.g_views = self.views(self.g)
         self.stores = [(flat, k) for k, flat in enumerate((self.theta, *self.memory)) if flat is not None]
-
-    theta: Array
-    g: Array
 
     def zeros(self) -> Array:
         """As many zeros as these parameters have elements."""
         size = sum(array.size for array in self.arrays)
         return to_device(self.xp.zeros(size, dtype=self.dtype), self.device)
+
+    def scratch(self, use: str, room: dict[Any, Array]) -> Array:
+        """As much of the `room` for this use; there will be more of it if it was too small."""
+        key, flat = (use, self.dtype, self.device), self.zeros()
+        if key not in room or room[key].size < flat.size:
+            room[key] = flat
+        return room[key][: flat.size]
 
     def views(self, flat: Array) -> list[Array]:
         """A view of `flat` for each parameter, in its shape."""
