@@ -69,10 +69,10 @@ def set_default_dtype(dtype: Any) -> None:
 # The functions that both libraries spell alike. An operation may use these, the handful defined below, and every other
 # operation by its name: `op` (chapter 2) adds each new one to the namespaces.
 SHARED = """
-    absolute arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos divide empty empty_like
+    absolute add arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos divide empty empty_like
     equal exp expm1 eye finfo floor floor_divide full full_like greater greater_equal isfinite isinf isnan less
     less_equal log log1p log2 log10 logical_not matmul maximum minimum multiply negative nonzero not_equal ones
-    ones_like remainder rint sign sin sqrt subtract take_along_axis tan tanh trunc where zeros zeros_like
+    ones_like power remainder rint sign sin sqrt subtract take_along_axis tan tanh trunc where zeros zeros_like
 """.split()
 
 

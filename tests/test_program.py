@@ -1,0 +1,87 @@
+"""Rules as programs that work in place: the same numbers to the bit, as the plain evaluation is the oracle."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lucid import optim
+from lucid.backend import cpu
+from lucid.optim.program import program
+
+
+def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:
+    """Evaluate `rule` as it stands and as a program, on ordinary and on hostile numbers."""
+    run = program(rule, slots, len(numbers), constants)
+    assert run is not None
+    rng = np.random.default_rng(0)
+    theta, g = (rng.standard_normal(257).astype(dtype) for _ in range(2))
+    g[:6] = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30]
+    memory = [None if slot is None else np.abs(rng.standard_normal(257)).astype(dtype) for slot in slots]
+    kept = g.copy()
+    with np.errstate(all="ignore"):
+        expected = rule(cpu, theta, g, *memory, *numbers, **constants)
+        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *numbers, **constants)
+    np.testing.assert_array_equal(g, kept)
+    for found, value in zip([theta, *memory], expected, strict=True):
+        if found is not None:
+            assert value.dtype == found.dtype
+            np.testing.assert_array_equal(found.view("u1"), np.ascontiguousarray(value).view("u1"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("decay", [0, 0.0, 0.1])
+def test_adamax(dtype: str, decay: float) -> None:
+    constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": decay}
+    both(optim.Adamax.rule, ("m", "u"), (0.02,), constants, dtype)
+
+
+@pytest.mark.parametrize("momentum, decay, nesterov, maximize", list(itertools.product([0, 0.9], [0, 0.1], [False, True], [False, True])))
+def test_sgd(momentum: float, decay: float, nesterov: bool, maximize: bool) -> None:
+    constants = {"momentum": momentum, "weight_decay": decay, "nesterov": nesterov, "maximize": maximize}
+    both(optim.SGD.rule, ("v" if momentum else None,), (0.02, 0.9), constants, "float32")
+
+
+RULES: dict[str, Any] = {
+    "in and out": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * g, a + b, b * c),
+    "a slot kept": lambda xp, theta, g, a, b, lr, *, c: (theta * c, a, b - g),
+    "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * a, g, b),
+    "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (theta - (n := a * c + g), n, n),
+    "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (theta + a * b, a + g * theta, b + theta * a),
+    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (theta * (1 - lr * c) - -lr / (2 + c) ** 2 * g, a, b),
+    "functions": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
+    "powers, and a minus": lambda xp, theta, g, a, b, lr, *, c: (-theta, g**2 * c, 1 / (b + 2) ** 0.5),
+    "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * (a * c + g), a * c + g, b),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_invented_rules(name: str) -> None:
+    both(RULES[name], ("a", "b"), (0.5,), {"c": 0.25}, "float64")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda xp, theta, g, a: (theta, xp.where(g, a, theta)),
+        lambda xp, theta, g, a: (theta - g if g > 0 else theta, a),
+        lambda xp, theta, g, a: (theta - g if g else theta, a),
+        lambda xp, theta, g, a: (a, theta),
+        lambda xp, theta, g, a: (theta, 0.0),
+        lambda xp, theta, g, a: (theta + np.ones(3), a),
+        lambda xp, theta, g, a: (theta + xp.sqrt(2.0), a),
+        lambda xp, theta, g, a: (theta * theta.size, a),
+    ],
+)
+def test_what_symbols_cannot_say_has_no_program(rule: Any) -> None:
+    assert program(rule, ("a",), 0, {}) is None
+
+
+def test_numbers_that_change_may_not_decide() -> None:
+    assert program(lambda xp, theta, g, lr: (theta - g if lr else theta,), (), 1, {}) is None
+
+
+def test_adamax_needs_two_scratch_arrays_and_ten_steps() -> None:
+    run = program(optim.Adamax.rule, ("m", "u"), 1, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0})
+    assert run.scratch == 2 and run.source.count("xp.") == 10
