@@ -1,4 +1,4 @@
-"""Chapter 8. The equations of learning: `Optimizer`, and one class for each rule."""
+"""Chapter 8. The equations of learning. Read adamax.py first, then optimizer.py, options.py and runner.py."""
 
 from lucid.optim.adamax import Adamax as Adamax
 from lucid.optim.optimizer import Optimizer as Optimizer

@@ -26,9 +26,9 @@ from lucid.backend import Array, DType, cpu, device_of, float32, is_array, names
 from lucid.graph import written
 from lucid.optim.program import program_of
 
-# Measured on an EPYC with 1 MB of cache a core, float32. Parameters of 784 x 512 and 512 x 512 take 1.4 ns an element in
-# pieces of 65,536 elements, 1.5 in pieces of 32,768 and 1.75 in pieces of 16,384. A 64-128-64-10 network takes 57 us in
-# packs of 16,384 elements and 47 us in packs of 32,768. From 8,192 on packing saves nothing.
+# Measured on an EPYC with 1 MB of cache a core, float32. Parameters of 784 x 512 and 512 x 512 take 1.4 ns an element
+# in pieces of 65,536 elements, 1.5 in pieces of 32,768 and 1.75 in pieces of 16,384. A 64-128-64-10 network takes 57 us
+# in packs of 16,384 elements and 47 us in packs of 32,768. From 8,192 on packing saves nothing.
 CHUNK = 65_536  # elements in a piece of a big parameter
 PACK = 32_768  # elements in a pack of small ones
 SMALL = 8_192  # elements in the largest of those
