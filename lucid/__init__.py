@@ -81,6 +81,7 @@ from lucid.functions import amin as amin
 from lucid.functions import any as any
 from lucid.functions import argmax as argmax
 from lucid.functions import argmin as argmin
+from lucid.functions import bmm as bmm
 from lucid.functions import cat as cat
 from lucid.functions import clamp as clamp
 from lucid.functions import clamp as clip
@@ -92,6 +93,7 @@ from lucid.functions import logsumexp as logsumexp
 from lucid.functions import max as max
 from lucid.functions import mean as mean
 from lucid.functions import min as min
+from lucid.functions import mm as mm
 from lucid.functions import norm as norm
 from lucid.functions import outer as outer
 from lucid.functions import pow as pow
@@ -158,3 +160,9 @@ from lucid.checkpoint import save as save
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid", name, globals())

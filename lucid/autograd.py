@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lucid import backend
-from lucid.graph import Node, grad_mode
+from lucid.graph import Node, grad_mode, memory_of
 from lucid.graph import enable_grad as enable_grad
 from lucid.graph import is_grad_enabled as is_grad_enabled
 from lucid.graph import no_grad as no_grad
@@ -80,7 +80,7 @@ def grad(
             raise RuntimeError(
                 f"grad: the outputs do not depend on input {i} (shape {x.shape}); allow_unused=True gives None for it"
             )
-    return tuple(found.get(x._node) for x in wrt)
+    return tuple(None if (g := found.get(x._node)) is None else g.to(x.dtype) for x in wrt)
 
 
 # -- a forward and backward of one's own -----------------------------------------------------------------------------
@@ -95,9 +95,9 @@ class FunctionCtx:
     """
 
     needs_input_grad: tuple[bool, ...] = ()
-    saved_tensors: tuple[Tensor, ...] = ()
+    saved_tensors: tuple[Any, ...] = ()
 
-    def save_for_backward(self, *tensors: Tensor) -> None:
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, or the output, for the backward; a change in place before then is caught."""
         self.saved_tensors = tensors
 
@@ -148,38 +148,44 @@ class Function:
             return out
         op = _FunctionOp(cls, ctx, args, out)
         parents = tuple(arg._node if isinstance(arg, Tensor) else None for arg in args)
-        saved = tuple(t._array for t in ctx.saved_tensors)
+        saved = tuple(t if t is None else t._array for t in ctx.saved_tensors)
+        for arg in args:  # a forward that hands an argument on: neither may then be changed in place within the graph
+            if isinstance(arg, Tensor) and memory_of(arg._array) is memory_of(out._array):
+                arg.shared = out.shared = True
         ctx.saved_tensors = ()  # the node keeps the arrays: a Tensor here would tie the graph into a cycle
-        return Tensor(out._array, False, Node(op, parents, saved, out.shape))  # type: ignore[arg-type]
+        result = Tensor(out._array, False, Node(op, parents, saved, out.shape))  # type: ignore[arg-type]
+        result.shared = out.shared
+        return result
 
 
 class _FunctionOp:
     """Makes a Function look like an operation to the walk."""
 
-    variadic, keeps = False, {}  # type: ignore[var-annotated]
+    variadic, foreign, keeps = False, True, {}  # type: ignore[var-annotated]
 
     def __init__(self, cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], out: Tensor) -> None:
         self.name, self.function, self.ctx = cls.__name__, cls, ctx
         self.inputs = [f"argument {i}" for i in range(len(args))]
-        self.edges = {name: i for i, name in enumerate(self.inputs)}
-        places = {id(arg): name for arg, name in zip(args, self.inputs, strict=True)}
-        self.saved = [
-            "out" if t is out else places.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)
-        ]
+        self.dtypes = [getattr(arg, "dtype", None) for arg in args]
+        self.saved = ["out" if t is out else f"saved tensor {i}" for i, t in enumerate(ctx.saved_tensors)]
+        # The saved tensors that are arguments have a history to be lifted with.
+        places = {id(arg): i for i, arg in enumerate(args)}
+        self.edges = {n: places[id(t)] for n, t in zip(self.saved, ctx.saved_tensors, strict=True) if id(t) in places}
 
     def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
         recorded = isinstance(g, Tensor)
-        self.ctx.saved_tensors = tuple(t if isinstance(t, Tensor) else Tensor(t) for t in saved)
+        self.ctx.saved_tensors = tuple(t if t is None or isinstance(t, Tensor) else Tensor(t) for t in saved)
         with set_grad_enabled(recorded):
             parts = self.function.backward(self.ctx, g if recorded else Tensor(g))
         self.ctx.saved_tensors = ()
         parts = parts if isinstance(parts, (tuple, list)) else (parts,)
         if len(parts) != len(parents):
             raise RuntimeError(f"{self.name}: backward returned {len(parts)} gradients for {len(parents)} arguments")
-        return [
-            None if parent is None or part is None else part if recorded else part._array
-            for part, parent in zip(parts, parents, strict=True)
-        ]
+        found: list[Any] = []
+        for part, parent, dtype in zip(parts, parents, self.dtypes, strict=True):
+            part = None if parent is None or part is None else part.to(dtype)
+            found.append(part if recorded or part is None else part._array)
+        return found
 
 
 # -- what "correct" means --------------------------------------------------------------------------------------------

@@ -213,6 +213,11 @@ def is_array(value: Any) -> bool:
     return isinstance(value, ndarray) or (_gpu is not None and isinstance(value, _gpu.module.ndarray))
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether `value` is a NumPy scalar, such as what `array[0]` or `numpy.mean(...)` gives."""
+    return isinstance(value, numpy.generic)
+
+
 def as_device(device: Any) -> str:
     """The normal form of a device: `"cpu"`, or `"cuda:0"` for `"cuda"`, `"gpu"`, `"cuda:0"`.
 
@@ -288,18 +293,12 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
             raise ValueError(
                 f"expected nested lists that form a full rectangle, got {_short(data)} ({error})"
             ) from None
-        if dtype is None and not keeps and data.dtype.kind == "f":
+        if dtype is None and not keeps and (data.dtype.kind == "f" or not data.size):
             dtype = _default.dtype
-        elif dtype is None and not keeps and not data.size:
-            dtype = _default.dtype
-    if data.dtype.kind not in "biuf" or str(data.dtype.newbyteorder("=")) not in DTYPES:
-        if data.dtype.kind in "biuf" and dtype is not None:
-            pass  # say uint32: no tensors of it, but numbers that can be cast
-        else:
-            raise TypeError(
-                f"cannot make a tensor of {data.dtype} values such as {_short(data)}; expected numbers or bools"
-            )
-    wanted = as_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+    native = data.dtype.newbyteorder("=")
+    if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
+        raise TypeError(f"cannot make a tensor of {native} values such as {_short(data)}; expected numbers or bools")
+    wanted = native if dtype is None else dtype
     if device is None and not isinstance(data, ndarray):
         return data.astype(wanted, copy=True)  # stays on its GPU
     return to_device(numpy.array(to_numpy(data), dtype=wanted, order="C"), device)

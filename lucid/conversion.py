@@ -31,7 +31,8 @@ class Conversion:
                 dtype = arg
         x = self
         if dtype is not None and (dtype := backend.as_dtype(dtype)) != x.dtype:
-            x = arithmetic.astype(x, dtype=dtype)
+            # What is cast to integers or bools has no slope, and no history.
+            x = arithmetic.astype(x if dtype.kind == "f" else x.detach(), dtype=dtype)
         if device is not None and (device := backend.as_device(device)) != x.device:
             x = shapes.transfer(x, device=device, source=x.device)
         return x

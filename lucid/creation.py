@@ -112,6 +112,7 @@ def arange(
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
+    start, end, step = (n.item() if backend.is_scalar(n) else n for n in (start, end, step))
     whole = all(isinstance(n, int) for n in (start, end, step))
     return _made(
         backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lucid import backend
+from lucid import backend, operands
 from lucid.ops import arithmetic, functions, fused, indexing, reductions, shapes
 
 if TYPE_CHECKING:
     from lucid.tensor import Tensor
 
 Dim = int | Sequence[int] | None
+all_of: Any = all  # this chapter has an `all` of its own
 
 
 class ValuesIndices(NamedTuple):
@@ -37,8 +38,23 @@ def numpy_style(name: str, given: dict[str, Any], dim: Any, keepdim: bool = Fals
 
 
 def axes(dim: Dim) -> Any:
-    """A `dim` argument as NumPy wants it: None, an int or a tuple."""
-    return dim if dim is None or isinstance(dim, int) else tuple(dim)
+    """A `dim` argument as NumPy wants it: None, an int or a tuple.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if dim is None or isinstance(dim, int):
+        return dim
+    if dim == ():
+        return None  # as in PyTorch: no dims named are all of them
+    if isinstance(dim, (tuple, list)) and all_of(isinstance(d, int) for d in dim):
+        return tuple(dim)
+    raise TypeError(f"dim: expected an int, several ints or None, got {dim!r}")
+
+
+def number(value: Any) -> Any:
+    """A NumPy scalar as the Python number it stands for, which changes no dtype; anything else as it is."""
+    return value.item() if backend.is_scalar(value) else value
 
 
 # -- reductions ------------------------------------------------------------------------------------------------------
@@ -149,17 +165,17 @@ def all(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tens
 def var(x: Tensor, dim: Dim = None, correction: float = 1, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The variance over `dim`, n - `correction` in the denominator (1: the unbiased estimate; 0: the plain mean)."""
     if numpy:
-        correction = 1 if numpy.pop("unbiased", correction) else 0
+        correction = int(bool(numpy.pop("unbiased", True))) if "unbiased" in numpy else correction
         dim, keepdim = numpy_style("var", numpy, dim, keepdim)
-    return reductions.var(x, axis=axes(dim), correction=correction, keepdims=keepdim)
+    return reductions.var(x, axis=axes(dim), correction=number(correction), keepdims=keepdim)
 
 
 def std(x: Tensor, dim: Dim = None, correction: float = 1, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The standard deviation over `dim`, the root of `var`; its gradient for constant data is 0."""
     if numpy:
-        correction = 1 if numpy.pop("unbiased", correction) else 0
+        correction = int(bool(numpy.pop("unbiased", True))) if "unbiased" in numpy else correction
         dim, keepdim = numpy_style("std", numpy, dim, keepdim)
-    return reductions.std(x, axis=axes(dim), correction=correction, keepdims=keepdim)
+    return reductions.std(x, axis=axes(dim), correction=number(correction), keepdims=keepdim)
 
 
 def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
@@ -219,11 +235,13 @@ def _normalized(name: str, op: Any, x: Tensor, dim: int | None, numpy: Any) -> T
 
 def pow(x: Any, exponent: Any) -> Tensor:
     """x to the power `exponent`, a number or a tensor."""
+    x, exponent = number(x), number(exponent)
     if isinstance(exponent, (int, float)) and hasattr(x, "_array"):
         if isinstance(exponent, int) and exponent < 0 and x.dtype.kind in "iu":
             raise ValueError(f"pow: integers to the negative power {exponent} are not integers; use x.float()")
         if isinstance(exponent, float) and x.dtype.kind != "f":
             x = x.to(backend.get_default_dtype())
+        x = x.to(backend.int64) if x.dtype.kind == "b" else x
         return arithmetic.power_number(x, exponent=exponent)
     if isinstance(x, (int, float)) and exponent.dtype.kind == "f":
         x = exponent.new_tensor(x)  # the formula takes its logarithm, in the dtype at hand
@@ -238,6 +256,7 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
+    min, max = number(min), number(max)
     if hasattr(min, "_array") or hasattr(max, "_array"):
         x = x if min is None else arithmetic.where(x < min, min, x)
         return x if max is None else arithmetic.where(x > max, max, x)
@@ -257,6 +276,8 @@ def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
 
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbour; the gradient is 0."""
+    if x.dtype.kind != "f" and decimals >= 0:
+        return arithmetic.positive(x)
     return functions.rint(x * 10.0**decimals) / 10.0**decimals if decimals else functions.rint(x)
 
 
@@ -267,7 +288,8 @@ def rsqrt(x: Tensor) -> Tensor:
 
 def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether |x - other| <= atol + rtol * |other|, element by element."""
-    other = x.new_tensor(other) if not hasattr(other, "_array") else other
+    if not hasattr(other, "_array"):
+        other = x.to(operands.promote([x._array, number(other)])).new_tensor(other)
     with backend.namespace(x._array).quiet():  # inf - inf
         near = functions.abs(x - other) <= atol + rtol * functions.abs(other)
     close = near & arithmetic.isfinite(other) | (x == other)
@@ -293,6 +315,32 @@ def dot(x: Tensor, other: Tensor) -> Tensor:
     return x @ other
 
 
+def mm(x: Tensor, other: Tensor) -> Tensor:
+    """The product of two matrices, without broadcasting: (n, k) and (k, m) give (n, m).
+
+    Raises:
+        ValueError: if one is not 2-D.
+    """
+    return _product("mm", 2, x, other)
+
+
+def bmm(x: Tensor, other: Tensor) -> Tensor:
+    """The products of the matrices in two batches, pair by pair: (b, n, k) and (b, k, m) give (b, n, m).
+
+    Raises:
+        ValueError: if one is not 3-D, or the batches differ in length.
+    """
+    return _product("bmm", 3, x, other)
+
+
+def _product(name: str, ndim: int, x: Tensor, other: Tensor) -> Tensor:
+    if x.ndim != ndim or other.ndim != ndim or x.shape[: ndim - 2] != other.shape[: ndim - 2]:
+        raise ValueError(
+            f"{name}: expected two {ndim}-D tensors, got shapes {x.shape} and {other.shape}; matmul broadcasts"
+        )
+    return x @ other
+
+
 def outer(x: Tensor, other: Tensor) -> Tensor:
     """The products of each element of one 1-D tensor with each of another: (n,) and (m,) give (n, m).
 
@@ -311,7 +359,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, **numpy: Any) -> Tensor:
     """The tensors joined along a dim they have; the others must agree."""
     if numpy:
         dim, _ = numpy_style("cat", numpy, dim)
-    return shapes.cat(*_several("cat", tensors), axis=dim)
+    return shapes.cat(*_several("cat", tensors, dim), axis=dim)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Any) -> Tensor:
@@ -322,7 +370,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Any) -> Tensor:
     """
     if numpy:
         dim, _ = numpy_style("stack", numpy, dim)
-    tensors = _several("stack", tensors)
+    tensors = _several("stack", tensors, dim)
     if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
         raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")
     ndim = tensors[0].ndim + 1
@@ -331,7 +379,13 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Any) -> Tensor:
     return shapes.stack(*tensors, axis=dim)
 
 
-def _several(name: str, tensors: Any) -> list[Any]:
+def _several(name: str, tensors: Any, dim: Any) -> list[Any]:
+    if not isinstance(dim, int):
+        raise TypeError(
+            f"{name}: expected an int for dim, got {type(dim).__name__}; pass the tensors as one list, {name}([x, y])"
+        )
     if hasattr(tensors, "_array") and not tensors.ndim or not hasattr(tensors, "__iter__"):
         raise TypeError(f"{name}: expected a sequence of tensors, got {type(tensors).__name__}")
-    return list(tensors)
+    if not (found := list(tensors)):
+        raise ValueError(f"{name}: expected at least one tensor, got none")
+    return found

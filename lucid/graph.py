@@ -14,6 +14,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from functools import wraps
+from inspect import isgeneratorfunction
 from operator import attrgetter
 from typing import Any, TypeVar
 from weakref import ref
@@ -22,7 +23,7 @@ from lucid import backend
 from lucid.op import RUNTIME, Op
 
 _clock = itertools.count(1)  # ticks for each node and each write in place, so that the two can be ordered
-_tick = _clock.__next__
+tick = _clock.__next__
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -35,15 +36,17 @@ class Node:
         saved: the values that `op.saved` names; None once the graph was released.
         shape: the output's shape.
         born: its place in the order of creation.
-        hooks: functions of the gradient that run before it is used.
+        hooks: functions of the gradient that run before it is used, in order; None while there are none.
+        retained: functions that are shown the gradient once the hooks have run, by the tensor that asked for it.
     """
 
-    __slots__ = ("op", "parents", "saved", "shape", "born", "hooks", "__weakref__")
+    __slots__ = ("op", "parents", "saved", "shape", "born", "hooks", "retained", "__weakref__")
 
     def __init__(self, op: Op, parents: tuple[Node | None, ...], saved: tuple[Any, ...] | None, shape: Any) -> None:
         self.op, self.parents, self.saved, self.shape = op, parents, saved, shape
-        self.born = _tick()
+        self.born = tick()
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
+        self.retained: dict[int, Callable[[Any], Any]] | None = None
 
     def name(self) -> str:
         """The operation's name."""
@@ -60,7 +63,7 @@ class Leaf(Node):
 
     def __init__(self, tensor: Any) -> None:
         self.op, self.parents, self.saved, self.shape = None, (), (), tensor._array.shape  # type: ignore[assignment]
-        self.born, self.hooks = _tick(), None
+        self.born, self.hooks, self.retained = tick(), None, None
         self.tensor = ref(tensor)
 
     def name(self) -> str:
@@ -110,6 +113,36 @@ class set_grad_enabled:
     def __exit__(self, *error: object) -> None:
         grad_mode.recording = self.before
 
+    def __call__(self, function: F) -> F:
+        """As a decorator: `function`, run with recording switched so; until it is called nothing changes."""
+        mode, grad_mode.recording = grad_mode.recording, self.before
+        return _inside(lambda: set_grad_enabled(mode), function)
+
+
+def _inside(context: Callable[[], Any], function: F) -> F:
+    """`function`, run inside `context()`."""
+
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            return function(*args, **kwargs)
+
+    @wraps(function)
+    def inside_generator(*args: Any, **kwargs: Any) -> Any:
+        generator, sent = function(*args, **kwargs), None
+        try:
+            while True:
+                with context():
+                    try:
+                        value = generator.send(sent)
+                    except StopIteration as stop:
+                        return stop.value
+                sent = yield value
+        finally:
+            generator.close()
+
+    return inside_generator if isgeneratorfunction(function) else inside  # type: ignore[return-value]
+
 
 class no_grad:
     """`with no_grad():` or `@no_grad()`: inside, operations are computed but not recorded.
@@ -137,14 +170,8 @@ class no_grad:
         grad_mode.recording = self.before.pop()
 
     def __call__(self, function: F) -> F:
-        """`function`, run with recording switched so."""
-
-        @wraps(function)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return inside  # type: ignore[return-value]
+        """`function`, run with recording switched so; of a generator, each stretch between two yields."""
+        return _inside(type(self), function)
 
 
 class enable_grad(no_grad):
@@ -169,8 +196,8 @@ _last_write = 0
 def written(array: backend.Array) -> None:
     """Note that `array` was just written to in place; backward then refuses a graph that still needs what was there."""
     global _last_write
-    owner = array if array.base is None else _owner(array)
-    key, _last_write = id(owner), _tick()
+    owner = array if array.base is None else memory_of(array)
+    key, _last_write = id(owner), tick()
     known = _writes.get(key)
     if known is not None:
         known[1] = _last_write
@@ -178,7 +205,7 @@ def written(array: backend.Array) -> None:
         _writes[key] = [ref(owner, lambda _: _writes.pop(key, None)), _last_write]
 
 
-def _owner(array: Any) -> Any:
+def memory_of(array: Any) -> Any:
     """The array whose memory `array` shows."""
     while backend.is_array(array.base):
         array = array.base
@@ -191,7 +218,7 @@ def _written_since(value: Any, born: int) -> bool:
         return any(_written_since(part, born) for part in value)
     if not backend.is_array(value):
         return False
-    known = _writes.get(id(_owner(value)))
+    known = _writes.get(id(memory_of(value)))
     return known is not None and known[1] > born
 
 
@@ -222,10 +249,17 @@ def history(roots: list[Node]) -> list[Node]:
 
 
 def fold(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """Undo broadcasting: sum `g` down to `shape`."""
+    """Undo broadcasting: sum `g` down to `shape`.
+
+    Raises:
+        ValueError: if `shape` does not broadcast to that of `g`.
+    """
     lead = len(g.shape) - len(shape)
-    stretched = tuple(i for i, n in enumerate(shape, lead) if n == 1 != g.shape[i])
-    if lead or stretched:
+    own = shape[-lead:] if lead < 0 else shape  # assignment drops leading ones: t[0] = v with v of shape (1, 3)
+    stretched = tuple([i for i, n in enumerate(own, max(lead, 0)) if n != g.shape[i]])
+    if any(n != 1 for n in shape[: max(-lead, 0)]) or any(own[i - max(lead, 0)] != 1 for i in stretched):
+        raise ValueError(f"shape {g.shape} does not come of broadcasting shape {shape}")
+    if lead > 0 or stretched:
         g = xp.sum(g, axis=(*range(lead), *stretched), keepdims=True)
     return xp.reshape(g, shape=shape)
 
@@ -250,17 +284,21 @@ def walk(
     """
     gradients: dict[Node, Any] = {}
     for node, g in seeds:
+        g = xp.positive(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
     order = history(list(gradients))
-    needed = None if wanted is None else _leading_to(wanted, order)
+    needed = set() if wanted is None else _leading_to(wanted, order)
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
             continue  # off every path to `wanted`
-        if node.hooks:
-            g = _after_hooks(node, g)
-        if wanted is not None and node in wanted:
-            yield node, g
+        if node.hooks is not None:
+            g = _after_hooks(xp, node, g)
+        if wanted is not None:
+            if node in wanted:
+                yield node, g
+            if not any(parent in needed for parent in node.parents):
+                continue  # nothing is wanted beyond this one, which can stay as it is
         if node.saved is None:
             raise RuntimeError(
                 "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
@@ -270,33 +308,45 @@ def walk(
         if node.born < _last_write:
             _refuse_changed(node)
         parents = node.parents
-        if needed is not None:
+        if wanted is not None:
             parents = tuple([p if p in needed else None for p in parents])
         saved = node.saved if lift is None else lift(node)
         for parent, part in zip(parents, node.op.back(xp, g, saved, parents)):  # noqa: B905 (strict costs a keyword)
             if part is None or parent is None:
                 continue
             if part.shape != parent.shape:
-                part = fold(xp, part, parent.shape)
+                part = _folded(xp, node, part, parent.shape)
             before = gradients.get(parent)
             if before is not None:
                 gradients[parent] = before + part
-            elif type(parent) is Leaf and (lift is not None or part is g or part.base is not None):
+            elif type(parent) is Leaf and (lift is not None or part is g or part.base is not None or node.op.foreign):
                 gradients[parent] = xp.positive(part)
             else:
                 gradients[parent] = part
         if release:
-            node.saved, node.parents = None, ()
+            node.saved = None  # the parents stay: a later walk must find its way here, to say that it cannot go on
     for node, g in gradients.items():  # every operation has been popped: these are the leaves
         if wanted is None or node in wanted:
-            yield node, _after_hooks(node, g) if node.hooks else g
+            yield node, g if node.hooks is None else _after_hooks(xp, node, g)
 
 
-def _after_hooks(node: Node, g: Any) -> Any:
+def _after_hooks(xp: Any, node: Node, g: Any) -> Any:
+    """What the hooks make of a gradient; those who asked to keep it are shown the result."""
     for hook in list((node.hooks or {}).values()):
         replaced = hook(g)
-        g = g if replaced is None else replaced
+        g = g if replaced is None else xp.positive(replaced)
+    for keep in list((node.retained or {}).values()):
+        keep(g)
     return g
+
+
+def _folded(xp: Any, node: Node, part: Any, shape: tuple[int, ...]) -> Any:
+    try:
+        return fold(xp, part, shape)
+    except ValueError:
+        raise RuntimeError(
+            f"backward: {node.op.name} gave a gradient of shape {tuple(part.shape)} for an input of shape {shape}"
+        ) from None
 
 
 def _leading_to(wanted: set[Node], order: list[Node]) -> set[Node]:

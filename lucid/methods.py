@@ -76,6 +76,7 @@ class Operations:
         functions.pow, linear.matmul, arithmetic.maximum, arithmetic.minimum, functions.dot, functions.outer,
     )  # fmt: skip
     clamp = clip = functions.clamp
+    mm, bmm = functions.mm, functions.bmm
     sum, mean, prod, max, min, amax, amin = (
         functions.sum, functions.mean, functions.prod, functions.max, functions.min, functions.amax, functions.amin,
     )  # fmt: skip
@@ -100,3 +101,27 @@ class Operations:
     )  # fmt: skip
     clone = arithmetic.positive
     __getitem__ = shaping.getitem
+
+    def dim(self: Any) -> Any:
+        """The number of dims."""
+        return self._array.ndim
+
+    def numel(self: Any) -> Any:
+        """The number of elements."""
+        return self._array.size
+
+    def size(self: Any, dim: Any = None) -> Any:
+        """The shape, or the length of one dim."""
+        return self.shape if dim is None else self.shape[shaping.axis_of("size", dim, self.ndim)]
+
+    def element_size(self: Any) -> Any:
+        """The bytes that one element takes."""
+        return self._array.itemsize
+
+    def is_floating_point(self: Any) -> Any:
+        """Whether the dtype is a float one."""
+        return self._array.dtype.kind == "f"
+
+    def is_contiguous(self: Any) -> Any:
+        """Whether the elements lie row by row without gaps."""
+        return bool(self._array.flags.c_contiguous)

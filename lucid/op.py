@@ -38,8 +38,12 @@ if TYPE_CHECKING:
 TABLE: dict[str, Op] = {}
 RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formulas under create_graph
 
-# Globals of the generated functions. Chapters 4 and 5 add what the text below names: Tensor, Node, grad_mode, ...
+# Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
+# prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
+
+
+RESERVED = {"spec", "forward", "cpu", "ndarray", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode"}
 
 
 class Op:
@@ -51,6 +55,7 @@ class Op:
         formulas: input name -> gradient formula.
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options.
+        floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
         keeps: name -> what the forward returns behind its output, as a function of xp and inputs.
         saved: names of what the formulas ask for; the layout of a node's `saved` tuple.
         nullable: the inputs that may be None.
@@ -66,15 +71,18 @@ class Op:
         forward: Callable[..., Any],
         formulas: dict[str, Callable[..., Any]],
         view: bool,
+        floats: bool,
         keeps: dict[str, Callable[..., Any]],
     ) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        self.name, self.forward, self.formulas, self.view, self.keeps = forward.__name__, forward, formulas, view, keeps
+        self.name, self.forward, self.formulas = forward.__name__, forward, formulas
+        self.view, self.floats, self.keeps = view, floats, keeps
         self.parameters = parameters
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.nullable = {p.name for p in parameters if p.default is None and p.name in self.inputs}
+        self.foreign = not forward.__module__.startswith("lucid.")  # a user's: what it returns may be anybody's array
         self.promoted = [name for name in self.inputs if name in formulas] or self.inputs
         self.wants = {name: list(inspect.signature(f).parameters)[2:] for name, f in formulas.items()}
         self._check()
@@ -92,6 +100,7 @@ class Op:
         }
         self._scope |= {f"default_{p.name}": p.default for p in parameters}
         self.call = FunctionType(_first_call.__code__, self._scope, self.name)
+        self.call.__qualname__ = self.name
         self.call.__module__, self.call.__doc__ = forward.__module__, forward.__doc__
         self.call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         self.call.op = self  # type: ignore[attr-defined]
@@ -107,6 +116,10 @@ class Op:
         self.call.__code__ = made["call"].__code__
 
     def _check(self) -> None:
+        if own := [p.name for p in self.parameters if p.name in RESERVED]:
+            raise TypeError(
+                f"{self.name}: the name {own[0]!r} is used by the generated code; give the argument another"
+            )
         known = {*self.inputs, *(f"{name}_shape" for name in self.inputs), *self.options, *self.keeps, "out"}
         for name, wants in self.wants.items():
             if name not in self.inputs:
@@ -126,16 +139,21 @@ def _first_call(*args: Any, **options: Any) -> Any:
 
 
 def op(
-    *, view: bool = False, keeps: dict[str, Callable[..., Any]] | None = None, **formulas: Callable[..., Any]
+    *,
+    view: bool = False,
+    floats: bool = False,
+    keeps: dict[str, Callable[..., Any]] | None = None,
+    **formulas: Callable[..., Any],
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an operation on Tensors out of a forward on arrays; `formulas` gives the gradient of each input by name.
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their formulas use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input; `keeps` names what the forward returns behind its output.
+    with the input; `floats` that integers are to come as floats; `keeps` names what is returned behind the output.
 
     Raises:
-        TypeError: when a formula is for an input, or asks for a name, that the forward does not have.
+        TypeError: when a formula is for an input, or asks for a name, that the forward does not have; when another
+            module has an operation of this name already, which other operations' formulas may be using.
 
     >>> import lucid
     >>> @lucid.op(x=lambda xp, g, x: g * 3 * x * x)
@@ -148,7 +166,13 @@ def op(
     """
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
-        spec = TABLE[forward.__name__] = Op(forward, formulas, view, keeps or {})
+        known = TABLE.get(forward.__name__)
+        if known is not None and known.forward.__module__ != forward.__module__:
+            raise TypeError(
+                f"op: {known.forward.__module__} has an operation {known.name!r} already, and formulas that say "
+                f"xp.{known.name} mean that one; give yours another name"
+            )
+        spec = TABLE[forward.__name__] = Op(forward, formulas, view, floats, keeps or {})
         backend.register(spec.name, (lambda *args, **options: forward(*args, **options)[0]) if keeps else forward)
         setattr(RECORDED, spec.name, spec.call)
         return spec.call
@@ -174,6 +198,8 @@ def text(spec: Op) -> str:
     alike = [
         t if n not in nullable else f"({n}_a is None or {t})" for n, t in zip(spec.promoted[1:], alike, strict=True)
     ]
+    if spec.floats:  # what needs a gradient is a float
+        alike.append(f"({first}_n is not None or {first}_a.dtype.kind == 'f')")
     if names:
         flat = ", ".join(f"{n}_a, {n}_n" for n in names)
         lines += [f"    if {' and '.join(plain + alike)}: xp = cpu",
@@ -188,15 +214,15 @@ def text(spec: Op) -> str:
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""
     # Ints in, float out: the default dtype and not NumPy's float64, unless the call names its dtype.
     free = names and "dtype" not in spec.options
-    fresh = f"Tensor(out if out.dtype is float32 else settle(xp, out, {', '.join(arrays)}))" if free else "Tensor(out)"
-    if spec.view:
+    fresh = f"Tensor(out if out.dtype is float32 else settle(out, {', '.join(arrays)}))" if free else "Tensor(out)"
+    if spec.view or spec.foreign:
         lines += [f"    {condition}return share({names[0]}, {fresh})"]
     else:
         lines += [f"    {condition}return {fresh}"]
     if edges:
         made = (f"Tensor(out, False, Node(spec, ({_tuple(n + '_n' for n in edges)}), "
                 f"({_tuple(_keep(spec, want) for want in spec.saved)}), out.shape))")  # fmt: skip
-        lines += [f"    return share({names[0]}, {made})" if spec.view else f"    return {made}"]
+        lines += [f"    return share({names[0]}, {made})" if spec.view or spec.foreign else f"    return {made}"]
     lines += ["def back(xp, g, saved, parents):"]
     if spec.saved:
         lines += [f"    {_tuple(spec.saved)} = saved"]

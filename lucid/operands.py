@@ -75,34 +75,31 @@ def prepare(spec: Op, *operands: Any) -> tuple[Any, ...]:
     nodes = [getattr(x, "_node", None) for x in operands]
     arrays = [x._array if hasattr(x, "_array") else raw(spec, n, x) for n, x in zip(spec.inputs, operands, strict=True)]
     present = [a for a in arrays if backend.is_array(a)]
-    if not present:  # numbers alone
-        arrays[0] = backend.cpu.asarray(arrays[0], dtype=promote(arrays[:1]))
-        present = [arrays[0]]
-    xp = _one_namespace(spec, operands, present)
-    meeting = [a for name, a in zip(spec.inputs, arrays, strict=True) if name in spec.promoted and a is not None]
-    if len(meeting) > 1:
-        dtype = promote(meeting)
-        for i, (name, array) in enumerate(zip(spec.inputs, arrays, strict=True)):
-            if name not in spec.promoted or not backend.is_array(array) or array.dtype == dtype:
-                continue
-            if nodes[i] is None:
-                arrays[i] = array.astype(dtype)
-            else:
-                cast = RECORDED.astype(operands[i], dtype=dtype)
-                arrays[i], nodes[i] = cast._array, cast._node
-    for i, name in enumerate(spec.inputs):
-        if not spec.promoted or (name == spec.promoted[0] and not backend.is_array(arrays[i])):
-            arrays[i] = _as_array(xp, arrays[i], meeting)
+    xp = _one_namespace(spec, operands, present) if present else backend.cpu
+    dtype = promote([a for name, a in zip(spec.inputs, arrays, strict=True) if name in spec.promoted and a is not None])
+    if spec.floats and dtype.kind != "f":
+        dtype = backend.get_default_dtype()
+    for i, (name, array) in enumerate(zip(spec.inputs, arrays, strict=True)):
+        if name not in spec.promoted or array is None:
+            continue
+        if not backend.is_array(array):
+            if name == spec.promoted[0]:  # the forward leans on its first array, so a number there becomes one
+                arrays[i] = xp.asarray(array, dtype=dtype)
+        elif array.dtype != dtype:
+            arrays[i], nodes[i] = _cast(operands[i], array, nodes[i], dtype)
     return (xp, *(each for pair in zip(arrays, nodes, strict=True) for each in pair))
+
+
+def _cast(operand: Any, array: Any, node: Any, dtype: Any) -> tuple[Any, Any]:
+    """An operand in another dtype; where it needs a gradient the cast is an operation like any other."""
+    if node is None:
+        return array.astype(dtype), None
+    cast = RECORDED.astype(operand, dtype=dtype)
+    return cast._array, cast._node
 
 
 def _plain_float(array: Any) -> bool:
     return type(array) is backend.ndarray and array.dtype.kind == "f"
-
-
-def _as_array(xp: Any, value: Any, meeting: list[Any]) -> Any:
-    """The first operand must be an array for the forward to lean on; a number there becomes a 0-d one."""
-    return value if value is None else xp.asarray(value, dtype=promote(meeting))
 
 
 def prepare_all(spec: Op, operands: tuple[Any, ...]) -> tuple[Any, list[Any], tuple[Any, ...] | None]:
@@ -118,11 +115,7 @@ def prepare_all(spec: Op, operands: tuple[Any, ...]) -> tuple[Any, list[Any], tu
     nodes = [getattr(x, "_node", None) for x in operands]
     for i, array in enumerate(arrays):
         if array.dtype != dtype:
-            if nodes[i] is None:
-                arrays[i] = array.astype(dtype)
-            else:
-                cast = RECORDED.astype(operands[i], dtype=dtype)
-                arrays[i], nodes[i] = cast._array, cast._node
+            arrays[i], nodes[i] = _cast(operands[i], array, nodes[i], dtype)
     return xp, arrays, tuple(nodes) if any(node is not None for node in nodes) else None
 
 
@@ -138,7 +131,7 @@ def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
     return backend.namespace(arrays[0])
 
 
-def settle(xp: Any, out: Any, *inputs: Any) -> Any:
+def settle(out: Any, *inputs: Any) -> Any:
     """An output that is not float32: a float computed from integers gets the default dtype, not NumPy's float64."""
     if out.dtype.kind != "f" or out.dtype == (default := backend.get_default_dtype()):
         return out
@@ -160,7 +153,7 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
     if isinstance(error, ValueError) and spec.name in ("matmul", "linear"):
         return ValueError(
             f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not fit: "
-            f"{'the last dimensions of x and weight must agree' if spec.name == 'linear' else _matmul_rule(shapes)}"
+            f"{_linear_rule(shapes) if spec.name == 'linear' else _matmul_rule(shapes)}"
         )
     if message.startswith(f"{spec.name}:"):
         raise error
@@ -170,8 +163,13 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
     return kind(f"{spec.name}: {message} (shapes {', '.join(map(str, shapes))})")
 
 
+def _linear_rule(shapes: list[Any]) -> str:
+    got, (out, expected) = shapes[0][-1] if shapes[0] else "no", shapes[1] if len(shapes[1]) == 2 else ("?", "?")
+    return f"the input has {got} features, the weight of {out} outputs takes {expected}"
+
+
 def _matmul_rule(shapes: list[Any]) -> str:
-    if () in shapes:
+    if len(shapes) < 2 or () in shapes:
         return "a 0-d tensor has no rows or columns; use * to scale by a number"
     return "the last dimension of the first must equal the second-to-last (or only) one of the second"
 

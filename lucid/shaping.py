@@ -53,6 +53,8 @@ def _filled(name: str, x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
     known, size = math.prod(n for n in shape if n != -1), x._array.size
     if shape.count(-1) == 1 and known and size % known == 0:
         return tuple(size // known if n == -1 else n for n in shape)
+    if shape.count(-1) > 1:
+        raise ValueError(f"{name}: only one dim can be worked out, got -1 more than once in {shape}")
     if shape.count(-1) or known != size or any(n < 0 for n in shape):
         raise ValueError(f"{name}: {size} elements of shape {x.shape} do not fit into shape {shape}")
     return shape
@@ -65,7 +67,7 @@ def view(x: Tensor, *shape: Any) -> Tensor:
     Raises:
         ValueError: if the elements do not fit, or lie in memory in an order that the new shape cannot express.
     """
-    out = reshape(x, *shape)
+    out = shapes.reshape(x, shape=_filled("view", x, sizes("view", shape)))
     if x._array.size and not _same_memory(out._array, x._array):
         raise ValueError(f"view: shape {x.shape} with this memory layout cannot be seen as {out.shape}; use reshape")
     return out
@@ -102,6 +104,8 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None, **numpy: Any) -> 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """x with a new dim of length 1 at `dim`."""
+    if isinstance(dim, int) and not -x.ndim - 1 <= dim <= x.ndim:
+        raise IndexError(f"unsqueeze: dim {dim} is no place in a {x.ndim}-D tensor; expected {-x.ndim - 1} to {x.ndim}")
     where = axis_of("unsqueeze", dim, x.ndim + 1)
     return shapes.reshape(x, shape=(*x.shape[:where], 1, *x.shape[where:]))
 
@@ -155,7 +159,8 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     """`broadcast_to` in which -1 keeps a dim as it is."""
     wanted = sizes("expand", shape)
     lead = len(wanted) - x.ndim
-    if lead < 0 or any(n == -1 for n in wanted[:lead]):
+    fits = all(n in (-1, m) or m == 1 for n, m in zip(wanted[max(lead, 0) :], x.shape, strict=False))
+    if lead < 0 or not fits or any(n == -1 for n in wanted[:lead]):
         raise ValueError(f"expand: shape {x.shape} does not expand to {wanted}")
     return shapes.broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(wanted)))
 

@@ -14,6 +14,7 @@ from lucid import backend, functions, shaping
 from lucid.conversion import Conversion
 from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
 from lucid.methods import Operations
+from lucid.missing import missing
 from lucid.op import RECORDED, RUNTIME
 from lucid.ops import arithmetic, shapes
 from lucid.writing import Writing
@@ -40,8 +41,13 @@ class Tensor(Operations, Writing, Conversion):
         self._array = data if type(data) is backend.ndarray else backend.as_array(data)
         self._node = _node
         self._grad: Tensor | None = None
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
+
+    def __getattr__(self, name: str) -> Any:  # only reached when the name is not there
+        if name == "shared":
+            return False
+        raise missing("Tensor", name, dir(type(self)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,6 +91,8 @@ class Tensor(Operations, Writing, Conversion):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        if not isinstance(wanted, bool):
+            raise TypeError(f"requires_grad: expected True or False, got {wanted!r}; for a shape use lucid.empty(2, 3)")
         if not self.is_leaf:
             if not wanted:
                 raise RuntimeError("requires_grad = False on a computed tensor; use .detach() for one without history")
@@ -136,30 +144,6 @@ class Tensor(Operations, Writing, Conversion):
         if type(self._node) is Leaf:
             self._node.shape = array.shape
 
-    def dim(self) -> int:
-        """The number of dims."""
-        return self._array.ndim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self._array.size
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one dim."""
-        return self.shape if dim is None else self.shape[shaping.axis_of("size", dim, self.ndim)]
-
-    def element_size(self) -> int:
-        """The bytes that one element takes."""
-        return self._array.itemsize
-
-    def is_floating_point(self) -> Any:
-        """Whether the dtype is a float one."""
-        return self._array.dtype.kind == "f"
-
-    def is_contiguous(self) -> Any:
-        """Whether the elements lie row by row without gaps."""
-        return bool(self._array.flags.c_contiguous)
-
     def backward(
         self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None
     ) -> None:
@@ -192,15 +176,9 @@ class Tensor(Operations, Writing, Conversion):
         Raises:
             RuntimeError: if no gradient will come by.
         """
-        node, tensor = self._needs_node("retain_grad"), ref(self)
-
-        def keep(g: Any) -> None:
-            if (alive := tensor()) is not None:
-                g = g if isinstance(g, Tensor) else Tensor(backend.namespace(g).copy(g))
-                alive._grad = g if alive._grad is None else arithmetic.add(alive._grad, g)
-
+        node = self._needs_node("retain_grad")
         if type(node) is not Leaf:
-            _add_hook(node, keep)
+            retain(node, self)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(gradient)` whenever this tensor's gradient is known; what it returns, if anything, replaces it.
@@ -217,6 +195,7 @@ class Tensor(Operations, Writing, Conversion):
                 raise RuntimeError(
                     f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}"
                 )
+            result = result.to(given.dtype)
             return result if isinstance(g, Tensor) else result._array
 
         return _add_hook(self._needs_node("register_hook"), on_gradient)
@@ -312,11 +291,24 @@ def _add_hook(node: Node, hook: Callable[[Any], Any]) -> RemovableHandle:
     return RemovableHandle(node.hooks, hook)
 
 
+def retain(node: Node, tensor: Tensor) -> None:
+    """Let `tensor` keep, in its `grad`, the gradient that comes by at `node`."""
+    alive = ref(tensor)
+
+    def keep(g: Any) -> None:
+        if (t := alive()) is not None:
+            g = g if isinstance(g, Tensor) else Tensor(backend.namespace(g).copy(g))
+            t._grad = g if t._grad is None else arithmetic.add(t._grad, g)
+
+    if node.hooks is None:
+        node.hooks = {}
+    node.retained = {**(node.retained or {}), id(tensor): keep}
+
+
 def share(x: Any, out: Tensor) -> Tensor:
     """Note on both sides that `out` may show x's memory: neither may then be changed in place within the graph."""
-    out.shared = True
-    if isinstance(x, Tensor):
-        x.shared = True
+    if isinstance(x, Tensor) and (out._array is x._array or out._array.base is not None):
+        x.shared = out.shared = True
     return out
 
 
@@ -388,6 +380,8 @@ def backward(
         leaf = node.tensor()  # type: ignore[attr-defined]
         if leaf is None:
             continue  # nobody is left to look at it
+        if g.dtype is not leaf.dtype:
+            g = g.to(leaf.dtype)  # a hook, or a user's formula, may have said otherwise
         before = leaf._grad
         if before is None:
             leaf._grad = g

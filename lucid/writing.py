@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lucid import functions, operands, shaping
-from lucid.graph import Leaf, grad_mode, written
+from lucid.graph import Leaf, grad_mode, tick, written
 from lucid.ops import functions as elementwise
 from lucid.ops import indexing
 
@@ -35,10 +35,17 @@ class Writing:
                     f"{name}: a {new.dtype} result cannot be stored in a tensor of {self.dtype}; use x = x + ..."
                 )
             new = new.to(self.dtype)
+        node, old = new._node, self._node
+        if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
+            node.saved = tuple(part.copy() if part is self._array else part for part in node.saved)
         self._array[...] = new._array
         written(self._array)
-        if new._node is not None:
-            self._node = new._node
+        if node is not None:
+            node.born = tick()  # it is the write
+            self._node = node
+            if old is not None and old.retained and id(self) in old.retained:
+                keep = old.retained.pop(id(self))
+                node.hooks, node.retained = node.hooks or {}, {**(node.retained or {}), id(self): keep}
         return self
 
     def _allow_write(self: Any, name: str, recorded: Any) -> None:
@@ -49,7 +56,7 @@ class Writing:
                 f"{name}: this tensor is a leaf that requires a gradient, and a change in place would be lost to it; "
                 f"write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
             )
-        if recorded and getattr(self, "shared", False):
+        if recorded and self.shared:
             raise RuntimeError(
                 f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), "
                 f"and a recorded change in place would reach those behind the graph's back; compute a new tensor, "

@@ -152,7 +152,7 @@ TABLE: dict[str, list[Row]] = {
     "matmul": [row(lambda m, a, b: a @ b, U(*a), U(*b)) for a, b in [
         ((3, 4), (4, 2)), ((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (2, 4, 2)), ((2, 3, 4), (4, 2)), ((3, 4), (2, 4, 2)), ((4,), (2, 4, 2)),
         ((2, 3, 4), (4,)), ((2, 1, 2, 3), (4, 3, 2)), ((1, 2, 3), (3, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((2, 0, 3), (3, 2))]]
-    + [row(lambda m, a, b: m.dot(a, b), U(3), U(3)), row(lambda m, a, b: m.outer(a, b), U(3), U(2))],
+    + [row(lambda m, a, b: m.mm(a, b), U(2, 3), U(3, 2)), row(lambda m, a, b: a.bmm(b), U(2, 2, 3), U(2, 3, 2)), row(lambda m, a, b: m.dot(a, b), U(3), U(3)), row(lambda m, a, b: m.outer(a, b), U(3), U(2))],
     "linear": [row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(5, 3), U(2, 3), U(2)), row(lambda m, x, w: m.nn.functional.linear(x, w), U(3), U(2, 3)),
                row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(2, 4, 3), U(2, 3), U(2)), row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(0, 3), U(2, 3), U(2)), row(lambda m, x, w, b: m.nn.functional.linear(x, w, b), U(3), U(2, 3), U(2))],
     # indexing

@@ -12,7 +12,7 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"backend"}, {"op"}, {"ops"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"backend"}, {"op"}, {"ops"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"methods", "writing", "conversion", "missing"}, {"tensor"}, {"creation"},
     {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}

@@ -382,9 +382,7 @@ def test_forward_hooks_with_keywords_and_in_order():
             return x * by
 
     module, order = Scale(), []
-    module.register_forward_pre_hook(
-        lambda m, args, kwargs: (args, {"by": kwargs["by"] * 2}), with_kwargs=True
-    )
+    module.register_forward_pre_hook(lambda m, args, kwargs: (args, {"by": kwargs["by"] * 2}), with_kwargs=True)
     module.register_forward_hook(lambda m, args, kwargs, out: order.append(kwargs["by"]), with_kwargs=True)
     module.register_forward_hook(lambda m, args, out: order.append("first"), prepend=True)
     module.register_forward_hook(lambda m, args, out: order.append("last"))
@@ -449,9 +447,7 @@ def test_backward_hook_where_no_input_needs_a_gradient():
 def test_backward_hooks_refuse():
     layer = nn.Linear(2, 1)
     layer.register_full_backward_hook(lambda m, gi, go: (gi[0], gi[0]))
-    with pytest.raises(
-        RuntimeError, match="hook of Linear returned 2 gradients; expected 1, one for each argument"
-    ):
+    with pytest.raises(RuntimeError, match="hook of Linear returned 2 gradients; expected 1, one for each argument"):
         layer(lucid.ones(1, 2, requires_grad=True)).backward()
 
     class Named(nn.Module):
@@ -480,6 +476,18 @@ def test_backward_hook_as_pytorch():
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     a = run(torch, theirs, lambda *s, **k: torch.ones(*s, dtype=torch.float64, **k))
     b = run(lucid, ours, lambda *s, **k: lucid.ones(*s, dtype=lucid.float64, **k))
-    assert b[0][0] == [pytest.approx(row) for row in a[0][0]] and b[0][1] == [
-        pytest.approx(row) for row in a[0][1]
-    ]
+    assert b[0][0] == [pytest.approx(row) for row in a[0][0]] and b[0][1] == [pytest.approx(row) for row in a[0][1]]
+
+
+def test_a_parameter_is_not_lost_to_an_assignment() -> None:
+    layer = nn.Linear(2, 3)
+    for value in (lucid.ones(3, 2), layer.weight * 2, "a"):
+        with pytest.raises(
+            TypeError, match=r"Linear.weight is a Parameter, got .*nn.Parameter\(...\), or new values to .weight.data"
+        ):
+            layer.weight = value
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    layer.weight, layer.bias = nn.Parameter(lucid.ones(3, 2)), None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+    del layer.weight
+    layer.weight = lucid.ones(3, 2)  # meant so

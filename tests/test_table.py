@@ -297,7 +297,7 @@ def test_formulas_speak_of_operations_alone() -> None:
         tree = ast.parse(path.read_text())
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         formulas = [
-            k.value for f in functions.values() for d in f.decorator_list for k in d.keywords if k.arg != "view"
+            k.value for f in functions.values() for d in f.decorator_list if isinstance(d, ast.Call) for k in d.keywords if k.arg != "view"
         ]
         helpers, frontier = set(), list(formulas)
         while frontier:

@@ -37,17 +37,17 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x where it is positive, negative_slope * x elsewhere (Maas et al. 2013)."""
-    return functions.leaky_relu(input, negative_slope=negative_slope)
+    return functions.leaky_relu(input, negative_slope=float(negative_slope))
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (arXiv 1511.07289)."""
-    return functions.elu(input, alpha=alpha)
+    return functions.elu(input, alpha=float(alpha))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta, a smooth relu; x itself where beta * x exceeds `threshold`."""
-    return functions.softplus(input, beta=beta, threshold=threshold)
+    return functions.softplus(input, beta=float(beta), threshold=float(threshold))
 
 
 # -- layers without weights of their own ---------------------------------------------------------------------
@@ -140,7 +140,7 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     _check_pair("huber_loss", input, target, reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return losses.huber(input, target, delta=delta, reduction=reduction)
+    return losses.huber(input, target, delta=float(delta), reduction=reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -154,7 +154,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
     if beta == 0:
         return losses.l1(input, target, reduction=reduction)
-    return losses.smooth_l1(input, target, beta=beta, reduction=reduction)
+    return losses.smooth_l1(input, target, beta=float(beta), reduction=reduction)
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:

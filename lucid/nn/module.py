@@ -58,6 +58,19 @@ class Module(Hooked):
     training: bool = True
     _buffer_names: Mapping[str, bool] = NOTHING  # name -> whether it belongs to state_dict
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; where a Parameter stands, only a Parameter or None may take its place.
+
+        Raises:
+            TypeError: for a Tensor in a Parameter's place: the walk would lose sight of it, without a word.
+        """
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter, got {type(value).__name__} for it; assign "
+                f"nn.Parameter(...), or new values to .{name}.data, or delete the attribute first"
+            )
+        object.__setattr__(self, name, value)
+
     # -- the walk --------------------------------------------------------------------------------------------
 
     def _direct(self) -> list[Entry]:

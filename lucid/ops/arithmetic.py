@@ -24,7 +24,7 @@ def multiply(xp, x, y):
     return x * y
 
 
-@op(x=lambda xp, g, y: g / y, y=lambda xp, g, y, out: -g * out / y)
+@op(floats=True, x=lambda xp, g, y: g / y, y=lambda xp, g, y, out: -g * out / y)
 def divide(xp, x, y):
     """x / y, element by element; two integer tensors divide to a float one."""
     return x / y
@@ -59,7 +59,7 @@ def power_number(xp, x, *, exponent):
     return x**exponent
 
 
-@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor(x / y))
+@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y))
 def remainder(xp, x, y):
     """What is left of x after whole multiples of y; it has the sign of y, as in Python."""
     return xp.remainder(x, y)

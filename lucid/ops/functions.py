@@ -10,43 +10,43 @@ from lucid.op import op
 ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 
 
-@op(x=lambda xp, g, out: g * out)
+@op(floats=True, x=lambda xp, g, out: g * out)
 def exp(xp, x):
     """e to the power x."""
     return xp.exp(x)
 
 
-@op(x=lambda xp, g, x: g * xp.exp(x))
+@op(floats=True, x=lambda xp, g, x: g * xp.exp(x))
 def expm1(xp, x):
     """exp(x) - 1, exact near 0."""
     return xp.expm1(x)
 
 
-@op(x=lambda xp, g, x: g / x)
+@op(floats=True, x=lambda xp, g, x: g / x)
 def log(xp, x):
     """The natural logarithm; -inf at 0, NaN below."""
     return xp.log(x)
 
 
-@op(x=lambda xp, g, x: g / (1 + x))
+@op(floats=True, x=lambda xp, g, x: g / (1 + x))
 def log1p(xp, x):
     """log(1 + x), exact near 0."""
     return xp.log1p(x)
 
 
-@op(x=lambda xp, g, x: g / (x * math.log(2)))
+@op(floats=True, x=lambda xp, g, x: g / (x * math.log(2)))
 def log2(xp, x):
     """The logarithm to base 2."""
     return xp.log2(x)
 
 
-@op(x=lambda xp, g, x: g / (x * math.log(10)))
+@op(floats=True, x=lambda xp, g, x: g / (x * math.log(10)))
 def log10(xp, x):
     """The logarithm to base 10."""
     return xp.log10(x)
 
 
-@op(x=lambda xp, g, out: g / (2 * out))
+@op(floats=True, x=lambda xp, g, out: g / (2 * out))
 def sqrt(xp, x):
     """The square root; its gradient at 0 is infinite."""
     return xp.sqrt(x)
@@ -58,7 +58,7 @@ def square(xp, x):
     return x * x
 
 
-@op(x=lambda xp, g, out: -g * out * out)
+@op(floats=True, x=lambda xp, g, out: -g * out * out)
 def reciprocal(xp, x):
     """1 / x."""
     return 1 / x
@@ -100,38 +100,38 @@ def rint(xp, x):
     return xp.rint(x)
 
 
-@op(x=lambda xp, g, x: g * xp.cos(x))
+@op(floats=True, x=lambda xp, g, x: g * xp.cos(x))
 def sin(xp, x):
     """The sine of x, in radians."""
     return xp.sin(x)
 
 
-@op(x=lambda xp, g, x: -g * xp.sin(x))
+@op(floats=True, x=lambda xp, g, x: -g * xp.sin(x))
 def cos(xp, x):
     """The cosine of x, in radians."""
     return xp.cos(x)
 
 
-@op(x=lambda xp, g, out: g * (1 + out * out))
+@op(floats=True, x=lambda xp, g, out: g * (1 + out * out))
 def tan(xp, x):
     """The tangent of x, in radians."""
     return xp.tan(x)
 
 
-@op(x=lambda xp, g, out: g * (1 - out * out))
+@op(floats=True, x=lambda xp, g, out: g * (1 - out * out))
 def tanh(xp, x):
     """The hyperbolic tangent."""
     return xp.tanh(x)
 
 
-@op(x=lambda xp, g, out: g * (out * (1 - out)))
+@op(floats=True, x=lambda xp, g, out: g * (out * (1 - out)))
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)): small values keep their relative accuracy, unlike 0.5 * tanh(x / 2) + 0.5."""
     with xp.quiet():  # exp(-x) may overflow to inf, whose reciprocal is the right 0
         return 1 / (1 + xp.exp(-x))
 
 
-@op(x=lambda xp, g, x, min, max: g * _inside(x, min, max))
+@op(x=lambda xp, g, x, min, max: xp.masked(g, _inside(x, min, max)))
 def clip(xp, x, *, min=None, max=None):
     """x held between the numbers `min` and `max`, either of which may be None; at a bound the gradient still passes."""
     x = x if min is None else xp.maximum(x, min)
@@ -147,7 +147,17 @@ def _inside(x, min, max):
 # -- activations -----------------------------------------------------------------------------------------------------
 
 
-@op(x=lambda xp, g, out: g * (out > 0))
+# As fast as x * mask and exact: of an infinite gradient nothing is left where the mask does not hold, not 0 * inf.
+@op(x=lambda xp, g, mask: xp.masked(g, mask))
+def masked(xp, x, mask):
+    """x where the bools `mask` hold, else 0: the bits of x, all of them or none."""
+    bits = f"i{x.dtype.itemsize}"
+    kept = xp.negative(mask.view("i1")).astype(bits)
+    kept &= x.view(bits)
+    return kept.view(x.dtype)
+
+
+@op(x=lambda xp, g, out: xp.masked(g, out > 0))
 def relu(xp, x):
     """max(x, 0); the gradient at 0 is 0."""
     # Against a row of zeros rather than the number 0: NumPy's loop for two arrays is the faster by far, 4 us for 12 on
@@ -155,19 +165,19 @@ def relu(xp, x):
     return xp.maximum(x, xp.zeros(x.shape[-1:], dtype=x.dtype))
 
 
-@op(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+@op(floats=True, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
 def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where it is positive, else negative_slope * x (Maas et al. 2013)."""
     return xp.where(x > 0, x, x * negative_slope)
 
 
-@op(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+@op(floats=True, x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
 def elu(xp, x, *, alpha=1.0):
     """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2015, arXiv 1511.07289)."""
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
 
-@op(x=lambda xp, g, x: _times_one_plus(xp, g, xp.sigmoid(x), x))
+@op(floats=True, x=lambda xp, g, x: _times_one_plus(xp, g, xp.sigmoid(x), x))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
     return x * xp.sigmoid(x)
@@ -177,7 +187,7 @@ def _times_one_plus(xp, g, s, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@op(x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
+@op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
 def softplus(xp, x, *, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * x)) / beta, a smooth relu; x itself where beta * x is above `threshold`, as in PyTorch."""
     z = x * beta
@@ -185,7 +195,9 @@ def softplus(xp, x, *, beta=1.0, threshold=20.0):
     return xp.where(z > threshold, x, smooth)
 
 
-@op(x=lambda xp, g, x, approximate: g * (_gelu_tanh_slope if approximate == "tanh" else _gelu_slope)(xp, x))
+@op(
+    floats=True, x=lambda xp, g, x, approximate: g * (_gelu_tanh_slope if approximate == "tanh" else _gelu_slope)(xp, x)
+)
 def gelu(xp, x, *, approximate="none"):
     """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 

@@ -26,17 +26,21 @@ def _rows(xp, x):
     return x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-@op(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
+@op(floats=True, x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 def softmax(xp, x, *, axis):
     """exp(x) / sum(exp(x)) along an axis, without overflow."""
+    if not x.size:
+        return x.copy()
     e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     e /= xp.sum(e, axis=axis, keepdims=True)
     return e
 
 
-@op(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+@op(floats=True, x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 def log_softmax(xp, x, *, axis):
     """log(softmax(x)) along an axis, without overflow."""
+    if not x.size:
+        return x.copy()
     out = x - xp.max(x, axis=axis, keepdims=True)
     out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
     return out

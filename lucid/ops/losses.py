@@ -7,6 +7,7 @@ Each takes predictions `x` and what they should have been, and a `reduction`: "n
 import math
 
 from lucid.op import op
+from lucid.ops.reductions import half_in_single, share_of
 
 
 def reduced(xp, losses, reduction):
@@ -20,14 +21,16 @@ def reduced(xp, losses, reduction):
 def per_element(g, shape, reduction, factor=1):
     """What each element's loss is worth in the result, times `factor`: what its own formula is multiplied by."""
     if reduction == "mean":
-        factor = factor / math.prod(shape) if math.prod(shape) else math.nan  # as the forward: 0 / 0
+        factor = factor * share_of(math.prod(shape))
     return g if factor == 1 else g * factor
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, target, reduction: (x - target) * per_element(g, x.shape, reduction, 2),
     target=lambda xp, g, x, target, reduction: (target - x) * per_element(g, x.shape, reduction, 2),
 )
+@half_in_single
 def mse(xp, x, target, *, reduction="mean"):
     """(x - target)**2."""
     away = x - target
@@ -36,15 +39,18 @@ def mse(xp, x, target, *, reduction="mean"):
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, target, reduction: xp.sign(x - target) * per_element(g, x.shape, reduction),
     target=lambda xp, g, x, target, reduction: xp.sign(target - x) * per_element(g, x.shape, reduction),
 )
+@half_in_single
 def l1(xp, x, target, *, reduction="mean"):
     """|x - target|."""
     return reduced(xp, xp.abs(x - target), reduction)
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, target, delta, reduction: (
         xp.clip(x - target, min=-delta, max=delta) * per_element(g, x.shape, reduction)
     ),
@@ -52,6 +58,7 @@ def l1(xp, x, target, *, reduction="mean"):
         xp.clip(target - x, min=-delta, max=delta) * per_element(g, x.shape, reduction)
     ),
 )
+@half_in_single
 def huber(xp, x, target, *, delta=1.0, reduction="mean"):
     """away**2 / 2 up to a distance of delta, then the tangent delta * (|away| - delta / 2) (Huber 1964)."""
     away = xp.abs(x - target)
@@ -60,6 +67,7 @@ def huber(xp, x, target, *, delta=1.0, reduction="mean"):
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, target, beta, reduction: (
         xp.clip((x - target) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
     ),
@@ -67,6 +75,7 @@ def huber(xp, x, target, *, delta=1.0, reduction="mean"):
         xp.clip((target - x) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
     ),
 )
+@half_in_single
 def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta (Girshick 2015, arXiv 1504.08083)."""
     away = xp.abs(x - target)
@@ -77,11 +86,13 @@ def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
 @op(
+    floats=True,
     x=lambda xp, g, x, target, reduction: (
         (x - target) / xp.maximum(x * (1 - x), 1e-12) * per_element(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, reduction: (_log(xp, 1 - x) - _log(xp, x)) * per_element(g, x.shape, reduction),
 )
+@half_in_single
 def bce(xp, x, target, *, reduction="mean"):
     """-(target * log(x) + (1 - target) * log(1 - x)) for probabilities x."""
     with xp.quiet():  # log 0 is meant
@@ -94,15 +105,18 @@ def _log(xp, x):
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * per_element(g, x.shape, reduction),
     target=lambda xp, g, x, reduction: -x * per_element(g, x.shape, reduction),
 )
+@half_in_single
 def bce_with_logits(xp, x, target, *, reduction="mean"):
     """bce(sigmoid(x), target) from the logits x, without overflow and without its cut-off."""
     return reduced(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
 
 
 @op(
+    floats=True,
     keeps={"p": lambda xp, x: xp.softmax(x, axis=1)},
     x=lambda xp, g, p, labels, reduction: (
         (p - xp.one_hot(labels, classes=p.shape[1], dtype=p.dtype))
@@ -124,11 +138,13 @@ def _by_row(xp, g, reduction):
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, labels, reduction: (
         -xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
         * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
-    )
+    ),
 )
+@half_in_single
 def nll(xp, x, labels, *, reduction="mean"):
     """-x[label] for each row of the log-probabilities x, (n, classes); labels are n integers."""
     return reduced(xp, -x[xp.arange(len(labels)), labels], reduction)

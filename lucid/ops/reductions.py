@@ -1,8 +1,33 @@
 """Chapter 3e. Reductions: many numbers into one, along `axis` (an int, a tuple, or None for all of them)."""
 
 import math
+from functools import wraps
 
 from lucid.op import op
+
+
+def half_in_single(forward):
+    """The forward, with half precision summed up in single: 65,504 is soon passed, and counts above it are infinite."""
+
+    @wraps(forward)
+    def widened(xp, x, *others, **options):
+        if x.dtype.char != "e":
+            return forward(xp, x, *others, **options)
+        wide = [a.astype("float32") if a.dtype.char == "e" else a for a in (x, *others)]
+        out = forward(xp, *wide, **options)
+        return xp.asarray(out).astype(x.dtype)
+
+    return widened
+
+
+def share_of(n):
+    """1 / n, and NaN for n = 0: what an element of a mean is worth."""
+    return 1 / n if n else math.nan
+
+
+def countable(x):
+    """x with small unsigned integers as int64, in which they add up; bools and the others NumPy widens itself."""
+    return x.astype("int64") if x.dtype.kind == "u" else x
 
 
 def restored(x_shape, axis):
@@ -26,10 +51,16 @@ def back_up(xp, g, x_shape, axis):
 @op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(back_up(xp, g, x_shape, axis), shape=x_shape))
 def sum(xp, x, *, axis=None, keepdims=False):
     """The sum."""
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    return xp.sum(countable(x), axis=axis, keepdims=keepdims)
 
 
-@op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(back_up(xp, g / count(x_shape, axis), x_shape, axis), shape=x_shape))
+@op(
+    floats=True,
+    x=lambda xp, g, x_shape, axis: xp.broadcast_to(
+        back_up(xp, g * share_of(count(x_shape, axis)), x_shape, axis), shape=x_shape
+    ),
+)
+@half_in_single
 def mean(xp, x, *, axis=None, keepdims=False):
     """The mean; NaN of nothing."""
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
@@ -39,13 +70,14 @@ def mean(xp, x, *, axis=None, keepdims=False):
 def prod(xp, x, *, axis=None, keepdims=False):
     """The product. Its gradient multiplies the other elements out, n * n of them along an axis of length n, so that
     it is right where elements are 0, to any order."""
-    return x.prod(axis=axis, keepdims=keepdims)
+    return countable(x).prod(axis=axis, keepdims=keepdims)
 
 
 def _others(xp, x, axis):
     """For each element the product of the others that are reduced with it."""
     ndim = len(x.shape)
-    axes = tuple(range(ndim)) if axis is None else tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    axes = ((axis,) if isinstance(axis, int) else axis) if axis is not None and ndim else range(ndim)
+    axes = tuple(a % ndim for a in axes)
     order = tuple(i for i in range(ndim) if i not in axes) + axes  # the reduced axes last, then as one of length n
     moved = xp.transpose(x, axes=order)
     n, shape = count(x.shape, axes), moved.shape
@@ -101,13 +133,18 @@ def all(xp, x, *, axis=None, keepdims=False):
     return x.all(axis=axis, keepdims=keepdims)
 
 
-@op(x=lambda xp, g, x, axis, correction: _var_slope(xp, g, x, axis, correction))
+@op(floats=True, x=lambda xp, g, x, axis, correction: _var_slope(xp, g, x, axis, correction))
+@half_in_single
 def var(xp, x, *, axis=None, correction=1, keepdims=False):
     """The mean squared distance from the mean, with n - correction for n in the denominator."""
     return _squares(xp, x, axis, correction, keepdims)
 
 
 def _centred(xp, x, axis):
+    """x without its mean. The first element goes first: of constant data nothing is left then, not even rounding."""
+    kept = restored(x.shape, axis)
+    first = tuple(slice(0, 1) if k == 1 else slice(None) for k in kept)
+    x = x - xp.getitem(x, index=(*first, Ellipsis))
     return x - xp.mean(x, axis=axis, keepdims=True)
 
 
@@ -118,12 +155,14 @@ def _squares(xp, x, axis, correction, keepdims):
 
 
 def _var_slope(xp, g, x, axis, correction):
-    return _centred(xp, x, axis) * (back_up(xp, g, x.shape, axis) * 2) / max(count(x.shape, axis) - correction, 0)
+    n = max(count(x.shape, axis) - correction, 0)
+    return _centred(xp, x, axis) * (back_up(xp, g, x.shape, axis) * (2 * share_of(n)))
 
 
 # Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
 # formula alone would say 0 / 0.
-@op(x=lambda xp, g, x, out, axis, correction: _var_slope(xp, _over(xp, g, 2 * out), x, axis, correction))
+@op(floats=True, x=lambda xp, g, x, out, axis, correction: _var_slope(xp, _over(xp, g, 2 * out), x, axis, correction))
+@half_in_single
 def std(xp, x, *, axis=None, correction=1, keepdims=False):
     """The square root of the variance."""
     return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
@@ -134,7 +173,10 @@ def _over(xp, g, out):
     return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
 
 
-@op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _softmax_of(xp, x, back_up(xp, out, x.shape, axis)))
+@op(
+    floats=True,
+    x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _softmax_of(xp, x, back_up(xp, out, x.shape, axis)),
+)
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))), without overflow."""
     top = _finite(xp, xp.max(x, axis=axis, keepdims=True))
@@ -153,10 +195,12 @@ def _softmax_of(xp, x, out):
 
 
 @op(
+    floats=True,
     x=lambda xp, g, x, out, ord, axis: _norm_slope(
         xp, back_up(xp, g, x.shape, axis), x, back_up(xp, out, x.shape, axis), ord
-    )
+    ),
 )
+@half_in_single
 def norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
     if ord == 2:
@@ -182,4 +226,4 @@ def _norm_slope(xp, g, x, out, ord):
 @op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
 def cumsum(xp, x, *, axis):
     """The running sum along an axis."""
-    return x.cumsum(axis=axis)
+    return countable(x).cumsum(axis=axis)

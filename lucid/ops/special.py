@@ -25,7 +25,7 @@ _COEFFICIENTS = {  # bytes of a float: P, Q
 }  # fmt: skip
 
 
-@op(x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
+@op(floats=True, x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
 def erf(xp, x):
     """The error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
     wide = x if x.dtype.char in "fd" else x.astype("float32" if x.dtype.char == "e" else "float64")

@@ -1,0 +1,44 @@
+"""What is not there: sentences for names that PyTorch has and lucid has not, or not under that name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+INSTEAD = {
+    "device": "devices are strings, 'cpu' or 'cuda'",
+    "cuda": "device='cuda' and .to('cuda') are how a GPU is asked for",
+    "float": "write lucid.float32, or x.float()",
+    "double": "write lucid.float64, or x.double()",
+    "long": "write lucid.int64, or x.long()",
+    "int": "write lucid.int32, or x.int()",
+    "bool": "write lucid.bool_, or x.bool()",
+    "is_cuda": "compare .device with 'cpu'",
+    "type": "write .to(dtype), or read .dtype",
+    "concat": "write cat",
+    "concatenate": "write cat",
+    "vstack": "write cat(tensors, 0)",
+    "hstack": "write cat(tensors, 1)",
+    "Generator": "lucid.manual_seed starts the one generator there is",
+    "add": "write x + y, or lucid.add",
+    "sub": "write x - y, or lucid.sub",
+    "mul": "write x * y, or lucid.mul",
+    "div": "write x / y, or lucid.div",
+    "neg": "write -x",
+    "eq": "write x == y, or lucid.eq",
+    "ne": "write x != y, or lucid.ne",
+    "lt": "write x < y, or lucid.lt",
+    "gt": "write x > y, or lucid.gt",
+    "view_as": "write x.view(other.shape)",
+}
+
+
+def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
+    """The error for a name that `owner` does not have; `names` are those that it has."""
+    if name.startswith("__"):
+        return AttributeError(f"{owner} has no {name!r}")
+    if name in INSTEAD:
+        return AttributeError(f"{owner} has no {name!r}: {INSTEAD[name]}")
+    from difflib import get_close_matches  # only now: most programs never get here
+
+    close = get_close_matches(name, [n for n in names if not n.startswith("_")], n=1)
+    return AttributeError(f"{owner} has no {name!r}" + (f"; there is {close[0]!r}" if close else ""))
