@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test parity check bench lint types clean
+.PHONY: same-python help demo test parity check bench lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -46,10 +46,21 @@ clean:  ## remove the environment and everything made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `with-a,b` stamps an environment that has the extras a and b; a changed pyproject.toml installs again.
-$(VENV)/with-%: pyproject.toml | $(VENV)/made
+$(VENV)/with-%: pyproject.toml | $(VENV)/made same-python
 	@echo "installing lucid with [$*] into $(VENV)"
 	@$(RUN) -m pip install --quiet --editable '.[$*]'
 	@touch $@
+
+# An environment is made once: a PYTHON that it was not made with would be passed over in silence.
+same-python: $(VENV)/made
+	@if [ -n "$(PYTHON)" ]; then \
+	  ask='import sys, platform; print(platform.python_version())'; \
+	  here=$$($(RUN) -c "$$ask"); asked=$$("$(PYTHON)" -c "$$ask" 2>/dev/null); \
+	  if [ "$$here" != "$$asked" ]; then \
+	    echo "$(VENV) was made with Python $$here, not with $(PYTHON) ($${asked:-does not run}); make clean first, or name another: VENV=.venv2" >&2; \
+	    exit 1; \
+	  fi; \
+	fi
 
 # Each candidate is run, for a name on PATH proves nothing (pyenv leaves shims that only print an error),
 # and asked for ensurepip, without which the environment would have no pip (Debian packs it apart).

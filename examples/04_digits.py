@@ -79,19 +79,33 @@ def picture(path: Path, history: dict[str, list[float]], images: Array, truth: A
     figure.savefig(path, dpi=110)
 
 
+def positive(text: str) -> int:
+    """A number of epochs, for argparse to check."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main(argv: list[str] | None = None) -> float:
     """Train, draw, and return the accuracy on the held-out fifth."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the first weights and the batches")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs instead of {EPOCHS}")
-    parser.add_argument("--epochs", type=int, metavar="N", choices=range(1, 1001), help="stop after N in all")
+    parser.add_argument("--epochs", type=positive, metavar="N", help="stop after N in all")
     parser.add_argument("--save", type=Path, metavar="PATH", help="write a checkpoint after every epoch")
     parser.add_argument("--resume", type=Path, metavar="PATH", help="go on from a checkpoint, bit for bit")
     parser.add_argument("--out", type=Path, default=Path("out/04_digits.png"), help="where the picture goes")
     options = parser.parse_args(argv)
     epochs = options.epochs or (QUICK_EPOCHS if options.quick else EPOCHS)
-    saved = lucid.load(options.resume) if options.resume else None
+    try:
+        saved = lucid.load(options.resume) if options.resume else None
+    except (OSError, ValueError) as error:
+        parser.error(f"--resume: {error}")
+    if saved is not None and "batches" not in saved:
+        parser.error(f"--resume: {options.resume} is not a checkpoint of this example")
+    if not options.out.suffix:
+        options.out = options.out.with_suffix(".png")
     seed = saved["seed"] if saved else options.seed  # the same fifth must stay held out
 
     lucid.manual_seed(seed)

@@ -154,7 +154,7 @@ class Function:
                 arg.shared = out.shared = True
         ctx.saved_tensors = ()  # the node keeps the arrays: a Tensor here would tie the graph into a cycle
         result = Tensor(out._array, False, Node(op, parents, saved, out.shape))  # type: ignore[arg-type]
-        result.shared = out.shared
+        result.shared = getattr(out, "shared", False)
         return result
 
 

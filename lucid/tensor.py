@@ -14,7 +14,6 @@ from lucid import backend, functions, shaping
 from lucid.conversion import Conversion
 from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
 from lucid.methods import Operations
-from lucid.missing import missing
 from lucid.op import RECORDED, RUNTIME
 from lucid.ops import arithmetic, shapes
 from lucid.writing import Writing
@@ -34,7 +33,7 @@ class Tensor(Operations, Writing, Conversion):
     __slots__ = ("_array", "_node", "_grad", "shared", "__weakref__")
     _array: backend.Array
     _node: Any  # Node | None
-    shared: bool  # see `share`
+    shared: bool  # see `share`; not set until it is True
     __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
 
     def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
@@ -43,11 +42,6 @@ class Tensor(Operations, Writing, Conversion):
         self._grad: Tensor | None = None
         if requires_grad is not False:
             self.requires_grad = requires_grad
-
-    def __getattr__(self, name: str) -> Any:  # only reached when the name is not there
-        if name == "shared":
-            return False
-        raise missing("Tensor", name, dir(type(self)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -380,7 +374,7 @@ def backward(
         leaf = node.tensor()  # type: ignore[attr-defined]
         if leaf is None:
             continue  # nobody is left to look at it
-        if g.dtype is not leaf.dtype:
+        if g._array.dtype is not leaf._array.dtype:
             g = g.to(leaf.dtype)  # a hook, or a user's formula, may have said otherwise
         before = leaf._grad
         if before is None:

@@ -56,7 +56,7 @@ class Writing:
                 f"{name}: this tensor is a leaf that requires a gradient, and a change in place would be lost to it; "
                 f"write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
             )
-        if recorded and self.shared:
+        if recorded and getattr(self, "shared", False):
             raise RuntimeError(
                 f"{name}: this tensor is a view of another or has views (indexing, reshape and transpose make them), "
                 f"and a recorded change in place would reach those behind the graph's back; compute a new tensor, "

@@ -7,13 +7,15 @@ Each takes predictions `x` and what they should have been, and a `reduction`: "n
 import math
 
 from lucid.op import op
-from lucid.ops.reductions import half_in_single, share_of
+from lucid.ops.reductions import share_of
 
 
 def reduced(xp, losses, reduction):
     """What a forward returns: the losses, their sum or their mean."""
     if reduction == "none":
         return losses
+    if losses.dtype.char == "e":  # see reductions.half_in_single
+        return reduced(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
 
@@ -30,7 +32,6 @@ def per_element(g, shape, reduction, factor=1):
     x=lambda xp, g, x, target, reduction: (x - target) * per_element(g, x.shape, reduction, 2),
     target=lambda xp, g, x, target, reduction: (target - x) * per_element(g, x.shape, reduction, 2),
 )
-@half_in_single
 def mse(xp, x, target, *, reduction="mean"):
     """(x - target)**2."""
     away = x - target
@@ -43,7 +44,6 @@ def mse(xp, x, target, *, reduction="mean"):
     x=lambda xp, g, x, target, reduction: xp.sign(x - target) * per_element(g, x.shape, reduction),
     target=lambda xp, g, x, target, reduction: xp.sign(target - x) * per_element(g, x.shape, reduction),
 )
-@half_in_single
 def l1(xp, x, target, *, reduction="mean"):
     """|x - target|."""
     return reduced(xp, xp.abs(x - target), reduction)
@@ -58,7 +58,6 @@ def l1(xp, x, target, *, reduction="mean"):
         xp.clip(target - x, min=-delta, max=delta) * per_element(g, x.shape, reduction)
     ),
 )
-@half_in_single
 def huber(xp, x, target, *, delta=1.0, reduction="mean"):
     """away**2 / 2 up to a distance of delta, then the tangent delta * (|away| - delta / 2) (Huber 1964)."""
     away = xp.abs(x - target)
@@ -75,7 +74,6 @@ def huber(xp, x, target, *, delta=1.0, reduction="mean"):
         xp.clip((target - x) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
     ),
 )
-@half_in_single
 def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta (Girshick 2015, arXiv 1504.08083)."""
     away = xp.abs(x - target)
@@ -92,7 +90,6 @@ def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     ),
     target=lambda xp, g, x, target, reduction: (_log(xp, 1 - x) - _log(xp, x)) * per_element(g, x.shape, reduction),
 )
-@half_in_single
 def bce(xp, x, target, *, reduction="mean"):
     """-(target * log(x) + (1 - target) * log(1 - x)) for probabilities x."""
     with xp.quiet():  # log 0 is meant
@@ -109,7 +106,6 @@ def _log(xp, x):
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * per_element(g, x.shape, reduction),
     target=lambda xp, g, x, reduction: -x * per_element(g, x.shape, reduction),
 )
-@half_in_single
 def bce_with_logits(xp, x, target, *, reduction="mean"):
     """bce(sigmoid(x), target) from the logits x, without overflow and without its cut-off."""
     return reduced(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
@@ -144,7 +140,6 @@ def _by_row(xp, g, reduction):
         * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
     ),
 )
-@half_in_single
 def nll(xp, x, labels, *, reduction="mean"):
     """-x[label] for each row of the log-probabilities x, (n, classes); labels are n integers."""
     return reduced(xp, -x[xp.arange(len(labels)), labels], reduction)
