@@ -1,0 +1,164 @@
+"""Chapter 8, continued. The one schedule that looks at how training goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from numbers import Real
+from typing import Any
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.scheduler import COUNT, FACTOR, RATE, SCORE, LRScheduler, of_group, one_or_each, real, word
+from lucid.tensor import Tensor
+
+
+class ReduceLROnPlateau(LRScheduler):
+    """Multiply the learning rate by `factor` when a number, the loss say, has not got better for a while.
+
+    `step(metrics)` takes that number. An epoch is bad if it is not better than the best so far by more than
+
+        threshold * best                            where threshold_mode is "rel"
+        threshold                                   where it is "abs"
+
+    and after more than `patience` bad epochs in a row
+
+        lr_t = max(lr_{t-1} * factor, min_lr)       unless that is less than eps away
+
+    Then the count of bad epochs begins anew, and the next `cooldown` epochs do not count. A NaN is never better.
+
+    Args:
+        optimizer: whose groups are scheduled.
+        mode: "min" where less is better, "max" where more is.
+        factor: in [0, 1).
+        patience: how many bad epochs are forgiven, 0 or more.
+        threshold: how much better is better; below 1 for mode "min" with "rel".
+        threshold_mode: "rel" or "abs".
+        cooldown: how many epochs do not count after a change, 0 or more.
+        min_lr: the lowest learning rate, or a list of them, one for each group.
+        eps: the least change worth making.
+
+    Attributes:
+        best: the best of `metrics` so far; infinite before the first.
+        num_bad_epochs, cooldown_counter: where the counts stand.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says; in `step`, TypeError for `metrics` that are not one number.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0, 1.0):
+    ...     scheduler.step(loss)
+    ...     print(scheduler.get_last_lr())
+    [1.0]
+    [1.0]
+    [1.0]
+    [0.5]
+    [0.5]
+    """
+
+    checks = {
+        "mode": word("min", "max"),
+        "factor": FACTOR,
+        "patience": COUNT,
+        "threshold": RATE,
+        "threshold_mode": word("rel", "abs"),
+        "cooldown": COUNT,
+        "min_lr": one_or_each(RATE),
+        "eps": RATE,
+        "best": real(SCORE),
+        "num_bad_epochs": COUNT,
+        "cooldown_counter": COUNT,
+    }
+    per_group = ("min_lr",)
+    mode: str
+    factor: float
+    patience: int
+    threshold: float
+    threshold_mode: str
+    cooldown: int
+    min_lr: float | list[float]
+    eps: float
+    best: float
+    num_bad_epochs: int
+    cooldown_counter: int
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(
+            optimizer,
+            mode=mode,
+            factor=factor,
+            patience=patience,
+            threshold=threshold,
+            threshold_mode=threshold_mode,
+            cooldown=cooldown,
+            min_lr=min_lr,
+            eps=eps,
+            best=-inf if mode == "max" else inf,
+            num_bad_epochs=0,
+            cooldown_counter=0,
+        )
+
+    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+        """Refuse a threshold that no loss can pass."""
+        if numbers["mode"] == "min" and numbers["threshold_mode"] == "rel" and numbers["threshold"] >= 1:
+            raise ValueError(
+                f"{where}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
+                f"{numbers['threshold']}; 1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
+            )
+
+    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # the one schedule that must be told
+        """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one element.
+
+        Raises:
+            TypeError: for anything else; nothing has changed then.
+        """
+        metric = self._number(metrics)
+        before = self.best, self.num_bad_epochs, self.cooldown_counter
+        better = self._better(metric)
+        self.best = metric if better else self.best
+        self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
+        self.cooldown_counter = max(0, self.cooldown_counter - 1)
+        try:
+            super().step()
+        except (TypeError, ValueError):
+            self.best, self.num_bad_epochs, self.cooldown_counter = before
+            raise
+        if self.num_bad_epochs > self.patience:
+            self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """By `factor`, when patience has run out."""
+        reduced = max(lr * self.factor, of_group(self.min_lr, i))
+        return reduced if self.num_bad_epochs > self.patience and lr - reduced > self.eps else lr
+
+    def _better(self, metric: float) -> bool:
+        """Whether `metric` is better than the best so far."""
+        change = self.threshold if self.mode == "max" else -self.threshold
+        goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
+        return metric > goal if self.mode == "max" else metric < goal
+
+    def _number(self, metrics: Any) -> float:
+        """`metrics` as a Python float."""
+        try:
+            number = metrics.item() if hasattr(metrics, "item") else metrics
+        except (TypeError, ValueError, RuntimeError):  # several elements
+            number = None
+        if isinstance(number, Real):
+            return float(number)
+        shape = getattr(metrics, "shape", None)
+        found = repr(metrics) if shape is None else f"a {type(metrics).__name__} of shape {tuple(shape)}"
+        raise TypeError(
+            f"{self._name}: metrics must be one number, the loss of an epoch, say, got {found}; call step(loss.item())"
+        )
