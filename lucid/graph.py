@@ -5,7 +5,8 @@ asked for. Nodes hold arrays and other nodes, never Tensors, so there are no ref
 whole graph is gone, by reference counting alone.
 
 The walk is a loop, not a recursion. Nodes are numbered as they are born, and an operation is always younger than its
-inputs, so "newest first" is an order in which every node comes before all that it was computed from.
+inputs. So of the nodes that have received a gradient the youngest has received all of it: whatever else it was used for
+is younger still, and has been walked already. A heap says which one that is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from functools import wraps
+from heapq import heapify, heappop, heappush
 from inspect import isgeneratorfunction
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -286,12 +288,12 @@ def walk(
     for node, g in seeds:
         g = xp.positive(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
-    order = history(list(gradients))
-    needed = set() if wanted is None else _leading_to(wanted, order)
-    for node in order:
-        g = gradients.pop(node, None)
-        if g is None:
-            continue  # off every path to `wanted`
+    youngest = [(-node.born, node) for node in gradients if type(node) is Node]
+    heapify(youngest)
+    needed = set() if wanted is None else _leading_to(wanted, history(list(gradients)))
+    while youngest:
+        _, node = heappop(youngest)
+        g = gradients.pop(node)  # complete: everyone who used this node has already spoken
         if node.hooks is not None:
             g = _after_hooks(xp, node, g)
         if wanted is not None:
@@ -319,7 +321,10 @@ def walk(
             before = gradients.get(parent)
             if before is not None:
                 gradients[parent] = before + part
-            elif type(parent) is Leaf and (lift is not None or part is g or part.base is not None or node.op.foreign):
+            elif type(parent) is not Leaf:
+                gradients[parent] = part
+                heappush(youngest, (-parent.born, parent))
+            elif lift is not None or part is g or part.base is not None or node.op.foreign:
                 gradients[parent] = xp.positive(part)
             else:
                 gradients[parent] = part

@@ -11,7 +11,7 @@ shape (`x_shape`) or an option (`axis`). What the formulas of the inputs that ne
 saved, and nothing else.
 
 What a forward has in hand and its formulas would compute anew can be kept: it returns it behind the output, and `keeps`
-gives it a name, and says what it is in terms of the inputs (`losses.cross_entropy` keeps its probabilities).
+gives it a name, and says what it is in terms of the inputs (`losses.cross_entropy` keeps its probabilities less the labels).
 
 A formula is written once and read twice. Normally it runs on raw arrays. When the derivative must itself be
 differentiable (`create_graph=True`) the same formula runs with `xp` = `RECORDED`, the operations below on Tensors.

@@ -113,19 +113,24 @@ def bce_with_logits(xp, x, target, *, reduction="mean"):
 
 @op(
     floats=True,
-    keeps={"p": lambda xp, x: xp.softmax(x, axis=1)},
-    x=lambda xp, g, p, labels, reduction: (
-        (p - xp.one_hot(labels, classes=p.shape[1], dtype=p.dtype))
-        * _by_row(xp, per_element(g, labels.shape, reduction), reduction)
+    # p - y, the probabilities less the one that should have been 1: that the slope is just this is why everybody
+    # takes softmax and cross-entropy together.
+    keeps={
+        "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
+    },
+    x=lambda xp, g, error, labels_shape, reduction: (
+        error * _by_row(xp, per_element(g, labels_shape, reduction), reduction)
     ),
 )
 def cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
+    rows = xp.arange(len(labels))
     x = x - xp.max(x, axis=1, keepdims=True)
     p = xp.exp(x)
     total = xp.sum(p, axis=1, keepdims=True)
+    losses = xp.log(total[:, 0]) - x[rows, labels]
     p /= total
-    losses = xp.log(total[:, 0]) - x[xp.arange(len(labels)), labels]
+    p[rows, labels] -= 1
     return reduced(xp, losses, reduction), p
 
 
