@@ -11,7 +11,7 @@ shape (`x_shape`) or an option (`axis`). What the formulas of the inputs that ne
 saved, and nothing else.
 
 What a forward has in hand and its formulas would compute anew can be kept: it returns it behind the output, and `keeps`
-gives it a name, and says what it is in terms of the inputs (`losses.cross_entropy` keeps its probabilities less the labels).
+gives it a name, and says what it is in terms of the inputs. `losses.cross_entropy` keeps its softmax less the labels.
 
 A formula is written once and read twice. Normally it runs on raw arrays. When the derivative must itself be
 differentiable (`create_graph=True`) the same formula runs with `xp` = `RECORDED`, the operations below on Tensors.
@@ -41,8 +41,6 @@ RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formu
 # Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
 # prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
-
-
 RESERVED = {"spec", "forward", "cpu", "ndarray", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode"}
 
 
@@ -93,6 +91,7 @@ class Op:
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
         self.source = variadic_text(self) if self.variadic else text(self)
+        # Each operation's functions have globals of their own: the forward and the formulas go by the same names in all.
         self._scope: dict[str, Any] = {
             "spec": self,
             "forward": forward,
