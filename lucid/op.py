@@ -91,7 +91,7 @@ class Op:
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
         self.source = variadic_text(self) if self.variadic else text(self)
-        # Each operation's functions have globals of their own: the forward and the formulas go by the same names in all.
+        # Each operation has globals of its own: its forward and formulas go by the same names in all of them.
         self._scope: dict[str, Any] = {
             "spec": self,
             "forward": forward,
