@@ -19,11 +19,16 @@ def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], c
     theta, g = (rng.standard_normal(257).astype(dtype) for _ in range(2))
     g[:6] = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30]
     memory = [None if slot is None else np.abs(rng.standard_normal(257)).astype(dtype) for slot in slots]
-    kept = g.copy()
+    kept, start = g.copy(), [None if x is None else x.copy() for x in (theta, *memory)]
     with np.errstate(all="ignore"):
         expected = rule(cpu, theta, g, *memory, *numbers, **constants)
         run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *numbers, **constants)
     np.testing.assert_array_equal(g, kept)
+    if run.change is not None:  # the same but for the subtraction
+        with np.errstate(all="ignore"):
+            again = [None if x is None else x.copy() for x in start[1:]]
+            step = run.change(cpu, [np.empty_like(theta) for _ in range(run.scratch)], None, g, *again, *numbers, **constants)
+            np.testing.assert_array_equal((start[0] - step).view("u1"), theta.view("u1"))
     for found, value in zip([theta, *memory], expected, strict=True):
         if found is not None:
             assert value.dtype == found.dtype
@@ -80,6 +85,12 @@ def test_what_symbols_cannot_say_has_no_program(rule: Any) -> None:
 
 def test_numbers_that_change_may_not_decide() -> None:
     assert program(lambda xp, theta, g, lr: (theta - g if lr else theta,), (), 1, {}) is None
+
+
+def test_the_change_alone_is_to_be_had_where_theta_is_only_subtracted_from() -> None:
+    constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+    assert program(optim.Adamax.rule, ("m", "u"), 1, {**constants, "weight_decay": 0}).change is not None
+    assert program(optim.Adamax.rule, ("m", "u"), 1, {**constants, "weight_decay": 0.1}).change is None
 
 
 def test_adamax_needs_two_scratch_arrays_and_ten_steps() -> None:

@@ -25,11 +25,13 @@ something symbols cannot say (`xp.where`, a comparison of arrays) has no program
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 BINARY = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+LAST = re.compile(r"xp\.subtract\(theta, (s\d+), out=theta\)")
 NAMED = ("abs", "sqrt", "sign", "exp", "log", "maximum", "minimum")  # what a rule may ask of xp
 
 
@@ -138,6 +140,9 @@ def program(
     a sequence of `function.scratch` arrays of their shape and dtype. It holds for all constants that are true where
     those given are, and false where those are.
 
+    Where theta is needed for nothing but the last step, a subtraction, `function.change` does all the others, without
+    theta, and returns what is to be subtracted; elsewhere it is None.
+
     >>> def halve(xp, theta, g, lr, *, decay):
     ...     return (theta - lr * (g + decay * theta),)
     >>> print(program(halve, (), 1, {"decay": 0.5}).source)
@@ -172,15 +177,23 @@ def program(
     slots = [slot or f"none{i}" for i, slot in enumerate(memory)]
     head = ", ".join(["xp", "scratch", "theta", "g", *slots, *arguments])
     keywords = ", ".join(constants)
-    source = "\n    ".join([
-        f"def run({head}{', *, ' + keywords if keywords else ''}):",
-        *([f"{names}, = scratch"] if scratch else []),
-        *(lines or ["pass"]),
-    ])  # fmt: skip
-    made: dict[str, Any] = {}
-    exec(compile(source, f"<program of {getattr(rule, '__qualname__', rule)}>", "exec"), {}, made)
-    run = made["run"]
-    run.source, run.scratch = source, scratch
+
+    def made(lines: list[str]) -> Any:
+        source = "\n    ".join([
+            f"def run({head}{', *, ' + keywords if keywords else ''}):",
+            *([f"{names}, = scratch"] if scratch else []),
+            *(lines or ["pass"]),
+        ])  # fmt: skip
+        scope: dict[str, Any] = {}
+        exec(compile(source, f"<program of {getattr(rule, '__qualname__', rule)}>", "exec"), {}, scope)
+        run = scope["run"]
+        run.source, run.scratch, run.change = source, scratch, None
+        return run
+
+    run = made(lines)
+    subtraction = LAST.fullmatch(lines[-1]) if lines else None
+    if subtraction and not any("theta" in line for line in lines[:-1]):
+        run.change = made([*lines[:-1], f"return {subtraction[1]}"])
     return run
 
 

@@ -187,18 +187,23 @@ class Job:
 
     def evaluate(self, rule: Rule, part: Part, g: Array, numbers: Numbers, constants: dict[str, Any]) -> None:
         """Put what the rule says into theta and the memory: by its program if it has one, else as it stands."""
-        if constants is not self.constants:
-            self.program, self.constants = program_of(rule, self.names, len(numbers), constants), constants
-        theta, memory = part.theta, part.memory
-        if self.program is None:
+        theta, memory, program = part.theta, part.memory, self.program_for(rule, part, numbers, constants)
+        if program is None:
             new = rule(self.xp, theta, g, *memory, *numbers, **constants)
             for old, value in zip((theta, *memory), new, strict=True):
                 if old is not None:
                     old[...] = value
-            return
-        if len(part.scratch) < self.program.scratch:
-            part.scratch[:] = [self.scratch(i, theta) for i in range(self.program.scratch)]
-        self.program(self.xp, part.scratch[: self.program.scratch], theta, g, *memory, *numbers, **constants)
+        else:
+            program(self.xp, part.scratch[: program.scratch], theta, g, *memory, *numbers, **constants)
+
+    def program_for(self, rule: Rule, part: Part, numbers: Numbers, constants: dict[str, Any]) -> Any:
+        """The rule's program, and scratch space for it in `part`; None if the rule has none."""
+        if constants is not self.constants:
+            self.program, self.constants = program_of(rule, self.names, len(numbers), constants), constants
+        program = self.program
+        if program is not None and len(part.scratch) < program.scratch:
+            part.scratch[:] = [self.scratch(i, part.theta) for i in range(program.scratch)]
+        return program
 
     def scratch(self, use: object, like: Array) -> Array:
         """As much of the `room` for this use as `like` takes; there will be more of it if it was too small."""
@@ -227,6 +232,8 @@ class Packed(Job):
         self.pairs = list(zip(self.views(self.theta), self.arrays, strict=True))
         self.g_views = self.views(self.g)
         self.part = Part(self.theta, self.memory, [])
+        self.change: Array | None = None  # what was last subtracted, and a view of it for each parameter
+        self.change_views: list[Array] = []
 
     def zeros(self) -> Array:
         """As many zeros as these parameters have elements."""
@@ -248,11 +255,22 @@ class Packed(Job):
         return flat
 
     def move(self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]) -> None:
-        """Copy in, evaluate once, copy out."""
-        for view, array in self.pairs:
-            view[...] = array
+        """Copy the gradients in, evaluate once, and subtract what comes of it from each parameter; where the rule wants
+        more of the parameters than that, they are copied in and out as well."""
         for view, g in zip(self.g_views, gradients):  # noqa: B905 (here and in run, strict=True costs 0.3 us)
             view[...] = g
+        part = self.part
+        program = self.program_for(rule, part, numbers, constants)
+        if program is not None and program.change is not None:
+            scratch = part.scratch[: program.scratch]
+            change = program.change(self.xp, scratch, None, self.g, *self.memory, *numbers, **constants)
+            if change is not self.change:
+                self.change, self.change_views = change, self.views(change)
+            for array, view in zip(self.arrays, self.change_views):  # noqa: B905
+                array -= view
+            return
+        for view, array in self.pairs:
+            view[...] = array
         self.evaluate(rule, self.part, self.g, numbers, constants)
         for view, array in self.pairs:
             array[...] = view
