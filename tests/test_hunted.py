@@ -337,3 +337,14 @@ def test_names_that_the_generated_code_uses_are_refused() -> None:
         @lucid.op(x=lambda xp, g: g)
         def odd(xp: Any, x: Any, *, parents: int = 1) -> Any:
             return x
+
+
+def test_cross_entropy_of_columns_first_logits() -> None:
+    """Row-major code on a transposed array: each label's own place must be found all the same."""
+    logits = lucid.tensor(np.asfortranarray(np.random.default_rng(0).standard_normal((40, 3))), requires_grad=True)
+    labels = lucid.arange(40) % 3
+    for x in (logits, logits.T.detach().clone().requires_grad_().T):
+        F.cross_entropy(x, labels, reduction="sum").backward()
+    p = logits.detach().softmax(1).numpy()
+    p[np.arange(40), labels.numpy()] -= 1
+    np.testing.assert_allclose(logits.grad.numpy(), p, rtol=1e-12)

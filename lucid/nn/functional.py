@@ -217,7 +217,8 @@ def _of_labels(
     who: str, loss: Callable[..., Tensor], input: Tensor, target: Tensor, reduction: str
 ) -> Tensor:
     """Check the labels, lay logits out as (n, classes), and give each loss back its label's place."""
-    check_reduction(who, reduction)
+    if reduction not in REDUCTIONS:
+        check_reduction(who, reduction)
     _check_integers(who, "target", target)
     _check_tensor(who, "input", input)
     shape = input.shape
@@ -244,6 +245,8 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, reduction: str) -> Tensor
     each = -(target * input.log_softmax(dim)).sum(dim)
     return each if reduction == "none" else each.sum() if reduction == "sum" else each.mean()
 
+
+UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}
 
 # -- checks --------------------------------------------------------------------------------------------------
 
@@ -295,7 +298,7 @@ def _check_range(who: str, name: str, indices: Tensor, count: int, of: str) -> N
     if not array.size or device_of(array) != "cpu":
         return
     # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
-    if cpu.max(array.view(f"u{array.itemsize}")) >= count:
+    if cpu.max(array.view(UNSIGNED[array.itemsize])) >= count:
         found = min(cpu.min(array), 0) or cpu.max(array)
         raise IndexError(
             f"{who}: {name} holds {found}, but there are {count} {of}, numbered from 0; "
