@@ -41,7 +41,10 @@ RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formu
 # Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
 # prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
-RESERVED = {"spec", "forward", "cpu", "ndarray", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode"}
+RESERVED = {  # what the generated text says by name, and so no argument may be called
+    "spec", "forward", "cpu", "ndarray", "float32", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode",
+    "prepare", "prepare_all", "settle", "explain", "share", "error", "type", "isinstance", "tuple",
+}  # fmt: skip
 
 
 class Op:

@@ -338,6 +338,12 @@ def test_names_that_the_generated_code_uses_are_refused() -> None:
         def odd(xp: Any, x: Any, *, parents: int = 1) -> Any:
             return x
 
+    with pytest.raises(TypeError, match="odder: the name 'type' is used by the generated code"):
+
+        @lucid.op(x=lambda xp, g: g)
+        def odder(xp: Any, x: Any, *, type: int = 1) -> Any:
+            return x
+
 
 def test_cross_entropy_of_columns_first_logits() -> None:
     """Row-major code on a transposed array: each label's own place must be found all the same."""
