@@ -12,6 +12,8 @@ saved, and nothing else.
 
 What a forward has in hand and its formulas would compute anew can be kept: it returns it behind the output, and `keeps`
 gives it a name, and says what it is in terms of the inputs. `losses.cross_entropy` keeps its softmax less the labels.
+What several formulas would each compute is computed `once`: a function like a formula, which the others ask for by
+name in its turn (`recurrent.lstm` goes back through time once, and then has the gradients of seven inputs).
 
 A formula is written once and read twice. Normally it runs on raw arrays. When the derivative must itself be
 differentiable (`create_graph=True`) the same formula runs with `xp` = `RECORDED`, the operations below on Tensors.
@@ -57,7 +59,8 @@ class Op:
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options.
         floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
-        keeps: name -> what the forward returns behind its output, as a function of xp and inputs.
+        keeps: name -> what the forward returns behind its output, as a function of xp, inputs, options and `out`.
+        once: name -> what several formulas ask for and the walk back computes before them, a function like them.
         saved: names of what the formulas ask for; the layout of a node's `saved` tuple.
         nullable: the inputs that may be None.
         promoted: the inputs that are brought to one dtype before the forward sees them.
@@ -74,10 +77,11 @@ class Op:
         view: bool,
         floats: bool,
         keeps: dict[str, Callable[..., Any]],
+        once: dict[str, Callable[..., Any]],
     ) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.name, self.forward, self.formulas = forward.__name__, forward, formulas
-        self.view, self.floats, self.keeps = view, floats, keeps
+        self.view, self.floats, self.keeps, self.once = view, floats, keeps, once
         self.parameters = parameters
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -85,8 +89,9 @@ class Op:
         self.nullable = {p.name for p in parameters if p.default is None and p.name in self.inputs}
         self.foreign = not forward.__module__.startswith("lucid.")  # a user's: what it returns may be anybody's array
         self.promoted = [name for name in self.inputs if name in formulas] or self.inputs
-        self.wants = {name: list(inspect.signature(f).parameters)[2:] for name, f in formulas.items()}
+        self.asks = {name: list(inspect.signature(f).parameters)[2:] for name, f in {**once, **formulas}.items()}
         self._check()
+        self.wants = {name: self._behind(self.asks[name]) for name in formulas}
         # What is kept was computed without a history; to compute it anew with one, create_graph needs its ingredients.
         self.recipes = {name: list(inspect.signature(f).parameters)[1:] for name, f in keeps.items()}
         for wants in self.wants.values():
@@ -98,7 +103,7 @@ class Op:
         self._scope: dict[str, Any] = {
             "spec": self,
             "forward": forward,
-            **{f"f_{name}": f for name, f in formulas.items()},
+            **{f"f_{name}": f for name, f in {**once, **formulas}.items()},
         }
         self._scope |= {f"default_{p.name}": p.default for p in parameters}
         self.call = FunctionType(_first_call.__code__, self._scope, self.name)
@@ -123,12 +128,20 @@ class Op:
                 f"{self.name}: the name {own[0]!r} is used by the generated code; give the argument another"
             )
         known = {*self.inputs, *(f"{name}_shape" for name in self.inputs), *self.options, *self.keeps, "out"}
-        for name, wants in self.wants.items():
-            if name not in self.inputs:
+        known |= set(self.once)
+        for name, wants in self.asks.items():
+            if name not in self.inputs and name not in self.once:
                 raise TypeError(f"{self.name}: a formula for {name!r}, but the inputs are {', '.join(self.inputs)}")
             if odd := [want for want in wants if want not in known]:
                 can = ", ".join(sorted(known))
                 raise TypeError(f"{self.name}: the formula for {name!r} asks for {', '.join(odd)}; it can have {can}")
+
+    def _behind(self, asks: list[str]) -> list[str]:
+        """What must be saved for a formula that asks for `asks`: in place of what is computed once, its ingredients."""
+        found: list[str] = []
+        for name in asks:
+            found += [w for w in (self._behind(self.asks[name]) if name in self.once else [name]) if w not in found]
+        return found
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -145,13 +158,15 @@ def op(
     view: bool = False,
     floats: bool = False,
     keeps: dict[str, Callable[..., Any]] | None = None,
+    once: dict[str, Callable[..., Any]] | None = None,
     **formulas: Callable[..., Any],
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an operation on Tensors out of a forward on arrays; `formulas` gives the gradient of each input by name.
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their formulas use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input; `floats` that integers are to come as floats; `keeps` names what is returned behind the output.
+    with the input; `floats` that integers are to come as floats; `keeps` names what is returned behind the output;
+    `once` what several formulas ask for.
 
     Raises:
         TypeError: when a formula is for an input, or asks for a name, that the forward does not have; when another
@@ -174,7 +189,7 @@ def op(
                 f"op: {known.forward.__module__} has an operation {known.name!r} already, and formulas that say "
                 f"xp.{known.name} mean that one; give yours another name"
             )
-        spec = TABLE[forward.__name__] = Op(forward, formulas, view, floats, keeps or {})
+        spec = TABLE[forward.__name__] = Op(forward, formulas, view, floats, keeps or {}, once or {})
         backend.register(spec.name, (lambda *args, **options: forward(*args, **options)[0]) if keeps else forward)
         setattr(RECORDED, spec.name, spec.call)
         return spec.call
@@ -230,8 +245,10 @@ def text(spec: Op) -> str:
         lines += [f"    {_tuple(spec.saved)} = saved"]
     if edges:
         lines += [f"    {_tuple(n + '_n' for n in edges)} = parents"]
-    asks = {n: list(inspect.signature(spec.formulas[n]).parameters)[2:] for n in edges}
-    parts = [f"None if {n}_n is None else f_{n}({', '.join(['xp', 'g', *asks[n]])})" for n in edges]
+    for o in spec.once:
+        idle = " and ".join(f"{n}_n is None" for n in edges if _needs(spec, n, o))
+        lines += [f"    {o} = None if {idle} else f_{o}({', '.join(['xp', 'g', *spec.asks[o]])})"]
+    parts = [f"None if {n}_n is None else f_{n}({', '.join(['xp', 'g', *spec.asks[n]])})" for n in edges]
     return "\n".join([*lines, f"    return ({_tuple(parts)})"])
 
 
@@ -252,6 +269,11 @@ def variadic_text(spec: Op) -> str:
         *([f"    {_tuple(wants)} = saved"] if wants else []),
         f"    return f_{name}({', '.join(['xp', 'g', *wants])})",
     ])  # fmt: skip
+
+
+def _needs(spec: Op, name: str, once: str) -> bool:
+    """Whether the formula (or the step computed once) `name` asks for `once`, itself or through another."""
+    return any(ask == once or ask in spec.once and _needs(spec, ask, once) for ask in spec.asks[name])
 
 
 def _signature(spec: Op) -> str:

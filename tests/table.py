@@ -8,65 +8,15 @@ in test_conventions.py.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import rows_images
+import rows_norms
+import rows_recurrent
+import rows_tensors
+from samples import BINARY, LABELS, MASK, D, P, Row, U, each, fixed, put, row, uniform
 
 import lucid
-
-
-@dataclass
-class Row:
-    """One sample call; `constants` are inputs without gradients (indices, masks)."""
-
-    f: Callable[..., Any]
-    inputs: tuple[Any, ...]
-    second: bool = True  # whether torch too can differentiate this twice
-    eps: float = 1e-6  # the step of the numeric slope
-    name: str = ""
-    arrays: list[np.ndarray] = field(default_factory=list)
-
-
-def row(f: Callable[..., Any], *inputs: Any, second: bool = True, eps: float = 1e-6) -> Row:
-    return Row(f, inputs, second, eps)
-
-
-def uniform(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Callable[[np.random.Generator], np.ndarray]:
-    return lambda rng: rng.uniform(lo, hi, shape)
-
-
-def positive(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
-    return uniform(*shape, lo=0.5, hi=2.0)
-
-
-def apart(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
-    """Distinct values, at least 0.1 apart and 0.03 from 0, so are their magnitudes by 0.04: no ties, no kinks within reach of a difference."""
-    return lambda rng: ((rng.permutation(int(np.prod(shape))) - int(np.prod(shape)) // 2) * 0.1 + 0.03).reshape(shape)
-
-
-def fixed(values: Any, dtype: str = "float64") -> Callable[[np.random.Generator], np.ndarray]:
-    return lambda rng: np.asarray(values, dtype=dtype)
-
-
-def put(t: Any, index: Any, value: Any) -> Any:
-    """t[index] = value, as an expression."""
-    t[index] = value
-    return t
-
-
-U, P, D = uniform, positive, apart
-BINARY = [(U(3, 4), U(4)), (U(2, 1, 3), U(4, 1)), (U(3), U(3)), (U(), U(3)), (U(), U()), (U(0, 3), U(3)), (U(1, 1), U(2, 3))]
-
-
-def each(f: Callable[..., Any], *inputs: Any, second: bool = True) -> list[Row]:
-    """One function of one input on the usual shapes."""
-    shapes = [(3, 4), (5,), (), (0, 3)]
-    return [row(f, *(make(*shape) for make in inputs), second=second) for shape in shapes]
-
-
-LABELS, MASK = fixed([0, 2, 1, 2], "int64"), fixed([[1, 0, 1], [0, 1, 1]], "bool")
 
 TABLE: dict[str, list[Row]] = {
     # arithmetic
@@ -204,6 +154,11 @@ PLAIN: dict[str, list[Row]] = {
     "sum_of_bools": [row(lambda m, x: x.sum(1), MASK), row(lambda m, x: x.sum(), fixed([1, 2], "int32"))],
     "int_division": [row(lambda m, x, y: (x / y).double(), fixed([1, 2, 3], "int64"), fixed([2, 2, 2], "int64"))],
 }  # fmt: skip
+
+for part in (rows_images, rows_norms, rows_recurrent, rows_tensors):  # the tables of the other files
+    for table, more in ((TABLE, part.TABLE), (PLAIN, part.PLAIN)):
+        assert not table.keys() & more.keys(), f"{part.__name__} has rows of {table.keys() & more.keys()} again"
+        table.update(more)
 
 for table in (TABLE, PLAIN):
     for name, rows in table.items():

@@ -6,6 +6,7 @@ PyTorch's `inplace` is accepted and changes nothing: here no activation overwrit
 from __future__ import annotations
 
 from lucid.nn import functional as F
+from lucid.nn.functional.checks import check_approximate
 from lucid.nn.module import Module
 from lucid.tensor import Tensor
 
@@ -56,7 +57,7 @@ class GELU(Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        F.check_approximate(approximate)
+        check_approximate(approximate)
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:

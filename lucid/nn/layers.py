@@ -12,6 +12,7 @@ from typing import Any
 from lucid.creation import empty
 from lucid.nn import functional as F
 from lucid.nn import init
+from lucid.nn.functional.checks import check_probability
 from lucid.nn.module import Module
 from lucid.tensor import Parameter, Tensor
 
@@ -127,7 +128,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        F.check_probability("Dropout", p)
+        check_probability("Dropout", p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:

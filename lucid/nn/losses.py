@@ -6,6 +6,7 @@ Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the l
 from __future__ import annotations
 
 from lucid.nn import functional as F
+from lucid.nn.functional.checks import check_reduction
 from lucid.nn.module import Module
 from lucid.tensor import Tensor
 
@@ -18,7 +19,7 @@ class Loss(Module):
     """
 
     def __init__(self, *, reduction: str = "mean") -> None:
-        F.check_reduction(type(self).__name__, reduction)
+        check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
 
