@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from heapq import heapify, heappop, heappush
 from inspect import isgeneratorfunction
+from math import inf
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -35,14 +37,22 @@ class Node:
     Attributes:
         op: the operation.
         parents: for each differentiable input the node it came from, or None where it needs no gradient.
-        saved: the values that `op.saved` names; None once the graph was released.
+        saved: the values that `op.saved` names; None once the graph was released, and until `remake` has run.
         shape: the output's shape.
         born: its place in the order of creation.
         hooks: functions of the gradient that run before it is used, in order; None while there are none.
         retained: functions that are shown the gradient once the hooks have run, by the tensor that asked for it.
+
+    Three are there only where somebody set them (chapter 6). `remake` gives `saved` its values when the walk gets here,
+    `since` says when those values were made, and `line` is the user's line that ran the operation.
     """
 
-    __slots__ = ("op", "parents", "saved", "shape", "born", "hooks", "retained", "__weakref__")
+    __slots__ = (
+        "op", "parents", "saved", "shape", "born", "hooks", "retained", "remake", "since", "line", "__weakref__",
+    )  # fmt: skip
+    remake: Callable[[], None]
+    since: int
+    line: Any
 
     def __init__(self, op: Op, parents: tuple[Node | None, ...], saved: tuple[Any, ...] | None, shape: Any) -> None:
         self.op, self.parents, self.saved, self.shape = op, parents, saved, shape
@@ -182,6 +192,16 @@ class enable_grad(no_grad):
     recording = True
 
 
+def inference_mode(mode: bool = True) -> no_grad:
+    """`no_grad()`, or with `mode=False` `enable_grad()`, under the name of PyTorch's stricter and faster form.
+
+    What is computed inside is an ordinary tensor here, and may take part in later graphs as a constant.
+    """
+    if not isinstance(mode, bool):
+        raise TypeError(f"inference_mode: expected True or False, got {mode!r}; as a decorator, @inference_mode()")
+    return no_grad() if mode else enable_grad()
+
+
 def is_grad_enabled() -> bool:
     """Whether operations are being recorded, here and now, in this thread."""
     return grad_mode.recording
@@ -214,37 +234,40 @@ def memory_of(array: Any) -> Any:
     return array
 
 
-def _written_since(value: Any, born: int) -> bool:
-    """Whether `value`, one saved value of a node, is (or holds, as an index does) an array written to after `born`."""
+def last_write(value: Any) -> int:
+    """When an array that `value` is, or holds, as an index does, was last written to in place; 0 for never."""
     if isinstance(value, tuple):
-        return any(_written_since(part, born) for part in value)
-    if not backend.is_array(value):
-        return False
-    known = _writes.get(id(memory_of(value)))
-    return known is not None and known[1] > born
+        return max((last_write(part) for part in value), default=0)
+    known = _writes.get(id(memory_of(value))) if backend.is_array(value) else None
+    return 0 if known is None else known[1]
 
 
-def _refuse_changed(node: Node) -> None:
-    for name, value in zip(node.op.saved, node.saved or (), strict=True):
-        if _written_since(value, node.born):
+def refuse_changed(node: Node, saved: Any, after: float, before: float = inf) -> None:
+    """Raise a RuntimeError if one of `saved`, which are values for `node`, was written to between two times."""
+    for name, value in zip(node.op.saved, saved, strict=True):
+        if after < last_write(value) < before:
             what = "its own output" if name == "out" else f"its input {name!r}"
             raise RuntimeError(
                 f"backward: {node.op.name} needs {what} (shape {tuple(getattr(value, 'shape', ()))}) as it was when it "
                 f"ran, but it was changed in place since; write x = x + ... instead of x += ..., or change a "
-                f"clone(), or call backward() before the change"
+                f"clone(), or call backward() before the change; of h[t] = f(h[t - 1]) keep the steps in a list and "
+                f"stack() them"
             )
 
 
 # -- the walk back ---------------------------------------------------------------------------------------------------
 
 
-def history(roots: list[Node]) -> list[Node]:
-    """Every recorded operation that `roots` were computed from, theirs included, newest first. Leaves are left out."""
-    seen = {root for root in roots if type(root) is Node}
+watch = SimpleNamespace(check=None)  # detect_anomaly's function of a node, its gradient and those that it gave
+
+
+def history(roots: Iterable[Node | None], since: int = 0) -> list[Node]:
+    """Every operation born after `since` that `roots` were computed from, theirs included, newest first. No leaves."""
+    seen = {root for root in roots if type(root) is Node and root.born > since}
     frontier = list(seen)
     while frontier:
         for parent in frontier.pop().parents:
-            if type(parent) is Node and parent not in seen:
+            if type(parent) is Node and parent.born > since and parent not in seen:
                 seen.add(parent)
                 frontier.append(parent)
     return sorted(seen, key=attrgetter("born"), reverse=True)
@@ -279,7 +302,7 @@ def walk(
     node's saved arrays into Tensors for derivatives that can be differentiated again. With `wanted` only the paths to
     those nodes are walked. `release` lets go of each node's arrays as soon as they have been used.
 
-    A leaf's gradient is its own: never the same array as another's, nor a view.
+    A gradient that is yielded is its receiver's own: never the same array as another's, nor a view.
 
     Raises:
         RuntimeError: where a node was released before, or something it saved was written to.
@@ -290,7 +313,8 @@ def walk(
         gradients[node] = gradients[node] + g if node in gradients else g
     youngest = [(-node.born, node) for node in gradients if type(node) is Node]
     heapify(youngest)
-    needed = set() if wanted is None else _leading_to(wanted, history(list(gradients)))
+    needed = set() if wanted is None else _leading_to(wanted, history(gradients))
+    check = watch.check
     while youngest:
         _, node = heappop(youngest)
         g = gradients.pop(node)  # complete: everyone who used this node has already spoken
@@ -298,22 +322,21 @@ def walk(
             g = _after_hooks(xp, node, g)
         if wanted is not None:
             if node in wanted:
-                yield node, g
+                yield node, xp.positive(g)
             if not any(parent in needed for parent in node.parents):
                 continue  # nothing is wanted beyond this one, which can stay as it is
-        if node.saved is None:
-            raise RuntimeError(
-                "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
-                "retain_graph=True to the first call), or a tensor of an earlier step is still part of this one "
-                "(use .detach() or .item() on what is carried over, a running loss or a hidden state)"
-            )
+        while node.saved is None:
+            _remake(node)
         if node.born < _last_write:
-            _refuse_changed(node)
+            refuse_changed(node, node.saved, getattr(node, "since", node.born))
         parents = node.parents
         if wanted is not None:
             parents = tuple([p if p in needed else None for p in parents])
         saved = node.saved if lift is None else lift(node)
-        for parent, part in zip(parents, node.op.back(xp, g, saved, parents)):  # noqa: B905 (strict costs a keyword)
+        parts = node.op.back(xp, g, saved, parents)
+        if check is not None:
+            check(node, g, parts)
+        for parent, part in zip(parents, parts):  # noqa: B905 (strict costs a keyword)
             if part is None or parent is None:
                 continue
             if part.shape != parent.shape:
@@ -333,6 +356,17 @@ def walk(
     for node, g in gradients.items():  # every operation has been popped: these are the leaves
         if wanted is None or node in wanted:
             yield node, g if node.hooks is None else _after_hooks(xp, node, g)
+
+
+def _remake(node: Node) -> None:
+    """Give a node the values again that it put off; a released one has none."""
+    if not hasattr(node, "remake"):
+        raise RuntimeError(
+            "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
+            "retain_graph=True to the first call), or a tensor of an earlier step is still part of this one "
+            "(use .detach() or .item() on what is carried over, a running loss or a hidden state)"
+        )
+    node.remake()
 
 
 def _after_hooks(xp: Any, node: Node, g: Any) -> Any:

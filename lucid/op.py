@@ -59,7 +59,8 @@ class Op:
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options.
         floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
-        keeps: name -> what the forward returns behind its output, as a function of xp, inputs, options and `out`.
+        keeps: name -> what the forward returns behind its output, as a function of xp, inputs, options, `out` and
+            what is kept before it.
         once: name -> what several formulas ask for and the walk back computes before them, a function like them.
         saved: names of what the formulas ask for; the layout of a node's `saved` tuple.
         nullable: the inputs that may be None.
@@ -95,7 +96,8 @@ class Op:
         # What is kept was computed without a history; to compute it anew with one, create_graph needs its ingredients.
         self.recipes = {name: list(inspect.signature(f).parameters)[1:] for name, f in keeps.items()}
         for wants in self.wants.values():
-            wants += [each for want in wants for each in self.recipes.get(want, ()) if each not in wants]
+            for want in wants:  # which grows meanwhile: a recipe may ask for what another one makes
+                wants += [each for each in self.recipes.get(want, ()) if each not in wants]
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
         self.source = variadic_text(self) if self.variadic else text(self)
@@ -232,14 +234,11 @@ def text(spec: Op) -> str:
     # Ints in, float out: the default dtype and not NumPy's float64, unless the call names its dtype.
     free = names and "dtype" not in spec.options
     fresh = f"Tensor(out if out.dtype is float32 else settle(out, {', '.join(arrays)}))" if free else "Tensor(out)"
-    if spec.view or spec.foreign:
-        lines += [f"    {condition}return share({names[0]}, {fresh})"]
-    else:
-        lines += [f"    {condition}return {fresh}"]
+    lines += [f"    {condition}return {_shared(spec, fresh)}"]
     if edges:
         made = (f"Tensor(out, False, Node(spec, ({_tuple(n + '_n' for n in edges)}), "
                 f"({_tuple(_keep(spec, want) for want in spec.saved)}), out.shape))")  # fmt: skip
-        lines += [f"    return share({names[0]}, {made})" if spec.view or spec.foreign else f"    return {made}"]
+        lines += [f"    return {_shared(spec, made)}"]
     lines += ["def back(xp, g, saved, parents):"]
     if spec.saved:
         lines += [f"    {_tuple(spec.saved)} = saved"]
@@ -258,17 +257,29 @@ def variadic_text(spec: Op) -> str:
     options = [f"{o}={o}" for o in spec.options]
     keep = {"out": "out", f"{name}_shape": f"tuple([a.shape for a in {name}_a])", name: f"tuple({name}_a)"}
     wants = spec.wants.get(name, [])
+    saved = _tuple(keep.get(want, want) for want in wants)
+    foreign = [f"    for each in {name}: share(each, made, spec, ())"] if spec.foreign else []
     return "\n".join([
         f"def call({_signature(spec)}):",
         f"    xp, {name}_a, {name}_n = prepare_all(spec, {name})",
         f"    try: out = forward({', '.join(['xp', '*' + name + '_a', *options])})",
         f"    except Exception as error: raise explain(spec, error, {name}_a) from error",
-        f"    if {name}_n is None or not grad_mode.recording: return Tensor(out)",
-        f"    return Tensor(out, False, Node(spec, {name}_n, ({_tuple(keep.get(w, w) for w in wants)}), out.shape))",
+        "    if type(out) is not ndarray: out = xp.asarray(out)",
+        f"    if {name}_n is None or not grad_mode.recording: made = Tensor(out)",
+        f"    else: made = Tensor(out, False, Node(spec, {name}_n, ({saved}), out.shape))",
+        *foreign,
+        "    return made",
         "def back(xp, g, saved, parents):",
         *([f"    {_tuple(wants)} = saved"] if wants else []),
         f"    return f_{name}({', '.join(['xp', 'g', *wants])})",
     ])  # fmt: skip
+
+
+def _shared(spec: Op, made: str) -> str:
+    """The text of a new tensor, with a word on whose memory it may have: a view's first input's, a user's any one's."""
+    for name in spec.inputs if spec.foreign and not spec.view else spec.inputs[: spec.view]:
+        made = f"share({name}, {made}, spec, ({_tuple(spec.options)}))"
+    return made
 
 
 def _needs(spec: Op, name: str, once: str) -> bool:

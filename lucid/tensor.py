@@ -12,9 +12,10 @@ from weakref import ref
 
 from lucid import backend, functions, shaping
 from lucid.conversion import Conversion
+from lucid.devices import Device
 from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
 from lucid.methods import Operations
-from lucid.op import RECORDED, RUNTIME
+from lucid.op import RECORDED, RUNTIME, Op
 from lucid.ops import arithmetic, shapes
 from lucid.writing import Writing
 
@@ -30,16 +31,20 @@ class Tensor(Operations, Writing, Conversion):
         data: the same numbers without the history; assigning it gives this tensor another array.
     """
 
-    __slots__ = ("_array", "_node", "_grad", "shared", "__weakref__")
+    __slots__ = ("_array", "_node", "_grad", "origin", "views", "shared", "__weakref__")
     _array: backend.Array
     _node: Any  # Node | None
-    shared: bool  # see `share`; not set until it is True
+    # See `share` in writing.py. Where there is nothing to say, `origin` and `shared` are not set, which saves time.
+    views: list[ref[Tensor]] | None  # those that show this tensor's memory
+    origin: tuple[Tensor, Op, tuple[Any, ...]] | None  # of a view: what it shows, through which operation and options
+    shared: bool  # another tensor has this memory, and the graph cannot follow how
     __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
 
     def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
         self._array = data if type(data) is backend.ndarray else backend.as_array(data)
         self._node = _node
         self._grad: Tensor | None = None
+        self.views = None
         if requires_grad is not False:
             self.requires_grad = requires_grad
 
@@ -59,8 +64,8 @@ class Tensor(Operations, Writing, Conversion):
         return self._array.dtype
 
     @property
-    def device(self) -> str:
-        """Where the array lies: "cpu" or "cuda:N"."""
+    def device(self) -> Device:
+        """Where the array lies, "cpu" or "cuda:N": a string with the attributes `type` and `index`."""
         return backend.device_of(self._array)
 
     @property
@@ -134,7 +139,11 @@ class Tensor(Operations, Writing, Conversion):
         array = data._array if isinstance(data, Tensor) else backend.from_data(data, None)
         if self._node is not None and array.dtype.kind != "f":
             raise TypeError(f"data: a tensor that requires a gradient cannot hold {array.dtype}; use a float dtype")
-        self._array = array
+        self._array, self.origin = array, None
+        for view in self.views or ():  # they keep the memory that was
+            if (tensor := view()) is not None:
+                tensor.origin = None
+        self.views = None
         if type(self._node) is Leaf:
             self._node.shape = array.shape
 
@@ -160,7 +169,13 @@ class Tensor(Operations, Writing, Conversion):
         return Tensor(self._array)
 
     def detach_(self) -> Tensor:
-        """Forget the history of this tensor itself."""
+        """Forget the history of this tensor itself.
+
+        Raises:
+            RuntimeError: for a view, which has its history from the tensor that it shows.
+        """
+        if getattr(self, "origin", None) is not None:
+            raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
         self._node = None
         return self
 
@@ -219,11 +234,11 @@ class Tensor(Operations, Writing, Conversion):
 
     def new_zeros(self, *shape: Any) -> Tensor:
         """Zeros of a shape, with this dtype and device."""
-        return Tensor(backend.namespace(self._array).zeros(shaping.sizes("new_zeros", shape), dtype=self.dtype))
+        return Tensor(backend.namespace(self._array).zeros(shaping.lengths("new_zeros", shape), dtype=self.dtype))
 
     def new_ones(self, *shape: Any) -> Tensor:
         """Ones of a shape, with this dtype and device."""
-        return Tensor(backend.namespace(self._array).ones(shaping.sizes("new_ones", shape), dtype=self.dtype))
+        return Tensor(backend.namespace(self._array).ones(shaping.lengths("new_ones", shape), dtype=self.dtype))
 
     def nonzero(self, as_tuple: Any = False) -> Any:
         """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
@@ -299,16 +314,11 @@ def retain(node: Node, tensor: Tensor) -> None:
     node.retained = {**(node.retained or {}), id(tensor): keep}
 
 
-def share(x: Any, out: Tensor) -> Tensor:
-    """Note on both sides that `out` may show x's memory: neither may then be changed in place within the graph."""
-    if isinstance(x, Tensor) and (out._array is x._array or out._array.base is not None):
-        x.shared = out.shared = True
-    return out
-
-
 def lift(node: Node) -> tuple[Any, ...]:
     """What a node saved, as Tensors with their history: what its formulas run on under create_graph."""
     spec = node.op
+    if type(spec) is not Op:
+        return spec.lift(node)  # type: ignore[attr-defined]  # a Function knows best where they came from
 
     def origin(name: str) -> Node | None:
         return node if name == "out" else node.parents[spec.edges[name]] if name in spec.edges else None
@@ -385,4 +395,4 @@ def backward(
             leaf._grad = Tensor(before._array + g._array)
 
 
-RUNTIME.update(Tensor=Tensor, share=share)
+RUNTIME.update(Tensor=Tensor)

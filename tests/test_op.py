@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.autograd import gradcheck, gradgradcheck
+from lucid.autograd import checkpoint, functional, grad, gradcheck, gradgradcheck
+
+
+def leaf(values: object) -> lucid.Tensor:
+    return lucid.tensor(values, dtype="float64", requires_grad=True)
+
+
+def third(f: object, inputs: list[lucid.Tensor]) -> bool:
+    """Whether the third derivatives of `f` are the slopes of its second ones."""
+    return gradgradcheck(lambda *xs: grad(f(*xs), [x for x in xs if x.requires_grad], [lucid.ones_like(f(*xs))], create_graph=True, materialize_grads=True), inputs)
 
 
 def test_what_several_formulas_need_is_computed_once() -> None:
@@ -35,3 +44,201 @@ def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None
         @lucid.op(once={"d": lambda xp, g, z: g}, x=lambda xp, g, d: d)
         def lost(xp, x):
             return x
+
+
+# -- what a user can make --------------------------------------------------------------------------------------------
+
+
+@lucid.op(
+    keeps={"p": lambda xp, x, sharpness: xp.softmax(x * sharpness, axis=-1)},
+    once={"d": lambda xp, g, p, x_shape: xp.reshape(g, shape=(*x_shape[:-1], 1)) * p},
+    x=lambda xp, g, d, values, out, sharpness, x_shape: d * sharpness * (values - xp.reshape(out, shape=(*x_shape[:-1], 1))),
+    values=lambda xp, g, d: d,
+)
+def soft_pick(xp, x, values, *, sharpness=1.0):
+    """The mean of `values`, weighted by the softmax of x."""
+    p = xp.exp(x * sharpness)
+    p = p / xp.sum(p, axis=-1, keepdims=True)
+    return xp.sum(p * values, axis=-1), p
+
+
+def _others(xp, g, arrays, power):
+    """For each factor, power * the product of all, over that factor."""
+    found = []
+    for i, a in enumerate(arrays):
+        part = g * power * a ** (power - 1)
+        for j, b in enumerate(arrays):
+            part = part if i == j else part * b**power
+        found.append(part)
+    return found
+
+
+@lucid.op(arrays=lambda xp, g, arrays, power: _others(xp, g, arrays, power))
+def product_of_powers(xp, *arrays, power=2):
+    out = arrays[0] ** power
+    for a in arrays[1:]:
+        out = out * a**power
+    return out
+
+
+@lucid.op(x=lambda xp, g, where, x, x_shape: xp.scatter_add(3 * g * xp.getitem(x, index=(where,)) ** 2, shape=x_shape, index=(where,)))
+def cubes_at(xp, x, where):
+    """The cubes of some elements; `where` holds integers, and has no formula."""
+    return x[where] ** 3
+
+
+@lucid.op(x=lambda xp, g: 2 * g, shift=lambda xp, g: g)
+def twice(xp, x, shift=None):
+    """2 x, moved by `shift` if there is one."""
+    return 2 * x if shift is None else 2 * x + shift
+
+
+INDEX = lucid.tensor([2, 0, 2])
+A, B = [[0.3, -0.5, 0.9], [0.1, 0.8, -0.2]], [[1.1, 0.4, -0.6], [0.7, -0.9, 0.2]]
+USERS = {
+    "keeps and once": (lambda x, v: soft_pick(x, v), [A, B]),
+    "an option": (lambda x, v: soft_pick(x, v, sharpness=2.5), [A, B]),
+    "several arrays": (lambda x, y, z: product_of_powers(x, y, z), [A, B, [0.5, -0.4, 1.2]]),
+    "several, with an option": (lambda x, y: product_of_powers(x, y, power=3), [A[0], B[0]]),
+    "integers": (lambda x: cubes_at(x, INDEX), [A[0]]),
+    "left out": (lambda x: twice(x) * twice(x), [A[0]]),
+    "not left out": (lambda x, s: twice(x, s) * twice(s, x), [A[0], B[0]]),
+}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_a_users_operation_has_derivatives_of_every_order(name: str) -> None:
+    f, values = USERS[name]
+    inputs = [leaf(v) for v in values]
+    assert gradcheck(f, inputs) and gradgradcheck(f, inputs) and third(f, inputs)
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_a_users_operation_works_wherever_others_do(name: str) -> None:
+    f, values = USERS[name]
+    inputs = tuple(lucid.tensor(v, dtype="float64") for v in values)
+
+    def g(*xs: lucid.Tensor) -> lucid.Tensor:
+        return (f(*xs) ** 2).sum()
+
+    kept, made_again = functional.hessian(g, inputs), functional.hessian(lambda *xs: checkpoint(g, *xs), inputs)
+    for row, other in zip(kept, made_again, strict=True):
+        for a, b in zip(row, other, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    single = f(*(x.float() for x in inputs))
+    assert single.dtype == lucid.float32 and not single.requires_grad
+    np.testing.assert_allclose(single.numpy(), f(*inputs).numpy(), rtol=1e-5)
+
+
+def test_a_users_operation_saves_what_its_formulas_ask_for() -> None:
+    x, v = leaf(A), leaf(B)
+    saved = dict(zip(soft_pick.op.saved, soft_pick(x, v.detach(), sharpness=2.0)._node.saved, strict=True))
+    assert saved.pop("sharpness") == 2.0 and saved.pop("x_shape") == (2, 3)
+    assert {name for name, value in saved.items() if value is not None} == {"p", "x", "values", "out"}
+    saved = dict(zip(soft_pick.op.saved, soft_pick(x.detach(), v)._node.saved, strict=True))
+    assert saved["values"] is None and saved["out"] is None and saved["p"] is not None
+    assert cubes_at(x[0], INDEX)._node.parents[0] is not None and len(cubes_at(x[0], INDEX)._node.parents) == 1
+
+
+def test_what_is_kept_is_not_computed_again_but_where_a_derivative_of_it_is_asked_for() -> None:
+    runs = []
+
+    @lucid.op(keeps={"e": lambda xp, x: (runs.append(1), xp.exp(x))[1]}, x=lambda xp, g, e: g * e)
+    def exp_kept(xp, x):
+        e = xp.exp(x)
+        return e, e
+
+    x = leaf([0.3, 0.2])
+    exp_kept(x).sum().backward()
+    assert not runs
+    grad(exp_kept(x).sum(), x, create_graph=True)
+    assert len(runs) == 1 and gradgradcheck(exp_kept, x)
+
+
+def test_an_operation_may_be_defined_anew_where_it_was_defined() -> None:
+    def make(factor: float) -> object:
+        @lucid.op(x=lambda xp, g: factor * g)
+        def scaled_here(xp, x):
+            return factor * x
+
+        return scaled_here
+
+    x = leaf([1.0])
+    for factor in (2.0, 3.0):  # as in a notebook cell that is run again
+        assert grad(make(factor)(x), x)[0].tolist() == [factor]
+
+
+@lucid.op(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: g)
+def second_of(xp, x, y):
+    return y
+
+
+@lucid.op(arrays=lambda xp, g, arrays_shape: [g, *[xp.zeros_like(g) for _ in arrays_shape[1:]]])
+def first_of(xp, *arrays):
+    return arrays[0]
+
+
+@lucid.op(arrays=lambda xp, g, arrays: [g * xp.ones_like(a) for a in arrays])
+def number_of(xp, *arrays):
+    return float(sum(a.sum() for a in arrays))
+
+
+@pytest.mark.parametrize("recording", [True, False])
+def test_whichever_input_is_handed_on_is_not_opened_to_writes(recording: bool) -> None:
+    for f in (lambda x: second_of(x * 2, x), lambda x: first_of(x, x * 2)):
+        x = leaf([1.0])
+        with lucid.set_grad_enabled(recording):
+            y = f(x)
+        with pytest.raises(RuntimeError, match="a view of (another|a leaf)"):
+            y.mul_(x)
+        assert x.tolist() == [1]
+
+
+def test_a_forward_may_return_a_python_number() -> None:
+    x = leaf([1.0, 2.0])
+    y = number_of(x, x)
+    y.backward()
+    assert y.item() == 6 and x.grad.tolist() == [2, 2]
+
+
+def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formulas: object) -> object:
+    body.__name__ = name
+    return lucid.op(**formulas)(body)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a formula for 'y', but the inputs are x"),
+        (lambda: define(x=lambda xp, g, z: g), TypeError, "odd_one: the formula for 'x' asks for z; it can have out, x, x_shape"),
+        (lambda: define(x=lambda xp, g, d: d, once={"d": lambda xp, g, w: g}), TypeError, "odd_one: the formula for 'd' asks for w"),
+        (lambda: define(name="multiply", x=lambda xp, g: g), TypeError, "lucid.ops.arithmetic has an operation 'multiply' already.*give yours another name"),
+        (lambda: define(body=lambda xp, saved: saved, saved=lambda xp, g: g), TypeError, "the name 'saved' is used by the generated code"),
+        (lambda: define(x=lambda xp, g: g)("text"), TypeError, "odd_one: expected a Tensor, a number or an array for 'x', got str"),
+        (lambda: define(x=lambda xp, g: g)(), TypeError, "missing 1 required positional argument: 'x'"),
+        (lambda: define(x=lambda xp, g: g)(leaf([1.0]), 3), TypeError, "takes 1 positional argument"),
+        (lambda: define(x=lambda xp, g: g)(leaf([1.0]), axis=3), TypeError, "unexpected keyword argument 'axis'"),
+        (lambda: define(body=lambda xp, x: x.reshape(7), x=lambda xp, g: g)(leaf([1.0])), ValueError, r"odd_one: cannot reshape .* \(shapes \(1,\)\)"),
+        (lambda: define(x=lambda xp, g: xp.reshape(g, shape=(2, 1)))(leaf([1.0, 2.0])).sum().backward(), RuntimeError, r"odd_one gave a gradient of shape \(2, 1\) for an input of shape \(2,\)"),
+        (lambda: define(x=lambda xp, g: xp.fft(g))(leaf([1.0])).backward(), AttributeError, "xp.fft: not in lucid's array namespace; use another operation's name"),
+        (lambda: product_of_powers(), ValueError, "product_of_powers: expected at least one tensor, got none"),
+        (lambda: product_of_powers(leaf([1.0]), "text"), TypeError, "product_of_powers: expected tensors, got str"),
+    ],
+)  # fmt: skip
+def test_misuse_is_told(call: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_what_is_kept_may_be_told_in_terms_of_what_is_kept_before_it() -> None:
+    @lucid.op(
+        keeps={"e": lambda xp, x: xp.exp(x), "y": lambda xp, e: xp.log1p(e)},
+        x=lambda xp, g, y: g * (1 - xp.exp(-y)),  # asks for the second alone
+    )
+    def softplus_kept(xp, x):
+        e = xp.exp(x)
+        y = xp.log1p(e)
+        return y.copy(), e, y
+
+    x = leaf([0.3, -0.2])
+    assert gradcheck(softplus_kept, x) and gradgradcheck(softplus_kept, x)
