@@ -10,9 +10,11 @@ import math
 from typing import Any
 
 from lucid.creation import empty
+from lucid.graph import no_grad
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.functional.checks import check_probability
+from lucid.nn.functional.layers import row_number
 from lucid.nn.module import Module
 from lucid.tensor import Parameter, Tensor
 
@@ -57,8 +59,8 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        self.in_features = _count("Linear", "in_features", in_features)
-        self.out_features = _count("Linear", "out_features", out_features)
+        self.in_features = count("Linear", "in_features", in_features)
+        self.out_features = count("Linear", "out_features", out_features)
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
         self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
@@ -82,11 +84,12 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A table of learned vectors, looked up by number; they start from the standard normal distribution.
+    """weight[input]: a table of learned vectors, looked up by number; they start from the standard normal distribution.
 
     Args:
         num_embeddings: rows of the table.
         embedding_dim: length of each.
+        padding_idx: a row that starts as zeros and gets no gradient, for places that hold nothing.
         device: where the table lives.
         dtype: its dtype; float32 by default.
 
@@ -95,31 +98,43 @@ class Embedding(Module):
 
     Raises:
         TypeError, ValueError: if a size is not an int, or is negative.
+        IndexError: if there is no row `padding_idx`.
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, *, device: Any = None, dtype: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
-        self.num_embeddings = _count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = _count("Embedding", "embedding_dim", embedding_dim)
+        self.num_embeddings = count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = count("Embedding", "embedding_dim", embedding_dim)
+        self.padding_idx = None if padding_idx is None else row_number("Embedding", padding_idx, num_embeddings)
         self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the table anew."""
+        """Draw the table anew, and make the row for padding zeros."""
         init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
         """Integers (...) -> (..., embedding_dim); an IndexError for one that is not a row's number."""
-        return F.embedding(input, self.weight)
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        """The sizes."""
-        return f"{self.num_embeddings}, {self.embedding_dim}"
+        """The sizes, and the row for padding if there is one."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Dropout(Module):
-    """In training, sets elements to 0 with probability `p` and divides the rest by 1 - p; else does nothing.
+    """In training x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself otherwise.
 
     PyTorch's `inplace` is accepted and changes nothing.
 
@@ -128,7 +143,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        check_probability("Dropout", p)
+        check_probability(type(self).__name__, p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
@@ -138,6 +153,22 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}"
+
+
+class Dropout1d(Dropout):
+    """Dropout of whole channels of (n, channels, length) or (channels, length)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The same shape."""
+        return F.dropout1d(input, self.p, self.training)
+
+
+class Dropout2d(Dropout):
+    """Dropout of whole channels of images, (n, channels, height, width)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The same shape."""
+        return F.dropout2d(input, self.p, self.training)
 
 
 class Flatten(Module):
@@ -171,9 +202,10 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-def _count(who: str, name: str, value: int) -> int:
+def count(who: str, name: str, value: int, least: int = 0) -> int:
+    """`value`, if it can be a number of things, and of at least so many."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{who}: {name} must be an int, got {value!r}")
-    if value < 0:
-        raise ValueError(f"{who}: {name} must be 0 or more, got {value}")
+    if value < least:
+        raise ValueError(f"{who}: {name} must be {least} or more, got {value}")
     return value

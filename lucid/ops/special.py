@@ -1,4 +1,4 @@
-"""Chapter 3c. The error function, which NumPy has not: the one function here that is computed from scratch."""
+"""Chapter 3c. The error function and the normal distribution, which NumPy has not: computed here from scratch."""
 
 import math
 
@@ -34,7 +34,16 @@ def erf(xp, x):
     square = size * size
     z = ((size - 3) / (size + 3) + 1 / 12) * 2.4
     found = xp.where(size < 1, size * _horner(near, square), 1 - xp.exp(-square) * _horner(far, z))
-    return xp.copysign(found, wide).astype(x.dtype if x.dtype.kind == "f" else wide.dtype, copy=False)
+    return with_sign(found, wide).astype(x.dtype if x.dtype.kind == "f" else wide.dtype, copy=False)
+
+
+BITS = {"e": "i2", "f": "i4", "d": "i8"}  # the integers as wide as a float
+
+
+def with_sign(size, x):
+    """The positive numbers `size` with the signs of x: copysign, which NumPy takes thrice as long for."""
+    bits = BITS[x.dtype.char]
+    return (size.view(bits) | (x.view(bits) & (-1 << 8 * x.dtype.itemsize - 1))).view(x.dtype)
 
 
 def _horner(coefficients, x):
@@ -42,4 +51,38 @@ def _horner(coefficients, x):
     for c in coefficients[-2:0:-1]:
         value += c
         value *= x
-    return value + coefficients[0]
+    value += coefficients[0]
+    return value
+
+
+# P(Z > x) = exp(-x*x/2) N(x) / D(x) for x from 0 on. All coefficients are positive: nothing cancels. In float64 the
+# quotient interpolates 80-digit values, to 4e-16 of each; in float32 it was fitted to be within 4e-8, and within 1e-6
+# of the value itself, which is as much as exp can do there.
+_TAIL = {  # bytes of a float: N, D
+    8: (
+        (176697.25885687853, 268749.8090089707, 202549.7353462721, 96967.09275851167, 32152.476919226385,
+         7621.729707725534, 1290.6545151833795, 150.937526752457, 11.130387930086078, 0.3989422803977229),
+        (353394.51771375706, 819467.6475741228, 882242.7959125073, 582117.6106534069, 261418.75663952253,
+         83773.69184799574, 19481.187752354672, 3263.0908373488464, 379.34427241879257, 27.89974509135467, 1.0),
+    ),
+    4: (
+        (12.7752443, 8.99642918, 2.90477254, 0.398869167),
+        (25.5504906, 38.3790666, 23.6577717, 7.27428067, 1.0),
+    ),
+}  # fmt: skip
+
+
+def normal_tail(xp, size):
+    """P(Z > size) for a standard normal Z and 0 <= size <= 40, and the density at size: they share an exponential."""
+    density = size * size
+    density *= -0.5
+    density = xp.exp(density)
+    if getattr(xp.erf, "_lucid", False):
+        above, below = _TAIL[size.dtype.itemsize]
+        tail = _horner(above, size)
+        tail /= _horner(below, size)
+        tail *= density
+    else:  # a library with an error function of its own has it as one kernel
+        tail = 0.5 - 0.5 * xp.erf(size * math.sqrt(0.5))
+    density *= 1 / math.sqrt(2 * math.pi)
+    return tail, density

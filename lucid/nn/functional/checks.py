@@ -65,3 +65,28 @@ def check_range(who: str, name: str, indices: Tensor, count: int, of: str) -> No
             f"{who}: {name} holds {found}, but there are {count} {of}, numbered from 0; "
             f"expected 0 to {count - 1}: correct {name}, or make room for more {of}"
         )
+
+
+def check_labels(who: str, name: str, labels: Tensor, classes: int, ignore_index: int) -> bool:
+    """Refuse a label that is neither a class nor `ignore_index`; whether none is known to be that. A GPU is not
+    waited for: nothing is known there."""
+    array = labels._array
+    if device_of(array) != "cpu":
+        return False
+    elsewhere = not 0 <= ignore_index < classes
+    if elsewhere and (not array.size or cpu.max(array.view(UNSIGNED[array.itemsize])) < classes):  # see check_range
+        return True
+    check_range(who, name, Tensor(array[array != ignore_index]), classes, "classes")
+    return False
+
+
+def check_smoothing(who: str, label_smoothing: float) -> None:
+    """Refuse a `label_smoothing` that is no share."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{who}: label_smoothing is a share and must be in [0, 1], got {label_smoothing}")
+
+
+def check_kl_reduction(who: str, reduction: str) -> None:
+    """Refuse a `reduction` that kl_div does not have."""
+    if reduction not in (*REDUCTIONS, "batchmean"):
+        raise ValueError(f"{who}: reduction must be 'batchmean', 'mean', 'sum' or 'none', got {reduction!r}")

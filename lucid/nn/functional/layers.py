@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from lucid.backend import device_of, float32, generator, int64, to_device
-from lucid.nn.functional.checks import check_integers, check_probability, check_range
+from lucid.functions import where
+from lucid.nn.functional.checks import check_integers, check_probability, check_range, check_tensor
 from lucid.ops import indexing
 from lucid.tensor import Tensor
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Set each element to 0 with probability `p` and divide the others by 1 - p; nothing unless `training`.
+    """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`.
 
     The mean stays what it was, so that nothing needs scaling when training is over. Source: Srivastava et al.
     2014, "Dropout: a simple way to prevent neural networks from overfitting".
@@ -17,26 +18,77 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         ValueError: if `p` is not in [0, 1].
     """
+    check_tensor("dropout", "input", input)
     check_probability("dropout", p)
-    if not training or p == 0:
-        return input
-    kept = generator().random(input.shape, dtype=float32) >= p
+    return _dropped(input, p, input.shape) if training and p else input
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """`dropout` of whole channels of (n, channels, length) or (channels, length): each is kept or lost as one.
+
+    Neighbours in a channel are so alike that single elements, dropped, would hardly be missed (arXiv 1411.4280).
+
+    Raises:
+        ValueError: if `p` is not in [0, 1], or the input has another number of dims.
+    """
+    check_tensor("dropout1d", "input", input)
+    if input.ndim not in (2, 3):
+        raise ValueError(f"dropout1d: expected (n, channels, length) or (channels, length), got shape {input.shape}")
+    check_probability("dropout1d", p)
+    return _dropped(input, p, (*input.shape[:-1], 1)) if training and p else input
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """`dropout` of whole channels of images, (n, channels, height, width): see `dropout1d`.
+
+    Raises:
+        ValueError: if `p` is not in [0, 1], or the input has another number of dims. (Of three, PyTorch takes the
+            second for the channels, and warns that this will change.)
+    """
+    check_tensor("dropout2d", "input", input)
+    if input.ndim != 4:
+        raise ValueError(
+            f"dropout2d: expected (n, channels, height, width), got shape {input.shape}; for one image write "
+            "x.unsqueeze(0), and for (n, channels, length) use dropout1d"
+        )
+    check_probability("dropout2d", p)
+    return _dropped(input, p, (*input.shape[:2], 1, 1)) if training and p else input
+
+
+def _dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
+    """`input` times a mask of `shape`."""
+    kept = generator().random(shape, dtype=float32) >= p
     mask = kept.astype(input.dtype if input.is_floating_point() else float32)
     if p < 1:
         mask /= 1 - p
     return input * Tensor(to_device(mask, device_of(input._array)))
 
 
-def embedding(input: Tensor, weight: Tensor) -> Tensor:
-    """The rows of `weight`, (entries, features), that integers `input` name: (...) gives (..., features).
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """weight[input], the rows of `weight`, (entries, features), that integers name: (...) gives (..., features).
+
+    The row `padding_idx`, counted from the end if negative, gets no gradient.
 
     Raises:
         TypeError: if `input` is not a Tensor of integers.
-        IndexError: if it names a row that is not there.
+        IndexError: if it, or `padding_idx`, names a row that is not there.
     """
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
-    return weight[input]
+    rows = weight[input]
+    if padding_idx is None:
+        return rows
+    padding = (input == row_number("embedding", padding_idx, weight.shape[0])).unsqueeze(-1)
+    return where(padding, rows.detach(), rows)
+
+
+def row_number(who: str, padding_idx: int, count: int) -> int:
+    """`padding_idx` as one of 0 to count - 1."""
+    if not -count <= padding_idx < count:
+        raise IndexError(
+            f"{who}: padding_idx {padding_idx} is not one of the {count} rows; expected {-count} to {count - 1}"
+        )
+    return padding_idx % count
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

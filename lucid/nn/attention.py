@@ -1,0 +1,320 @@
+"""Attention as layers: several heads side by side, and the transformer's encoder that is built of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from lucid.creation import empty
+from lucid.nn import functional as F
+from lucid.nn import init
+from lucid.nn.functional.attention import as_added, attention_weights
+from lucid.nn.functional.checks import check_probability, check_tensor
+from lucid.nn.layers import Dropout, Linear, count
+from lucid.nn.module import Module
+from lucid.nn.norms import LayerNorm
+from lucid.tensor import Parameter, Tensor
+
+
+class MultiheadAttention(Module):
+    """Attention by several heads, each on its own share of the features, and a linear mixture of what they found.
+
+    Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are
+    not there.
+
+    Args:
+        embed_dim: features of the query and of the result; each head works on embed_dim / num_heads.
+        num_heads: how many heads.
+        dropout: the probability with which a weight of the attention is dropped in training.
+        bias: whether the linear maps have one.
+        kdim: features of the key; embed_dim if None.
+        vdim: features of the value; embed_dim if None.
+        batch_first: whether inputs are (batch, length, features); else they are (length, batch, features).
+        device: where the parameters live.
+        dtype: their dtype; float32 by default.
+
+    Attributes:
+        in_proj_weight: Parameter (3 * embed_dim, embed_dim), the maps of query, key and value; None if kdim or vdim
+            differ from embed_dim: then they are q_proj_weight, k_proj_weight and v_proj_weight.
+        in_proj_bias: Parameter (3 * embed_dim,), or None.
+        out_proj: the Linear that mixes the heads.
+
+    Raises:
+        ValueError: if `num_heads` does not divide `embed_dim`, or `dropout` is not a probability.
+
+    >>> from lucid import nn, randn
+    >>> attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    >>> x = randn(5, 4, 8)
+    >>> mixture, weights = attention(x, x, x)
+    >>> mixture.shape, weights.shape
+    ((5, 4, 8), (5, 4, 4))
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        *,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
+            raise ValueError(
+                f"MultiheadAttention: num_heads must divide embed_dim, got embed_dim={embed_dim}, num_heads={num_heads}"
+            )
+        check_probability("MultiheadAttention", dropout)
+        self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
+        self.dropout, self.batch_first = dropout, batch_first
+        made = {"device": device, "dtype": dtype}
+        packed = self.kdim == self.vdim == embed_dim
+        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **made)) if packed else None
+        self.q_proj_weight = None if packed else Parameter(empty(embed_dim, embed_dim, **made))
+        self.k_proj_weight = None if packed else Parameter(empty(embed_dim, self.kdim, **made))
+        self.v_proj_weight = None if packed else Parameter(empty(embed_dim, self.vdim, **made))
+        self.in_proj_bias = Parameter(empty(3 * embed_dim, **made)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of the maps into the heads anew, and make the biases zeros; as PyTorch does."""
+        for weight in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+            if weight is not None:
+                init.xavier_uniform_(weight)
+        for bias in (self.in_proj_bias, self.out_proj.bias):
+            if bias is not None:
+                init.zeros_(bias)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend with `query` to `key`, and mix `value` accordingly.
+
+        Masks of bools hold where a key does NOT take part, the reverse of `scaled_dot_product_attention`, as in
+        PyTorch; masks of floats are added to the scores.
+
+        Args:
+            query: (batch, queries, embed_dim), (queries, batch, embed_dim) unless batch_first, or unbatched
+                (queries, embed_dim).
+            key: likewise, with keys and kdim.
+            value: likewise, with keys and vdim.
+            key_padding_mask: (batch, keys), or (keys,) if unbatched: the keys that nobody attends to.
+            need_weights: whether the weights are returned too.
+            attn_mask: (queries, keys), or (batch * num_heads, queries, keys).
+            average_attn_weights: whether they are averaged over the heads.
+            is_causal: a hint that attn_mask is the causal one, which must be given all the same.
+
+        Returns:
+            The mixture, in the shape of the query, and the weights (batch, queries, keys), or if they are not averaged
+            (batch, num_heads, queries, keys), or None.
+
+        Raises:
+            ValueError: if shapes do not fit, or `is_causal` comes without a mask.
+            TypeError: if a mask holds neither bools nor floats.
+        """
+        self._check(query, key, value)
+        if is_causal and attn_mask is None:
+            raise ValueError("MultiheadAttention: is_causal=True only says what attn_mask is; pass the mask as well")
+        batched = query.ndim == 3
+        if not batched:
+            query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
+        elif not self.batch_first:
+            query, key, value = (x.transpose(0, 1) for x in (query, key, value))
+        mask = self._mask(query, key, key_padding_mask, attn_mask)
+        q, k, v = self._heads(query, key, value)  # (batch, heads, length, head_dim)
+        weights = F.dropout(attention_weights("MultiheadAttention", q, k, mask), self.dropout, self.training)
+        mixed = (weights @ v).transpose(1, 2).reshape(*query.shape[:2], self.embed_dim)
+        out = self.out_proj(mixed)
+        if average_attn_weights and need_weights:
+            weights = weights.mean(1)
+        if not batched:
+            return out.squeeze(0), weights.squeeze(0) if need_weights else None
+        return out if self.batch_first else out.transpose(0, 1), weights if need_weights else None
+
+    def _heads(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+        """What each head makes of query, key and value: (batch, heads, length, head_dim) each."""
+        n, whole, biases = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        found = []
+        for i, x in enumerate((query, key, value)):
+            part = slice(i * n, i * n + n)
+            weight = weights[i] if whole is None else whole[part]
+            mapped = F.linear(x, weight, None if biases is None else biases[part])
+            found.append(mapped.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2))
+        return tuple(found)
+
+    def _mask(self, query: Tensor, key: Tensor, padding: Tensor | None, mask: Tensor | None) -> Tensor | None:
+        """Both masks as one, to be added to scores of shape (batch, heads, queries, keys)."""
+        who, batch, queries, keys = "MultiheadAttention", query.shape[0], query.shape[1], key.shape[1]
+        found = None
+        if mask is not None:
+            check_tensor(who, "attn_mask", mask)
+            shapes = (queries, keys), (batch * self.num_heads, queries, keys)
+            if mask.shape not in shapes:
+                raise ValueError(
+                    f"{who}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of each "
+                    f"sample, got {mask.shape}"
+                )
+            found = _as_added(who, "attn_mask", mask, query)
+            found = found.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else found
+        if padding is not None:
+            check_tensor(who, "key_padding_mask", padding)
+            padding = padding.unsqueeze(0) if padding.ndim == 1 and batch == 1 else padding
+            if padding.shape != (batch, keys):
+                raise ValueError(f"{who}: key_padding_mask must have shape ({batch}, {keys}), got {padding.shape}")
+            padding = _as_added(who, "key_padding_mask", padding, query).reshape(batch, 1, 1, keys)
+            found = padding if found is None else found + padding
+        return found
+
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        who, shapes = "MultiheadAttention", (query.shape, key.shape, value.shape)
+        if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+            raise ValueError(f"{who}: query, key and value must have 3 dims, or unbatched 2; got shapes {shapes}")
+        for name, x, size in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
+            if x.shape[-1] != size:
+                raise ValueError(f"{who}: {name} has {x.shape[-1]} features, expected {size}; got shapes {shapes}")
+        if key.shape[:-1] != value.shape[:-1]:
+            raise ValueError(f"{who}: key and value must agree in batch and length; got shapes {shapes}")
+        batch = 0 if self.batch_first else 1
+        if query.ndim == 3 and query.shape[batch] != key.shape[batch]:
+            raise ValueError(f"{who}: query and key must agree in the batch, dim {batch}; got shapes {shapes}")
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}, batch_first={self.batch_first}"
+
+
+def _as_added(who: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
+    """A mask of this chapter, whose bools hold where a key is left out, as what is added to the scores."""
+    return as_added(who, name, ~mask if mask.dtype.kind == "b" else mask, like)
+
+
+class TransformerEncoderLayer(Module):
+    """Self-attention, then a network of two linear maps, each added to its input and normalised.
+
+    Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is the order of Xiong et al. 2020, arXiv 2002.04745:
+    normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
+
+    Args:
+        d_model: features.
+        nhead: heads of the attention.
+        dim_feedforward: features between the two linear maps.
+        dropout: the probability in training, in the attention and behind each map.
+        activation: "relu", "gelu", or a function of one Tensor.
+        layer_norm_eps: what keeps the root of the norms away from 0.
+        batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
+        norm_first: whether norms come before attention and network rather than behind the sums.
+        bias: whether linear maps and norms have one.
+        device: where the parameters live.
+        dtype: their dtype; float32 by default.
+
+    Raises:
+        ValueError: if `nhead` does not divide `d_model`, or `activation` is unknown.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        made = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **made)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **made)
+        self.norm_first = norm_first
+        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
+        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
+        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        self.activation = _activation(activation)
+
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """(batch, length, d_model) in and out, or as `batch_first` says; the masks are those of MultiheadAttention."""
+
+        def attend(x: Tensor) -> Tensor:
+            found, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, True, is_causal)
+            return self.dropout1(found)
+
+        def think(x: Tensor) -> Tensor:
+            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+        if self.norm_first:
+            src = src + attend(self.norm1(src))
+            return src + think(self.norm2(src))
+        src = self.norm1(src + attend(src))
+        return self.norm2(src + think(src))
+
+
+class TransformerEncoder(Module):
+    """Several copies of one TransformerEncoderLayer, one after the other, and a norm behind the last.
+
+    Args:
+        encoder_layer: the layer to copy, its weights included.
+        num_layers: how many copies.
+        norm: a layer for what comes out, or None.
+
+    Attributes:
+        layers: the copies.
+
+    Raises:
+        TypeError: for an `encoder_layer` that is no Module, or a number that is no int.
+        ValueError: for less than one copy.
+    """
+
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        if not isinstance(encoder_layer, Module):
+            raise TypeError(f"TransformerEncoder: encoder_layer must be a Module, got {type(encoder_layer).__name__}")
+        copies = count("TransformerEncoder", "num_layers", num_layers, 1)
+        self.layers = [copy.deepcopy(encoder_layer) for _ in range(copies)]
+        self.norm = norm
+
+    def forward(
+        self,
+        src: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool | None = None,
+    ) -> Tensor:
+        """(batch, length, d_model) in and out, or as the layers' `batch_first` says; the masks go to every layer."""
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask, bool(is_causal))
+        return src if self.norm is None else self.norm(src)
+
+
+def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    if callable(activation):
+        return activation
+    if activation not in ("relu", "gelu"):
+        raise ValueError(
+            f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}"
+        )
+    return F.relu if activation == "relu" else F.gelu

@@ -1,0 +1,287 @@
+"""Normalisation as layers. The formulas, and what each is for, stand at `lucid.nn.functional`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lucid.creation import ones, tensor, zeros
+from lucid.nn import functional as F
+from lucid.nn import init
+from lucid.nn.functional.norms import as_shape, check_groups
+from lucid.nn.module import Module
+from lucid.tensor import Parameter, Tensor
+
+
+class LayerNorm(Module):
+    """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
+
+    Args:
+        normalized_shape: the lengths of these dims, or the length of the last one.
+        eps: what keeps the root away from 0.
+        elementwise_affine: whether there are weight and bias.
+        bias: whether there is a bias, if there is a weight.
+        device: where the parameters live.
+        dtype: their dtype; float32 by default.
+
+    Attributes:
+        weight: Parameter of shape normalized_shape, ones at first; or None.
+        bias: Parameter of shape normalized_shape, zeros at first; or None.
+
+    Raises:
+        ValueError: if `normalized_shape` is not made of positive ints.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.normalized_shape = as_shape("LayerNorm", normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        made = {"device": device, "dtype": dtype}
+        self.weight = Parameter(ones(self.normalized_shape, **made)) if elementwise_affine else None
+        self.bias = Parameter(zeros(self.normalized_shape, **made)) if elementwise_affine and bias else None
+
+    def reset_parameters(self) -> None:
+        """Make the weight ones and the bias zeros again."""
+        _reset(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., *normalized_shape) -> the same shape."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The shape and the options."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class RMSNorm(Module):
+    """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
+
+    Args:
+        normalized_shape: the lengths of these dims, or the length of the last one.
+        eps: what keeps the root away from 0; None for the gap between 1 and the next number of the input's dtype.
+        elementwise_affine: whether there is a weight.
+        device: where it lives.
+        dtype: its dtype; float32 by default.
+
+    Attributes:
+        weight: Parameter of shape normalized_shape, ones at first; or None.
+
+    Raises:
+        ValueError: if `normalized_shape` is not made of positive ints.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.normalized_shape = as_shape("RMSNorm", normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        shape = self.normalized_shape
+        self.weight = Parameter(ones(shape, device=device, dtype=dtype)) if elementwise_affine else None
+
+    def reset_parameters(self) -> None:
+        """Make the weight ones again."""
+        _reset(self.weight, None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., *normalized_shape) -> the same shape."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The shape and the options."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
+
+    Args:
+        num_groups: into how many groups of one size the channels are split.
+        num_channels: how many channels there are, the second dim of the input.
+        eps: what keeps the root away from 0.
+        affine: whether there are weight and bias.
+        bias: whether there is a bias, if there is a weight.
+        device: where the parameters live.
+        dtype: their dtype; float32 by default.
+
+    Attributes:
+        weight: Parameter (num_channels,), ones at first; or None.
+        bias: Parameter (num_channels,), zeros at first; or None.
+
+    Raises:
+        ValueError: if `num_groups` does not divide `num_channels`.
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        check_groups("GroupNorm", num_groups, num_channels)
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.weight = Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None
+        self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None
+
+    def reset_parameters(self) -> None:
+        """Make the weight ones and the bias zeros again."""
+        _reset(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_channels, ...) -> the same shape."""
+        if input.ndim < 2 or input.shape[1] != self.num_channels:
+            raise ValueError(f"GroupNorm: expected (n, {self.num_channels}, ...), got shape {input.shape}")
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The sizes and the options."""
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class BatchNorm(Module):
+    """What BatchNorm1d and BatchNorm2d have: (x - mean) / sqrt(var + eps) * weight + bias for each channel.
+
+    In training mean and variance are those of the batch, and running averages of them are kept. In evaluation
+    the averages are used, so that a sample's result does not depend on the batch that it came in.
+
+    Args:
+        num_features: how many channels there are, the second dim of the input.
+        eps: what keeps the root away from 0.
+        momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
+        affine: whether there are weight and bias.
+        track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics.
+        bias: whether there is a bias, if there is a weight.
+        device: where parameters and buffers live.
+        dtype: their dtype; float32 by default.
+
+    Attributes:
+        weight: Parameter (num_features,), ones at first; or None.
+        bias: Parameter (num_features,), zeros at first; or None.
+        running_mean: buffer (num_features,), zeros at first; or None.
+        running_var: buffer (num_features,), ones at first, with n - 1 in the denominator; or None.
+        num_batches_tracked: buffer, an int64: how many batches went into them; or None.
+    """
+
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+    dims: tuple[int, ...]  # how many the input may have
+    layout: str
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        made, track = {"device": device, "dtype": dtype}, track_running_stats
+        self.weight = Parameter(ones(num_features, **made)) if affine else None
+        self.bias = Parameter(zeros(num_features, **made)) if affine and bias else None
+        self.register_buffer("running_mean", zeros(num_features, **made) if track else None)
+        self.register_buffer("running_var", ones(num_features, **made) if track else None)
+        self.register_buffer("num_batches_tracked", tensor(0, device=device) if track else None)
+
+    def reset_running_stats(self) -> None:
+        """Forget the averages."""
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Make the weight ones and the bias zeros again, and forget the averages."""
+        self.reset_running_stats()
+        _reset(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_features, ...) -> the same shape; a ValueError in training if a channel has one value."""
+        if input.ndim not in self.dims or input.shape[1] != self.num_features:
+            expected = self.layout.replace("num_features", str(self.num_features))
+            raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
+        momentum = self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            momentum = 1 / self.num_batches_tracked.item() if momentum is None else momentum
+        mean, var = self.running_mean, self.running_var
+        training = self.training or mean is None
+        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum or 0.0, self.eps)
+
+    def extra_repr(self) -> str:
+        """The size and the options."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(BatchNorm):
+    """Batch normalisation of (n, num_features), or (n, num_features, length); see `BatchNorm`."""
+
+    dims, layout = (2, 3), "(n, num_features) or (n, num_features, length)"
+
+
+class BatchNorm2d(BatchNorm):
+    """Batch normalisation of images, (n, num_features, height, width); see `BatchNorm`."""
+
+    dims, layout = (4,), "(n, num_features, height, width)"
+
+
+class CosineSimilarity(Module):
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """Two tensors whose shapes broadcast -> that shape without `dim`."""
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}, eps={self.eps}"
+
+
+class PairwiseDistance(Module):
+    """|x1 - x2 + eps|, the p-norm over the last dim."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        self.p, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """(..., features) twice -> (...), or (..., 1) with keepdim."""
+        return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+
+    def extra_repr(self) -> str:
+        """The norm."""
+        return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"
+
+
+def _reset(weight: Parameter | None, bias: Parameter | None) -> None:
+    if weight is not None:
+        init.ones_(weight)
+    if bias is not None:
+        init.zeros_(bias)
