@@ -1,0 +1,386 @@
+"""Recurrent layers: networks that read a sequence step by step, and remember.
+
+Each of the three kinds comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), stacked and
+in both directions where asked, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for loops
+of one's own. Both run the same operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
+
+Names of parameters, their shapes and the order of the gates are PyTorch's, so weights move between the two as
+they are.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from lucid.creation import empty
+from lucid.functions import cat, stack
+from lucid.nn import functional as F
+from lucid.nn import init
+from lucid.nn.functional.checks import check_tensor
+from lucid.nn.layers import count
+from lucid.nn.module import Module
+from lucid.ops import recurrent
+from lucid.tensor import Parameter, Tensor
+
+Start = list[Tensor | None]  # for each of a network's states the first one, or None for zeros
+Read = tuple[Tensor, tuple[Tensor, ...]]  # every h, and the last one of each state
+
+
+class Recurrent(Module):
+    """What layers and cells have in common: sizes, weights, and what they refuse.
+
+    All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is less than 1.
+    """
+
+    gates = 1  # blocks of hidden_size rows in each weight
+    states: tuple[str, ...] = ("hx",)  # what is handed from step to step
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
+        self.input_size = count(type(self).__name__, "input_size", input_size, 1)
+        self.hidden_size = count(type(self).__name__, "hidden_size", hidden_size, 1)
+        self.bias = bias
+
+    def _add_weights(self, suffix: str, input_size: int, device: Any, dtype: Any) -> None:
+        rows = self.gates * self.hidden_size
+        made = {"device": device, "dtype": dtype}
+        for name, columns in (("weight_ih", input_size), ("weight_hh", self.hidden_size)):
+            setattr(self, name + suffix, Parameter(empty(rows, columns, **made)))
+        for name in ("bias_ih", "bias_hh") if self.bias else ():
+            setattr(self, name + suffix, Parameter(empty(rows, **made)))
+
+    def reset_parameters(self) -> None:
+        """Draw all weights and biases anew."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def _read(self, x: Tensor, suffix: str, start: Start) -> Read:
+        """What the weights of one layer and direction make of x, (time, batch, features)."""
+        weights = [getattr(self, name + suffix, None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        return self._run(x, weights, start)
+
+    def _run(self, x: Tensor, weights: list[Any], start: Start) -> Read:
+        raise NotImplementedError
+
+    def _check_input(self, input: Tensor, shapes: dict[int, str]) -> None:
+        who = type(self).__name__
+        check_tensor(who, "input", input)
+        if input.ndim not in shapes:
+            raise ValueError(f"{who}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
+        if input.shape[-1] != self.input_size:
+            raise ValueError(
+                f"{who}: input has {input.shape[-1]} features, its shape being {input.shape}; expected "
+                f"input_size={self.input_size} of them in the last dim"
+            )
+
+    def _start(self, hx: Any, shape: tuple[int, ...], meaning: str) -> Start:
+        """The states that a caller gave, each of `shape`."""
+        who = type(self).__name__
+        if hx is None:
+            return [None] * len(self.states)
+        given = (hx,) if len(self.states) == 1 else hx
+        if not isinstance(given, (tuple, list)) or len(given) != len(self.states):
+            got = f"{len(given)} of them" if isinstance(given, (tuple, list)) else type(given).__name__
+            raise TypeError(f"{who}: hx must be a pair of Tensors, ({', '.join(self.states)}), got {got}")
+        for name, state in zip(self.states, given, strict=True):
+            check_tensor(who, name, state)
+            if state.shape != shape:
+                raise ValueError(f"{who}: {name} has shape {state.shape}; expected {shape}, which is {meaning}")
+        return list(given)
+
+    def _handed(self, states: list[Tensor]) -> Any:
+        """States as a caller wants them: h, or in an LSTM the pair of h and c."""
+        return states[0] if len(states) == 1 else tuple(states)
+
+
+class Layers(Recurrent):
+    """What `RNN`, `LSTM` and `GRU` have in common.
+
+    Raises:
+        TypeError: if a size or `num_layers` is not an int.
+        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        who = type(self).__name__
+        super().__init__(input_size, hidden_size, bias)
+        self.num_layers = count(who, "num_layers", num_layers, 1)
+        self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"{who}: dropout is a probability and must be in [0, 1], got {dropout}")
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"{who}: dropout={dropout} drops between layers, and num_layers=1 has nothing between", stacklevel=2
+            )
+        self.directions = ("", "_reverse") if bidirectional else ("",)
+        for layer in range(num_layers):
+            for direction in self.directions:
+                features = input_size if layer == 0 else hidden_size * len(self.directions)
+                self._add_weights(f"_l{layer}{direction}", features, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """Every h of the last layer, and the last state of every layer; see the class for the shapes.
+
+        Raises:
+            TypeError: if `input` or a state is not a Tensor, or if an LSTM's `hx` is not a pair.
+            ValueError: if `input` or a state has a wrong shape, or a sequence no steps.
+        """
+        who = type(self).__name__
+        order = "batch, time" if self.batch_first else "time, batch"
+        self._check_input(input, {2: "(time, features)", 3: f"({order}, features)"})
+        one = input.ndim == 2
+        x = input.unsqueeze(1) if one else input.transpose(0, 1) if self.batch_first else input
+        if not x.shape[0]:
+            raise ValueError(f"{who}: input has shape {input.shape}; expected a sequence of at least one step")
+        sizes = (self.num_layers * len(self.directions), *([] if one else [x.shape[1]]), self.hidden_size)
+        meaning = f"(num_layers * directions, {'' if one else 'batch, '}hidden_size)"
+        start = [state if state is None or not one else state.unsqueeze(1) for state in self._start(hx, sizes, meaning)]
+        ends: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            if layer:
+                x = F.dropout(x, self.dropout, self.training)
+            found = []
+            for direction in self.directions:
+                own = [None if state is None else state[len(ends)] for state in start]
+                read, last = self._read(x.flip(0) if direction else x, f"_l{layer}{direction}", own)
+                found.append(read.flip(0) if direction else read)
+                ends.append(last)
+            x = cat(found, dim=2) if len(found) > 1 else found[0]
+        states = [stack(each) for each in zip(*ends, strict=True)]  # copies, which do not keep the whole output alive
+        if one:
+            return x.squeeze(1), self._handed([state.squeeze(1) for state in states])
+        return x.transpose(0, 1) if self.batch_first else x, self._handed(states)
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that differ from the usual."""
+        usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        options = [f", {name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
+        return f"{self.input_size}, {self.hidden_size}{''.join(options)}"
+
+
+class Cell(Recurrent):
+    """What `RNNCell`, `LSTMCell` and `GRUCell` have in common.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is less than 1.
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias)
+        self._add_weights("", input_size, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        """The next state; see the class for the shapes.
+
+        Raises:
+            TypeError: if `input` or a state is not a Tensor, or if an LSTMCell's `hx` is not a pair.
+            ValueError: if `input` or a state has a wrong shape.
+        """
+        self._check_input(input, {1: "(features,)", 2: "(batch, features)"})
+        one = input.ndim == 1
+        meaning = "(hidden_size,)" if one else "(batch, hidden_size)"
+        start = self._start(hx, (*input.shape[:-1], self.hidden_size), meaning)
+        if one:
+            start = [None if state is None else state.unsqueeze(0) for state in start]
+        _, states = self._read(input.reshape(1, -1, self.input_size), "", start)
+        return self._handed([state[0] if one else state for state in states])
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that differ from the usual."""
+        return f"{self.input_size}, {self.hidden_size}{'' if self.bias else ', bias=False'}"
+
+
+# -- the three kinds -----------------------------------------------------------------------------------------
+
+
+def _elman(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
+    read = recurrent.rnn(x, *weights, *start, nonlinearity=self.nonlinearity)
+    return read, (read[-1],)
+
+
+def _long_short_term(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
+    read = recurrent.lstm(x, *weights, *start)  # the last cell comes behind every h
+    return read[:-1], (read[-2], read[-1])
+
+
+def _gated(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
+    read = recurrent.gru(x, *weights, *start)
+    return read, (read[-1],)
+
+
+class RNN(Layers):
+    """h[t] = tanh(x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh), layer upon layer (Elman 1990).
+
+    `rnn(input, hx=None)` gives `(output, h_n)`. With D = 2 directions if `bidirectional`, else 1:
+
+    - input: (time, batch, input_size); (batch, time, input_size) if `batch_first`; or (time, input_size).
+    - hx, the states to start from, or None for zeros: (D * num_layers, batch, hidden_size), or without the batch.
+    - output, every state of the last layer: as the input, with D * hidden_size features.
+    - h_n, the last state of every layer and direction: as hx.
+
+    There is no PackedSequence. Pad sequences of different lengths at their ends, and let a mask choose what
+    counts: of the losses of all steps `(losses * mask).sum() / mask.sum()`, of the outputs
+    `output[lengths - 1, arange(batch)]`. So the padding comes after what it could spoil; the reverse direction
+    reads it first, and there sequences of different lengths are run one by one.
+
+    Args:
+        input_size: features of the input.
+        hidden_size: numbers in a state.
+        num_layers: layers, each of which reads the states of the one below.
+        nonlinearity: "tanh" or "relu".
+        bias: whether there are biases.
+        batch_first: whether input and output are (batch, time, features); hx and h_n stay as they are.
+        dropout: the probability with which, in training, what a layer but the first reads is set to 0.
+        bidirectional: whether each layer also reads the sequence from its end, with weights of its own.
+        device: where the parameters live.
+        dtype: their dtype; float32 by default.
+
+    Attributes:
+        weight_ih_l0: Parameter (hidden_size, input_size); of further layers (hidden_size, D * hidden_size).
+        weight_hh_l0: Parameter (hidden_size, hidden_size).
+        bias_ih_l0: Parameter (hidden_size,), if there are biases.
+        bias_hh_l0: Parameter (hidden_size,), if there are biases. The names of layer k end in `_lk`, and those of
+            its reverse direction in `_lk_reverse`.
+
+    Raises:
+        TypeError: if a size or `num_layers` is not an int.
+        ValueError: if one of them is less than 1, `dropout` is not in [0, 1] or `nonlinearity` unknown.
+
+    >>> from lucid import nn, randn
+    >>> output, h_n = nn.RNN(3, 8, num_layers=2)(randn(5, 4, 3))
+    >>> output.shape, h_n.shape
+    ((5, 4, 8), (2, 4, 8))
+    """
+
+    _run = _elman
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        self.nonlinearity = _known("RNN", nonlinearity)
+        made = {"device": device, "dtype": dtype}
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, **made)
+
+
+class LSTM(Layers):
+    """c[t] = sigmoid(f) * c[t-1] + sigmoid(i) * tanh(g) and h[t] = sigmoid(o) * tanh(c[t]), layer upon layer.
+
+    i, f, g and o are the four parts of x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh: what to let in, what to
+    keep, what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al.
+    2000.
+
+    `lstm(input, hx=None)` gives `(output, (h_n, c_n))`, and takes `hx=(h_0, c_0)`. Shapes, arguments, names and
+    what to do about sequences of different lengths are those of `RNN`; the weights have 4 * hidden_size rows, for
+    i, f, g and o.
+
+    Raises:
+        TypeError: if a size or `num_layers` is not an int.
+        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
+
+    >>> from lucid import nn, randn
+    >>> output, (h_n, c_n) = nn.LSTM(3, 8, batch_first=True)(randn(4, 5, 3))
+    >>> output.shape, h_n.shape, c_n.shape
+    ((4, 5, 8), (1, 4, 8), (1, 4, 8))
+    """
+
+    gates, states, _run = 4, ("h_0", "c_0"), _long_short_term
+
+
+class GRU(Layers):
+    """h[t] = (1 - z) * n + z * h[t-1] with n = tanh(y_n + r * s_n), layer upon layer.
+
+    Here y = x[t] @ W_ih.T + b_ih and s = h[t-1] @ W_hh.T + b_hh have three parts each, and
+    r = sigmoid(y_r + s_r), z = sigmoid(y_z + s_z). Source: Cho et al. 2014, arXiv 1406.1078, where r multiplies
+    h[t-1] and not, as here and in PyTorch, s_n.
+
+    `gru(input, hx=None)` gives `(output, h_n)`. Shapes, arguments, names and what to do about sequences of
+    different lengths are those of `RNN`; the weights have 3 * hidden_size rows, for r, z and n.
+
+    Raises:
+        TypeError: if a size or `num_layers` is not an int.
+        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
+    """
+
+    gates, _run = 3, _gated
+
+
+class RNNCell(Cell):
+    """One step of an `RNN`: tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh), or relu of that.
+
+    `cell(input, hx=None)` takes input (batch, input_size) and hx (batch, hidden_size), both without the batch if
+    there is none, or hx=None for zeros; it gives the next state, of hx's shape.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is less than 1, or `nonlinearity` unknown.
+
+    >>> from lucid import nn, randn
+    >>> cell, h = nn.RNNCell(3, 8), None
+    >>> for x in randn(5, 4, 3):
+    ...     h = cell(x, h)
+    >>> h.shape
+    (4, 8)
+    """
+
+    _run = _elman
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        self.nonlinearity = _known("RNNCell", nonlinearity)
+        super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that differ from the usual."""
+        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+
+
+class LSTMCell(Cell):
+    """One step of an `LSTM`: from (h, c) to the next (h, c).
+
+    `cell(input, hx=None)` takes input (batch, input_size) and hx a pair of (batch, hidden_size), all without the
+    batch if there is none, or hx=None for zeros; it gives the next pair.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is less than 1.
+    """
+
+    gates, states, _run = 4, ("h_0", "c_0"), _long_short_term
+
+
+class GRUCell(Cell):
+    """One step of a `GRU`: from h to (1 - z) * n + z * h.
+
+    `cell(input, hx=None)` takes input (batch, input_size) and hx (batch, hidden_size), both without the batch if
+    there is none, or hx=None for zeros; it gives the next state, of hx's shape.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is less than 1.
+    """
+
+    gates, _run = 3, _gated
+
+
+def _known(who: str, nonlinearity: str) -> str:
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"{who}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    return nonlinearity
