@@ -37,19 +37,17 @@ def numpy_style(name: str, given: dict[str, Any], dim: Any, keepdim: bool = Fals
     return dim, keepdim
 
 
-def axes(dim: Dim) -> Any:
-    """A `dim` argument as NumPy wants it: None, an int or a tuple.
+def axes(name: str, dim: Any, several: bool = True) -> Any:
+    """A `dim` argument as NumPy wants it: None, an int or, where `several` may be given, a tuple.
 
     Raises:
         TypeError: for anything else.
     """
     if dim is None or isinstance(dim, int):
         return dim
-    if dim == ():
-        return None  # as in PyTorch: no dims named are all of them
-    if isinstance(dim, (tuple, list)) and all_of(isinstance(d, int) for d in dim):
-        return tuple(dim)
-    raise TypeError(f"dim: expected an int, several ints or None, got {dim!r}")
+    if several and isinstance(dim, (tuple, list)) and all_of(isinstance(d, int) for d in dim):
+        return tuple(dim) or None  # as in PyTorch: no dims named are all of them
+    raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
 
 
 def number(value: Any) -> Any:
@@ -70,37 +68,37 @@ def sum(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None,
     if numpy:
         dim, keepdim = numpy_style("sum", numpy, dim, keepdim)
     x = x if dtype is None else x.to(dtype)
-    return reductions.sum(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.sum(x, axis=axes("sum", dim), keepdims=keepdim)
 
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Any) -> Tensor:
-    """The mean over `dim`; of integers and bools too, as a float."""
+    """The mean over `dim`, sum(x) / n of n elements; of integers and bools too, as a float."""
     if numpy:
         dim, keepdim = numpy_style("mean", numpy, dim, keepdim)
     x = x if dtype is None else x.to(dtype)
-    return reductions.mean(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.mean(x, axis=axes("mean", dim), keepdims=keepdim)
 
 
 def prod(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Any) -> Tensor:
-    """The product over `dim`; its gradient is right where elements are 0, at a cost of n * n for n factors."""
+    """The product over `dim`; its gradient is right where elements are 0."""
     if numpy:
         dim, keepdim = numpy_style("prod", numpy, dim, keepdim)
     x = x if dtype is None else x.to(dtype)
-    return reductions.prod(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.prod(x, axis=axes("prod", dim), keepdims=keepdim)
 
 
 def amax(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The largest element over `dim`; ties share the gradient evenly."""
     if numpy:
         dim, keepdim = numpy_style("amax", numpy, dim, keepdim)
-    return reductions.amax(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.amax(x, axis=axes("amax", dim), keepdims=keepdim)
 
 
 def amin(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The smallest element over `dim`; ties share the gradient evenly."""
     if numpy:
         dim, keepdim = numpy_style("amin", numpy, dim, keepdim)
-    return reductions.amin(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.amin(x, axis=axes("amin", dim), keepdims=keepdim)
 
 
 def max(x: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Any) -> Any:
@@ -138,78 +136,86 @@ def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy: An
     """The int64 index of the largest element, the first of several; without `dim`, into the flattened tensor."""
     if numpy:
         dim, keepdim = numpy_style("argmax", numpy, dim, keepdim)
-    return reductions.argmax(x, axis=dim, keepdims=keepdim)
+    return reductions.argmax(x, axis=axes("argmax", dim, False), keepdims=keepdim)
 
 
 def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """The int64 index of the smallest element, the first of several; without `dim`, into the flattened tensor."""
     if numpy:
         dim, keepdim = numpy_style("argmin", numpy, dim, keepdim)
-    return reductions.argmin(x, axis=dim, keepdims=keepdim)
+    return reductions.argmin(x, axis=axes("argmin", dim, False), keepdims=keepdim)
 
 
 def any(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """Whether any element over `dim` is not 0."""
     if numpy:
         dim, keepdim = numpy_style("any", numpy, dim, keepdim)
-    return reductions.any(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.any(x, axis=axes("any", dim), keepdims=keepdim)
 
 
 def all(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """Whether no element over `dim` is 0."""
     if numpy:
         dim, keepdim = numpy_style("all", numpy, dim, keepdim)
-    return reductions.all(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.all(x, axis=axes("all", dim), keepdims=keepdim)
 
 
 def var(x: Tensor, dim: Dim = None, correction: float = 1, keepdim: bool = False, **numpy: Any) -> Tensor:
-    """The variance over `dim`, n - `correction` in the denominator (1: the unbiased estimate; 0: the plain mean)."""
+    """sum((x - mean(x)) ** 2) / (n - `correction`) over `dim`, the variance (1: the unbiased estimate; 0: plainly)."""
     if numpy:
         correction = int(bool(numpy.pop("unbiased", True))) if "unbiased" in numpy else correction
         dim, keepdim = numpy_style("var", numpy, dim, keepdim)
-    return reductions.var(x, axis=axes(dim), correction=number(correction), keepdims=keepdim)
+    return reductions.var(x, axis=axes("var", dim), correction=number(correction), keepdims=keepdim)
 
 
 def std(x: Tensor, dim: Dim = None, correction: float = 1, keepdim: bool = False, **numpy: Any) -> Tensor:
-    """The standard deviation over `dim`, the root of `var`; its gradient for constant data is 0."""
+    """The standard deviation over `dim`, sqrt(var(x)); its gradient for constant data is 0."""
     if numpy:
         correction = int(bool(numpy.pop("unbiased", True))) if "unbiased" in numpy else correction
         dim, keepdim = numpy_style("std", numpy, dim, keepdim)
-    return reductions.std(x, axis=axes(dim), correction=number(correction), keepdims=keepdim)
+    return reductions.std(x, axis=axes("std", dim), correction=number(correction), keepdims=keepdim)
 
 
 def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
     """log(sum(exp(x))) over `dim`, without overflow."""
     if numpy:
         dim, keepdim = numpy_style("logsumexp", numpy, dim, keepdim)
-    return reductions.logsumexp(x, axis=axes(dim), keepdims=keepdim)
+    return reductions.logsumexp(x, axis=axes("logsumexp", dim), keepdims=keepdim)
 
 
 def norm(x: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:
-    """The p-norm over `dim`: p may be any number, or inf or -inf for the largest or smallest magnitude.
+    """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
 
     Raises:
         ValueError: for a `p` that is not a number ("fro" is accepted for 2).
     """
     if numpy:
         dim, keepdim = numpy_style("norm", numpy, dim, keepdim)
-    if p == "fro":
-        p = 2
+    p = 2 if p == "fro" else p
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (float("inf"), float("-inf")):
         largest = reductions.amax if p > 0 else reductions.amin
-        return largest(functions.abs(x), axis=axes(dim), keepdims=keepdim)
-    return reductions.norm(x, ord=float(p), axis=axes(dim), keepdims=keepdim)
+        return largest(functions.abs(x), axis=axes("norm", dim), keepdims=keepdim)
+    return reductions.norm(x, ord=float(p), axis=axes("norm", dim), keepdims=keepdim)
 
 
 def cumsum(x: Tensor, dim: int | None = None, **numpy: Any) -> Tensor:
-    """The running sum along `dim`."""
+    """The running sum along `dim`: out[i] = x[0] + ... + x[i]."""
+    return _running("cumsum", reductions.cumsum, x, dim, numpy)
+
+
+def cumprod(x: Tensor, dim: int | None = None, **numpy: Any) -> Tensor:
+    """The running product along `dim`; its gradient is right where elements are 0."""
+    return _running("cumprod", reductions.cumprod, x, dim, numpy)
+
+
+def _running(name: str, op: Any, x: Tensor, dim: int | None, numpy: Any) -> Tensor:
     if numpy:
-        dim, _ = numpy_style("cumsum", numpy, dim)
+        dim, _ = numpy_style(name, numpy, dim)
     if not isinstance(dim, int):
-        raise TypeError(f"cumsum: expected an int for dim, got {dim!r}")
-    return reductions.cumsum(x, axis=dim) if x.ndim else arithmetic.positive(x)
+        raise TypeError(f"{name}: expected an int for dim, got {dim!r}")
+    return op(x, axis=dim) if operands.ndim_of(name, x) else arithmetic.positive(x)
 
 
 def softmax(x: Tensor, dim: int | None = None, **numpy: Any) -> Tensor:
@@ -256,6 +262,7 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
+    operands.ndim_of("clamp", x)
     min, max = number(min), number(max)
     if hasattr(min, "_array") or hasattr(max, "_array"):
         x = x if min is None else arithmetic.where(x < min, min, x)
@@ -267,6 +274,7 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
     """x where `condition` holds, else y; with `condition` alone, the indices where it holds, a tensor for each dim."""
+    operands.ndim_of("where", condition)
     if x is None and y is None:
         return condition.nonzero(as_tuple=True)
     if condition.dtype.kind != "b":
@@ -276,6 +284,7 @@ def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
 
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbour; the gradient is 0."""
+    operands.ndim_of("round", x)
     if x.dtype.kind != "f" and decimals >= 0:
         return arithmetic.positive(x)
     return functions.rint(x * 10.0**decimals) / 10.0**decimals if decimals else functions.rint(x)
@@ -288,6 +297,7 @@ def rsqrt(x: Tensor) -> Tensor:
 
 def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether |x - other| <= atol + rtol * |other|, element by element."""
+    operands.ndim_of("isclose", x)
     if not hasattr(other, "_array"):
         other = x.to(operands.promote([x._array, number(other)])).new_tensor(other)
     with backend.namespace(x._array).quiet():  # inf - inf
@@ -305,18 +315,18 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 
 def dot(x: Tensor, other: Tensor) -> Tensor:
-    """The sum of the products of two 1-D tensors of one length.
+    """sum(x * other), for two 1-D tensors of one length.
 
     Raises:
         ValueError: for other shapes.
     """
-    if x.ndim != 1 or other.ndim != 1 or x.shape != other.shape:
+    if operands.ndim_of("dot", x) != 1 or operands.ndim_of("dot", other) != 1 or x.shape != other.shape:
         raise ValueError(f"dot: expected two 1-D tensors of one length, got shapes {x.shape} and {other.shape}")
     return x @ other
 
 
 def mm(x: Tensor, other: Tensor) -> Tensor:
-    """The product of two matrices, without broadcasting: (n, k) and (k, m) give (n, m).
+    """The product of two matrices, out[i, j] = sum over l of x[i, l] * other[l, j]: (n, k) and (k, m) give (n, m).
 
     Raises:
         ValueError: if one is not 2-D.
@@ -334,7 +344,8 @@ def bmm(x: Tensor, other: Tensor) -> Tensor:
 
 
 def _product(name: str, ndim: int, x: Tensor, other: Tensor) -> Tensor:
-    if x.ndim != ndim or other.ndim != ndim or x.shape[: ndim - 2] != other.shape[: ndim - 2]:
+    ndims = operands.ndim_of(name, x), operands.ndim_of(name, other)
+    if ndims != (ndim, ndim) or x.shape[: ndim - 2] != other.shape[: ndim - 2]:
         raise ValueError(
             f"{name}: expected two {ndim}-D tensors, got shapes {x.shape} and {other.shape}; matmul broadcasts"
         )
@@ -342,12 +353,12 @@ def _product(name: str, ndim: int, x: Tensor, other: Tensor) -> Tensor:
 
 
 def outer(x: Tensor, other: Tensor) -> Tensor:
-    """The products of each element of one 1-D tensor with each of another: (n,) and (m,) give (n, m).
+    """out[i, j] = x[i] * other[j], for 1-D tensors: (n,) and (m,) give (n, m).
 
     Raises:
         ValueError: if one is not 1-D.
     """
-    if x.ndim != 1 or other.ndim != 1:
+    if operands.ndim_of("outer", x) != 1 or operands.ndim_of("outer", other) != 1:
         raise ValueError(f"outer: expected two 1-D tensors, got shapes {x.shape} and {other.shape}")
     return x.unsqueeze(1) * other
 
@@ -371,9 +382,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Any) -> Tensor:
     if numpy:
         dim, _ = numpy_style("stack", numpy, dim)
     tensors = _several("stack", tensors, dim)
+    ndim = ([operands.ndim_of("stack", t) for t in tensors] or [0])[0] + 1
     if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
         raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")
-    ndim = tensors[0].ndim + 1
     if not -ndim <= dim < ndim:
         raise IndexError(f"stack: dim {dim} is out of range; expected {-ndim} to {ndim - 1}")
     return shapes.stack(*tensors, axis=dim)
@@ -386,6 +397,4 @@ def _several(name: str, tensors: Any, dim: Any) -> list[Any]:
         )
     if hasattr(tensors, "_array") and not tensors.ndim or not hasattr(tensors, "__iter__"):
         raise TypeError(f"{name}: expected a sequence of tensors, got {type(tensors).__name__}")
-    if not (found := list(tensors)):
-        raise ValueError(f"{name}: expected at least one tensor, got none")
-    return found
+    return list(tensors)

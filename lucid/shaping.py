@@ -1,14 +1,16 @@
-"""Chapter 5c. PyTorch's names for shapes and indices. Each function is also the method of that name."""
+"""Chapter 5c. PyTorch's names for shapes, and x[...]. Each function is also the method of that name."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from lucid import backend
 from lucid.functions import numpy_style
-from lucid.ops import arithmetic, indexing, shapes
+from lucid.operands import ndim_of
+from lucid.ops import indexing, shapes
 
 if TYPE_CHECKING:
     from lucid.tensor import Tensor
@@ -39,6 +41,29 @@ def sizes(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
         raise TypeError(f"{name}: expected ints, or a tuple of ints, got {given!r}") from None
 
 
+def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
+    """The same for a tensor that is to be made."""
+    shape = sizes(name, given)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: expected lengths of 0 or more, got {shape}")
+    return shape
+
+
+def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all of `shapes` broadcast to.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    joint: list[int] = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        found = {n for n in lengths if n != 1} or {1}
+        if len(found) > 1:
+            raise ValueError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
+        joint.insert(0, found.pop())
+    return tuple(joint)
+
+
 def reshape(x: Tensor, *shape: Any) -> Tensor:
     """The elements of x, row by row, in another shape; one -1 stands for whatever is left. A view where possible.
 
@@ -50,6 +75,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
 
 def _filled(name: str, x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
     """`shape` with its -1 worked out."""
+    ndim_of(name, x)
     known, size = math.prod(n for n in shape if n != -1), x._array.size
     if shape.count(-1) == 1 and known and size % known == 0:
         return tuple(size // known if n == -1 else n for n in shape)
@@ -81,9 +107,9 @@ def _same_memory(a: Any, b: Any) -> bool:
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """x with the dims from `start_dim` to `end_dim` made one."""
-    if not x.ndim:
+    if not (ndim := ndim_of("flatten", x)):
         return reshape(x, 1)
-    start, end = axis_of("flatten", start_dim, x.ndim), axis_of("flatten", end_dim, x.ndim)
+    start, end = axis_of("flatten", start_dim, ndim), axis_of("flatten", end_dim, ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     return shapes.reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -93,26 +119,26 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None, **numpy: Any) -> 
     """x without its dims of length 1, or without those of `dim` that have length 1."""
     if numpy:
         dim, _ = numpy_style("squeeze", numpy, dim)
-    chosen = (
-        range(x.ndim)
-        if dim is None
-        else [axis_of("squeeze", d, x.ndim) for d in ([dim] if isinstance(dim, int) else dim)]
-    )
+    ndim = ndim_of("squeeze", x)
+    named = range(ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else [dim]
+    chosen = [axis_of("squeeze", d, ndim) for d in named]
     gone = {d for d in chosen if x.shape[d] == 1}
     return shapes.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """x with a new dim of length 1 at `dim`."""
-    if isinstance(dim, int) and not -x.ndim - 1 <= dim <= x.ndim:
-        raise IndexError(f"unsqueeze: dim {dim} is no place in a {x.ndim}-D tensor; expected {-x.ndim - 1} to {x.ndim}")
-    where = axis_of("unsqueeze", dim, x.ndim + 1)
+    ndim = ndim_of("unsqueeze", x)
+    if isinstance(dim, int) and not -ndim - 1 <= dim <= ndim:
+        raise IndexError(f"unsqueeze: dim {dim} is no place in a {ndim}-D tensor; expected {-ndim - 1} to {ndim}")
+    where = axis_of("unsqueeze", dim, ndim + 1)
     return shapes.reshape(x, shape=(*x.shape[:where], 1, *x.shape[where:]))
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """x with two dims exchanged: a view."""
-    return shapes.swapaxes(x, a=axis_of("transpose", dim0, x.ndim), b=axis_of("transpose", dim1, x.ndim))
+    ndim = ndim_of("transpose", x)
+    return shapes.swapaxes(x, a=axis_of("transpose", dim0, ndim), b=axis_of("transpose", dim1, ndim))
 
 
 def permute(x: Tensor, *dims: Any) -> Tensor:
@@ -121,16 +147,18 @@ def permute(x: Tensor, *dims: Any) -> Tensor:
     Raises:
         ValueError: if `dims` does not name each dim once.
     """
-    order = tuple(axis_of("permute", d, x.ndim) for d in sizes("permute", dims))
-    if sorted(order) != list(range(x.ndim)):
-        raise ValueError(f"permute: expected each of the {x.ndim} dims once, got {dims}")
+    ndim = ndim_of("permute", x)
+    order = tuple([axis_of("permute", d, ndim) for d in sizes("permute", dims)])
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(f"permute: expected each of the {ndim} dims once, got {dims}")
     return shapes.transpose(x, axes=order)
 
 
 def movedim(x: Tensor, source: int, destination: int) -> Tensor:
     """x with one dim moved to another place, the others in their order: a view."""
-    source, destination = axis_of("movedim", source, x.ndim), axis_of("movedim", destination, x.ndim)
-    order = [i for i in range(x.ndim) if i != source]
+    ndim = ndim_of("movedim", x)
+    source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
+    order = [i for i in range(ndim) if i != source]
     order.insert(destination, source)
     return shapes.transpose(x, axes=tuple(order))
 
@@ -158,7 +186,7 @@ def broadcast_to(x: Tensor, *shape: Any) -> Tensor:
 def expand(x: Tensor, *shape: Any) -> Tensor:
     """`broadcast_to` in which -1 keeps a dim as it is."""
     wanted = sizes("expand", shape)
-    lead = len(wanted) - x.ndim
+    lead = len(wanted) - ndim_of("expand", x)
     fits = all(n in (-1, m) or m == 1 for n, m in zip(wanted[max(lead, 0) :], x.shape, strict=False))
     if lead < 0 or not fits or any(n == -1 for n in wanted[:lead]):
         raise ValueError(f"expand: shape {x.shape} does not expand to {wanted}")
@@ -183,7 +211,7 @@ def repeat(x: Tensor, *counts: Any) -> Tensor:
 def tile(x: Tensor, *counts: Any) -> Tensor:
     """`repeat` in which missing counts in front are 1."""
     times = sizes("tile", counts)
-    return repeat(x, (1,) * (x.ndim - len(times)) + times)
+    return repeat(x, (1,) * (ndim_of("tile", x) - len(times)) + times)
 
 
 def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -192,7 +220,7 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
     Raises:
         ValueError: if the size is not positive, or sizes do not add up.
     """
-    axis = axis_of("split", dim, x.ndim)
+    axis = axis_of("split", dim, ndim_of("split", x))
     n, given = x.shape[axis], split_size_or_sections
     if isinstance(given, int):
         if given <= 0:
@@ -211,44 +239,24 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """x cut along `dim` into at most `chunks` views of one size, save the last."""
+    axis = axis_of("chunk", dim, ndim_of("chunk", x))
+    if not isinstance(chunks, int):
+        raise TypeError(f"chunk: expected an int for the number of chunks, got {chunks!r}")
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
-    return split(x, max(1, -(-x.shape[axis_of("chunk", dim, x.ndim)] // chunks)), dim)
+    return split(x, max(1, -(-x.shape[axis] // chunks)), dim)
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices of x along `dim`, which they no longer have: views."""
-    axis = axis_of("unbind", dim, x.ndim)
+    axis = axis_of("unbind", dim, ndim_of("unbind", x))
     return tuple(indexing.getitem(x, index=(slice(None),) * axis + (i,)) for i in range(x.shape[axis]))
-
-
-def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """x with `value` (0) around it; `pad` is (left, right) of the last dim, then of the one before, and so on.
-    Negative numbers cut off.
-
-    Raises:
-        ValueError: for another mode, an odd number of widths, or more than there are dims.
-    """
-    if mode != "constant":
-        raise ValueError(f"pad: expected mode 'constant', got {mode!r}")
-    if len(pad) % 2 or len(pad) > 2 * x.ndim:
-        raise ValueError(f"pad: expected a (before, after) pair for each of at most {x.ndim} dims, got {tuple(pad)}")
-    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
-    widths = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
-    if any(n < 0 for pair in widths for n in pair):
-        cut = []
-        for n, (before, after) in zip(x.shape, widths, strict=True):
-            if n + before + after < 0:
-                raise ValueError(f"pad: {tuple(pad)} cuts off more than shape {x.shape} has")
-            cut.append(slice(max(0, -before), n - max(0, -after)))
-        x = indexing.getitem(x, index=tuple(cut))
-        widths = [(max(0, before), max(0, after)) for before, after in widths]
-    return shapes.pad(x, widths=tuple(widths), value=0.0 if value is None else value)
 
 
 def flip(x: Tensor, *dims: Any) -> Tensor:
     """x with the order of its elements reversed along `dims`."""
-    return shapes.flip(x, axes=tuple(axis_of("flip", d, x.ndim) for d in sizes("flip", dims)))
+    ndim = ndim_of("flip", x)
+    return shapes.flip(x, axes=tuple([axis_of("flip", d, ndim) for d in sizes("flip", dims)]))
 
 
 def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -257,60 +265,38 @@ def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | Non
     Raises:
         ValueError: if there are not as many shifts as dims.
     """
-    if dims is None:
-        if not isinstance(shifts, int):
-            raise ValueError(f"roll: several shifts {tuple(shifts)} need as many dims")
-        return shapes.reshape(shapes.roll(flatten(x), shift=shifts, axis=0), shape=x.shape)
-    moves = [shifts] if isinstance(shifts, int) else list(shifts)
-    along = [dims] if isinstance(dims, int) else list(dims)
+    ndim, moves = ndim_of("roll", x), sizes("roll", (shifts,))
+    if dims is None and len(moves) == 1:
+        return shapes.reshape(shapes.roll(flatten(x), shift=moves[0], axis=0), shape=x.shape)
+    along = sizes("roll", () if dims is None else (dims,))
     if len(moves) != len(along):
         raise ValueError(f"roll: expected as many shifts as dims, got {moves} and {along}")
     for shift, dim in zip(moves, along, strict=True):
-        x = shapes.roll(x, shift=shift, axis=axis_of("roll", dim, x.ndim))
+        x = shapes.roll(x, shift=shift, axis=axis_of("roll", dim, ndim))
     return x
 
 
-def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """out[i][j] = x[index[i][j]][j] for dim 0; `index` is int64 with x's number of dims."""
-    axis = axis_of("gather", dim, x.ndim)
-    if index.ndim != x.ndim or any(
-        m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
-    ):
-        raise ValueError(
-            f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
-        )
-    within = indexing.getitem(
-        x, index=tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(index.shape))
-    )
-    _check_range("gather", index, x.shape[axis], dim)
-    return indexing.take_along(within, index, axis=axis)
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For 1-D tensors of n, m, ... elements as many grids of shape (n, m, ...), each running through one of them.
 
+    The i-th grid runs along dim i with indexing="ij"; with "xy" the first two dims are exchanged. A list does as well.
 
-def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of x along `dim` whose numbers stand in the 1-D int tensor `index`."""
-    axis = axis_of("index_select", dim, x.ndim)
-    _check_range("index_select", index, x.shape[axis], dim)
-    return indexing.getitem(x, index=(slice(None),) * axis + (index._array,))
-
-
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """x with `value` wherever the bool tensor `mask` holds."""
-    return arithmetic.where(mask, value, x)
-
-
-def masked_select(x: Tensor, mask: Tensor) -> Tensor:
-    """The elements of x where the bool tensor `mask` holds, in a row."""
-    return getitem(x, mask)
-
-
-def _check_range(name: str, index: Tensor, n: int, dim: int) -> None:
-    values = backend.to_numpy(index._array)
-    if values.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
-    if values.size and (values.min() < 0 or values.max() >= n):
-        raise IndexError(
-            f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
-        )
+    Raises:
+        ValueError: for tensors of more than one dim, or another indexing.
+    """
+    axes = list(tensors[0]) if len(tensors) == 1 and not hasattr(tensors[0], "_array") else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
+    if not axes or any(ndim_of("meshgrid", x) > 1 for x in axes):
+        raise ValueError(f"meshgrid: expected 1-D tensors, got shapes {[x.shape for x in axes]}")
+    places = [1, 0, *range(2, len(axes))] if indexing == "xy" and len(axes) > 1 else list(range(len(axes)))
+    full = [0] * len(axes)
+    for x, place in zip(axes, places, strict=True):
+        full[place] = x._array.size
+    lines = [
+        reshape(x, [n if i == place else 1 for i, n in enumerate(full)]) for x, place in zip(axes, places, strict=True)
+    ]
+    return tuple(shapes.broadcast_to(line, shape=tuple(full)) for line in lines)
 
 
 # -- x[...] ----------------------------------------------------------------------------------------------------------
@@ -330,7 +316,31 @@ def normal(x: Tensor, index: Any) -> tuple[Any, ...]:
     parts = index if type(index) is tuple else (index,)
     if len(parts) == x.ndim and all(type(part) is int for part in parts):
         return (*parts, Ellipsis)  # one element: NumPy would give a number, with the Ellipsis it gives a view
-    return tuple([part if type(part) in (int, slice) else _normal(x, part) for part in parts])
+    parts = tuple([part if type(part) in (int, slice) else _normal(x, part) for part in parts])
+    if type(x._array) is not backend.ndarray:
+        refuse_outside(x.shape, parts)
+    return parts
+
+
+def refuse_outside(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
+    """Refuse indices that are not there, as NumPy does by itself; a GPU would wrap them around without a word.
+
+    Raises:
+        IndexError: naming the index.
+    """
+    kinds = [part.dtype.kind if backend.is_array(part) else "" for part in parts]
+    dims = [
+        0 if p is None or p is Ellipsis else p.ndim if kind == "b" else 1 for p, kind in zip(parts, kinds, strict=True)
+    ]
+    dim = 0
+    for part, kind, taken in zip(parts, kinds, dims, strict=True):
+        if kind in ("i", "u") and (values := backend.to_numpy(part)).size:
+            odd = values.min() if values.min() < -shape[dim] else values.max()
+            if not -shape[dim] <= odd < shape[dim]:
+                raise IndexError(
+                    f"getitem: index {odd} is out of bounds for the {shape[dim]} of dim {dim} of shape {shape}"
+                )
+        dim += len(shape) - sum(dims) if part is Ellipsis else taken
 
 
 def _normal(x: Tensor, part: Any) -> Any:

@@ -7,7 +7,10 @@ from lucid.op import op
 
 @op(a=lambda xp, g, a_shape, b: _for_a(xp, g, a_shape, b), b=lambda xp, g, a, b_shape: _for_b(xp, g, a, b_shape))
 def matmul(xp, a, b):
-    """The matrix product a @ b. A 1-D operand is a row on the left, a column on the right; leading axes broadcast."""
+    """The matrix product a @ b: out[i, j] = sum over k of a[i, k] * b[k, j].
+
+    A 1-D operand is a row on the left, a column on the right; leading axes broadcast.
+    """
     return xp.matmul(a, b)
 
 

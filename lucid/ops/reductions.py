@@ -13,7 +13,7 @@ def half_in_single(forward):
     def widened(xp, x, *others, **options):
         if x.dtype.char != "e":
             return forward(xp, x, *others, **options)
-        wide = [a.astype("float32") if a.dtype.char == "e" else a for a in (x, *others)]
+        wide = [a.astype("float32") if a is not None and a.dtype.char == "e" else a for a in (x, *others)]
         out = forward(xp, *wide, **options)
         return xp.asarray(out).astype(x.dtype)
 
@@ -62,14 +62,14 @@ def sum(xp, x, *, axis=None, keepdims=False):
 )
 @half_in_single
 def mean(xp, x, *, axis=None, keepdims=False):
-    """The mean; NaN of nothing."""
+    """The mean, sum(x) / n of n elements; NaN of nothing."""
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
 
 
 @op(x=lambda xp, g, x, axis: back_up(xp, g, x.shape, axis) * _others(xp, x, axis))
 def prod(xp, x, *, axis=None, keepdims=False):
-    """The product. Its gradient multiplies the other elements out, n * n of them along an axis of length n, so that
-    it is right where elements are 0, to any order."""
+    """The product. Its gradient, for each element the product of the others, divides by nothing: it is right where
+    elements are 0, to any order."""
     return countable(x).prod(axis=axis, keepdims=keepdims)
 
 
@@ -81,15 +81,11 @@ def _others(xp, x, axis):
     order = tuple(i for i in range(ndim) if i not in axes) + axes  # the reduced axes last, then as one of length n
     moved = xp.transpose(x, axes=order)
     n, shape = count(x.shape, axes), moved.shape
-    rows = xp.reshape(moved, shape=(*shape[: ndim - len(axes)], 1, n))
-    rest = xp.prod(xp.where(xp.eye_like(x, n=n), 1, rows), axis=-1)
-    return xp.transpose(xp.reshape(rest, shape=shape), axes=tuple(sorted(range(ndim), key=lambda i: order[i])))
-
-
-@op()
-def eye_like(xp, x, *, n):
-    """The n x n identity matrix as bools, on the device of x."""
-    return xp.eye(n, dtype=bool)
+    rows = xp.reshape(moved, shape=(*shape[: ndim - len(axes)], n))
+    turned = xp.flip(rows, axes=(-1,))
+    ahead, behind = (_before(xp, xp.cumprod(each, axis=-1), -1, 1.0) for each in (rows, turned))
+    rest = xp.reshape(ahead * xp.flip(behind, axes=(-1,)), shape=shape)
+    return xp.transpose(rest, axes=tuple(sorted(range(ndim), key=lambda i: order[i])))
 
 
 @op(x=lambda xp, g, x, out, axis: back_up(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
@@ -136,7 +132,7 @@ def all(xp, x, *, axis=None, keepdims=False):
 @op(floats=True, x=lambda xp, g, x, axis, correction: _var_slope(xp, g, x, axis, correction))
 @half_in_single
 def var(xp, x, *, axis=None, correction=1, keepdims=False):
-    """The mean squared distance from the mean, with n - correction for n in the denominator."""
+    """The mean squared distance from the mean, sum((x - mean(x)) ** 2) / (n - correction) of n elements."""
     return _squares(xp, x, axis, correction, keepdims)
 
 
@@ -164,7 +160,7 @@ def _var_slope(xp, g, x, axis, correction):
 @op(floats=True, x=lambda xp, g, x, out, axis, correction: _var_slope(xp, _over(xp, g, 2 * out), x, axis, correction))
 @half_in_single
 def std(xp, x, *, axis=None, correction=1, keepdims=False):
-    """The square root of the variance."""
+    """The square root of the variance, sqrt(var(x))."""
     return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
 
 
@@ -225,5 +221,53 @@ def _norm_slope(xp, g, x, out, ord):
 
 @op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
 def cumsum(xp, x, *, axis):
-    """The running sum along an axis."""
+    """The running sum along an axis: out[i] = x[0] + ... + x[i]."""
     return countable(x).cumsum(axis=axis)
+
+
+@op(x=lambda xp, g, x, out, axis: _before(xp, out, axis, 1.0) * _recurrence_back(xp, g, x, axis))
+@half_in_single
+def cumprod(xp, x, *, axis):
+    """The running product along an axis: out[i] = x[0] * ... * x[i].
+
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k on,
+    divides by nothing: it is right where elements are 0, to any order.
+    """
+    return countable(x).cumprod(axis=axis)
+
+
+@op(
+    once={"d": lambda xp, g, x, axis: _recurrence_back(xp, g, x, axis)},
+    a=lambda xp, g, d: d,
+    x=lambda xp, g, d, out, axis: d * _before(xp, out, axis, 0.0),
+)
+@half_in_single
+def recurrence(xp, a, x, *, axis):
+    """A running sum along an axis that x makes fade or grow: out[i] = a[i] + x[i] * out[i - 1], and out[0] = a[0]."""
+    out = a.copy()
+    steps, factors = out.swapaxes(0, axis), x.swapaxes(0, axis)
+    for i in range(1, len(steps)):
+        steps[i] += factors[i] * steps[i - 1]
+    return out
+
+
+def _recurrence_back(xp, g, x, axis):
+    """The same from the end: d[i] = g[i] + x[i + 1] * d[i + 1]."""
+    turned = xp.roll(xp.flip(x, axes=(axis,)), shift=1, axis=axis)
+    return xp.flip(xp.recurrence(xp.flip(g, axes=(axis,)), turned, axis=axis), axes=(axis,))
+
+
+def _before(xp, x, axis, first):
+    """x moved on by one place along an axis, with `first` coming in."""
+    axis, n = axis % len(x.shape), x.shape[axis]
+    longer = xp.pad(x, widths=tuple((int(i == axis), 0) for i in range(len(x.shape))), value=first)
+    return xp.getitem(longer, index=(slice(None),) * axis + (slice(0, n),))
+
+
+@op()
+def sorted_indices(xp, x, *, axis, descending=False):
+    """The indices that would sort x along an axis; equals keep their order, NaN counts as the largest."""
+    if not descending:
+        return xp.argsort(x, axis=axis, kind="stable")
+    last = x.shape[axis] - 1
+    return last - xp.flip(xp.argsort(xp.flip(x, axes=(axis,)), axis=axis, kind="stable"), axes=(axis,))

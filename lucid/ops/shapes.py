@@ -66,6 +66,37 @@ def _layers(xp, g, count, axis):
     return [xp.getitem(g, index=_along(axis, len(g.shape), i)) for i in range(count)]
 
 
+@op(
+    view=True,
+    x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(
+        g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2
+    ),
+)
+def diagonal(xp, x, *, offset=0, axis1=0, axis2=1):
+    """The elements x[i, i + offset] of two axes, along a new last axis that stands for both."""
+    return xp.diagonal(x, offset, axis1, axis2)
+
+
+@op(x=lambda xp, g, offset, axis1, axis2: xp.diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
+def put_diagonal(xp, x, *, shape, offset=0, axis1=0, axis2=1):
+    """Zeros of `shape` with x on a diagonal."""
+    out = xp.zeros(shape, dtype=x.dtype)
+    xp.diagonal(out, offset, axis1, axis2)[...] = x
+    return out
+
+
+@op(x=lambda xp, g, k: xp.tril(g, k=k))
+def tril(xp, x, *, k=0):
+    """The matrices x with zeros above the k-th diagonal."""
+    return xp.tril(x, k)
+
+
+@op(x=lambda xp, g, k: xp.triu(g, k=k))
+def triu(xp, x, *, k=0):
+    """The matrices x with zeros below the k-th diagonal."""
+    return xp.triu(x, k)
+
+
 @op(x=lambda xp, g, x_shape, widths: xp.getitem(g, index=_middle(x_shape, widths)))
 def pad(xp, x, *, widths, value=0.0):
     """x with `widths[axis] = (before, after)` elements of `value` around it."""

@@ -1,0 +1,325 @@
+"""Chapter 5h. Elements chosen by their place or their rank, and put back: diagonals and triangles, gather's
+relatives, sorting. Each function has PyTorch's name, and most are also the method of that name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lucid import backend
+from lucid.functions import ValuesIndices, number, numpy_style
+from lucid.operands import ndim_of
+from lucid.ops import arithmetic, indexing, reductions, shapes
+from lucid.shaping import axis_of, getitem, joint_shape, reshape
+
+if TYPE_CHECKING:
+    from lucid.tensor import Tensor
+
+
+# -- diagonals and triangles -----------------------------------------------------------------------------------------
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices x with zeros above a diagonal: the main one for 0, those above it for 1, 2, ..., below for -1, ...
+
+    >>> import lucid
+    >>> lucid.ones(2, 3).tril(1)
+    tensor([[1., 1., 0.],
+            [1., 1., 1.]])
+    """
+    return shapes.tril(_matrices("tril", x), k=diagonal)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices x with zeros below a diagonal."""
+    return shapes.triu(_matrices("triu", x), k=diagonal)
+
+
+def _matrices(name: str, x: Tensor) -> Tensor:
+    if ndim_of(name, x) < 2:
+        raise ValueError(f"{name}: expected a matrix or a batch of them, (..., n, m), got shape {x.shape}")
+    return x
+
+
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dims, as a last dim in their place: a view. A positive `offset` is a diagonal above.
+
+    Raises:
+        ValueError: if the dims are one and the same.
+    """
+    first, second = axis_of("diagonal", dim1, ndim_of("diagonal", x)), axis_of("diagonal", dim2, ndim_of("diagonal", x))
+    if first == second:
+        raise ValueError(f"diagonal: expected two different dims, got {dim1} and {dim2} of shape {x.shape}")
+    return shapes.diagonal(x, offset=offset, axis1=first, axis2=second)
+
+
+def diag(x: Tensor, diagonal: int = 0) -> Tensor:
+    """A 1-D tensor as the diagonal of a square matrix of zeros, or the diagonal of a matrix as a 1-D tensor.
+
+    Raises:
+        ValueError: for another number of dims.
+    """
+    if ndim_of("diag", x) == 1:
+        n = x.shape[0] + abs(diagonal)
+        return shapes.put_diagonal(x, shape=(n, n), offset=diagonal)
+    if x.ndim != 2:
+        raise ValueError(f"diag: expected 1 or 2 dims, got shape {x.shape}; diagonal() takes those of a batch")
+    return shapes.diagonal(x, offset=diagonal).clone()
+
+
+def trace(x: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    Raises:
+        ValueError: if x is not 2-D.
+    """
+    if ndim_of("trace", x) != 2:
+        raise ValueError(
+            f"trace: expected a matrix, got shape {x.shape}; x.diagonal(0, -2, -1).sum(-1) is that of a batch"
+        )
+    return reductions.sum(shapes.diagonal(x))
+
+
+# -- by index --------------------------------------------------------------------------------------------------------
+
+
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """The `length` slices of x along `dim` from `start` on: a view.
+
+    Raises:
+        IndexError: if there are not so many.
+    """
+    axis = axis_of("narrow", dim, ndim_of("narrow", x))
+    n = x.shape[axis]
+    first = start + n if start < 0 else start
+    if not 0 <= first <= first + length <= n:
+        raise IndexError(f"narrow: {length} from {start} on is not within the {n} of dim {dim}")
+    return indexing.getitem(x, index=(slice(None),) * axis + (slice(first, first + length),))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """out[i][j] = x[index[i][j]][j] for dim 0; `index` holds integers, and has x's number of dims.
+
+    Raises:
+        IndexError: for an index that is not there.
+        ValueError: if `index` has other dims than x, or is longer along one that is not `dim`.
+    """
+    axis = axis_of("gather", dim, ndim_of("gather", x))
+    if ndim_of("gather", index) != x.ndim or any(
+        m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
+    ):
+        raise ValueError(
+            f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
+        )
+    check_range("gather", index, x.shape[axis], dim)
+    return indexing.take_along(x, index, axis=axis)
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of x along `dim` whose numbers stand in the 1-D int tensor `index`.
+
+    Raises:
+        IndexError: for an index that is not there.
+        ValueError: if `index` is not 1-D.
+    """
+    axis = axis_of("index_select", dim, ndim_of("index_select", x))
+    if ndim_of("index_select", index) > 1:
+        raise ValueError(f"index_select: expected a 1-D index, got shape {index.shape}; x[:, index] takes any")
+    check_range("index_select", index, x.shape[axis], dim)
+    return indexing.getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather` in which x and `indices` broadcast along the other dims; without `dim`, from x flattened.
+
+    It takes what `argsort` and `argmax(keepdim=True)` give: x.take_along_dim(x.argsort(1), 1) is x sorted.
+
+    Raises:
+        IndexError: for an index that is not there.
+    """
+    if dim is None:
+        x, indices, dim = reshape(x, -1), reshape(indices, -1), 0
+    axis = axis_of("take_along_dim", dim, ndim_of("take_along_dim", x))
+    if ndim_of("take_along_dim", indices) != x.ndim:
+        raise ValueError(f"take_along_dim: expected indices with {x.ndim} dims, as x has, got shape {indices.shape}")
+    check_range("take_along_dim", indices, x.shape[axis], dim)
+    others = [shape[:axis] + (1,) + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
+    joint = joint_shape("take_along_dim", *others)
+    x, indices = (
+        shapes.broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices)
+    )
+    return indexing.take_along(x, indices, axis=axis)
+
+
+def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
+    """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
+    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined.
+
+    Raises:
+        IndexError: for an index that is not there.
+        ValueError: if `index` has other dims than x, or is longer along one of them.
+    """
+    src = number(value if src is None else src)
+    if src is None:
+        raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
+    if not hasattr(src, "_array"):
+        for tensor in (x, index):
+            ndim_of("scatter", tensor)
+        src = shapes.broadcast_to(x.new_tensor(src), shape=index.shape)
+    axis, src = _scattered("scatter", x, dim, index, src)
+    place = indexing.along(backend.namespace(x._array), index._array, axis)  # type: ignore[no-untyped-call]
+    return indexing.setitem(x, src, index=place)
+
+
+def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What is
+    named twice is added twice.
+
+    Raises:
+        IndexError: for an index that is not there.
+        ValueError: if `index` has other dims than x, or is longer than x (but along `dim`) or than `src` along one.
+
+    >>> import lucid
+    >>> lucid.zeros(3).scatter_add(0, lucid.tensor([0, 2, 0]), lucid.tensor([1., 2., 4.]))
+    tensor([5., 0., 2.])
+    """
+    axis, src = _scattered("scatter_add", x, dim, index, src)
+    return x + indexing.put_add(src, index, shape=x.shape, axis=axis)
+
+
+def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
+    """`dim` counted from the front, and the part of `src` that `index` speaks of."""
+    axis = axis_of(name, dim, ndim_of(name, x))
+    fits = ndim_of(name, index) == x.ndim == ndim_of(name, src) and all(
+        n <= s and (n <= m or i == axis)
+        for i, (n, m, s) in enumerate(zip(index.shape, x.shape, src.shape, strict=True))
+    )
+    if not fits:
+        raise ValueError(
+            f"{name}: an index of shape {index.shape} and src of shape {src.shape} do not fit a tensor of shape "
+            f"{x.shape} along dim {dim}; expected as many dims, and an index no longer than src, nor (but along {dim}) "
+            f"than the tensor"
+        )
+    if src.dtype != x.dtype:
+        raise TypeError(f"{name}: src is {src.dtype} and the tensor {x.dtype}; expected one dtype, use src.to(x.dtype)")
+    check_range(name, index, x.shape[axis], dim)
+    if src.shape != index.shape:
+        src = indexing.getitem(src, index=tuple(slice(0, n) for n in index.shape))
+    return axis, src
+
+
+def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """x with `alpha` times the slices of `source` along `dim` added to those whose numbers stand in the 1-D `index`.
+
+    Raises:
+        IndexError: for an index that is not there.
+        ValueError: if `source` does not have the shape of x, with a slice for each index along `dim`.
+    """
+    axis = axis_of("index_add", dim, ndim_of("index_add", x))
+    several = ndim_of("index_add", index) > 1
+    expected = x.shape[:axis] + (index.numel(),) + x.shape[axis + 1 :]
+    if several or source.shape != expected:
+        raise ValueError(
+            f"index_add: expected a 1-D index and a source of shape {expected}, got {index.shape} and {source.shape}"
+        )
+    check_range("index_add", index, x.shape[axis], dim)
+    place = (slice(None),) * axis + (index._array.reshape(-1),)
+    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=place)
+
+
+def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
+    """x with `value` wherever the bool tensor `mask` holds; the two broadcast.
+
+    Raises:
+        TypeError: for a mask that is not made of bools.
+    """
+    return arithmetic.where(_checked("masked_fill", x, mask), value, x)
+
+
+def masked_select(x: Tensor, mask: Tensor) -> Tensor:
+    """The elements of x where the bool tensor `mask` holds, in a row; the two broadcast.
+
+    Raises:
+        TypeError: for a mask that is not made of bools.
+        ValueError: if the shapes do not broadcast.
+    """
+    if _checked("masked_select", x, mask).shape != x.shape:
+        shape = joint_shape("masked_select", x.shape, mask.shape)
+        x, mask = shapes.broadcast_to(x, shape=shape), shapes.broadcast_to(mask, shape=shape)
+    return getitem(x, mask)
+
+
+def _checked(name: str, x: Tensor, mask: Tensor) -> Tensor:
+    """The mask, if it is one."""
+    ndim_of(name, x)
+    ndim_of(name, mask)
+    if mask.dtype.kind != "b":
+        raise TypeError(f"{name}: expected a bool mask, got {mask.dtype}; write t != 0")
+    return mask
+
+
+def check_range(name: str, index: Tensor, n: int, dim: int) -> None:
+    """Refuse indices that are not within the n of a dim: NumPy would count negative ones from the end, and a GPU wraps.
+
+    Raises:
+        TypeError: if they are not integers.
+        IndexError: naming the first of those that are out of range.
+    """
+    values = backend.to_numpy(index._array)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
+    if values.size and (values.min() < 0 or values.max() >= n):
+        raise IndexError(
+            f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
+        )
+
+
+# -- by rank ---------------------------------------------------------------------------------------------------------
+
+
+def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> Tensor:
+    """The int64 indices that sort x along `dim`; equals keep their order, always, and NaN is the largest."""
+    if numpy:
+        dim, _ = numpy_style("argsort", numpy, dim)
+    return _order("argsort", x, dim, descending)
+
+
+def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
+    if not (ndim := ndim_of(name, x)):
+        return reshape(_order(name, reshape(x, 1), dim, descending), ())
+    return reductions.sorted_indices(x, axis=axis_of(name, dim, ndim), descending=descending)
+
+
+def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> ValuesIndices:
+    """x sorted along `dim`, and the indices in x of what stands where. Equals keep their order, with `stable` and
+    without; NaN is the largest. The gradient of each value goes to the element it was.
+
+    >>> import lucid
+    >>> lucid.tensor([3., 1., 2.]).sort(descending=True).values
+    tensor([3., 2., 1.])
+    """
+    if numpy:
+        dim, _ = numpy_style("sort", numpy, dim)
+    indices = _order("sort", x, dim, descending)
+    return ValuesIndices(_taken(x, indices, dim), indices)
+
+
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first ones.
+
+    `sorted=False` allows another order, and makes no difference here.
+
+    Raises:
+        ValueError: if there are not k.
+    """
+    ndim = ndim_of("topk", x)
+    n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
+    if not isinstance(k, int) or not 0 <= k <= n:
+        raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k!r}")
+    indices = _order("topk", x, dim, largest)
+    indices = narrow(indices, dim, 0, k).clone() if ndim else indices
+    return ValuesIndices(_taken(x, indices, dim), indices)
+
+
+def _taken(x: Tensor, indices: Tensor, dim: int) -> Tensor:
+    return indexing.take_along(x, indices, axis=dim) if x.ndim else arithmetic.positive(x)
