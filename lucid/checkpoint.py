@@ -24,7 +24,9 @@ import math
 import os
 import secrets
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lucid.backend import Array, DType, bool_, cpu, ndarray, to_numpy
 from lucid.tensor import Parameter, Tensor
@@ -68,25 +70,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     except RecursionError:
         raise ValueError("save: the checkpoint contains itself, or is nested too deeply; save its parts") from None
     arrays[NEST] = cpu.asarray(json.dumps({"format": FORMAT, "nest": nest}).encode())
-    target = os.path.realpath(os.fsdecode(path))  # through a symbolic link, not over it
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"save: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first")
-    temporary = os.path.join(folder, f".lucid-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    _write(archive, name, array)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(target):
-            os.chmod(temporary, os.stat(target).st_mode & 0o777)
-        os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    with whole_file("save", path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            _write(archive, name, array)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -107,6 +93,28 @@ def load(path: str | os.PathLike[str]) -> Any:
                 f"load: {os.fsdecode(path)!r} is truncated, damaged or not written by lucid.save "
                 f"({type(error).__name__}: {error})"
             ) from error
+
+
+@contextmanager
+def whole_file(who: str, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write into, which takes the name `path` when the block ends, and only if it ends without an error."""
+    target = os.path.realpath(os.fsdecode(path))  # through a symbolic link, not over it
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{who}: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first")
+    temporary = os.path.join(folder, f".lucid-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o777)
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
 
 
 # -- the nest <-> JSON ---------------------------------------------------------------------------------------

@@ -1,15 +1,20 @@
 """Datasets and loaders: every sample once an epoch, in an order that can be had again."""
 
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
 
 import lucid
 from lucid.utils.data import (
+    BatchSampler,
     ConcatDataset,
     DataLoader,
     Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
     Subset,
     TensorDataset,
     default_collate,
@@ -28,6 +33,30 @@ class Squares(Dataset):
 
     def __getitem__(self, i):
         return {"x": float(i), "square": i * i}
+
+
+class Stream(IterableDataset):
+    """Samples without numbers; another beginning each epoch."""
+
+    def __init__(self, n, epoch=0):
+        self.n, self.epoch = n, epoch
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        return iter([(self.epoch * 100 + i,) for i in range(self.n)])
+
+
+class Backwards(Sampler):
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return iter(range(self.n - 1, -1, -1))
+
+    def __len__(self):
+        return self.n
 
 
 def numbers(n=10):
@@ -220,6 +249,167 @@ def test_a_state_that_does_not_fit_is_refused(state, words):
     assert loader.state_dict() == before
 
 
+# -- samplers, streams ---------------------------------------------------------------------------------------
+
+
+def test_samplers_give_the_order():
+    assert list(SequentialSampler(range(3))) == [0, 1, 2] and len(SequentialSampler("abc")) == 3
+    assert seen(DataLoader(numbers(4), 3, sampler=Backwards(4))) == [[3, 2, 1], [0]]
+    assert seen(DataLoader(numbers(4), 3, sampler=Backwards(3), drop_last=True)) == [[2, 1, 0]]
+    assert seen(DataLoader(numbers(4), batch_sampler=[[3], (0, 1), np.array([2, 2]), iter([1])])) == [[3], [0, 1], [2, 2], [1]]
+    assert seen(DataLoader(numbers(4), batch_sampler=[])) == []
+    loader = DataLoader(numbers(5), batch_sampler=BatchSampler(Backwards(5), 2, drop_last=True))
+    assert seen(loader) == [[4, 3], [2, 1]] and len(loader) == 2 and loader.batch_size is None
+
+
+def test_a_random_sampler_draws_with_and_without_replacement():
+    sampler = RandomSampler(range(30), seed=1)
+    first, second = list(sampler), list(sampler)
+    assert sorted(first) == sorted(second) == list(range(30)) and first != second and len(sampler) == 30
+    sampler.set_epoch(0)
+    assert list(sampler) == first
+    few = RandomSampler(range(30), num_samples=7, seed=1)
+    assert list(few) == first[:7] and len(few) == few.num_samples == 7
+    many = list(RandomSampler(range(30), num_samples=70, seed=1))
+    assert many[:30] == first and sorted(many[30:60]) == list(range(30)) and many[30:60] != first
+    assert len(set(many[60:])) == 10 and many[60:] != many[30:40]
+    drawn = list(RandomSampler(range(30), replacement=True, num_samples=3000, seed=1))
+    counts = np.bincount(drawn, minlength=30)
+    assert len(drawn) == 3000 and counts.min() > 60 and counts.max() < 150  # 100 each, give or take 10
+    assert len(list(RandomSampler(range(30), replacement=True))) == 30
+    for empty in (RandomSampler([]), RandomSampler([], replacement=True, num_samples=3)):
+        assert list(empty) == []
+    a, b = list(RandomSampler(range(30))), list(RandomSampler(range(30)))
+    assert a != b and sorted(a) == sorted(b) == list(range(30))
+
+
+def test_shuffling_is_a_random_sampler():
+    loader = DataLoader(numbers(20), 6, shuffle=True, seed=3)
+    other = DataLoader(numbers(20), 6, sampler=RandomSampler(numbers(20), seed=3))
+    batches = DataLoader(numbers(20), batch_sampler=BatchSampler(RandomSampler(numbers(20), seed=3), 6, False))
+    assert seen(loader) == seen(other) == seen(batches) and seen(loader) == seen(other) == seen(batches)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda seed: DataLoader(numbers(), 3, sampler=RandomSampler(numbers(), seed=seed)),
+        lambda seed: DataLoader(numbers(), 3, sampler=RandomSampler(numbers(), True, 11, seed=seed)),
+        lambda seed: DataLoader(numbers(), batch_sampler=BatchSampler(RandomSampler(numbers(), seed=seed), 3, True)),
+        lambda seed: DataLoader(numbers(), 3, sampler=Backwards(10)),
+        lambda seed: DataLoader(Stream(10), 3),
+        lambda seed: DataLoader(Stream(10), 3, drop_last=True),
+    ],
+)
+def test_these_resume_exactly_too(make):
+    straight = make(5)
+    expected = [seen(straight) for _ in range(3)]
+    loader, resumed = make(5), make(6)
+    assert seen(loader) == expected[0]
+    for _ in zip(range(2), loader, strict=False):
+        state = loader.state_dict()
+    resumed.load_state_dict(state)
+    assert resumed.state_dict() == state and state["epoch"] == 1 and state["batch"] == 2
+    assert next(iter(resumed))[0].tolist() == expected[1][2]
+    assert resumed.state_dict()["batch"] == 3
+    resumed.load_state_dict(resumed.state_dict())
+    assert seen(resumed) == expected[1][3:]
+    assert seen(resumed) == expected[2]
+
+
+def test_a_stream_comes_in_batches():
+    loader = DataLoader(Stream(5), 2)
+    assert seen(loader) == [[0, 1], [2, 3], [4]] and seen(loader) == [[100, 101], [102, 103], [104]]
+    assert seen(DataLoader(Stream(5), 2, drop_last=True)) == [[0, 1], [2, 3]]
+    assert list(DataLoader(Stream(5), 2, collate_fn=len)) == [2, 2, 1]
+    with pytest.raises(TypeError, match="has no len"):
+        len(loader)
+
+    class Known(Stream):
+        def __len__(self):
+            return self.n
+
+    assert len(DataLoader(Known(5), 2)) == 3 and len(DataLoader(Known(5), 2, drop_last=True)) == 2
+
+    class Endless(IterableDataset):
+        def __iter__(self):
+            n = 0
+            while True:
+                yield n
+                n += 1
+
+    batches = iter(DataLoader(Endless(), 2))
+    assert [next(batches).tolist() for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_options_of_others_that_change_nothing():
+    loader = DataLoader(numbers(3), 2, num_workers=0, pin_memory=True, shuffle=None)
+    assert seen(loader) == [[0, 1], [2]] and loader.state_dict()["shuffle"] is False
+
+
+@pytest.mark.parity
+def test_pytorch_makes_the_same_batches():
+    import torch.utils.data as theirs
+
+    import lucid.utils.data as ours
+
+    def batches(m, made):
+        return [[[int(i) for i in part] for part in batch] if isinstance(batch, list | tuple) else batch.tolist() for batch in made(m)]
+
+    class Numbers:
+        def __len__(self):
+            return 7
+
+        def __getitem__(self, i):
+            return i * 10
+
+    def stream(m):
+        class Counting(m.IterableDataset):
+            def __iter__(self):
+                return iter(range(7))
+
+        return Counting()
+
+    for made in (
+        lambda m: m.DataLoader(Numbers(), 3),
+        lambda m: m.DataLoader(Numbers(), 3, drop_last=True),
+        lambda m: m.DataLoader(Numbers(), 3, sampler=[4, 4, 0, 1]),
+        lambda m: m.DataLoader(Numbers(), sampler=m.SequentialSampler(range(3))),
+        lambda m: m.DataLoader(Numbers(), batch_sampler=[[1, 2], [3]]),
+        lambda m: m.DataLoader(Numbers(), batch_sampler=m.BatchSampler(m.SequentialSampler(Numbers()), 3, drop_last=True)),
+        lambda m: m.DataLoader(stream(m), 3),
+        lambda m: m.DataLoader(stream(m), 3, drop_last=True),
+        lambda m: m.DataLoader(m.ConcatDataset([Numbers(), range(2)]), 4),
+        lambda m: m.DataLoader(m.Subset(Numbers(), [5, 2]), 4),
+        lambda m: m.DataLoader([(1, 2), (3, 4), (5, 6)], 2),
+    ):
+        assert batches(ours, made) == batches(theirs, made)
+    for sampler in (lambda m: m.BatchSampler(range(7), 3, False), lambda m: m.BatchSampler(range(7), 3, True), lambda m: m.SequentialSampler(range(4)), lambda m: m.RandomSampler(range(4), num_samples=9)):
+        assert len(sampler(ours)) == len(sampler(theirs)) == len(list(sampler(ours)))
+
+
+@pytest.mark.parity
+def test_pytorch_collates_the_same():
+    import torch
+    from torch.utils.data import default_collate as theirs
+
+    Pair = namedtuple("Pair", "x y")
+    for samples in (
+        lambda m: [1, 2], lambda m: ["a", "b"], lambda m: [{"a": 1, "b": "x"}, {"b": "y", "a": 2}],
+        lambda m: [Pair(1, {"k": [1, 2]}), Pair(3, {"k": [3, 4]})], lambda m: [np.ones((2, 1), "float32"), np.zeros((2, 1), "float32")],
+        lambda m: [m.ones(2), m.zeros(2)], lambda m: [OrderedDict(a=np.float32(1)), OrderedDict(a=np.float32(2))], lambda m: [True, False],
+    ):  # fmt: skip
+        def plain(value):
+            if isinstance(value, lucid.Tensor | torch.Tensor):
+                return value.tolist(), str(value.dtype).removeprefix("torch.")
+            if isinstance(value, dict):
+                return {key: plain(part) for key, part in value.items()}
+            return value if isinstance(value, str) else [plain(part) for part in value]
+
+        ours = default_collate(samples(lucid))
+        assert plain(ours) == plain(theirs(samples(torch)))
+
+
 def test_collating():
     Pair = namedtuple("Pair", "x label")
     batch = default_collate([Pair(np.ones(2, np.float32), "a"), Pair(np.zeros(2, np.float32), "b")])
@@ -273,8 +463,35 @@ def test_collating():
         (
             lambda: DataLoader(range(5), shuffle=True, sampler=[1]),
             ValueError,
-            "a sampler sets the order itself",
+            "a sampler sets the order itself; leave out shuffle",
         ),
+        (lambda: DataLoader(range(5), seed=1, sampler=[1]), ValueError, "sets the order itself; leave out seed"),
+        (
+            lambda: DataLoader(range(5), 2, True, batch_sampler=[[1]], drop_last=True, seed=1, sampler=[1]),
+            ValueError,
+            "a batch_sampler makes the batches itself; leave out shuffle and sampler and batch_size and drop_last and seed",
+        ),
+        (
+            lambda: DataLoader(Stream(5), 2, True, sampler=[1], batch_sampler=[[1]]),
+            ValueError,
+            "DataLoader: an IterableDataset sets the order itself; leave out shuffle and sampler and batch_sampler",
+        ),
+        (lambda: DataLoader(Stream(5), seed=2), ValueError, "an IterableDataset sets the order itself; leave out seed"),
+        (lambda: DataLoader(range(5), num_workers=2), ValueError, "num_workers must be 0, got 2; batches are made in this process"),
+        (lambda: DataLoader(i for i in range(3)), TypeError, "a dataset has len() and [i], or is an IterableDataset; got generator"),
+        (lambda: DataLoader(range(5), True), TypeError, "DataLoader: batch_size must be an int, got True"),
+        (lambda: list(IterableDataset()), NotImplementedError, "IterableDataset has no __iter__; define what its samples are"),
+        (lambda: list(Sampler()), NotImplementedError, "Sampler has no __iter__; define the order of the samples"),
+        (lambda: RandomSampler(range(5), 1), TypeError, "RandomSampler: replacement must be True or False, got 1"),
+        (lambda: RandomSampler(range(5), num_samples=0), ValueError, "RandomSampler: num_samples must be 1 or more, got 0"),
+        (lambda: RandomSampler(range(5), num_samples=1.5), TypeError, "RandomSampler: num_samples must be an int, got 1.5"),
+        (lambda: RandomSampler(range(5), seed=-1), ValueError, "RandomSampler: seed must be 0 or more, got -1"),
+        (lambda: BatchSampler(range(5), 0, False), ValueError, "BatchSampler: batch_size must be 1 or more, got 0"),
+        (lambda: default_collate([]), ValueError, "default_collate: expected at least one sample, got none"),
+        (lambda: default_collate([{"a": 1}, {"b": 1}]), ValueError, "samples of differing keys, {'a'} and {'b'}; make them alike"),
+        (lambda: default_collate([lucid.ones(2), 1]), ValueError, "samples of differing shapes, (2,) and none, for one is of type int"),
+        (lambda: default_collate([(1,), 1]), ValueError, "samples of differing lengths, 1 and none, for one is of type int"),
+        (lambda: default_collate([1, None]), TypeError, "cannot make a tensor of object values such as array([1, None]"),
         (
             lambda: DataLoader(range(5), seed="x"),
             TypeError,
@@ -289,9 +506,9 @@ def test_collating():
         (
             lambda: default_collate([(1, 2), (1,)]),
             ValueError,
-            "samples of differing lengths [2, 1]; pad them",
+            "samples of differing lengths, 2 and 1; make them alike (pad them), or give the DataLoader a collate_fn",
         ),
-        (lambda: default_collate([lucid.ones(2), lucid.ones(3)]), ValueError, "got (2,) and (3,)"),
+        (lambda: default_collate([lucid.ones(2), lucid.ones(3)]), ValueError, "samples of differing shapes, (2,) and (3,)"),
         (
             lambda: Dataset()[0],
             NotImplementedError,

@@ -1,0 +1,180 @@
+"""Weights that other libraries read: tensors by name in a `.safetensors` file.
+
+The format (huggingface.co/docs/safetensors) is small enough to be told here. First 8 bytes, the length of the header as
+a little-endian number; then the header, a JSON object that gives each name a dtype, a shape and the first and the last
+byte (not included) of its elements; then the elements, row by row, little-endian, without gaps. One more entry of the
+header, `__metadata__`, may hold strings by name, which no tensor depends on. Nothing in such a file can be executed.
+
+`lucid.save` keeps nests, numbers and an optimizer's state; this is for weights that come from, or go to, elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from lucid.backend import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarray, to_numpy
+from lucid.checkpoint import whole_file
+from lucid.tensor import Tensor
+
+KINDS = {  # the format's name of a dtype -> ours, the order of its bytes settled
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",
+    "BOOL": "|b1",
+}  # fmt: skip
+CODES = {DType(kind): code for code, kind in KINDS.items()}
+BRAIN = "BF16"  # the upper half of a float32; NumPy has no such dtype, and what is read becomes float32
+METADATA = "__metadata__"
+LONGEST = 100_000_000  # bytes of header; the reference implementation reads no more either
+
+
+def save_safetensors(
+    tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write Tensors or arrays by name, such as a module's `state_dict()`, to the file `path`, exactly as named.
+
+    Like `lucid.save` it leaves a complete file or none. Two names for one tensor become two tensors. `metadata` are
+    strings by name, for people and programs that ask for them; `{"format": "pt"}` is what PyTorch's programs expect.
+
+    Raises:
+        TypeError: for what is not a dict of Tensors or arrays by name, and for a dtype that the format has not.
+        ValueError: for the name `__metadata__`, which the format keeps for itself.
+        OSError: if the file cannot be written.
+
+    >>> import os, tempfile
+    >>> import lucid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     lucid.save_safetensors({"weight": lucid.ones(1, 2)}, path)
+    ...     lucid.load_safetensors(path)
+    {'weight': tensor([[1., 1.]])}
+    """
+    import json
+
+    if not isinstance(tensors, Mapping):
+        raise TypeError(
+            f"save_safetensors: expected a dict of names and tensors, got {type(tensors).__name__}; "
+            "of a module: model.state_dict()"
+        )
+    arrays = {name: _checked(name, value) for name, value in tensors.items()}
+    header: dict[str, Any] = {}
+    if metadata is not None:
+        if not (isinstance(metadata, Mapping) and all(type(s) is str for pair in metadata.items() for s in pair)):
+            raise TypeError(f"save_safetensors: metadata must be a dict of strings by name, got {metadata!r}")
+        header[METADATA] = dict(metadata)
+    # The widest elements first, so that each array begins at a multiple of its element: programs map such files.
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    end = 0
+    for name in order:
+        start, end = end, end + arrays[name].nbytes
+        code = CODES[arrays[name].dtype.newbyteorder("<")]
+        header[name] = {"dtype": code, "shape": list(arrays[name].shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with whole_file("save_safetensors", path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(arrays[name].astype(KINDS[header[name]["dtype"]], copy=False).tobytes())
+
+
+def _checked(name: Any, value: Any) -> ndarray:
+    """The array that is to be written under `name`."""
+    if type(name) is not str:
+        raise TypeError(f"save_safetensors: a name must be a str, got {name!r}")
+    if name == METADATA:
+        raise ValueError(f"save_safetensors: {METADATA!r} cannot be the name of a tensor; strings go into metadata=")
+    array = value._array if isinstance(value, Tensor) else cpu.asarray(value) if is_scalar(value) else value
+    if not is_array(array):
+        raise TypeError(
+            f"save_safetensors: {name!r} is of type {type(value).__name__}; expected a Tensor or an array (lucid.save "
+            "keeps nests and numbers)"
+        )
+    if array.dtype.newbyteorder("<") not in CODES:
+        raise TypeError(f"save_safetensors: {name!r} is an array of {array.dtype}; expected one of {', '.join(DTYPES)}")
+    return to_numpy(array)
+
+
+def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors in a `.safetensors` file, by name, on the CPU; its metadata are left out.
+
+    bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))` takes the
+    weights of a PyTorch model of the same layout.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated, not of this format, or holds a dtype that lucid has not.
+    """
+    with open(path, "rb") as file:
+        try:
+            places = _layout(file, os.fstat(file.fileno()).st_size)
+            return {name: Tensor(_read(file, *place)) for name, place in places.items()}
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"load_safetensors: {os.fsdecode(path)!r} cannot be read: {error}") from error
+
+
+def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:
+    """For each name the dtype, the shape and where in the file the elements begin; an error says what is not so."""
+    import json
+
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, LONGEST):
+        raise ValueError(
+            f"it should begin with the length of its header, and says {length} where it has {max(size - 8, 0)} more "
+            "bytes; it is truncated, or no safetensors file"
+        )
+    text = file.read(length)
+    if not text.startswith(b"{"):
+        raise ValueError(f"its header should begin with '{{', and begins with {text[:20]!r}; is it a safetensors file?")
+    header = json.loads(text.decode(), object_pairs_hook=_once)
+    header.pop(METADATA, None)
+    places, spans = {}, []
+    for name, entry in header.items():
+        code, shape, (start, end) = _fields(name, entry)
+        width = 2 if code == BRAIN else DType(KINDS[code]).itemsize
+        if end - start != width * math.prod(shape):
+            raise ValueError(f"{name!r} has {end - start} bytes, which is not what {code} of shape {shape} takes")
+        places[name] = (code, shape, 8 + length + start)
+        spans.append((start, end, name))
+    reached = 0
+    for start, end, name in sorted(spans):
+        if start != reached:
+            raise ValueError(f"the elements of {name!r} begin at byte {start}, those before it end at {reached}")
+        reached = end
+    if reached != size - 8 - length:
+        raise ValueError(f"the header tells of {reached} bytes of elements, and there are {size - 8 - length}")
+    return places
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a name that comes twice could mean two things."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("its header has a name twice")
+    return found
+
+
+def _fields(name: str, entry: Any) -> tuple[str, list[int], list[int]]:
+    """The three fields of a header's entry."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"{name!r} should have dtype, shape and data_offsets, and has {entry!r:.60}")
+    code, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
+    for field in (shape, span):
+        if not isinstance(field, list) or not all(type(n) is int and 0 <= n < 2**63 for n in field):
+            raise ValueError(f"{name!r} has {field!r:.60} where a list of numbers from 0 is expected")
+    if len(span) != 2:
+        raise ValueError(f"{name!r} has data_offsets {span}; expected a first and a last")
+    if code not in [*KINDS, BRAIN]:
+        raise ValueError(f"{name!r} has dtype {code!r}, which lucid has not; it reads {', '.join(KINDS)}, {BRAIN}")
+    return code, shape, span
+
+
+def _read(file: Any, code: str, shape: list[int], start: int) -> Array:
+    """The array whose elements begin at `start`, read into memory of its own."""
+    array = cpu.empty(shape, dtype="<u2" if code == BRAIN else KINDS[code])
+    file.seek(start)
+    file.readinto(array.reshape(-1).view("u1").data)
+    if code == BRAIN:
+        return (array.astype("uint32") << 16).view("float32")
+    if code == "BOOL":
+        return array.view("u1") != 0  # a byte that is neither 0 nor 1 is no bool to NumPy
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,74 @@
+"""Many samples into one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lucid.backend import cpu, is_array, is_scalar
+from lucid.creation import as_tensor, tensor
+from lucid.functions import stack
+from lucid.tensor import Tensor
+
+
+def default_collate(samples: Sequence[Any]) -> Any:
+    """Samples as one batch: Tensors and arrays stacked, numbers in a Tensor, tuples and dicts by entry.
+
+    Python floats become float32, ints int64; strings stay a list.
+
+    Raises:
+        TypeError: for samples of another type.
+        ValueError: if there are none, or their shapes, lengths or keys differ.
+
+    >>> from lucid import tensor
+    >>> default_collate([(tensor([1.0, 2.0]), 0), (tensor([3.0, 4.0]), 1)])
+    (tensor([[1., 2.],
+            [3., 4.]]), tensor([0, 1]))
+    """
+    if not samples:
+        raise ValueError("default_collate: expected at least one sample, got none")
+    first = samples[0]
+    if isinstance(first, Tensor) or is_array(first):
+        _agree("shapes", samples, lambda sample: tuple(sample.shape))
+        return stack([as_tensor(sample) for sample in samples])
+    if is_scalar(first):
+        return as_tensor(cpu.asarray(samples))
+    if isinstance(first, bool | int | float):
+        return tensor(list(samples))
+    if isinstance(first, str | bytes):
+        return list(samples)
+    if isinstance(first, Mapping):
+        _agree("keys", samples, lambda sample: set(sample.keys()))
+        return {key: default_collate([sample[key] for sample in samples]) for key in first}
+    if isinstance(first, tuple | list):
+        _agree("lengths", samples, len)
+        fields = [default_collate(field) for field in zip(*samples, strict=True)]
+        if hasattr(first, "_fields"):  # a namedtuple
+            return type(first)(*fields)
+        return type(first)(fields)
+    raise TypeError(
+        f"default_collate: cannot make a batch of samples of type {type(first).__name__}; return Tensors, "
+        "arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"
+    )
+
+
+def _agree(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) -> None:
+    """Refuse samples that differ in something that a batch has only one of."""
+    expected = of(samples[0])
+    for sample in samples:
+        try:
+            found = of(sample)
+        except (AttributeError, TypeError):
+            found = f"none, for one is of type {type(sample).__name__}"
+        if found != expected:
+            raise ValueError(
+                f"default_collate: samples of differing {what}, {expected} and {found}; make them alike (pad them), or "
+                "give the DataLoader a collate_fn of your own"
+            )
+
+
+def collated(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
+    """The batch of these samples: at once if the dataset has `take`, else sample by sample."""
+    if collate_fn is None and hasattr(dataset, "take"):
+        return dataset.take(indices)
+    return (collate_fn or default_collate)([dataset[i] for i in indices])

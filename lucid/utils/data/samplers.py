@@ -1,0 +1,161 @@
+"""In which order: the numbers of the samples, one by one (a Sampler) or in batches (BatchSampler).
+
+A random order is a function of two numbers, a seed and how many epochs there were before. So a run can be resumed
+with nothing else in hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from itertools import islice
+from operator import index
+from typing import Any
+
+from lucid.backend import generator
+
+
+class Sampler:
+    """Numbers of samples, in the order in which they are wanted: a subclass defines `__iter__()`, and `__len__()`.
+
+    One whose epochs differ also defines `set_epoch(epoch)`: a DataLoader calls it before each of them, with 0, 1, 2
+    and so on. What it then gives should depend on that number, and not on how often it was asked before: a loader that
+    is resumed in epoch 7 begins there.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__; define the order of the samples")
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2, ... up to the length of `data_source`."""
+
+    def __init__(self, data_source: Sized) -> None:
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler):
+    """The numbers of the samples in random order, another one each epoch.
+
+    Args:
+        data_source: has a length.
+        replacement: draw each number anew from all of them, so that it may come twice, and another not at all.
+        num_samples: how many numbers an epoch has; `len(data_source)` unless given. Without replacement a greater
+            number goes through the samples again, in another order.
+        seed: of the order; without one it is drawn from lucid's generator when the first epoch begins.
+
+    Raises:
+        TypeError, ValueError: for a `replacement` that is no bool, a `num_samples` that is not an int of 1 or more, and
+            a seed that is negative.
+
+    >>> sampler = RandomSampler(range(4), seed=0)
+    >>> list(sampler), list(sampler)
+    ([2, 0, 1, 3], [3, 0, 2, 1])
+    """
+
+    def __init__(
+        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, *, seed: int | None = None
+    ) -> None:
+        if not isinstance(replacement, bool):
+            raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
+        if num_samples is not None:
+            num_samples = checked_count("RandomSampler", "num_samples", num_samples)
+        self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
+        self.seed = None if seed is None else checked_seed("RandomSampler", seed)
+        self.epoch = 0
+
+    @property
+    def num_samples(self) -> int:
+        """How many numbers an epoch has."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration give the order of this epoch, counted from 0."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        if self.seed is None:
+            self.seed = drawn_seed()
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        count, wanted = len(self.data_source), self.num_samples
+        if not count:
+            return iter(())
+        if self.replacement:
+            return iter(_seeded(self.seed, epoch).integers(count, size=wanted).tolist())
+        order = permutation(count, self.seed, epoch)
+        for again in range(1, -(-wanted // count)):
+            order += permutation(count, self.seed, epoch, again)
+        return iter(order[:wanted])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler):
+    """Lists of `batch_size` of the numbers that `sampler` gives, the last of them shorter, or left out (`drop_last`).
+
+    Raises:
+        TypeError, ValueError: for a batch size that is not an int of 1 or more.
+
+    >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
+        self.sampler, self.batch_size = sampler, checked_count("BatchSampler", "batch_size", batch_size)
+        self.drop_last = drop_last
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the sampler, if it wants to know."""
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        numbers = iter(self.sampler)
+        while batch := list(islice(numbers, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        count = len(self.sampler)  # type: ignore[arg-type]
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+
+def permutation(count: int, *seeds: int) -> list[int]:
+    """The numbers below `count` in an order that depends on `seeds` alone."""
+    order: list[int] = _seeded(*seeds).permutation(count).tolist()
+    return order
+
+
+def _seeded(*seeds: int) -> Any:
+    """A generator of the kind of lucid's own, started from `seeds`."""
+    ours = generator()
+    return type(ours)(type(ours.bit_generator)(seeds))
+
+
+def drawn_seed() -> int:
+    """A seed from lucid's generator."""
+    return int(generator().integers(2**63))
+
+
+def checked_seed(who: str, seed: int) -> int:
+    """Refuse what is no seed."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"{who}: seed must be an int or None, got {seed!r}")
+    if index(seed) < 0:
+        raise ValueError(f"{who}: seed must be 0 or more, got {seed}")
+    return index(seed)
+
+
+def checked_count(who: str, what: str, count: int) -> int:
+    """Refuse what is no number of things."""
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"{who}: {what} must be an int, got {count!r}")
+    if count < 1:
+        raise ValueError(f"{who}: {what} must be 1 or more, got {count}")
+    return count
