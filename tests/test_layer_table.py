@@ -100,13 +100,87 @@ def test_dtype_is_kept(row: Layer, dtype: str) -> None:
     assert {str(t.grad.dtype) for t in leaves(layer, inputs) if t.grad is not None} <= {dtype}
 
 
-@rows
-def test_inputs_are_left_alone(row: Layer) -> None:
-    layer, inputs = made(row)
-    before = [x.detach().clone() for x in inputs]
+def gradients(layer: Any, inputs: list[Any], row: Layer) -> list[np.ndarray | None]:
+    for t in [*layer.parameters(), *inputs]:
+        t.grad = None
     total(differentiable(flat(row.call(layer, *inputs))), lucid.tensor).backward()
-    for x, old in zip(inputs, before, strict=True):
+    return [None if t.grad is None else t.grad.numpy() for t in [*layer.parameters(), *inputs]]
+
+
+def close(found: list[np.ndarray | None], expected: list[np.ndarray | None]) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
+@rows
+def test_inputs_and_parameters_are_left_alone_and_gradients_are_owned(row: Layer) -> None:
+    layer, inputs = made(row)
+    given = [*inputs, *layer.parameters()]
+    before = [x.detach().clone() for x in given]
+    found = [g for g in gradients(layer, inputs, row) if g is not None]
+    for x, old in zip(given, before, strict=True):
         np.testing.assert_array_equal(x.detach().numpy(), old.numpy())
+    for i, g in enumerate(found):
+        assert g.flags.writeable
+        assert not any(np.shares_memory(g, other) for other in [*found[:i], *(x.detach().numpy() for x in given)])
+
+
+@rows
+def test_memory_layout_does_not_matter(row: Layer) -> None:
+    layer, inputs = made(row)
+    start = copy.deepcopy(layer)
+    expected = flat(row.call(layer, *inputs))
+    slopes = gradients(copy.deepcopy(start), inputs, row)
+    spread, frozen = [], []
+    for array in row.arrays:
+        wide = np.zeros([2 * n for n in array.shape], array.dtype)
+        view = wide[(..., *(slice(None, None, 2) for _ in array.shape))]
+        view[...] = array
+        spread.append(lucid.from_numpy(view))
+        fixed = array.copy()
+        fixed.flags.writeable = False
+        frozen.append(lucid.from_numpy(fixed))
+    for others in (spread, frozen):
+        for x in others:
+            x.requires_grad = x.is_floating_point()
+        for a, b in zip(flat(row.call(copy.deepcopy(start), *others)), expected, strict=True):
+            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12, atol=1e-14)
+        close(gradients(copy.deepcopy(start), others, row), slopes)
+
+
+@rows
+def test_one_of_them_alone_can_require_the_gradient(row: Layer) -> None:
+    layer, inputs = made(row)
+    start = copy.deepcopy(layer)
+    expected = gradients(layer, inputs, row)
+    for i, one in enumerate(expected):
+        if one is not None:
+            twin = copy.deepcopy(start)
+            given = [x.detach() for x in inputs]
+            for t in twin.parameters():
+                t.requires_grad = False
+            [*twin.parameters(), *given][i].requires_grad = True
+            alone = gradients(twin, given, row)
+            assert [j for j, g in enumerate(alone) if g is not None] == [i]
+            close([alone[i]], [one])
+
+
+@rows
+def test_nothing_is_recorded_without_need(row: Layer) -> None:
+    layer, inputs = made(row)
+    with lucid.no_grad():
+        assert not any(t.grad_fn is not None for t in flat(row.call(layer, *inputs)))  # Identity hands a leaf on
+
+
+@rows
+def test_a_layer_says_what_it_is_and_keeps_the_dtypes_of_its_memory(row: Layer) -> None:
+    layer, inputs = made(row, "float32")
+    before = {name: (value.dtype, value.shape) for name, value in layer.state_dict().items()}
+    row.call(layer, *inputs)
+    assert {name: (value.dtype, value.shape) for name, value in layer.state_dict().items()} == before
+    assert repr(layer).startswith(type(layer).__name__ + "(")
 
 
 @rows
