@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test parity check bench lint types clean
+.PHONY: same-python help demo test parity check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -33,7 +33,11 @@ check:  ## all that the gate runs, in an environment of its own
 
 bench: $(VENV)/with-parity  ## measure lucid beside PyTorch and hand-written NumPy
 	$(RUN) benchmarks/train_step.py
+	$(RUN) benchmarks/models.py
 	$(RUN) benchmarks/engine.py
+
+docs: $(VENV)/with-docs  ## the reference, into site/: open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict  # with --quiet it would count no warnings
 
 lint: $(VENV)/with-dev  ## ruff
 	$(RUN) -m ruff check .

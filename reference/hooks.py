@@ -1,0 +1,57 @@
+"""What mkdocs is told beside mkdocs.yml: the pages that no file in docs/ holds, made anew at each build."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from posixpath import dirname, join, normpath, relpath
+from typing import Any
+
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from reference import operations, pages  # noqa: E402
+
+OUTSIDE = {  # documents that stand elsewhere in the repository -> where they stand in the site
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "examples/DATA.md": "digits.md",
+    "benchmarks/results/train_step.md": "train_step.md",
+}
+
+
+def on_config(config: Any) -> Any:
+    """Put the reference into the table of contents."""
+    for part in config.nav:
+        if "Reference" in part:
+            part["Reference"] = pages.contents()
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages of the reference, and the documents from elsewhere."""
+    made = {**pages.pages(), "operations.md": operations.page()}
+    made |= {place: (ROOT / source).read_text() for source, place in OUTSIDE.items()}
+    for place, text in made.items():
+        files.append(File.generated(config, place, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
+    """Links between documents, as they are in the site; what the site does not have is named without a link."""
+    place = page.file.src_uri
+    source = next((source for source, at in OUTSIDE.items() if at == place), f"docs/{place}")
+
+    def link(found: re.Match[str]) -> str:
+        text, target, anchor = found.groups()
+        target = normpath(join(dirname(source), target))
+        to = OUTSIDE.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
+        return f"[{text}]({relpath(to, dirname(place) or '.')}{anchor or ''})" if to else text
+
+    parts = re.split(r"(^```.*?^```)", markdown, flags=re.MULTILINE | re.DOTALL)  # text, code, text, ...
+    parts[::2] = [re.sub(r"\[([^\]]*)\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)", link, text) for text in parts[::2]]
+    return "".join(parts)

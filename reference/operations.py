@@ -1,0 +1,60 @@
+"""The page of the operations: each as it stands in the source, its forward below the formulas of its gradients."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+from lucid.op import TABLE, Op
+from reference.pages import introduced, markdown, namespaces, operation, title_of
+
+
+def page() -> str:
+    """The whole of lucid's table of derivatives, by chapters, after the chapter that says how to read it."""
+    chapters: dict[str, list[Op]] = {}
+    for spec in TABLE.values():
+        if not spec.foreign:
+            chapters.setdefault(spec.forward.__module__, []).append(spec)
+    text = introduced("lucid.op", "Operations", 1)
+    for module, specs in chapters.items():
+        text += introduced(module, title_of(module), 2)
+        text += [part for spec in specs for part in shown(spec)]
+        helpers = dict.fromkeys(helper for spec in specs for helper in helpers_of(spec.forward))
+        text += ["### Functions that these use", *map(source, helpers)] if helpers else []
+    return "\n\n".join(text)
+
+
+def shown(spec: Op) -> Iterator[str]:
+    """One operation: its equation, its text, and where it is public."""
+    yield f"### `{spec.name}` {{#op-{spec.name}}}"
+    yield markdown(inspect.getdoc(spec.forward) or "")
+    yield source(spec.forward)
+    public = [f"{space}.{name}" for space, names in namespaces().items() for name in names]
+    if found := [path for path in public if operation(*path.rsplit(".", 1)) is spec]:
+        yield "Public as " + ", ".join(f"[`{path}`][]" for path in found) + "."
+
+
+def source(function: Any) -> str:
+    """A function's text as a block of code, with the comment above it and without its docstring, which stands above."""
+    function = inspect.unwrap(function)  # without what a decorator made of it
+    text = inspect.getsource(function)
+    (definition,) = ast.parse(text).body
+    assert isinstance(definition, ast.FunctionDef)
+    lines = text.splitlines()
+    if ast.get_docstring(definition):
+        del lines[definition.body[0].lineno - 1 : definition.body[0].end_lineno]
+    return "\n".join(["```python", *(inspect.getcomments(function) or "").splitlines(), *lines, "```"])
+
+
+def helpers_of(function: Any) -> list[FunctionType]:
+    """The plain functions that an operation's forward and formulas call, and those that these call."""
+    found = [inspect.unwrap(function)]
+    for caller in found:  # which grows as it is read
+        for node in ast.walk(ast.parse(inspect.getsource(caller))):
+            used = caller.__globals__.get(node.id) if isinstance(node, ast.Name) else None
+            plain = isinstance(used, FunctionType) and not hasattr(used, "op") and used not in found
+            found += [used] if plain and used.__module__.startswith("lucid.ops.") else []
+    return found[1:]

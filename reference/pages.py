@@ -1,0 +1,319 @@
+"""What the pages of the reference hold, read off the package itself: what is public is what its modules export, so
+every name has its place and a new one finds it by itself. Knows nothing of mkdocs; hooks.py hands the pages over.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lucid.op import TABLE, Op
+
+# Chapters under a title for those who look something up, in the order of the table of contents. A chapter that is not
+# listed comes after them, under the first words of its docstring.
+TITLES = {
+    "lucid.tensor": "Tensor",
+    "lucid.creation": "Creating tensors",
+    "lucid.ops.arithmetic": "Arithmetic and comparison",
+    "lucid.ops.functions": "Functions of one number",
+    "lucid.functions": "Reductions, products and joins",
+    "lucid.shaping": "Shapes",
+    "lucid.selecting": "Selecting and sorting",
+    "lucid.graph": "Recording or not",
+    "lucid.op": "Writing operations",
+    "lucid.backend": "Dtypes, devices, constants, random numbers",
+    "lucid.checkpoint": "Checkpoints",
+}
+# Where a namespace has a few names from a chapter, and these belong beside those of another.
+BESIDE = {
+    ("lucid", "lucid"): "lucid.backend",
+    ("lucid", "lucid.contraction"): "lucid.functions",
+    ("lucid", "lucid.devices"): "lucid.backend",
+    ("lucid", "lucid.ops.linear"): "lucid.functions",
+    ("lucid", "lucid.ops.special"): "lucid.ops.functions",
+    ("lucid", "lucid.padding"): "lucid.shaping",
+    ("lucid.nn", "lucid.graph"): "lucid.nn.module",
+    ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
+    ("lucid.nn.functional", "lucid.functions"): "lucid.nn.functional.activations",
+    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.nn.functional.activations",
+    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.nn.functional.layers",
+    ("lucid.nn.functional", "lucid.padding"): "lucid.nn.functional.layers",
+}
+SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
+
+
+def exported(module: ModuleType) -> list[str]:
+    """The public names of a module, in the order of its text.
+
+    Of a package: what it imports `as` a public name, and what it assigns. Of a plain module: the functions and classes
+    that it defines, and what it imports under its own name (`from x import f as f`).
+    """
+    path = Path(str(module.__file__))
+    package, found = path.name == "__init__.py", []
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found += [alias.asname for alias in node.names if alias.asname and (package or alias.asname == alias.name)]
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign) and package:
+            found += [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return [name for name in dict.fromkeys(found) if not name.startswith("_")]
+
+
+@cache
+def namespaces() -> dict[str, list[str]]:
+    """`lucid` and every module that is a public name of one listed before it, which it follows -> its public names."""
+    found, waiting = {}, ["lucid"]
+    while waiting:
+        module = importlib.import_module(name := waiting.pop(0))
+        inner = [each for each in exported(module) if isinstance(getattr(module, each), ModuleType)]
+        found[name] = [each for each in exported(module) if each not in inner]
+        waiting = [getattr(module, each).__name__ for each in inner] + waiting
+    return found
+
+
+def value(namespace: str, name: str) -> Any:
+    """What a public name stands for."""
+    return getattr(importlib.import_module(namespace), name)
+
+
+def described(thing: Any) -> bool:
+    """Whether it is a function or a class, which have docstrings of their own."""
+    return inspect.isroutine(thing) or inspect.isclass(thing)
+
+
+def chapter(namespace: str, name: str) -> str:
+    """The module beside whose names this one stands: where it was defined, or as BESIDE says."""
+    home = inside(namespace, name) or origin(namespace, name)
+    return BESIDE.get((namespace, home), home)
+
+
+def origin(namespace: str, name: str) -> str:
+    """The module that defines it; of a plain value, the one that makes it public."""
+    thing = value(namespace, name)
+    return str(thing.__module__) if described(thing) else namespace
+
+
+def inside(namespace: str, name: str) -> str | None:
+    """The namespace inside this one that has the same name as well, and therefore its entry: for optim.StepLR."""
+    if namespace == "lucid":  # all are inside it
+        return None
+    return next((s for s, names in namespaces().items() if s.startswith(f"{namespace}.") and name in names), None)
+
+
+def title_of(module: str) -> str:
+    """What a module is about: as TITLES says, or the first words of its docstring, up to a stop of any kind."""
+    return TITLES.get(module) or re.split(r"[:.,;(]", told(module))[0].replace("\n", " ").strip()
+
+
+def file_of(module: str) -> str:
+    """Its file, from the root of the repository."""
+    package = hasattr(importlib.import_module(module), "__path__")
+    return module.replace(".", "/") + ("/__init__.py" if package else ".py")
+
+
+def told(module: str) -> str:
+    """A module's docstring without the number of the chapter."""
+    return re.sub(r"^Chapter \w+(, [\w ]+)?\. ", "", inspect.getdoc(importlib.import_module(module)) or module)
+
+
+def introduced(module: str, title: str, level: int) -> list[str]:
+    """A module's title, file and docstring as Markdown, but for a first line that says what the title does."""
+    text = re.sub(rf"^{re.escape(title)}\.\s+", "", told(module) + "\n")
+    return ["#" * level + f" {title}", f"*{file_of(module)}*", markdown(text)]
+
+
+def first_sentence(thing: Any) -> str:
+    """Up to the first full stop that ends a sentence, on one line."""
+    paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+    return re.split(r"(?<=[^.A-Z]\.) (?=[A-Z`])", paragraph)[0].strip()
+
+
+def markdown(text: str) -> str:
+    """A docstring as Markdown: examples fenced, a row for each of `a, b: ...` in its sections, and `literal` lines."""
+    out, example, section = [], False, False
+    for line in re.sub(SECTION, _one_each, text).split("\n"):
+        if line and line[0] != " ":
+            section = line in ("Args:", "Attributes:", "Raises:")  # what is indented is prose, and elsewhere code
+        begins = line.lstrip().startswith(">>>") and not example
+        if begins or (example and not line.strip()):
+            out.append("```pycon" if begins else "```")
+            example = begins
+        out.append(line if example or line.startswith("    ") and not section else literal(line))
+    return "\n".join([*out, "```"] if example else out)
+
+
+SECTION = re.compile(r"(?<=\n)(?:Args|Attributes|Raises):\n(?: {4}.*(?:\n|$))+")
+SEVERAL = re.compile(r"^ {4}(\w+(?:, \w+)+)(:.*(?:\n {5,}.*)*)", re.MULTILINE)
+
+
+def _one_each(section: re.Match[str]) -> str:
+    return SEVERAL.sub(lambda m: "\n".join(f"    {name}{m[2]}" for name in m[1].split(", ")), section[0])
+
+
+def literal(line: str) -> str:
+    """A line of prose in which the stars of `(a - b)**2` and the brackets of `x[i][j]` are not taken for Markdown.
+
+    A public name that is written out, as `nn.functional.relu` or with `lucid.` before it, leads to its entry.
+    """
+    parts = re.split(r"(`[^`]*`|(?<![\w)\]])\*\*\w[^*]*\*\*(?!\w))", line)  # prose, code or bold, prose, ...
+    for i, part in enumerate(parts):
+        if not i % 2:
+            part = re.sub(r"(?<=[\w)\]|])\*\*?(?=[-\w(\[|])|[\[\]]", lambda m: re.sub(r"(.)", r"\\\1", m[0]), part)
+        elif (path := "lucid." + part.strip("`").removeprefix("lucid.")) in paths() and "." in part:
+            part = f"[{part}][{path}]"
+        parts[i] = part
+    return "".join(parts)
+
+
+@cache
+def paths() -> set[str]:
+    """Every public name, written out."""
+    return {f"{namespace}.{name}" for namespace, names in namespaces().items() for name in names}
+
+
+# -- entries ---------------------------------------------------------------------------------------------------------
+
+
+def entry(namespace: str, name: str, level: int) -> str:
+    """What makes mkdocstrings write the entry of one name."""
+    thing, path = value(namespace, name), f"{namespace}.{name}"
+    lines, options = [f"::: {path}"], {"heading_level": level}
+    if path in sys.modules:  # a module of that name is in the way: the entry of lucid.tensor is asked for by its origin
+        lines = [f"[](){{#{path}}}\n", f"::: {thing.__module__}.{thing.__qualname__}"]
+        options |= {"heading": path, "toc_label": name}
+    if inspect.isclass(thing):
+        options |= {"inherited_members": inherited(thing)}
+    return "\n".join([*lines, "    options:", *(f"      {key}: {setting!r}" for key, setting in options.items())])
+
+
+def operation(namespace: str, name: str) -> Op | None:
+    """The operation behind a public function that has a gradient: itself, or the one of its name."""
+    thing = value(namespace, name)
+    spec: Op | None = getattr(thing, "op", None) or TABLE.get(name)
+    return spec if spec and spec.formulas and inspect.isroutine(thing) else None
+
+
+def hidden(cls: type) -> list[type]:
+    """The bases that have no entry, and are no bases of one that has: the halves of Tensor, the base of BatchNorm2d."""
+    public = {id(value(space, name)) for space, names in namespaces().items() for name in names}
+    shown = {c for base in cls.__mro__[1:] if id(base) in public for c in base.__mro__}
+    return [c for c in cls.__mro__[1:] if c.__module__.startswith("lucid.") and c not in shown]
+
+
+def inherited(cls: type) -> list[str]:
+    """The members that an entry shows beside the class's own: those of hidden bases from other files."""
+    bases = [base for base in hidden(cls) if base.__module__ != cls.__module__]
+    return sorted({name for base in bases for name in vars(base) if name[0] != "_"} - set(vars(cls)))
+
+
+def common(classes: list[type]) -> list[type]:
+    """Their hidden bases from the same file, which are entered below them."""
+    return list(dict.fromkeys(base for cls in classes for base in hidden(cls) if base.__module__ == cls.__module__))
+
+
+def constants(namespace: str, names: list[str]) -> str:
+    """A table of plain values."""
+    rows = [f"| [](){{#{namespace}.{name}}}`{namespace}.{name}` | `{value(namespace, name)!r}` |" for name in names]
+    return "\n".join(["| name | value |", "| --- | --- |", *rows])
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+def chapters(namespace: str) -> dict[str, list[str]]:
+    """The names of a namespace by the chapter that they stand in: its own first, those of lucid itself as in TITLES.
+
+    In a chapter, what it defines comes before what stands beside it.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in sorted(namespaces()[namespace], key=lambda n: origin(namespace, n) != chapter(namespace, n)):
+        groups.setdefault(chapter(namespace, name), []).append(name)
+    order = [namespace, *TITLES] if namespace == "lucid" else [namespace, *(m for m in groups if m not in TITLES)]
+    return {module: groups[module] for module in [*order, *groups] if module in groups}
+
+
+def page_of(namespace: str, module: str) -> str:
+    """Where in the site the names of a namespace from one chapter stand."""
+    parts = ["reference", *namespace.split(".")[1:]]
+    return "/".join([*parts, slug(title_of(module))] if namespace in SPLIT else parts) + ".md"
+
+
+def pages() -> dict[str, str]:
+    """Every page of the reference: its place in the site -> its Markdown."""
+    found = {"reference/index.md": index()}
+    for namespace in namespaces():
+        for module, names in chapters(namespace).items():
+            place = page_of(namespace, module)
+            first = namespace in SPLIT or module == namespace
+            if not first and place not in found:
+                found[place] = "\n\n".join(introduced(namespace, namespace, 1))
+            parts = [found[place]] if place in found else []
+            found[place] = "\n\n".join([*parts, *section(namespace, module, names, 1 if first else 2)])
+    return found
+
+
+def section(namespace: str, module: str, names: list[str], level: int) -> list[str]:
+    """The names of a namespace that stand in one chapter, under its title."""
+    text = introduced(module, namespace if module == namespace else title_of(module), level)
+    if inside(namespace, names[0]):
+        return [*text, "\n".join(listed(namespace, name, module) for name in names)]
+    values = [name for name in names if not described(value(namespace, name))]
+    text += [constants(namespace, values)] if values else []
+    text += [entry(namespace, name, level + 1) for name in names if name not in values]
+    bases = common([thing for name in names if inspect.isclass(thing := value(namespace, name))])
+    text += ["#" * (level + 1) + " What some of these have in common"] if bases else []
+    return text + [entry(base.__module__, base.__name__, level + 2) for base in bases]
+
+
+def index() -> str:
+    """Every public name with its first sentence."""
+    text = ["---\nsearch:\n  exclude: true\n---", "# Every name"]
+    for namespace in namespaces():
+        text += [f"## {namespace}"] if chapters(namespace) else []
+        for module, names in chapters(namespace).items():
+            text += [f"### {title_of(module)}"] if len(chapters(namespace)) > 1 else []
+            text.append("\n".join(listed(namespace, name) + methods(namespace, name) for name in names))
+    return "\n\n".join(text)
+
+
+def methods(namespace: str, name: str) -> str:
+    """The members of Tensor and Module, which come from several files: the build refuses a link that leads nowhere."""
+    cls = value(namespace, name)
+    if not inspect.isclass(cls) or not inherited(cls):
+        return ""
+    names = [member for member in sorted({*vars(cls), *inherited(cls)}) if member[0] != "_" and member != "extra_repr"]
+    found = [m for m in names if inspect.isroutine(getattr(cls, m)) or isinstance(getattr(cls, m), property)]
+    return "\n\n    " + " ".join(f"[`{m}`][{namespace}.{name}.{m}]" for m in found)
+
+
+def listed(namespace: str, name: str, entered: str = "") -> str:
+    """A name and its first sentence on one line; it leads to the entry, or is where one looks for it in vain."""
+    thing, path = value(namespace, name), f"{namespace}.{name}"
+    says = literal(first_sentence(thing)) if described(thing) else f"`{thing!r}`"
+    anchor = f"[](){{#{path}}}" if entered else ""
+    return f"- {anchor}[`{path if entered else name}`][{entered or namespace}.{name}]: {says}"
+
+
+def contents() -> list[Any]:
+    """The same pages as the site's table of contents."""
+    parts: list[Any] = ["reference/index.md"]
+    for namespace in namespaces():
+        found = {title_of(module): page_of(namespace, module) for module in chapters(namespace)}
+        if namespace in SPLIT:
+            parts.append({namespace: [{title: place} for title, place in found.items()]})
+        elif found:
+            parts.append({namespace: next(iter(found.values()))})
+    return parts
+
+
+def slug(text: str) -> str:
+    """A title as the name of a file."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")
