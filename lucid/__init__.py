@@ -25,6 +25,7 @@ from lucid.backend import manual_seed as manual_seed
 from lucid.backend import set_default_dtype as set_default_dtype
 from lucid.backend import set_rng_state as set_rng_state
 from lucid.backend import uint8 as uint8
+from lucid.devices import Device as device
 from lucid.op import op as op
 
 # Operations that need no other name than their own (chapter 3)
@@ -69,6 +70,7 @@ from lucid.ops.special import erf as erf
 
 # The graph (chapter 4)
 from lucid.graph import enable_grad as enable_grad
+from lucid.graph import inference_mode as inference_mode
 from lucid.graph import is_grad_enabled as is_grad_enabled
 from lucid.graph import no_grad as no_grad
 from lucid.graph import set_grad_enabled as set_grad_enabled
@@ -85,6 +87,7 @@ from lucid.functions import bmm as bmm
 from lucid.functions import cat as cat
 from lucid.functions import clamp as clamp
 from lucid.functions import clamp as clip
+from lucid.functions import cumprod as cumprod
 from lucid.functions import cumsum as cumsum
 from lucid.functions import dot as dot
 from lucid.functions import isclose as isclose
@@ -111,11 +114,9 @@ from lucid.shaping import chunk as chunk
 from lucid.shaping import expand as expand
 from lucid.shaping import flatten as flatten
 from lucid.shaping import flip as flip
-from lucid.shaping import gather as gather
-from lucid.shaping import index_select as index_select
-from lucid.shaping import masked_fill as masked_fill
+from lucid.shaping import meshgrid as meshgrid
 from lucid.shaping import movedim as movedim
-from lucid.shaping import pad as pad
+from lucid.padding import pad as pad
 from lucid.shaping import permute as permute
 from lucid.shaping import reshape as reshape
 from lucid.shaping import roll as roll
@@ -126,6 +127,25 @@ from lucid.shaping import transpose as swapaxes
 from lucid.shaping import transpose as transpose
 from lucid.shaping import unbind as unbind
 from lucid.shaping import unsqueeze as unsqueeze
+from lucid.selecting import argsort as argsort
+from lucid.selecting import diag as diag
+from lucid.selecting import diagonal as diagonal
+from lucid.selecting import gather as gather
+from lucid.selecting import index_add as index_add
+from lucid.selecting import index_select as index_select
+from lucid.selecting import masked_fill as masked_fill
+from lucid.selecting import masked_select as masked_select
+from lucid.selecting import narrow as narrow
+from lucid.selecting import scatter as scatter
+from lucid.selecting import scatter_add as scatter_add
+from lucid.selecting import sort as sort
+from lucid.selecting import take_along_dim as take_along_dim
+from lucid.selecting import topk as topk
+from lucid.selecting import trace as trace
+from lucid.selecting import tril as tril
+from lucid.selecting import triu as triu
+from lucid.contraction import einsum as einsum
+from lucid.contraction import tensordot as tensordot
 from lucid.tensor import Tensor as Tensor
 from lucid.creation import arange as arange
 from lucid.creation import as_tensor as as_tensor
@@ -152,11 +172,14 @@ from lucid.creation import zeros_like as zeros_like
 
 # The later chapters
 from lucid import autograd as autograd
+from lucid import linalg as linalg
 from lucid import nn as nn
 from lucid import optim as optim
 from lucid import utils as utils
 from lucid.checkpoint import load as load
 from lucid.checkpoint import save as save
+from lucid.safetensors import load_safetensors as load_safetensors
+from lucid.safetensors import save_safetensors as save_safetensors
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lucid import backend, shaping
+from lucid.operands import ndim_of
 from lucid.ops import arithmetic, shapes
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Conversion:
 
     def type_as(self: Any, other: Tensor) -> Tensor:
         """In the dtype of `other`."""
+        ndim_of("type_as", other)
         return self.to(other.dtype)
 
     def contiguous(self: Any) -> Tensor:

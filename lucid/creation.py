@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import backend
-from lucid.shaping import sizes
+from lucid.operands import ndim_of
+from lucid.shaping import lengths
 from lucid.tensor import Tensor
 
 
@@ -22,6 +23,33 @@ def _made(array: backend.Array, dtype: Any, device: Any, requires_grad: bool) ->
 
 def _float(dtype: Any) -> backend.DType:
     return backend.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
+
+
+def _random(name: str, dtype: Any) -> backend.DType:
+    """The dtype of random numbers that are no integers."""
+    if (found := _float(dtype)).kind != "f":
+        raise TypeError(f"{name}: expected a float dtype, got {found}; use randint, or .to({str(found)!r})")
+    return found
+
+
+def _number(name: str, what: str, n: Any) -> Any:
+    """A Python number of what stands for one: a NumPy scalar, a 0-d tensor."""
+    n = n.item() if getattr(n, "shape", None) == () else n
+    if not isinstance(n, (int, float)):
+        raise TypeError(f"{name}: expected a number for {what}, got {n!r}")
+    return n
+
+
+def _integer(name: str, what: str, n: Any) -> int:
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"{name}: expected an int for {what}, got {n!r}")
+    return n.__index__()
+
+
+def _count(name: str, what: str, n: Any) -> int:
+    if (count := _integer(name, what, n)) < 0:
+        raise ValueError(f"{name}: expected {what} to be 0 or more, got {count}")
+    return count
 
 
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -71,34 +99,37 @@ def from_dlpack(source: Any) -> Tensor:
     >>> from_dlpack(numpy.arange(3.0))
     tensor([0., 1., 2.], dtype=float64)
     """
+    if not hasattr(source, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: expected what has __dlpack__, such as an array, got {type(source).__name__}")
     return Tensor(backend.from_dlpack(source))
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros, of shape `zeros(2, 3)` or `zeros((2, 3))`."""
-    return _made(backend.cpu.zeros(sizes("zeros", size), dtype=_float(dtype)), None, device, requires_grad)
+    return _made(backend.cpu.zeros(lengths("zeros", size), dtype=_float(dtype)), None, device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return _made(backend.cpu.ones(sizes("ones", size), dtype=_float(dtype)), None, device, requires_grad)
+    return _made(backend.cpu.ones(lengths("ones", size), dtype=_float(dtype)), None, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of whatever the memory held: to be written to before it is read."""
-    return _made(backend.cpu.empty(sizes("empty", size), dtype=_float(dtype)), None, device, requires_grad)
+    return _made(backend.cpu.empty(lengths("empty", size), dtype=_float(dtype)), None, device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
     value = backend.from_data(fill_value._array if isinstance(fill_value, Tensor) else fill_value, None)
-    shape = sizes("full", (size,))
+    shape = lengths("full", (size,))
     return _made(backend.cpu.full(shape, value, dtype=value.dtype), dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of n rows and m (n) columns of zeros."""
-    return _made(backend.cpu.eye(n, m, dtype=_float(dtype)), None, device, requires_grad)
+    rows, columns = _count("eye", "n", n), _count("eye", "m", n if m is None else m)
+    return _made(backend.cpu.eye(rows, columns, dtype=_float(dtype)), None, device, requires_grad)
 
 
 def arange(
@@ -110,9 +141,9 @@ def arange(
         ValueError: if `step` is 0 or leads away from `end`.
     """
     start, end = (0, start) if end is None else (start, end)
+    start, end, step = _number("arange", "start", start), _number("arange", "end", end), _number("arange", "step", step)
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
-    start, end, step = (n.item() if backend.is_scalar(n) else n for n in (start, end, step))
     whole = all(isinstance(n, int) for n in (start, end, step))
     return _made(
         backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad
@@ -123,25 +154,22 @@ def linspace(
     start: float, end: float, steps: int, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly apart."""
-    return _made(backend.linspace(start, end, steps), _float(dtype), device, requires_grad)
+    start, end = _number("linspace", "start", start), _number("linspace", "end", end)
+    return _made(backend.linspace(start, end, _count("linspace", "steps", steps)), _float(dtype), device, requires_grad)
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in [0, 1)."""
     # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
-    found, shape = _float(dtype), sizes("rand", size)
+    found, shape = _random("rand", dtype), lengths("rand", size)
     drawn = backend.generator().random(shape, dtype=backend.float64 if found == backend.float64 else backend.float32)
     return _made(backend.cpu.asarray(drawn), found, device, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal random numbers."""
-    return _made(
-        backend.cpu.asarray(backend.generator().standard_normal(sizes("randn", size))),
-        _float(dtype),
-        device,
-        requires_grad,
-    )
+    found, drawn = _random("randn", dtype), backend.generator().standard_normal(lengths("randn", size))
+    return _made(backend.cpu.asarray(drawn), found, device, requires_grad)
 
 
 def randint(
@@ -156,44 +184,52 @@ def randint(
         low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
     if size is None or high is None:
         raise TypeError("randint: expected (high, size) or (low, high, size)")
+    low, high = _integer("randint", "low", low), _integer("randint", "high", high)
     if low >= high:
         raise ValueError(f"randint: no integers from {low} up to {high}")
-    drawn = backend.generator().integers(low, high, sizes("randint", (size,)))
+    drawn = backend.generator().integers(low, high, lengths("randint", (size,)))
     return _made(backend.cpu.asarray(drawn), backend.int64 if dtype is None else dtype, device, requires_grad)
 
 
 def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
     """The integers below n in random order."""
-    return _made(backend.generator().permutation(n), backend.int64 if dtype is None else dtype, device, False)
+    drawn = backend.generator().permutation(_count("randperm", "n", n))
+    return _made(drawn, backend.int64 if dtype is None else dtype, device, False)
 
 
 def zeros_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape, dtype and device of x."""
+    ndim_of("zeros_like", x)
     return zeros(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
 
 
 def ones_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones in the shape, dtype and device of x."""
+    ndim_of("ones_like", x)
     return ones(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
 
 
 def empty_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Whatever the memory held, in the shape, dtype and device of x."""
+    ndim_of("empty_like", x)
     return empty(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere, in the shape, dtype and device of x."""
+    ndim_of("full_like", x)
     return full(x.shape, fill_value, **_like(x, dtype, device), requires_grad=requires_grad)
 
 
 def rand_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in the shape, dtype and device of x."""
+    ndim_of("rand_like", x)
     return rand(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
 
 
 def randn_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal random numbers in the shape, dtype and device of x."""
+    ndim_of("randn_like", x)
     return randn(x.shape, **_like(x, dtype, device), requires_grad=requires_grad)
 
 

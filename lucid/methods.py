@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid import functions, shaping
+from lucid import functions, selecting, shaping
 from lucid.ops import arithmetic, linear, special
 from lucid.ops import functions as elementwise
 
@@ -83,8 +83,9 @@ class Operations:
     argmax, argmin, any, all, var, std = (
         functions.argmax, functions.argmin, functions.any, functions.all, functions.var, functions.std,
     )  # fmt: skip
-    logsumexp, norm, cumsum, softmax, log_softmax = (
-        functions.logsumexp, functions.norm, functions.cumsum, functions.softmax, functions.log_softmax,
+    logsumexp, norm, cumsum, cumprod, softmax, log_softmax = (
+        functions.logsumexp, functions.norm, functions.cumsum, functions.cumprod, functions.softmax,
+        functions.log_softmax,
     )  # fmt: skip
     reshape, view, flatten, squeeze, unsqueeze = (
         shaping.reshape, shaping.view, shaping.flatten, shaping.squeeze, shaping.unsqueeze,
@@ -97,8 +98,15 @@ class Operations:
         shaping.repeat, shaping.tile, shaping.split, shaping.chunk, shaping.unbind, shaping.flip, shaping.roll,
     )  # fmt: skip
     gather, index_select, masked_fill, masked_select = (
-        shaping.gather, shaping.index_select, shaping.masked_fill, shaping.masked_select,
+        selecting.gather, selecting.index_select, selecting.masked_fill, selecting.masked_select,
     )  # fmt: skip
+    tril, triu, diag, diagonal, trace, narrow = (
+        selecting.tril, selecting.triu, selecting.diag, selecting.diagonal, selecting.trace, selecting.narrow,
+    )  # fmt: skip
+    take_along_dim, scatter, scatter_add, index_add = (
+        selecting.take_along_dim, selecting.scatter, selecting.scatter_add, selecting.index_add,
+    )  # fmt: skip
+    sort, argsort, topk = selecting.sort, selecting.argsort, selecting.topk
     clone = arithmetic.positive
     __getitem__ = shaping.getitem
 

@@ -119,6 +119,20 @@ def prepare_all(spec: Op, operands: tuple[Any, ...]) -> tuple[Any, list[Any], tu
     return xp, arrays, tuple(nodes) if any(node is not None for node in nodes) else None
 
 
+def ndim_of(name: str, x: Any) -> int:
+    """The number of dims of a Tensor or array.
+
+    Raises:
+        TypeError: for anything else, naming the function that was given it.
+    """
+    try:
+        return x._array.ndim
+    except AttributeError:
+        if backend.is_array(x):
+            return x.ndim
+        raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}; lucid.tensor(...) makes one") from None
+
+
 def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
     devices = {backend.device_of(a) for a in arrays}
     if len(devices) > 1:
@@ -157,6 +171,9 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
         )
     if message.startswith(f"{spec.name}:"):
         raise error
+    if isinstance(error, TypeError) and "not supported for the input types" in message:
+        given = " and ".join(str(a.dtype) for a in arrays if hasattr(a, "dtype"))
+        return TypeError(f"{spec.name}: not defined for {given}; convert first, with .float(), .long() or .bool()")
     if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
         return ValueError(f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
     kind = next(kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind))

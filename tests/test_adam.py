@@ -117,7 +117,7 @@ def test_the_rule_has_a_program_which_gives_the_same_bits(kind: Any, decay: floa
     slots = ("m", "v", "v_max" if amsgrad else None)
     constants = {"beta1": 0.9, "beta2": 0.999, "weight_decay": decay, "amsgrad": amsgrad, "maximize": maximize}
     numbers = kind.numbers({"lr": 1e-3, "eps": 1e-8, **constants}, 3)
-    run = program(kind.rule, slots, len(numbers), constants)
+    run = program(kind.rule, slots, numbers, constants)
     assert run is not None and run.scratch == 2
     rng = np.random.default_rng(0)
     theta, g, m, v, v_max = (rng.standard_normal(99).astype(dtype) for _ in range(5))

@@ -50,7 +50,8 @@ def test_state_is_made_by_the_first_update_and_not_by_looking() -> None:
     optimizer = Adamax([p])
     with pytest.raises(KeyError):
         optimizer.state[p]
-    optimizer.step()
+    with pytest.warns(UserWarning, match="no parameter has a gradient"):
+        optimizer.step()
     assert optimizer.state == {} and optimizer.state_dict()["state"] == {}
     give(p, 1.0)
     optimizer.step()

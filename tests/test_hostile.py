@@ -7,8 +7,8 @@ import pytest
 from training import Naive
 
 import lucid
-from lucid import nn
-from lucid.optim import SGD, Adamax, Optimizer, runner
+from lucid import nn, optim
+from lucid.optim import Optimizer, jobs, runner
 
 
 def gradient(rng: np.random.Generator, p: nn.Parameter) -> lucid.Tensor:
@@ -61,25 +61,58 @@ def hostile(rng: np.random.Generator, p: nn.Parameter, optimizer: Optimizer, nai
             entry["t"] = naive.state[p]["t"] = int(rng.integers(1, 4))
 
 
+CASES = [
+    ("Adamax", {"weight_decay": 0.01}),
+    ("SGD", {"momentum": 0.9, "dampening": 0.1}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {"amsgrad": True, "maximize": True}),
+    ("NAdam", {"decoupled_weight_decay": True}),
+    ("RAdam", {"betas": (0.8, 0.9)}),  # v is divided by from the sixth update on
+    ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.5}),
+    ("Adadelta", {}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}),
+    ("Rprop", {"step_sizes": (1e-3, 0.1)}),
+    ("ASGD", {"t0": 5}),
+    ("Lion", {}),
+]
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("chunk, small", [(65_536, 8_192), (40, 16), (7, 0), (60, 60)])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda groups: Adamax(groups, lr=0.01, weight_decay=0.01),
-        lambda groups: SGD(groups, lr=0.01, momentum=0.9, dampening=0.1),
-    ],
-    ids=["Adamax", "SGD"],
-)
-def test_a_hostile_schedule(make, chunk: int, small: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "CHUNK", chunk)
+@pytest.mark.parametrize("name, options", [CASES[0]], ids=["Adamax"])
+def test_a_hostile_schedule(name, options, chunk: int, small: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(name, options, chunk, small, seed, monkeypatch)
+
+
+@pytest.mark.parametrize("chunk, small", [(65_536, 8_192), (40, 16), (7, 0), (60, 60)])
+@pytest.mark.parametrize("name, options", CASES[1:], ids=[name for name, _ in CASES[1:]])
+def test_a_hostile_schedule_for_every_rule(name, options, chunk: int, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(2):
+        go(name, options, chunk, small, seed, monkeypatch)
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=[name for name, _ in CASES])
+def test_a_hostile_schedule_with_several_threads(name, options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces there are, and whoever moves them."""
+    shared: list[int] = []
+    share = jobs.Alone.share
+    monkeypatch.setattr(jobs, "MANY", 2)
+    monkeypatch.setattr(jobs, "cores", lambda: 3)
+    monkeypatch.setattr(jobs.Alone, "share", lambda self, workers, move: (shared.append(workers), share(self, workers, move))[1])
+    go(name, options, 7, 0, 0, monkeypatch)
+    assert len(shared) > 50
+
+
+def go(name: str, options: dict, chunk: int, small: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "CHUNK", chunk)
     monkeypatch.setattr(runner, "PACK", chunk)
     monkeypatch.setattr(runner, "SMALL", small)
     rng = np.random.default_rng(seed)
     shapes = [(), (0, 3), (5,), (3, 4), (2, 3, 5), (7, 11), (1, 1), (33,), (2, 40), (3,)]
     dtypes = ["float32"] * 5 + ["float64"] * 2 + ["float16"] + ["float32"] * 2
     ps = [nn.Parameter(rng.standard_normal(s).astype(d)) for s, d in zip(shapes, dtypes, strict=True)]
-    optimizer = make([{"params": ps[:5]}, {"params": ps[5:-1], "lr": 0.05, "weight_decay": 0.0}])
+    groups = [{"params": ps[:5]}, {"params": ps[5:-1], "lr": 0.05, "weight_decay": 0.0}]
+    optimizer = getattr(optim, name)(groups, lr=0.01, **options)
     naive = Naive(optimizer)
     frozen: set[nn.Parameter] = set()
     for t in range(40):

@@ -2,7 +2,10 @@
 
 import copy
 import gc
+import os
 import pickle
+import threading
+import time
 import weakref
 from typing import ClassVar
 
@@ -12,7 +15,7 @@ from training import Naive, equal, give, parameter
 
 import lucid
 from lucid import nn
-from lucid.optim import Adamax, runner
+from lucid.optim import Adamax, jobs
 
 # -- how many evaluations, and over what ---------------------------------------------------------------------
 
@@ -123,10 +126,74 @@ def test_big_parameters_go_in_even_pieces_and_small_ones_in_full_packs() -> None
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 1000])
 def test_pieces_cover_every_element_once(shape: tuple[int, ...], size: int) -> None:
     count = np.zeros(shape, int)
-    for piece in runner.pieces(shape, size):
+    for piece in jobs.pieces(shape, size):
         count[piece] += 1
         assert count[piece].size <= size
     assert (count == 1).all()
+
+
+# -- threads ---------------------------------------------------------------------------------------------------
+
+
+def big(dtype: str = "float32") -> tuple[nn.Parameter, Adamax]:
+    """One parameter of eleven pieces, and its optimizer."""
+    p = nn.Parameter(np.random.default_rng(0).standard_normal((11, 256, 256)).astype(dtype))
+    p.grad = lucid.Tensor(np.random.default_rng(1).standard_normal(p.shape).astype(dtype))
+    p.grad._array[3, 5, 7] = np.inf
+    return p, Adamax([p], weight_decay=0.1)
+
+
+@pytest.mark.parametrize("workers", [2, 5, 20])
+def test_threads_give_the_same_bits_and_end_with_the_step(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for count in (1, workers):
+        monkeypatch.setattr(jobs, "cores", lambda count=count: count)
+        p, optimizer = big()
+        for _ in range(3):
+            optimizer.step()
+            assert threading.active_count() == 1
+        found.append([p._array, optimizer.state[p]["m"], optimizer.state[p]["u"]])
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(*found, strict=True))
+    assert np.isnan(found[0][0]).sum() == 1
+
+
+def test_what_a_thread_raises_is_raised_by_the_step_and_the_others_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "cores", lambda: 3)
+    p, optimizer = big()
+    optimizer.step()
+    calls: list[str] = []
+
+    def fails(self: object, rule: object, part: jobs.Part, *rest: object) -> None:
+        calls.append(threading.current_thread().name)
+        if part.worker:
+            raise IndexError("a thread's own")
+        time.sleep(0.05)
+
+    monkeypatch.setattr(jobs.Job, "evaluate", fails)
+    with pytest.raises(IndexError, match="a thread's own"):
+        optimizer.step()
+    assert len(calls) < 11 and threading.active_count() == 1
+
+
+def test_a_rule_without_a_program_and_half_precision_stay_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "cores", lambda: 3)
+    monkeypatch.setattr(jobs.Alone, "share", None)
+    p, _ = big()
+    Counted([p]).step()  # it need not be pure
+    big("float16")[1].step()
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        big()[1].step()
+
+
+def test_how_many_threads_there_are_is_for_the_user_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for value, expected in (("1", 1), ("", available), ("0", available), ("100000", available), ("4,2", available)):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert jobs.cores() == expected
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert jobs.cores() == available
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert jobs.cores() == os.cpu_count()
 
 
 # -- what users do to memory ---------------------------------------------------------------------------------

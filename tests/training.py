@@ -43,7 +43,7 @@ class Naive:
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
         self.rule, self.numbers = type(optimizer).rule, type(optimizer).numbers
-        self.slots, self.names = optimizer.slots, optimizer._constants
+        self.slots, self.names, self.initial = optimizer.slots, optimizer._constants, optimizer.initial
         self.state: dict[Any, dict[str, Any]] = {}
 
     def predict(self, groups: list[dict[str, Any]]) -> dict[Any, np.ndarray]:
@@ -53,8 +53,9 @@ class Naive:
                 expected[p] = p._array.copy()
                 if p.grad is not None:
                     wide = np.promote_types(p.dtype, "float32")
+                    first = {slot: group[self.initial[slot]] if slot in self.initial else 0 for slot in self.slots}
                     entry = self.state.setdefault(
-                        p, {"t": 0} | {slot: np.zeros(p.shape, wide) for slot in self.slots}
+                        p, {"t": 0} | {slot: np.full(p.shape, value, wide) for slot, value in first.items()}
                     )
                     entry["t"] += 1
                     theta, *memory = self.rule(
