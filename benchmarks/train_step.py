@@ -8,37 +8,24 @@ that whatever else the machine does falls on all of them; a ratio is taken withi
 over the rounds is reported. One thread each.
 """
 
-import os
+import race  # first: it limits the libraries to one thread
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # read once, when the libraries load
-
-import argparse
-import gc
-from collections.abc import Callable
+# isort: split
 from dataclasses import dataclass
 from itertools import cycle
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import report
 import torch
+from race import BATCHES, BETA1, BETA2, EPS, LR, TORCH, Contenders, Step
 
 import lucid
 import lucid.nn
 import lucid.optim
 
-LR, BETA1, BETA2, EPS = 2e-3, 0.9, 0.999, 1e-8
-BATCHES, AGREEING_STEPS, SLICE = (
-    16,
-    10,
-    0.015,
-)  # SLICE: seconds that a contender runs before the next has its turn
-
 Batches = list[tuple[np.ndarray, np.ndarray]]
-Step = Callable[[], Any]  # runs one step, gives its loss
 
 
 @dataclass
@@ -188,82 +175,34 @@ def numpy_step(case: Case, batches: Batches, weights: dict) -> Step:
     return step
 
 
-def contenders(case: Case) -> dict[str, Step]:
+def contenders(case: Case) -> Contenders:
     """Every contender's step, fresh, all at the same weights."""
     torch.manual_seed(0)
     weights = torch_network(case).state_dict()
     batches = case.batches(np.random.default_rng(0))
     return {
         "lucid": lucid_step(case, batches, weights),
-        "PyTorch, loop": torch_step(case, batches, weights, foreach=False),
-        "PyTorch, foreach": torch_step(case, batches, weights, foreach=True),
+        TORCH[0]: torch_step(case, batches, weights, foreach=False),
+        TORCH[1]: torch_step(case, batches, weights, foreach=True),
         "NumPy by hand": numpy_step(case, batches, weights),
     }
 
 
-def check_agreement(case: Case) -> None:
-    """A race counts only if all run the same course: the losses of the first steps must agree."""
-    losses = {
-        name: np.array([step().item() for _ in range(AGREEING_STEPS)])
-        for name, step in contenders(case).items()
-    }
-    for name, values in losses.items():
-        np.testing.assert_allclose(
-            values, losses["NumPy by hand"], rtol=2e-4, err_msg=f"{case.name}: {name} against NumPy"
-        )
-
-
-def race(case: Case, rounds: int) -> dict[str, list[float]]:
-    """Seconds a step, for each contender in each round."""
-    steps = contenders(case)
-    counts = {}
-    for name, step in steps.items():
-        step()
-        began = perf_counter()
-        for _ in range(5):
-            step()
-        counts[name] = max(1, round(SLICE / ((perf_counter() - began) / 5)))
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(rounds):
-        order = list(steps)
-        for name in (
-            order[turn % len(order) :] + order[: turn % len(order)]
-        ):  # nobody always follows the same one
-            step, count = steps[name], counts[name]
-            gc.collect()  # nobody pays for another's garbage
-            began = perf_counter()
-            for _ in range(count):
-                step()
-            times[name].append((perf_counter() - began) / count)
-    return times
-
-
-def ratio(above: list[float], below: list[float]) -> float:
-    """The median of the ratios, each taken within one round."""
-    return median(a / b for a, b in zip(above, below, strict=True))
-
-
 def main() -> None:
     """Race all cases; print and keep the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=80, help="rounds a case; the medians are over these")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-
+    rounds = race.rounds(__doc__)
     rows = []
     for case in CASES:
-        check_agreement(case)
-        times = race(case, options.rounds)
-        variant = min(("PyTorch, loop", "PyTorch, foreach"), key=lambda name: median(times[name]))
+        race.check_agreement(case.name, contenders(case), "NumPy by hand")
+        times = race.race(contenders(case), rounds)
+        variant = race.faster(times, TORCH)
         hand_target = f" (at most {case.numpy_target})" if case.numpy_target else ""
         rows.append(
             [
                 case.name,
                 *(f"{median(times[name]) * 1e6:,.0f}" for name in ("lucid", variant, "NumPy by hand")),
-                f"{ratio(times[variant], times['lucid']):.2f} (at least {case.torch_target})",
-                f"{ratio(times['lucid'], times['NumPy by hand']):.2f}{hand_target}",
+                f"{race.ratio(times[variant], times['lucid']):.2f} (at least {case.torch_target})",
+                f"{race.ratio(times['lucid'], times['NumPy by hand']):.2f}{hand_target}",
             ]
         )
     head = [
@@ -278,7 +217,7 @@ def main() -> None:
         "train_step",
         f"# One training step\n\n{report.surroundings(lucid, np, torch)}; one thread each.\n\n"
         f"{report.table(head, rows)}\n\n"
-        f"Medians over {options.rounds} rounds taken in turn; a ratio is the median of those within a round.\n"
+        f"Medians over {rounds} rounds taken in turn; a ratio is the median of those within a round.\n"
         "PyTorch is eager, with the faster of its two Adamax variants; `benchmarks/README.md` has the rest.",
     )
 

@@ -159,7 +159,7 @@ def test_threads_give_the_same_bits_and_end_with_the_step(workers: int, monkeypa
 
 def test_what_a_thread_raises_is_raised_by_the_step_and_the_others_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "cores", lambda: 3)
-    p, optimizer = big()
+    _, optimizer = big()
     optimizer.step()
     calls: list[str] = []
 

@@ -58,6 +58,7 @@ class Adam(Optimizer):
 
     slots = ("m", "v", "v_max")
     only_with = {"v_max": "amsgrad"}
+    in_torch = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}
     domains = (
         dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE)
         | dict.fromkeys(("beta1", "beta2"), FRACTION)
@@ -96,6 +97,17 @@ class Adam(Optimizer):
         """`step` and `eps`: the division of the docstring multiplied, above and below, by sqrt(1 - beta2^t)."""
         root = sqrt(1 - options["beta2"] ** t)
         return options["lr"] * root / (1 - options["beta1"] ** t), options["eps"] * root
+
+    def unlike_torch(self, group: dict[str, Any]) -> str:
+        """PyTorch's Adam with `decoupled_weight_decay` is AdamW; here nothing else is."""
+        decoupled = group.pop("decoupled_weight_decay", isinstance(self, AdamW))
+        if group.get("weight_decay") and decoupled != isinstance(self, AdamW):
+            other = "AdamW" if decoupled else "Adam"
+            raise ValueError(
+                f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
+                f"load it into lucid.optim.{other}"
+            )
+        return ""
 
 
 class AdamW(Adam):

@@ -45,7 +45,7 @@ class Adamax(Optimizer):
 
     Raises:
         TypeError: for params that are no ordered iterable of float Parameters; for hyperparameters that are
-        not numbers.
+            not numbers.
         ValueError: for no parameters, or the same one twice; for hyperparameters that are negative, NaN,
             infinite or, among the betas, not below 1.
 
@@ -61,6 +61,7 @@ class Adamax(Optimizer):
     """
 
     slots = ("m", "u")
+    in_torch = {"exp_avg": "m", "exp_inf": "u"}
     domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), FRACTION)
 
     def __init__(
@@ -86,3 +87,15 @@ class Adamax(Optimizer):
     def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`: the learning rate, corrected for m having begun at zero; u needs no correction."""
         return (options["lr"] / (1 - options["beta1"] ** t),)
+
+    def unlike_torch(self, group: dict[str, Any]) -> str:
+        """The place of eps, with `eps=0` no difference; and going uphill, which this one does not."""
+        if group.pop("maximize", False):
+            raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
+        if not group.get("eps"):
+            return ""
+        return (
+            "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
+            f"on with steps that differ a little where gradients are not far above eps={group['eps']!r}; with eps=0 "
+            "both are the same"
+        )

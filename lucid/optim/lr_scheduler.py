@@ -1,15 +1,27 @@
-"""Chapter 8, continued. The schedules: each is one `rate`; what they share stands in scheduler.py."""
+"""Chapter 8, continued. The schedules: each is one `rate`; what they share stands in scheduler.py.
+
+Here are those that change the learning rate that they find, step by step, and LambdaLR; those that say what it is to be
+stand in cycles.py, those that are made of others in composed.py, and the one that looks at the loss in plateau.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
 
+from lucid.optim.composed import ChainedScheduler as ChainedScheduler
+from lucid.optim.composed import SequentialLR as SequentialLR
+from lucid.optim.cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from lucid.optim.cycles import CyclicLR as CyclicLR
+from lucid.optim.cycles import NoamScheduler as NoamScheduler
+from lucid.optim.cycles import OneCycleLR as OneCycleLR
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, Domain, checked
+from lucid.optim.options import NON_NEGATIVE, SHARE, Domain, checked
 from lucid.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from lucid.optim.scheduler import POSITIVE_COUNT, RATE, each, function, of_group, one_or_each, real
 from lucid.optim.scheduler import LRScheduler as LRScheduler
+
+PART = Domain("a number in (0, 1]", lambda x: 0 < x <= 1)
 
 
 class StepLR(LRScheduler):
@@ -28,9 +40,8 @@ class StepLR(LRScheduler):
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
     >>> scheduler = lucid.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    >>> for epoch in range(5):
+    >>> for epoch in range(5):  # with an optimizer.step() for every batch in it
     ...     print(scheduler.get_last_lr())
-    ...     optimizer.step()  # as often as there are batches
     ...     scheduler.step()
     [1.0]
     [1.0]
@@ -119,6 +130,48 @@ class ExponentialLR(LRScheduler):
         return lr * self.gamma
 
 
+class ConstantLR(LRScheduler):
+    """Begin with a part of the learning rate, and have all of it from epoch `total_iters` on.
+
+        lr_t = base * factor                            for t < total_iters
+        lr_t = base                                     after that
+
+    Args:
+        optimizer: whose groups are scheduled.
+        factor: the part, in (0, 1].
+        total_iters: how many epochs that is, 1 or more.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.ConstantLR(optimizer, factor=0.25, total_iters=2)
+    >>> for epoch in range(4):
+    ...     print(scheduler.get_last_lr())
+    ...     scheduler.step()
+    [0.25]
+    [0.25]
+    [1.0]
+    [1.0]
+    """
+
+    checks = {"factor": real(PART), "total_iters": POSITIVE_COUNT}
+    factor: float
+    total_iters: int
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
+        super().__init__(optimizer, factor=factor, total_iters=total_iters)
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """A part of it."""
+        return lr * self.factor
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Back to the whole, once."""
+        return lr / self.factor if epoch == self.total_iters else lr
+
+
 class LinearLR(LRScheduler):
     """Begin at a part of the learning rate and go in a straight line to another: a warm-up.
 
@@ -148,8 +201,8 @@ class LinearLR(LRScheduler):
     """
 
     checks = {
-        "start_factor": real(Domain("a number in (0, 1]", lambda x: 0 < x <= 1)),
-        "end_factor": real(Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)),
+        "start_factor": real(PART),
+        "end_factor": real(SHARE),
         "total_iters": POSITIVE_COUNT,
     }
     start_factor: float
@@ -165,13 +218,52 @@ class LinearLR(LRScheduler):
         """f_t, up to epoch `total_iters`."""
         return self.start_factor + (self.end_factor - self.start_factor) * epoch / self.total_iters
 
-    def start(self, base: float, i: int) -> float:
-        """A part of `base`."""
-        return base * self.start_factor
+    def start(self, lr: float, base: float, i: int) -> float:
+        """A part of it."""
+        return lr * self.start_factor
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """By f_t / f_{t-1}, as long as the line goes on."""
         return lr if epoch > self.total_iters else lr * (self.factor(epoch) / self.factor(epoch - 1))
+
+
+class PolynomialLR(LRScheduler):
+    """Let the learning rate fall to zero along a power of the epochs that are left.
+
+        lr_t = base * (1 - min(t, total_iters) / total_iters)^power
+
+    Args:
+        optimizer: whose groups are scheduled.
+        total_iters: how many epochs the fall takes, 1 or more.
+        power: 1 for a straight line, more for a fall that is steeper at first.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.PolynomialLR(optimizer, total_iters=4, power=2)
+    >>> for epoch in range(5):
+    ...     print(f"{scheduler.get_last_lr()[0]:.4f}")
+    ...     scheduler.step()
+    1.0000
+    0.5625
+    0.2500
+    0.0625
+    0.0000
+    """
+
+    checks = {"total_iters": POSITIVE_COUNT, "power": RATE}
+    total_iters: int
+    power: float
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
+        super().__init__(optimizer, total_iters=total_iters, power=power)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """By what is left now of what was left before."""
+        left = self.total_iters - epoch
+        return lr if left < 0 else lr * (left / (left + 1)) ** self.power
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -223,7 +315,7 @@ class LambdaLR(LRScheduler):
         lr_t = base * f(t)
 
     The functions are not part of the `state_dict`: give the same ones again when you resume. As each rate is
-    computed from `base`, this is the one schedule that overwrites what others, or you, have put in `lr`.
+    computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
 
     Args:
         optimizer: whose groups are scheduled.
@@ -249,11 +341,44 @@ class LambdaLR(LRScheduler):
     ) -> None:
         super().__init__(optimizer, lr_lambda=lr_lambda)
 
-    def start(self, base: float, i: int) -> float:
+    def factor(self, epoch: int, i: int) -> float:
+        """What the function of group i says."""
+        factor = of_group(self.lr_lambda, i)(epoch)
+        return checked(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor, NON_NEGATIVE)
+
+    def start(self, lr: float, base: float, i: int) -> float:
         """As at every epoch."""
-        return self.rate(0, base, base, i)
+        return base * self.factor(0, i)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """What the function of this group says."""
-        factor = of_group(self.lr_lambda, i)(epoch)
-        return base * checked(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor, NON_NEGATIVE)
+        """f(t) of the first one."""
+        return base * self.factor(epoch, i)
+
+
+class MultiplicativeLR(LambdaLR):
+    """Multiply the learning rate at every epoch by any function f of the epoch.
+
+        lr_t = lr_{t-1} * f(t)                          from epoch 1 on
+
+    Args:
+        optimizer, lr_lambda: as for LambdaLR.
+
+    Raises:
+        TypeError, ValueError: as LambdaLR does.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> scheduler.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.25]
+    """
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """As it stands: f is not asked."""
+        return lr
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """f(t) of the last one."""
+        return lr * self.factor(epoch, i)

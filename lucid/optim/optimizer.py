@@ -1,26 +1,44 @@
 """Chapter 8. The equations of learning: what all optimizers share.
 
 An optimizer is one equation, its `rule`; adamax.py shows what one looks like. Here stands everything around
-it: the groups of parameters and their numbers, the state that each parameter gathers, and how that is saved
-and loaded. What is refused at the door stands in options.py; how a rule is run over many parameters is the
-question of runner.py.
+it: the groups of parameters and their numbers, and the state that each parameter gathers. What is refused at
+the door stands in options.py, how state is saved and found again in saved.py; how a rule is run over many
+parameters is the question of runner.py.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from inspect import Parameter as Argument
 from inspect import signature
-from numbers import Integral
 from operator import is_
 from typing import Any, ClassVar, Self
 
-from lucid.backend import is_array, namespace, to_numpy
+from lucid.backend import namespace
 from lucid.graph import enable_grad, written
-from lucid.optim.options import NON_NEGATIVE, Domain, check_parameter, checked, listed, split_betas
-from lucid.optim.runner import Plan, Settings, state_array, writeable
+from lucid.optim import saved
+from lucid.optim.jobs import Settings, writeable
+from lucid.optim.options import (
+    BETAS,
+    NON_NEGATIVE,
+    Domain,
+    check_keywords,
+    check_names,
+    check_parameter,
+    checked,
+    listed,
+    named,
+    split_pairs,
+)
+from lucid.optim.runner import Plan
 from lucid.tensor import Tensor
+
+NO_GRADIENT = (
+    "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
+    "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not those "
+    "that the loss was computed from (of another model, or replaced since), or all are frozen"
+)
 
 
 class Optimizer:
@@ -31,19 +49,25 @@ class Optimizer:
     - `rule(xp, theta, g, *slots, *numbers, *, constants)`: the new theta and the new slots. It is
       elementwise, and pure: it returns new arrays and writes to none. Its keyword-only arguments are
       hyperparameters that it takes as they are;
-    - `slots`: the names of the arrays that the rule remembers for each parameter, zero at first. A slot that
-      `only_with` maps to a hyperparameter exists only where that is not zero or False; elsewhere the rule
-      gets None for it;
-    - `numbers(options, t)`: what else the rule takes at the t-th update: numbers that change between steps;
-    - `domains`: what each hyperparameter may be.
+    - `slots`: the names of the arrays that the rule remembers for each parameter. They are zero at first, or
+      what the hyperparameter says that `initial` maps them to. A slot that `only_with` maps to a
+      hyperparameter exists only where that is not zero or False; elsewhere the rule gets None for it;
+    - `numbers(options, t)`: what else the rule takes at the t-th update: numbers that change between steps,
+      and flags (bools) that may decide what the rule does;
+    - `domains`: what each hyperparameter may be; `pairs`: which ones may be given two at a time, as PyTorch
+      has `betas`, which becomes `beta1` and `beta2`;
+    - `in_torch`: the slots by PyTorch's names; None for what PyTorch keeps and `numbers` computes.
 
     Args:
         params: an iterable of Parameters, or of dicts, one for each group: `"params"`, and any hyperparameter
-            that is to differ from the default. The dicts are copied, never written to.
-        defaults: the hyperparameters by name. A pair `betas` becomes `beta1` and `beta2`.
+            that is to differ from the default. The dicts are copied, never written to. Pairs of a name and a
+            Parameter, as `model.named_parameters()` gives them, may stand in the place of Parameters: then
+            `load_state_dict` goes by the names.
+        defaults: the hyperparameters by name.
 
     Attributes:
-        param_groups: one dict for each group: `"params"`, a list, and the hyperparameters, read at every step.
+        param_groups: one dict for each group: `"params"`, a list, and the hyperparameters, read at every step;
+            where parameters have names, `"param_names"`.
         defaults: what a group takes for the hyperparameters that it does not name.
         state: parameter -> `{"t": its number of updates, slot: array, ...}`, from its first update on.
 
@@ -55,7 +79,10 @@ class Optimizer:
 
     slots: ClassVar[tuple[str, ...]] = ()
     only_with: ClassVar[Mapping[str, str]] = {}
+    initial: ClassVar[Mapping[str, str]] = {}
     domains: ClassVar[Mapping[str, Domain]] = {"lr": NON_NEGATIVE, "weight_decay": NON_NEGATIVE}
+    pairs: ClassVar[Mapping[str, tuple[str, str]]] = BETAS
+    in_torch: ClassVar[Mapping[str, str | None]] = {}
     _constants: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
@@ -71,6 +98,16 @@ class Optimizer:
     def check(self, where: str, options: dict[str, Any]) -> None:
         """Raise a ValueError that begins with `where` if the hyperparameters of a group do not go together."""
 
+    def unlike_torch(self, group: dict[str, Any]) -> str:
+        """What PyTorch's optimizer of this name does otherwise, for a group of its state that is loaded here; or "".
+
+        It may take keys out of `group` that mean nothing here.
+
+        Raises:
+            ValueError: if it does so much otherwise that its state must not be loaded.
+        """
+        return ""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         arguments = signature(cls.rule).parameters.values()
@@ -78,19 +115,17 @@ class Optimizer:
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword in a sentence that lists the known ones."""
-        known = signature(cls.__init__).parameters
-        unknown = [keyword for keyword in kwargs if keyword not in known]
-        if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
-            expected = ", ".join(list(known)[1:])
-            raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; leave it out")
+        check_keywords(cls, kwargs)
         return super().__new__(cls)
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        self.defaults: dict[str, Any] = split_betas(self._name, defaults)
+        self.defaults: dict[str, Any] = split_pairs(self._name, defaults, self.pairs)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Any, dict[str, Any]] = {}
         self._plan: Plan | None = None
         self._known: list[Settings] = []
+        self._warned = False
+        self._names = (*self.defaults, *self.pairs)
         self._settings(self._name, self.defaults)
         given = listed(self._name, params)
         self._add(given if any(isinstance(item, Mapping) for item in given) else [{"params": given}])
@@ -111,7 +146,7 @@ class Optimizer:
 
     def _add(self, groups: list[Any]) -> None:
         """Check all of `groups`, then append them."""
-        first = len(self.param_groups)
+        first, names_of_all = len(self.param_groups), [group.get("param_names") for group in self.param_groups]
         places = {p: (i, j) for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"])}
         added: list[dict[str, Any]] = []
         for i, group in enumerate(groups, first):
@@ -119,25 +154,28 @@ class Optimizer:
             if not isinstance(group, Mapping) or "params" not in group:
                 found = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
                 raise TypeError(f"{where}: expected a dict with 'params', got {found}; do not mix dicts and Parameters")
-            params = listed(where, group["params"])
+            names, params = named(where, listed(where, group["params"]))
+            names_of_all.append(names)
             for j, p in enumerate(params):
                 check_parameter(f"{where}: parameter {j}", p)
                 if p in places:
                     before = "parameter {1} of group {0}".format(*places[p])
                     raise ValueError(f"{where}: parameter {j} is the same as {before}; give each parameter once")
                 places[p] = i, j
-            options = {**self.defaults, **split_betas(where, {k: v for k, v in group.items() if k != "params"})}
+            own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+            options = {**self.defaults, **split_pairs(where, own, self.pairs)}
             self._settings(where, options)
-            added.append({"params": params, **options})
+            added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
         if not any(group["params"] for group in added):
             raise ValueError(f"{self._name}: got no parameters, expected at least one; was an iterator used up before?")
+        check_names(self._name, names_of_all)
         self.param_groups += added
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]
         for i, group in enumerate(self.param_groups):
             lines += [f"Parameter Group {i}"]
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name not in ("params", "param_names")]
         return "\n".join([*lines, ")"])
 
     # -- stepping --------------------------------------------------------------------------------------------
@@ -154,6 +192,9 @@ class Optimizer:
         Raises:
             TypeError, ValueError: for hyperparameters that a group was given since, and for gradients that do
                 not fit their parameters; nothing has moved then.
+
+        Warns:
+            UserWarning: once, if no parameter has a gradient.
         """
         settings, loss = self._read_groups(), None
         if closure is not None:
@@ -164,9 +205,16 @@ class Optimizer:
         if gradients is None:
             self._plan = Plan(self._name, self.param_groups, settings, self.state)
             gradients = self._plan.gradients(self.param_groups, settings, self.state)
+            if not gradients:
+                self._warn_of_no_gradient()
         assert self._plan is not None and gradients is not None
         self._plan.run(self.rule, self.numbers, gradients)
         return loss
+
+    def _warn_of_no_gradient(self) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"{self._name}.step: {NO_GRADIENT}", UserWarning, stacklevel=3)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: set them to None, or, with `set_to_none=False`, to zero."""
@@ -182,11 +230,11 @@ class Optimizer:
 
     def _read_groups(self) -> list[Settings]:
         """The hyperparameters of every group, as they stand now; the same list as last time if all are the same."""
-        names, known, groups = self.defaults, self._known, self.param_groups
+        names, known, groups = self._names, self._known, self.param_groups
         if len(known) == len(groups):
             for i, group in enumerate(groups):
-                # The very objects that were found good before are good. Anything else is looked at.
-                if "betas" in group or not all(map(is_, map(group.get, names), known[i].values)):
+                # The very objects that were found good before are good. Anything else is looked at: a pair, too.
+                if not all(map(is_, map(group.get, names), known[i].values)):
                     break
             else:
                 return known
@@ -195,7 +243,7 @@ class Optimizer:
 
     def _settings(self, where: str, group: Mapping[str, Any]) -> Settings:
         """The hyperparameters that stand in `group`, each checked."""
-        split_betas(where, group)
+        split_pairs(where, group, self.pairs)
         options = {}
         for name, default in self.defaults.items():
             if name not in group:
@@ -205,7 +253,9 @@ class Optimizer:
         self.check(where, options)
         memory = tuple(slot if options.get(self.only_with.get(slot, ""), True) else None for slot in self.slots)
         constants = {name: options[name] for name in self._constants}
-        return Settings(tuple(group[name] for name in self.defaults), options, constants, memory)
+        initial = {slot: options[name] for slot, name in self.initial.items()}
+        values = (*[group[name] for name in self.defaults], *[None] * len(self.pairs))
+        return Settings(values, options, constants, memory, initial)
 
     # -- saving ----------------------------------------------------------------------------------------------
 
@@ -213,93 +263,53 @@ class Optimizer:
         """A snapshot, in PyTorch's layout: `{"state": {0: {...}}, "param_groups": [{..., "params": [0, ...]}]}`.
 
         Parameters are numbered through all groups. Arrays are NumPy copies and the rest plain values, so that
-        it can be pickled, and read where there is no GPU.
+        it can be pickled, and read where there is no GPU. Where parameters were given with names, every group
+        has `"param_names"`.
+
+        Raises:
+            ValueError: if a group's parameters were edited and its names were not.
         """
-        params = [p for group in self.param_groups for p in group["params"]]
-        index = {p: i for i, p in enumerate(params)}
-        state = {i: {k: plain(v) for k, v in self.state[p].items()} for p, i in index.items() if p in self.state}
-        groups = [
-            {**{k: plain(v) for k, v in group.items() if k != "params"}, "params": [index[p] for p in group["params"]]}
-            for group in self.param_groups
-        ]
-        return {"state": state, "param_groups": groups}
+        return saved.written_down(self._name, self.param_groups, self.state)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what a `state_dict` holds: training goes on as if it had never stopped.
 
-        Arrays are copied, to the device of their parameter and to the dtype that its state has here.
+        Arrays are copied, to the device of their parameter and to the dtype that its state has here. Where the
+        parameters have names, here and in what is loaded, each finds its state by name, whatever the order;
+        elsewhere by index. What PyTorch's optimizer of the same name has saved, its tensors turned into NumPy
+        arrays, is understood as well.
 
         Raises:
             TypeError, ValueError: for what does not fit the groups and parameters here, all of it named at
                 once; the optimizer is then as it was.
+
+        Warns:
+            UserWarning: if PyTorch's optimizer of this name is not quite the same.
         """
-        where = f"{self._name}.load_state_dict"
-        try:
-            state = dict(state_dict["state"])
-            groups = [dict(deepcopy(group)) for group in state_dict["param_groups"]]
-            there, here = ([len(group["params"]) for group in each] for each in (groups, self.param_groups))
-        except (KeyError, TypeError, ValueError) as error:
-            found = list(state_dict) if isinstance(state_dict, Mapping) else f"a {type(state_dict).__name__}"
-            raise TypeError(
-                f"{where}: expected what state_dict() returns, a dict of 'state' and 'param_groups', got {found}"
-            ) from error
-        if there != here:
-            raise ValueError(
-                f"{where}: expected groups of {here} parameters, as here, got {there}; "
-                "make the optimizer over the same parameters in the same groups first"
-            )
-        places: dict[Any, Any] = {}
-        problems = []
-        for i, (group, own) in enumerate(zip(groups, self.param_groups, strict=True)):
-            places.update(zip(group.pop("params"), own["params"], strict=True))
-            try:
-                groups[i] = split_betas(f"group {i}", group)
-                self._settings(f"group {i}", groups[i])
-            except (TypeError, ValueError) as error:
-                problems.append(str(error))
-        if len(places) != sum(here):
-            problems.append("param_groups: two parameters have the same index")
-        for i, entry in state.items():
-            problems += self._misfits(f"state {i!r}", places.get(i), entry)
-        if problems:
-            raise ValueError(f"{where}: this state does not fit, nothing was loaded:\n  " + "\n  ".join(problems))
-
-        entries = {
-            places[i]: {k: int(v) if k == "t" else state_array(places[i]._array, v) for k, v in entry.items()}
-            for i, entry in state.items()
-        }
+        groups, state, warning = saved.read(self, state_dict, kinds(Optimizer))
         for own, group in zip(self.param_groups, groups, strict=True):
-            params = own["params"]
+            kept: dict[str, Any] = {key: own[key] for key in ("params", "param_names") if key in own}
             own.clear()
-            own.update({"params": params, **group})
+            own.update({**kept, **group})
         self.state.clear()
-        self.state.update(entries)
+        self.state.update(state)
+        if warning:
+            warnings.warn(f"{self._name}.load_state_dict: {warning}", UserWarning, stacklevel=2)
 
-    def _misfits(self, where: str, p: Any, entry: Mapping[str, Any]) -> list[str]:
-        """What keeps `entry` from being the state of `p`, in words."""
-        if p is None or not isinstance(entry, Mapping):
-            return [f"{where}: no group has a parameter of this index" if p is None else f"{where}: not a dict"]
-        needed = {"t", *self.slots} - self.only_with.keys()
-        known = needed | {*self.slots}
-        found = [f"{where}: {name!r} is missing" for name in sorted(needed - entry.keys())]
-        found += [f"{where}: {name!r} is unknown, expected {sorted(known)}" for name in entry if name not in known]
-        t = entry.get("t", 0)
-        if isinstance(t, bool) or not isinstance(t, Integral) or t < 0:
-            found.append(f"{where}: t is {t!r}, expected a count of updates")
-        for slot in self.slots:
-            shape = getattr(entry.get(slot, p), "shape", None)
-            if shape != p.shape:
-                found.append(f"{where}: {slot} has shape {shape}, expected {tuple(p.shape)} as its parameter")
-        return found
+    def _translated(self, state: Mapping[Any, Any], places: Mapping[Any, Any]) -> dict[Any, Any]:
+        """A saved state under the names that it has here; `places` says which parameter an index stands for."""
+        return {i: saved.translated(entry, self.in_torch) for i, entry in state.items()}
+
+    def _misfits(self, where: str, p: Any, entry: Any) -> list[str]:
+        """What keeps `entry` from being the state of the parameter `p`, in words."""
+        needed = [slot for slot in self.slots if slot not in self.only_with]
+        return saved.misfits(where, p, entry, arrays=self.slots, needed=needed)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_plan": None, "_known": []}  # a copy makes its own
 
 
-def plain(value: Any) -> Any:
-    """`value` without anything that is shared or needs a GPU: arrays as NumPy copies, NumPy scalars as Python's."""
-    if isinstance(value, Tensor):
-        value = value._array
-    if is_array(value):
-        return to_numpy(value).copy()
-    return value.item() if hasattr(value, "dtype") else deepcopy(value)
+def kinds(base: type[Optimizer]) -> list[type[Optimizer]]:
+    """All optimizers that lucid has."""
+    found = [kind for kind in base.__subclasses__() if kind.__module__.startswith("lucid.")]
+    return [*found, *(each for kind in found for each in kinds(kind))]

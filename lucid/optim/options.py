@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import Parameter as Argument
+from inspect import signature
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -20,7 +23,10 @@ class Domain(NamedTuple):
 
 NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < math.inf)
 FRACTION = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
+SHARE = Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)
+WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < math.inf and x == int(x))
 FLAG = Domain("True or False", lambda x: True, bool)
+BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
 
 
 def checked(where: str, name: str, value: Any, domain: Domain) -> Any:
@@ -46,27 +52,28 @@ def refusal(where: str, name: str, value: Any, domain: Domain) -> str:
     return f"{where}: {name} must be {domain.text}, got {value!r}; give it such a value"
 
 
-def split_betas(where: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` with `betas=(b1, b2)` written as `beta1` and `beta2`, in its place.
+def split_pairs(where: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`.
 
     Raises:
-        TypeError: if `betas` is not a pair.
+        TypeError: if what should be a pair is none.
         ValueError: if both spellings are there and disagree.
     """
-    if "betas" not in options:
-        return dict(options)
-    betas = options["betas"]
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"{where}: betas must be a pair of numbers, got {betas!r}; write betas=(0.9, 0.999), say")
     split: dict[str, Any] = {}
     for name, value in options.items():
-        split.update(zip(("beta1", "beta2"), betas, strict=True) if name == "betas" else ((name, value),))
-    for name, beta in zip(("beta1", "beta2"), betas, strict=True):
-        if name in options and options[name] != beta:
-            raise ValueError(
-                f"{where}: betas and {name} must agree, got betas={betas!r} and {name}={options[name]!r}; "
-                "give one of the two spellings"
-            )
+        if name not in pairs:
+            split.setdefault(name, value)
+            continue
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            pair = ", ".join(pairs[name])
+            raise TypeError(f"{where}: {name} must be a pair of numbers, got {value!r}; write {name}=({pair})")
+        for single, number in zip(pairs[name], value, strict=True):
+            if single in options and options[single] != number:
+                raise ValueError(
+                    f"{where}: {name} and {single} must agree, got {name}={value!r} and {single}={options[single]!r}; "
+                    "give one of the two spellings"
+                )
+            split[single] = number
     return split
 
 
@@ -88,6 +95,24 @@ def listed(where: str, params: Any) -> list[Any]:
     return list(params)
 
 
+def named(where: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
+    """The names and the parameters, of pairs such as `model.named_parameters()` gives; None for plain parameters.
+
+    Raises:
+        TypeError: where some are pairs and others not, and for pairs of something else.
+    """
+    if not any(isinstance(item, tuple) for item in params):
+        return None, params
+    for j, item in enumerate(params):
+        if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
+            found = f"a tuple of {len(item)}" if isinstance(item, tuple) else f"a {type(item).__name__}"
+            raise TypeError(
+                f"{where}: parameter {j} must be a pair of a name and a Parameter, as another one is, got {found}; "
+                "write model.named_parameters() for all of them, or model.parameters()"
+            )
+    return [name for name, _ in params], [p for _, p in params]
+
+
 def check_parameter(where: str, p: Any) -> None:
     """Refuse what cannot be trained.
 
@@ -104,3 +129,33 @@ def check_parameter(where: str, p: Any) -> None:
         raise ValueError(f"{expected}, got the result of an operation; give what it was computed from, or detach it")
     if not isinstance(p, Parameter) and not p.requires_grad:
         raise ValueError(f"{expected}, got a tensor that does not; call requires_grad_() on it first")
+
+
+def check_names(where: str, names: Sequence[list[str] | None]) -> None:
+    """Refuse groups of which some have names for their parameters and others not, and a name that comes twice.
+
+    Raises:
+        TypeError, ValueError: for these two.
+    """
+    without = [i for i, each in enumerate(names) if each is None]
+    if 0 < len(without) < len(names):
+        raise TypeError(
+            f"{where}: all groups must have names for their parameters or none, got none in group {without[0]}; write "
+            "(name, parameter) pairs in all of them"
+        )
+    for name, count in Counter(name for each in names for name in each or ()).items():
+        if count > 1:
+            raise ValueError(f"{where}: a name must be of one parameter, got {name!r} {count} times; rename the others")
+
+
+def check_keywords(cls: type, given: Mapping[str, object]) -> None:
+    """Refuse a keyword that the constructor does not know, in a sentence that lists those it does.
+
+    Raises:
+        TypeError: for such a keyword.
+    """
+    known = signature(cls.__init__).parameters  # type: ignore[misc]
+    unknown = [keyword for keyword in given if keyword not in known]
+    if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
+        expected = ", ".join(list(known)[1:])
+        raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; leave it out")

@@ -20,7 +20,8 @@ a Python function, in which every step has an `out`; `print(program(...).source)
     subtract(theta, s0, out=theta)
 
 These are the operations of the rule in its order, so the results are the same to the bit. A rule that asks for
-something symbols cannot say (`xp.where`, a comparison of arrays) has no program, and is evaluated as it stands.
+something symbols cannot say (an `if` that depends on an array, a sum of all elements) has no program, and is evaluated
+as it stands.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from math import isfinite
 from typing import Any
 
 BINARY = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+COMPARISONS = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
 LAST = re.compile(r"xp\.subtract\(theta, (s\d+), out=theta\)")
-NAMED = ("abs", "sqrt", "sign", "exp", "log", "maximum", "minimum")  # what a rule may ask of xp
+NAMED = ("abs", "sqrt", "sign", "exp", "log", "maximum", "minimum", "where")  # what a rule may ask of xp
 
 
 class Unsayable(Exception):
@@ -80,8 +82,20 @@ class Value:
     def __getattr__(self, name: str) -> Any:
         raise Unsayable(f"the {name} of an array")
 
-    __lt__ = __gt__ = __le__ = __ge__ = __eq__ = __ne__ = lambda self, other: bool(self)
+    __eq__ = __ne__ = lambda self, other: bool(self)
     __hash__ = object.__hash__
+
+
+def _comparison(function: str) -> Callable[[Any, Any], Any]:
+    """Two arrays compared give 1 and 0 in the arrays' dtype, which is what `where` needs to know."""
+
+    def apply(self: Any, other: Any) -> Any:
+        array = self if isinstance(self, Value) else other
+        if not isinstance(array, Value):
+            raise Unsayable(f"a comparison of the number {self.text}")
+        return array.note(function, self, other)
+
+    return apply
 
 
 def _operator(function: str, sign: str, swapped: bool) -> Callable[[Any, Any], Any]:
@@ -100,6 +114,9 @@ for _function, _sign in BINARY.items():
     for _kind in (Value, Number):
         setattr(_kind, f"__{_method}__", _operator(_function, _sign, swapped=False))
         setattr(_kind, f"__r{_method}__", _operator(_function, _sign, swapped=True))
+for _function, _method in COMPARISONS.items():
+    for _kind in (Value, Number):
+        setattr(_kind, f"__{_method}__", _comparison(_function))
 
 
 class Asked:
@@ -122,30 +139,38 @@ _known: dict[Any, Any] = {}
 
 
 def program_of(
-    rule: Callable[..., tuple[Any, ...]], memory: tuple[str | None, ...], numbers: int, constants: dict[str, Any]
+    rule: Callable[..., tuple[Any, ...]],
+    memory: tuple[str | None, ...],
+    numbers: Sequence[object],
+    constants: dict[str, Any],
 ) -> Any:
-    """`program`, remembered: one for each rule, set of slots, and pattern of constants that are zero or not."""
-    key = (rule, memory, numbers, *[bool(value) for value in constants.values()])
+    """`program`, remembered: one for each rule, set of slots, and pattern of what may decide: flags, and zeros."""
+    flags = tuple(number if type(number) is bool else None for number in numbers)
+    key = (rule, memory, flags, *[bool(value) for value in constants.values()])
     if key not in _known:
         _known[key] = program(rule, memory, numbers, constants)
     return _known[key]
 
 
 def program(
-    rule: Callable[..., tuple[Any, ...]], memory: Sequence[str | None], numbers: int, constants: dict[str, Any]
+    rule: Callable[..., tuple[Any, ...]],
+    memory: Sequence[str | None],
+    numbers: Sequence[object],
+    constants: dict[str, Any],
 ) -> Callable[..., None] | None:
     """A function that does in place what `rule` says, or None where the rule cannot be put so.
 
     It takes `(xp, scratch, theta, g, *memory, *numbers, **constants)` and writes to theta and the memory; `scratch` is
     a sequence of `function.scratch` arrays of their shape and dtype. It holds for all constants that are true where
-    those given are, and false where those are.
+    those given are, and false where those are; and for all numbers, save that one which is a bool decides as a
+    constant does.
 
     Where theta is needed for nothing but the last step, a subtraction, `function.change` does all the others, without
     theta, and returns what is to be subtracted; elsewhere it is None.
 
     >>> def halve(xp, theta, g, lr, *, decay):
     ...     return (theta - lr * (g + decay * theta),)
-    >>> print(program(halve, (), 1, {"decay": 0.5}).source)
+    >>> print(program(halve, (), [0.1], {"decay": 0.5}).source)
     def run(xp, scratch, theta, g, number0, *, decay):
         s0, = scratch
         xp.multiply(decay, theta, out=s0)
@@ -156,14 +181,14 @@ def program(
     tape: list[tuple[str, tuple[Any, ...], Value]] = []
     places = {"theta": Value(tape, "theta"), **{slot: Value(tape, slot) for slot in memory if slot is not None}}
     g = Value(tape, "g")
-    arguments = [f"number{i}" for i in range(numbers)]
+    arguments = {f"number{i}": number for i, number in enumerate(numbers)}
     try:
         new = rule(
             Asked(),
             places["theta"],
             g,
             *(None if slot is None else places[slot] for slot in memory),
-            *(Number(name) for name in arguments),
+            *(number if type(number) is bool else Number(name) for name, number in arguments.items()),
             **{name: value if type(value) is bool else Number(name, bool(value)) for name, value in constants.items()},
         )
         final = zip(("theta", *memory), new, strict=True)  # place -> what must stand there in the end
@@ -221,7 +246,8 @@ def _placed(
         if place is None:
             place, scratch = f"s{scratch}", scratch + 1
         where[out], holds[place] = place, out
-        lines.append(f"xp.{function}({', '.join(texts)}, out={place})")
+        call = f"xp.{function}({', '.join(texts)}"
+        lines.append(f"{place}[...] = {call})" if function == "where" else f"{call}, out={place})")  # where has no out
     late = {place: where[value] for place, value in wanted.items() if where[value] != place}  # still to be copied
     if late.keys() & set(late.values()):
         raise Unsayable("two results that stand in each other's place")

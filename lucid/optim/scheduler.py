@@ -3,19 +3,21 @@
 A schedule reads `group["lr"]` of every group of an optimizer and writes another number there, once an epoch
 (or as often as one calls `step()`, after the optimizer's own). It touches nothing else. What a schedule is
 stands in its `rate`: the learning rate of an epoch, given that of the epoch before. So two schedules over one
-optimizer multiply, and an lr that the user sets by hand is where the schedule goes on from. `LRScheduler` is
-everything around that: the groups, the checks, saving and loading.
+optimizer multiply, and an lr that the user sets by hand is where the schedule goes on from; save where a rate is
+computed from nothing but the epoch, and overwrites what stands there. `LRScheduler` is everything around that:
+the groups, the checks, saving and loading.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from itertools import count
 from math import inf, isnan
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FRACTION, NON_NEGATIVE, Domain, checked
+from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE, Domain, check_keywords, checked
 
 # -- the door: each of these makes a check, a function of (where, name, value) that gives the value or refuses it
 
@@ -79,6 +81,8 @@ def function(where: str, name: str, value: Any) -> Any:
 
 SCORE = Domain("a number", lambda x: not isnan(x))  # infinite before the first one
 RATE, FACTOR, COUNT, POSITIVE_COUNT = real(NON_NEGATIVE), real(FRACTION), whole(0), whole(1)
+SWITCH = real(FLAG)
+BIRTHS = count()  # so that schedules know which of them has seen the learning rates first
 
 
 class LRScheduler:
@@ -88,7 +92,7 @@ class LRScheduler:
 
     - `rate(epoch, lr, base, i)`: the learning rate of group i from `epoch` on, `lr` being the one before and
       `base` the one that the group had when the schedule was made;
-    - `start(base, i)`: the one of epoch 0, if that is not `base`;
+    - `start(lr, base, i)`: the one of epoch 0, if that is not `lr`;
     - `checks`: the numbers that it holds, by name, and what each may be; `per_group` names those that may be
       a list with one for each group, and `functions` those that cannot be saved.
 
@@ -119,12 +123,22 @@ class LRScheduler:
         """The learning rate of group i from `epoch` on."""
         raise NotImplementedError("a schedule is a subclass of LRScheduler with a rate; see lucid.optim.StepLR")
 
-    def start(self, base: float, i: int) -> float:
+    def start(self, lr: float, base: float, i: int) -> float:
         """The learning rate of group i at epoch 0."""
-        return base
+        return lr
 
     def check(self, where: str, numbers: Mapping[str, Any]) -> None:
         """Raise a ValueError that begins with `where` if the numbers do not go together."""
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Refuse an unknown keyword in a sentence that lists the known ones."""
+        if "last_epoch" in kwargs:
+            raise TypeError(
+                f"{cls.__name__}: got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on "
+                "where one stopped with load_state_dict"
+            )
+        check_keywords(cls, kwargs)
+        return super().__new__(cls)
 
     def __init__(self, optimizer: Optimizer, **numbers: Any) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -133,9 +147,10 @@ class LRScheduler:
                 "first, optimizer = Adamax(model.parameters()), and give that"
             )
         self.optimizer = optimizer
+        self._born = next(BIRTHS)
         lrs = self._lrs(self._name)
         vars(self).update(self._checked(self._name, {"last_epoch": 0, "base_lrs": lrs, **numbers}))
-        self._write(0, [self.start(base, i) for i, base in enumerate(lrs)])
+        self._made(lrs)
 
     @property
     def _name(self) -> str:
@@ -153,6 +168,15 @@ class LRScheduler:
         self._fit(self._name, vars(self))
         self._write(epoch, [self.rate(epoch, lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
         self.last_epoch, self.base_lrs = epoch, bases
+
+    def _made(self, lrs: list[float]) -> None:
+        """Take up the learning rates that there are, when the schedule is made."""
+        self._begin(lrs, lrs)
+
+    def _begin(self, lrs: list[float], bases: list[float]) -> None:
+        """Be at epoch 0, where the learning rates are `lrs` and were `bases` before any schedule."""
+        self._write(0, [self.start(lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
+        self.last_epoch, self.base_lrs = 0, list(bases)
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group, as it stands now."""
@@ -206,13 +230,25 @@ class LRScheduler:
             TypeError, ValueError: for the state of another schedule or for another number of groups, and for
                 numbers that the constructor would not take; nothing was loaded then.
         """
-        where, expected = f"{self._name}.load_state_dict", sorted(self.state_dict())
+        self._read(f"{self._name}.load_state_dict", state_dict)()
+
+    def _read(self, where: str, state_dict: Any) -> Callable[[], None]:
+        """Check all of a `state_dict`; gives what takes it over."""
+        return self._accepted(where, self._entries(where, state_dict))
+
+    def _entries(self, where: str, state_dict: Any) -> dict[str, Any]:
+        """A `state_dict` with the right keys, as a dict."""
+        expected = sorted(self.state_dict())
         fix = f"give what state_dict() of a {self._name} returned"
         numbers: dict[str, Any] = dict(state_dict) if hasattr(state_dict, "keys") else {}
         if not numbers:
             raise TypeError(f"{where}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
         if sorted(map(str, numbers)) != expected:
             raise ValueError(f"{where}: expected the keys {expected}, got {sorted(map(str, numbers))}; {fix}")
+        return numbers
+
+    def _accepted(self, where: str, numbers: dict[str, Any]) -> Callable[[], None]:
+        """Check the numbers of a `state_dict`; gives what takes them over."""
         lrs = each(RATE)(where, "lrs", numbers.pop("lrs"))
         numbers = self._checked(where, numbers)
         groups = len(self.optimizer.param_groups)
@@ -221,8 +257,12 @@ class LRScheduler:
                 f"{where}: expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}; "
                 "make the optimizer with the same groups first"
             )
-        vars(self).update(numbers)
-        self._write(self.last_epoch, lrs)
+
+        def take_over() -> None:
+            vars(self).update(numbers)
+            self._write(self.last_epoch, lrs)
+
+        return take_over
 
 
 def of_group(value: Any, i: int) -> Any:

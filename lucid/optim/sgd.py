@@ -46,6 +46,7 @@ class SGD(Optimizer):
 
     slots = ("v",)
     only_with = {"v": "momentum"}
+    in_torch = {"momentum_buffer": "v"}
     domains = dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(
         ("nesterov", "maximize"), FLAG
     )

@@ -1,0 +1,91 @@
+"""ASGD: stochastic gradient descent that also gives the mean of where it has been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.options import FLAG, NON_NEGATIVE
+from lucid.tensor import Parameter
+
+
+class ASGD(Optimizer):
+    """Averaged SGD (Polyak and Juditsky 1992, SIAM J. Control and Optimization 30), with steps that shrink.
+
+    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
+
+        g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
+        eta_t   = lr / (1 + lambd * lr * (t - 1))^alpha
+        theta_t = (1 - lambd * eta_t) * theta_{t-1} - eta_t * g_t
+        mean_t  = theta_t                                               up to t = t0 + 2
+        mean_t  = mean_{t-1} + (theta_t - mean_{t-1}) / (t - 1 - t0)    after that
+
+    Noisy gradients keep theta dancing around the minimum; the mean of its last steps is much nearer to it. The
+    step sizes are those of Xu 2011 (arXiv 1107.2490). theta itself does not follow the mean: it is in
+    `optimizer.state[p]["mean"]`, to be put into the parameters when training is over. With PyTorch's t0 of a
+    million updates that is theta; give the update from which on theta only dances.
+
+    As all hyperparameters here, lr counts at once. In PyTorch a new lr counts one update later.
+
+    Args:
+        params: an iterable of Parameters, or of dicts, one for each group.
+        lr: the learning rate of the first update.
+        lambd: how fast theta decays, and the step size with it.
+        alpha: the power with which the step size falls.
+        t0: the update after which the mean is begun.
+        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
+        maximize: go uphill.
+
+    Attributes:
+        param_groups, defaults: as Adamax has them, with these hyperparameters.
+        state: parameter -> `{"t": updates so far, "mean": array}`.
+
+    Raises:
+        TypeError, ValueError: as Adamax does.
+
+    >>> import lucid
+    >>> w = lucid.tensor([1.0], requires_grad=True)
+    >>> optimizer = lucid.optim.ASGD([w], lr=0.5, lambd=0, t0=0)
+    >>> for gradient in (1.0, -1.0, 2.0, -2.0):
+    ...     w.grad = lucid.tensor([gradient])
+    ...     optimizer.step()
+    >>> w.item(), optimizer.state[w]["mean"].item()
+    (1.0, 0.6666666865348816)
+    """
+
+    slots = ("mean",)
+    in_torch = {"ax": "mean", "eta": None, "mu": None}
+    domains = dict.fromkeys(("lr", "lambd", "alpha", "t0", "weight_decay"), NON_NEGATIVE) | {"maximize": FLAG}
+
+    def __init__(
+        self,
+        params: Iterable[Parameter] | Iterable[dict[str, object]],
+        lr: float = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        numbers = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
+        super().__init__(params, {**numbers, "maximize": maximize})
+
+    @staticmethod
+    def rule(xp, theta, g, mean, eta, keep, mu, averaging, *, weight_decay, maximize):
+        """SGD, and the mean of it; `keep` is 1 - lambd * eta, `mu` the weight of the new theta in the mean."""
+        if maximize:
+            g = -g
+        if weight_decay:
+            g = g + weight_decay * theta
+        theta = keep * theta - eta * g
+        return theta, mean + mu * (theta - mean) if averaging else theta
+
+    @staticmethod
+    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+        """eta, the share of theta that it leaves, mu, and whether there is a mean yet."""
+        lr, lambd = options["lr"], options["lambd"]
+        eta = lr / (1 + lambd * lr * (t - 1)) ** options["alpha"]
+        mu = 1 / max(1.0, t - 1 - options["t0"])
+        return eta, 1 - lambd * eta, mu, mu < 1

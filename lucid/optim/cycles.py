@@ -1,0 +1,349 @@
+"""Chapter 8, continued. Schedules that say what the learning rate is at each step, whatever it was before.
+
+Each of these is a function of the step alone (and of the first learning rate, for the one with restarts). They are
+stepped after every batch rather than after every epoch.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from math import cos, inf, pi
+from typing import Any
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.options import NON_NEGATIVE, SHARE, Domain, checked
+from lucid.optim.scheduler import (
+    POSITIVE_COUNT,
+    RATE,
+    SWITCH,
+    LRScheduler,
+    function,
+    of_group,
+    one_or_each,
+    real,
+    word,
+)
+
+ABOVE_ZERO = real(Domain("a finite number above 0", lambda x: 0 < x < inf))
+
+
+class AbsoluteLR(LRScheduler):
+    """Base of the schedules whose `rate` does not ask for the learning rate before: epoch 0 is like any other."""
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """As at every epoch."""
+        return self.rate(0, lr, base, i)
+
+
+class CosineAnnealingWarmRestarts(AbsoluteLR):
+    """Fall along half a wave of the cosine, again and again (SGDR; Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+        lr_t = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
+
+    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning rate
+    leaps back to `base`.
+
+    Args:
+        optimizer: whose groups are scheduled.
+        T_0: how many epochs the first fall takes, 1 or more.
+        T_mult: how many times longer each fall is than the one before, a whole number of 1 or more.
+        eta_min: where a fall ends.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.CosineAnnealingWarmRestarts(optimizer, T_0=2, T_mult=2)
+    >>> for epoch in range(7):
+    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
+    ...     scheduler.step()
+    1.00 0.50 1.00 0.85 0.50 0.15 1.00
+    """
+
+    checks = {"T_0": POSITIVE_COUNT, "T_mult": POSITIVE_COUNT, "eta_min": RATE}
+    T_0: int
+    T_mult: int
+    eta_min: float
+
+    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
+        super().__init__(optimizer, T_0=T_0, T_mult=T_mult, eta_min=eta_min)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Where this fall has got to."""
+        T_cur, T_i = epoch, self.T_0
+        if self.T_mult == 1:
+            T_cur %= T_i
+        while T_cur >= T_i:
+            T_cur, T_i = T_cur - T_i, T_i * self.T_mult
+        return self.eta_min + (base - self.eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
+
+
+class CyclicLR(AbsoluteLR):
+    """Go up and down between two learning rates in straight lines (Smith 2017, arXiv 1506.01186, section 3).
+
+        lr_t = base_lr + (max_lr - base_lr) * h_t * s_t
+
+    h_t goes from 0 to 1 in `step_size_up` steps and back in `step_size_down`, and so on; s_t is, by `mode`,
+
+        "triangular"    1
+        "triangular2"   1 / 2^(cycles that are over)
+        "exp_range"     gamma^t
+
+    or what `scale_fn` says. The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else.
+    PyTorch's cycles that as well, unless it is told `cycle_momentum=False`.
+
+    Args:
+        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        base_lr, max_lr: the two learning rates, or lists of them, one for each group.
+        step_size_up, step_size_down: steps from one to the other, 1 or more; the same number unless both are given.
+        mode: as above.
+        gamma: for "exp_range", in [0, 1].
+        scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not asked. It is not part
+            of the `state_dict`: give the same one again when you resume.
+        scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
+        cycle_momentum: False.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says; also for `cycle_momentum=True`.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.CyclicLR(optimizer, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
+    >>> for step in range(8):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    0.0 0.5 1.0 0.5 0.0 0.25 0.5 0.25
+    """
+
+    checks = {
+        "base_lr": one_or_each(RATE),
+        "max_lr": one_or_each(RATE),
+        "step_size_up": POSITIVE_COUNT,
+        "step_size_down": POSITIVE_COUNT,
+        "mode": word("triangular", "triangular2", "exp_range"),
+        "gamma": real(SHARE),
+        "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
+        "scale_mode": word("cycle", "iterations"),
+    }
+    per_group = ("base_lr", "max_lr")
+    functions = ("scale_fn",)
+    base_lr: float | list[float]
+    max_lr: float | list[float]
+    step_size_up: int
+    step_size_down: int
+    mode: str
+    gamma: float
+    scale_fn: Callable[[float], float] | None
+    scale_mode: str
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        base_lr: float | Sequence[float],
+        max_lr: float | Sequence[float],
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = False,
+    ) -> None:
+        refuse_momentum(type(self).__name__, cycle_momentum)
+        super().__init__(
+            optimizer,
+            base_lr=base_lr,
+            max_lr=max_lr,
+            step_size_up=step_size_up,
+            step_size_down=step_size_up if step_size_down is None else step_size_down,
+            mode=mode,
+            gamma=gamma,
+            scale_fn=scale_fn,
+            scale_mode=scale_mode,
+        )
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Between the two, by h and s."""
+        up, down = self.step_size_up, self.step_size_down
+        over, step = divmod(epoch, up + down)
+        height = step / up if step <= up else (up + down - step) / down
+        low, high = of_group(self.base_lr, i), of_group(self.max_lr, i)
+        return low + (high - low) * height * self.scale(epoch, over)
+
+    def scale(self, epoch: int, over: int) -> float:
+        """s_t, where `over` cycles are over."""
+        if self.scale_fn is not None:
+            x = over + 1 if self.scale_mode == "cycle" else epoch
+            return checked(self._name, f"scale_fn({x})", self.scale_fn(x), NON_NEGATIVE)
+        return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
+
+
+class OneCycleLR(AbsoluteLR):
+    """Go up once and down once, far below where it began (Smith and Topin 2018, arXiv 1708.07120).
+
+    With first = max_lr / div_factor and last = first / final_div_factor, along half waves of the cosine or in
+    straight lines,
+
+        from first to max_lr    until step pct_start * total_steps - 1
+        from max_lr to last     until step total_steps - 1
+
+    and with `three_phase` from max_lr back to first in as many steps as it went up in, and only then to last.
+
+    The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else. PyTorch's cycles that as well,
+    unless it is told `cycle_momentum=False`.
+
+    Args:
+        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        max_lr: the highest learning rate, or a list of them, one for each group.
+        total_steps: how many steps there are; or else give
+        epochs, steps_per_epoch: whose product it is.
+        pct_start: the part of them in which it goes up, in [0, 1], with `three_phase` in [0, 0.5].
+        anneal_strategy: "cos" or "linear".
+        cycle_momentum: False.
+        div_factor, final_div_factor: as above, above 0.
+        three_phase: as above.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says; also for `cycle_momentum=True`, and without `total_steps` or what
+            it is the product of. In `step`, ValueError once there are no steps left.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, anneal_strategy="linear")
+    >>> for step in range(10):
+    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
+    ...     scheduler.step()
+    0.04 0.52 1.00 0.86 0.71 0.57 0.43 0.29 0.14 0.00
+    """
+
+    checks = {
+        "max_lr": one_or_each(RATE),
+        "total_steps": POSITIVE_COUNT,
+        "pct_start": real(SHARE),
+        "anneal_strategy": word("cos", "linear"),
+        "div_factor": ABOVE_ZERO,
+        "final_div_factor": ABOVE_ZERO,
+        "three_phase": SWITCH,
+    }
+    per_group = ("max_lr",)
+    max_lr: float | list[float]
+    total_steps: int
+    pct_start: float
+    anneal_strategy: str
+    div_factor: float
+    final_div_factor: float
+    three_phase: bool
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | Sequence[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = False,
+        *,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+    ) -> None:
+        name = type(self).__name__
+        refuse_momentum(name, cycle_momentum)
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError(
+                    f"{name}: expected total_steps, or epochs and steps_per_epoch, got total_steps={total_steps}, "
+                    f"epochs={epochs} and steps_per_epoch={steps_per_epoch}; give total_steps=epochs * len(loader), say"
+                )
+            total_steps = POSITIVE_COUNT(name, "epochs", epochs)
+            total_steps *= POSITIVE_COUNT(name, "steps_per_epoch", steps_per_epoch)
+        super().__init__(
+            optimizer,
+            max_lr=max_lr,
+            total_steps=total_steps,
+            pct_start=pct_start,
+            anneal_strategy=anneal_strategy,
+            div_factor=div_factor,
+            final_div_factor=final_div_factor,
+            three_phase=three_phase,
+        )
+
+    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+        """Refuse a way up and back that is longer than there are steps."""
+        if numbers["three_phase"] and numbers["pct_start"] > 0.5:
+            raise ValueError(
+                f"{where}: pct_start must be at most 0.5 with three_phase=True, as the way back takes as long, got "
+                f"{numbers['pct_start']}; 0.3 is usual"
+            )
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Between the two ends of the phase that this step is in."""
+        if epoch > self.total_steps:
+            raise ValueError(
+                f"{self._name}: got a step more than the {self.total_steps} that there are; give more total_steps, or "
+                "stop stepping"
+            )
+        highest = of_group(self.max_lr, i)
+        first, up = highest / self.div_factor, self.pct_start * self.total_steps - 1
+        phases = [(up, first, highest), (self.total_steps - 1, highest, first / self.final_div_factor)]
+        if self.three_phase:
+            phases[1:] = [(2 * up, highest, first), (self.total_steps - 1, first, first / self.final_div_factor)]
+        ends = [end for end, *_ in phases]
+        k = min(bisect_left(ends, epoch), len(phases) - 1)
+        begin, (end, start, goal) = ends[k - 1] if k else 0.0, phases[k]
+        # Beyond the last step it stays at the goal; PyTorch's goes a little further.
+        part = min(1.0, (epoch - begin) / (end - begin)) if end > begin else 1.0
+        return goal + (start - goal) * ((1 + cos(pi * part)) / 2 if self.anneal_strategy == "cos" else 1 - part)
+
+
+class NoamScheduler(AbsoluteLR):
+    """Warm up in a straight line, then fall with the root of the step (Vaswani et al. 2017, arXiv 1706.03762, 5.3).
+
+        lr_t = factor * model_size^(-1/2) * min(t^(-1/2), t * warmup_steps^(-3/2))
+
+    The two meet at t = `warmup_steps`, where it is highest. The paper counts steps from 1; step 0, before the first
+    `step()`, has the learning rate of step 1.
+
+    Args:
+        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        model_size: the width of the model, d_model in the paper, 1 or more.
+        warmup_steps: how many steps it rises, 1 or more.
+        factor: times all of it.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler says.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.Adam([lucid.ones(1, requires_grad=True)], betas=(0.9, 0.98), eps=1e-9)
+    >>> scheduler = lucid.optim.NoamScheduler(optimizer, model_size=4, warmup_steps=4)
+    >>> for step in range(10):
+    ...     print(f"{scheduler.get_last_lr()[0]:.4f}", end=" ")
+    ...     scheduler.step()
+    0.0625 0.0625 0.1250 0.1875 0.2500 0.2236 0.2041 0.1890 0.1768 0.1667
+    """
+
+    checks = {"model_size": POSITIVE_COUNT, "warmup_steps": POSITIVE_COUNT, "factor": RATE}
+    model_size: int
+    warmup_steps: int
+    factor: float
+
+    def __init__(self, optimizer: Optimizer, model_size: int, warmup_steps: int, factor: float = 1.0) -> None:
+        super().__init__(optimizer, model_size=model_size, warmup_steps=warmup_steps, factor=factor)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """The formula of section 5.3."""
+        t = max(epoch, 1)
+        return self.factor * self.model_size**-0.5 * min(t**-0.5, t * self.warmup_steps**-1.5)
+
+
+def refuse_momentum(name: str, cycle_momentum: Any) -> None:
+    """Say that only the learning rate is scheduled."""
+    if SWITCH(name, "cycle_momentum", cycle_momentum):
+        raise ValueError(
+            f"{name}: cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so "
+            "set group['momentum'] or group['beta1'] yourself after each step"
+        )
