@@ -56,7 +56,7 @@ def inv(A: Tensor) -> Tensor:
 
 
 def det(A: Tensor) -> Tensor:
-    """The determinant, one number for each matrix.
+    """The determinant, one number for each matrix: sum over permutations p of sign(p) * A[0, p[0]] * A[1, p[1]] * ...
 
     Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative; from the
     third on A must be invertible.
@@ -132,7 +132,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
 
 
 def matrix_power(A: Tensor, n: int) -> Tensor:
-    """A multiplied by itself n times, in about log2(n) products; the inverse's power where n is negative.
+    """A @ A @ ... @ A, n times, in about log2(n) products; I for n = 0, and inv(A)'s power -n where n is negative.
 
     Raises:
         TypeError: if n is not an int.
@@ -153,7 +153,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The norm of vectors or of matrices, `dim` saying which: an int for vectors along it, two for matrices in them.
+    """The norm of vectors, (sum |x|**ord)**(1 / ord), or of matrices: `dim` is an int, or two for the matrices in them.
 
     Without `dim`, a 1-D tensor is a vector and a 2-D one a matrix; without `ord` as well, all elements are one vector.
 

@@ -18,7 +18,12 @@ from lucid.tensor import Parameter, Tensor
 
 
 class MultiheadAttention(Module):
-    """Attention by several heads, each on its own share of the features, and a linear mixture of what they found.
+    """Attention by several heads, each on its own share of the features, and a linear mixture of what they found:
+
+        head_i = softmax(q_i @ k_i.T / sqrt(features of a head)) @ v_i
+        output = concat(head_1, ..., head_h) @ out_proj.weight.T + out_proj.bias
+
+    q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i.
 
     Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are
     not there.
@@ -204,7 +209,15 @@ def _as_added(who: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention, then a network of two linear maps, each added to its input and normalised.
+    """Self-attention, then a network of two linear maps, each added to its input and normalised:
+
+        x = norm1(x + attention(x))
+        x = norm2(x + linear2(activation(linear1(x))))
+
+    with `norm_first`:
+
+        x = x + attention(norm1(x))
+        x = x + linear2(activation(linear1(norm2(x))))
 
     Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is the order of Xiong et al. 2020, arXiv 2002.04745:
     normalise what goes in, not the sum, which trains without a warm-up of the learning rate.

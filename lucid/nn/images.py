@@ -186,7 +186,8 @@ class ConvTranspose1d(Convolution):
 
 
 class ConvTranspose2d(Convolution):
-    """A learned `nn.functional.conv_transpose2d`: each input puts the weight down, times itself, and these add up.
+    """A learned `nn.functional.conv_transpose2d`: each input puts the weight down, times itself, and these add up,
+    out[n, o, place * stride + k * dilation - padding] += weight[c, o, k] * input[n, c, place], on top of bias[o].
 
     The new size is (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1.
 

@@ -67,7 +67,9 @@ class MaxPool2d(MaxPool):
 
 
 class AvgPool1d(Module):
-    """The mean of every window; arguments as for `nn.functional.avg_pool1d`.
+    """The mean of every window: out[n, c, i] = mean over k of input[n, c, i * stride + k - padding].
+
+    Arguments as for `nn.functional.avg_pool1d`.
 
     Raises:
         TypeError, ValueError: if an option is no int or out of range.
@@ -93,7 +95,9 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of every window; arguments as for `nn.functional.avg_pool2d`.
+    """The mean of every window: out[n, c, place] = mean over k of input[n, c, place * stride + k - padding].
+
+    Arguments as for `nn.functional.avg_pool2d`.
 
     Raises:
         TypeError, ValueError: if an option is no int or out of range.
@@ -119,8 +123,8 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool1d(Module):
-    """The means of `output_size` windows, whatever the length of the signal; see
-    `nn.functional.adaptive_avg_pool2d`."""
+    """The means of `output_size` windows, whatever the length n of the signal: out[i] = mean(input[floor(i * n / out) :
+    ceil((i + 1) * n / out)]). See `nn.functional.adaptive_avg_pool2d`."""
 
     def __init__(self, output_size: MaybeInts) -> None:
         self.output_size = output_size
@@ -136,7 +140,8 @@ class AdaptiveAvgPool1d(Module):
 
 class AdaptiveAvgPool2d(Module):
     """The means of as many windows as make `output_size`, whatever the size of the image: an int for squares, or
-    (height, width), where None stands for the image's own. See `nn.functional.adaptive_avg_pool2d`."""
+    (height, width), where None stands for the image's own. In each dim of n places out[i] =
+    mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]); see `nn.functional.adaptive_avg_pool2d`."""
 
     def __init__(self, output_size: MaybeInts) -> None:
         self.output_size = output_size

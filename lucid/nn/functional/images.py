@@ -100,8 +100,12 @@ def conv_transpose2d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Ints = 1, padding: Ints = 0,
     output_padding: Ints = 0, groups: int = 1, dilation: Ints = 1,
 ) -> Tensor:  # fmt: skip
-    """Each element of the input times the weight, put down where `conv2d` would have looked for it, and added up: the
-    gradient of `conv2d` with respect to its input, often used to make images larger.
+    """Each element of the input times the weight, put down where `conv2d` would have looked for it, and added up:
+
+        out[n, o, place * stride + k * dilation - padding] += input[n, c, place] * weight[c, o, k]
+
+    for all c, k and places, to begin with bias[o]. The gradient of `conv2d` with respect to its input, often used to
+    make images larger.
 
     Args:
         input: (N, C, height, width), or (C, height, width).
@@ -143,7 +147,8 @@ def _conv_transpose(
 def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> Tensor:
     """All windows of images as columns: (N, C, height, width) gives (N, C * elements of a window, windows).
 
-    A convolution is `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out.
+    out[n, (c, k), window] = input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A
+    convolution is `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out.
 
     Raises:
         ValueError: for another shape, a kernel larger than the padded image, or an option out of range.
@@ -158,7 +163,11 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
 def fold(
     input: Tensor, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
 ) -> Tensor:
-    """Columns put back into images of `output_size`, and added up where windows overlap: the adjoint of `unfold`.
+    """Columns put back into images of `output_size`, and added up where windows overlap: the adjoint of `unfold`,
+
+        out[n, c, window * stride + k * dilation - padding] += input[n, (c, k), window]
+
+    for all k and windows, save what would stand outside of the image.
 
     (N, C * elements of a window, windows) gives (N, C, *output_size); the batch may be left out.
 

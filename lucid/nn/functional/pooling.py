@@ -81,7 +81,8 @@ def avg_pool2d(
     input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """The mean of every window, with zeros around the image.
+    """The mean of every window, with zeros around: out[n, c, place] = mean over k of input[n, c, place * stride + k -
+    padding].
 
     Args:
         input, kernel_size, stride, padding, ceil_mode: as for `max_pool2d`.
@@ -116,8 +117,8 @@ def adaptive_avg_pool1d(input: Tensor, output_size: MaybeInts) -> Tensor:
 def adaptive_avg_pool2d(input: Tensor, output_size: MaybeInts) -> Tensor:
     """The means of as many windows as make `output_size`, whatever the size of the image.
 
-    Window i of a dim of n places begins at i * n / out, rounded down, and ends at (i + 1) * n / out, rounded up. None
-    stands for the image's own size.
+    Window i of a dim of n places begins at i * n / out, rounded down, and ends at (i + 1) * n / out, rounded up: out[i]
+    = mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]). None stands for the image's own size.
 
     Raises:
         ValueError: if the shape does not fit, or a size is negative.
@@ -142,6 +143,10 @@ def interpolate(
     mode: str = "nearest", align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """Images in another size, (N, C, *size): each new place takes its value from the old ones nearest to it.
+
+    With s the old size over the new, new place i lies at i * s, of which "nearest" takes the whole part. The others mix
+    the two places around u = (i + 0.5) * s - 0.5, but not below 0, as out[i] = (1 - t) * input[floor(u)] + t *
+    input[floor(u) + 1] for t = u - floor(u), dim by dim; with `align_corners` u = i * (old - 1) / (new - 1).
 
     Args:
         input: (N, C, length) or (N, C, height, width); "nearest" takes any number of dims.
