@@ -13,6 +13,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -50,7 +51,7 @@ class Case:
 
 def network(*sizes: int) -> list[tuple[int, ...]]:
     """The shapes of the weights and biases of a network of these widths."""
-    return [shape for a, b in zip(sizes, sizes[1:], strict=False) for shape in ((b, a), (b,))]
+    return [shape for a, b in pairwise(sizes) for shape in ((b, a), (b,))]
 
 
 CASES = [
@@ -123,18 +124,12 @@ def contenders(kind: str, options: dict[str, Any], case: Case) -> Contenders:
 def extra_memory(case: Case) -> float:
     """The most that a step of lucid's Adamax holds beyond what was there before it, in megabytes."""
     step, _ = lucid_step("Adamax", {}, case)
-    step()
-    step()  # the plan is made by now, and its scratch space with it: what is counted first is what it asks for
-    fresh, _ = lucid_step("Adamax", {}, case)
     tracemalloc.start()
-    fresh()
-    state = tracemalloc.get_traced_memory()[1]
-    tracemalloc.reset_peak()
-    before = tracemalloc.get_traced_memory()[0]
-    fresh()
-    later = tracemalloc.get_traced_memory()[1] - before
+    step()
+    step()
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return max(state - 8 * case.size, later) / 1e6  # m and u, 4 bytes each, are the first step's to make
+    return (peak - 2 * 4 * case.size) / 1e6  # m and u are the first step's to make
 
 
 def copied() -> float:
@@ -197,10 +192,10 @@ def main() -> None:
         "optimizers",
         f"# One optimizer.step()\n\n{report.surroundings(lucid, np, torch)}; PyTorch with {cores} threads.\n\n"
         f"{report.table(head, rows)}\n\n"
-        f"Medians over {rounds} rounds taken in turn, fewer for the large ones; a ratio is the median of those within a\n"
-        "round. PyTorch is eager, with the faster of its foreach and its for-loop variant; SGD has momentum 0.9.\n\n"
-        f"On {largest.name} Adamax moves {PASSES} arrays a step through memory at {100 * share:.0f} percent of the speed "
-        f"of a copy\n(target: at least 60), which is {bandwidth / 1e9:.1f} GB/s here.\n\n"
+        f"Medians over {rounds} rounds taken in turn, fewer for the large ones; a ratio is the median of those within\n"
+        "a round. PyTorch is eager, with the faster of its foreach and its for-loop variant; SGD has momentum 0.9.\n\n"
+        f"On {largest.name} Adamax moves {PASSES} arrays a step through memory at {100 * share:.0f} percent of the\n"
+        f"speed of a copy (target: at least 60), which is {bandwidth / 1e9:.1f} GB/s here.\n\n"
         f"## Memory\n\n{report.table(['parameters', 'their size in MB', 'extra MB during a step'], memory)}\n\n"
         "Beyond parameters, gradients, m and u; scratch space, which a step keeps for the next, is counted.",
     )

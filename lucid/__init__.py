@@ -158,6 +158,7 @@ from lucid.creation import full as full
 from lucid.creation import full_like as full_like
 from lucid.creation import is_tensor as is_tensor
 from lucid.creation import linspace as linspace
+from lucid.creation import multinomial as multinomial
 from lucid.creation import ones as ones
 from lucid.creation import ones_like as ones_like
 from lucid.creation import rand as rand

@@ -87,12 +87,18 @@ def load(path: str | os.PathLike[str]) -> Any:
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return _loaded(archive)
+                pickled = any(name.endswith("data.pkl") for name in archive.namelist())
+                if not pickled:
+                    return _loaded(archive)
         except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
             raise ValueError(
                 f"load: {os.fsdecode(path)!r} is truncated, damaged or not written by lucid.save "
                 f"({type(error).__name__}: {error})"
             ) from error
+    raise ValueError(
+        f"load: {os.fsdecode(path)!r} was written by torch.save; read it with torch.load, and give the state to "
+        f"model.load_state_dict(...), which takes PyTorch's weights"
+    )
 
 
 @contextmanager

@@ -197,6 +197,57 @@ def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
     return _made(drawn, backend.int64 if dtype is None else dtype, device, False)
 
 
+def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """Indices drawn at random, index i in proportion to probabilities[i].
+
+    Args:
+        probabilities: weights of 0 or more, floats, which need not add up to 1; shape (n,), or (rows, n).
+        num_samples: how many indices to draw, from each row.
+        replacement: whether one index may be drawn again. Without it each draw is among those that are left.
+
+    Returns:
+        int64, shape (num_samples,) or (rows, num_samples), on the device of the weights.
+
+    Raises:
+        TypeError: if the weights are not a tensor of floats.
+        ValueError: if they have another number of dims, or are negative, not finite, or all 0; or if without
+            replacement there are fewer that are not 0 than `num_samples`.
+
+    >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
+    tensor([1, 1, 1, 1])
+    """
+    who = "multinomial"
+    ndim_of(who, probabilities)
+    if probabilities.dtype.kind != "f":
+        raise TypeError(f"{who}: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()")
+    if probabilities.ndim not in (1, 2):
+        raise ValueError(f"{who}: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}")
+    if (count := _count(who, "num_samples", num_samples)) == 0:
+        raise ValueError(f"{who}: expected num_samples to be 1 or more, got 0")
+    cpu, device = backend.cpu, probabilities.device
+    weights = as_tensor(probabilities).detach().cpu().double().numpy()
+    if not (cpu.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"{who}: expected finite weights of 0 or more, got a negative one, inf or nan")
+    drawable = (weights > 0).sum(-1)
+    if (drawable == 0).any():
+        raise ValueError(f"{who}: expected weights that are not all 0")
+    if not replacement and (drawable < count).any():
+        raise ValueError(
+            f"{who}: {count} samples without replacement, but only {drawable.min()} weights above 0; "
+            f"draw fewer, or with replacement=True"
+        )
+    if replacement:
+        sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)
+        places = backend.generator().random((*weights.shape[:-1], count)) * sums[..., -1:]
+        rows = zip(sums.reshape(-1, sums.shape[-1]), places.reshape(-1, count), strict=True)
+        drawn = cpu.asarray([row.searchsorted(place, "right") for row, place in rows]).reshape(places.shape)
+    else:  # the order in which exponential clocks of these rates ring is that of successive draws
+        with cpu.quiet():
+            rings = cpu.log(backend.generator().standard_exponential(weights.shape)) - cpu.log(weights)
+        drawn = rings.argsort(-1)[..., :count]
+    return _made(drawn, backend.int64, device, False)
+
+
 def zeros_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape, dtype and device of x."""
     ndim_of("zeros_like", x)

@@ -204,3 +204,9 @@ def _singular_values(A: Tensor) -> Tensor:
     lower = shapes.pad(A.mT, widths=((0, 0),) * (A.ndim - 1) + ((0, n),))
     both = ops.eigh(shapes.cat(upper, lower, axis=-2))
     return both[..., 0, m + n - min(m, n) :]
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.linalg", name, globals())

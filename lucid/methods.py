@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import functions, selecting, shaping
+from lucid.operands import ndim_of
 from lucid.ops import arithmetic, linear, special
 from lucid.ops import functions as elementwise
 
@@ -107,6 +108,13 @@ class Operations:
         selecting.take_along_dim, selecting.scatter, selecting.scatter_add, selecting.index_add,
     )  # fmt: skip
     sort, argsort, topk = selecting.sort, selecting.argsort, selecting.topk
+    add, sub, mul, div, neg = (
+        arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide, arithmetic.negative,
+    )  # fmt: skip
+    eq, ne, lt, le, gt, ge = (
+        arithmetic.equal, arithmetic.not_equal, arithmetic.less, arithmetic.less_equal, arithmetic.greater,
+        arithmetic.greater_equal,
+    )  # fmt: skip
     clone = arithmetic.positive
     __getitem__ = shaping.getitem
 
@@ -117,6 +125,18 @@ class Operations:
     def numel(self: Any) -> Any:
         """The number of elements."""
         return self._array.size
+
+    nelement = numel
+
+    def view_as(self: Any, other: Any) -> Any:
+        """`view` with the shape of another tensor."""
+        ndim_of("view_as", other)
+        return self.view(other.shape)
+
+    def reshape_as(self: Any, other: Any) -> Any:
+        """`reshape` with the shape of another tensor."""
+        ndim_of("reshape_as", other)
+        return self.reshape(other.shape)
 
     def size(self: Any, dim: Any = None) -> Any:
         """The shape, or the length of one dim."""

@@ -1,7 +1,7 @@
 """What is not there: sentences for names that PyTorch has and lucid has not, or not under that name.
 
-Modules only. A `__getattr__` on Tensor would do the same for methods, but slow down every attribute of every
-tensor, for Python then looks attributes up the long way.
+Modules only, each by a `__getattr__` of its own. A `__getattr__` on Tensor would do the same for methods, but slow
+down every attribute of every tensor, for Python then looks attributes up the long way.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ INSTEAD = {
 
 def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
     """The error for a name that `owner` does not have; `names` are those that it has."""
-    if name.startswith("__"):
+    if name.startswith("_"):
         return AttributeError(f"{owner} has no {name!r}")
     if name in INSTEAD:
         return AttributeError(f"{owner} has no {name!r}: {INSTEAD[name]}")
     from difflib import get_close_matches  # only now: most programs never get here
 
-    close = get_close_matches(name, [n for n in names if not n.startswith("_")], n=1)
+    # Names that PyTorch has besides are not taken for typos: sinh is 0.857 like sin, and vstack begins otherwise.
+    close = get_close_matches(name, [n for n in names if n.startswith(name[:1])], n=1, cutoff=0.86)
     return AttributeError(f"{owner} has no {name!r}" + (f"; there is {close[0]!r}" if close else ""))

@@ -45,7 +45,7 @@ RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formu
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
 RESERVED = {  # what the generated text says by name, and so no argument may be called
     "spec", "forward", "cpu", "ndarray", "float32", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode",
-    "prepare", "prepare_all", "settle", "explain", "share", "error", "type", "isinstance", "tuple",
+    "prepare", "prepare_all", "settle", "explain", "share", "as_output", "error", "type", "isinstance", "tuple",
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class Op:
         keeps: dict[str, Callable[..., Any]],
         once: dict[str, Callable[..., Any]],
     ) -> None:
-        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        parameters = _behind_first(forward.__name__, "the forward", forward, "xp")
         self.name, self.forward, self.formulas = forward.__name__, forward, formulas
         self.view, self.floats, self.keeps, self.once = view, floats, keeps, once
         self.parameters = parameters
@@ -88,13 +88,20 @@ class Op:
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.nullable = {p.name for p in parameters if p.default is None and p.name in self.inputs}
-        self.foreign = not forward.__module__.startswith("lucid.")  # a user's: what it returns may be anybody's array
+        # A user's: what it returns may be anybody's array. Where the text was run by exec, its module has no name.
+        self.foreign = not (forward.__module__ or "").startswith("lucid.")
         self.promoted = [name for name in self.inputs if name in formulas] or self.inputs
-        self.asks = {name: list(inspect.signature(f).parameters)[2:] for name, f in {**once, **formulas}.items()}
+        self.asks = {
+            name: [p.name for p in _behind_first(self.name, f"the formula for {name!r}", f, "xp", "g")]
+            for name, f in {**once, **formulas}.items()
+        }
         self._check()
         self.wants = {name: self._behind(self.asks[name]) for name in formulas}
         # What is kept was computed without a history; to compute it anew with one, create_graph needs its ingredients.
-        self.recipes = {name: list(inspect.signature(f).parameters)[1:] for name, f in keeps.items()}
+        self.recipes = {
+            name: [p.name for p in _behind_first(self.name, f"what is kept as {name!r}", f, "xp")]
+            for name, f in keeps.items()
+        }
         for wants in self.wants.values():
             for want in wants:  # which grows meanwhile: a recipe may ask for what another one makes
                 wants += [each for each in self.recipes.get(want, ()) if each not in wants]
@@ -149,6 +156,30 @@ class Op:
         return f"<op {self.name}>"
 
 
+def _behind_first(who: str, what: str, f: Callable[..., Any], *first: str) -> list[inspect.Parameter]:
+    """The parameters of `f` behind the first ones, which must be called `first`."""
+    parameters = list(inspect.signature(f).parameters.values())
+    if tuple([p.name for p in parameters[: len(first)]]) != first:
+        raise TypeError(
+            f"{who}: {what} must begin with {' and '.join(first)}, got ({', '.join(p.name for p in parameters)}); "
+            + ("what follows is asked for by name" if len(first) > 1 else "xp is the namespace of array functions")
+        )
+    return parameters[len(first) :]
+
+
+def as_output(spec: Op, xp: Any, out: Any) -> Any:
+    """What a forward returned that is no NumPy array, as an array of `xp`."""
+    if isinstance(out, (tuple, list)):
+        raise TypeError(
+            f"{spec.name}: an operation has one output, and the forward returned a {type(out).__name__}; name what "
+            f"comes behind the output with keeps=..., or use lucid.autograd.Function for several outputs"
+        )
+    return xp.asarray(out)
+
+
+RUNTIME["as_output"] = as_output
+
+
 def _first_call(*args: Any, **options: Any) -> Any:
     """What an operation is until it is called; `spec` is a global of each one's own."""
     spec.compile()  # type: ignore[name-defined]  # noqa: F821
@@ -156,6 +187,8 @@ def _first_call(*args: Any, **options: Any) -> Any:
 
 
 def op(
+    misplaced: None = None,
+    /,
     *,
     view: bool = False,
     floats: bool = False,
@@ -171,7 +204,8 @@ def op(
     `once` what several formulas ask for.
 
     Raises:
-        TypeError: when a formula is for an input, or asks for a name, that the forward does not have; when another
+        TypeError: when the forward does not begin with `xp`, or a formula not with `xp` and `g`; when a formula is
+            for an input, or asks for a name, that the forward does not have; when another
             module has an operation of this name already, which other operations' formulas may be using.
 
     >>> import lucid
@@ -183,6 +217,12 @@ def op(
     >>> x.grad
     tensor(12.)
     """
+
+    if misplaced is not None:
+        raise TypeError(
+            "op: @lucid.op stands without its parentheses, or was given something by position; write "
+            "@lucid.op(x=lambda xp, g: ...), with the gradient of each input by its name, or @lucid.op() for none"
+        )
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
         known = TABLE.get(forward.__name__)
@@ -228,7 +268,7 @@ def text(spec: Op) -> str:
     outputs = ", ".join(["out", *spec.keeps])
     lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
               f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
-              "    if type(out) is not ndarray: out = xp.asarray(out)"]  # fmt: skip
+              "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""
     # Ints in, float out: the default dtype and not NumPy's float64, unless the call names its dtype.
@@ -264,7 +304,7 @@ def variadic_text(spec: Op) -> str:
         f"    xp, {name}_a, {name}_n = prepare_all(spec, {name})",
         f"    try: out = forward({', '.join(['xp', '*' + name + '_a', *options])})",
         f"    except Exception as error: raise explain(spec, error, {name}_a) from error",
-        "    if type(out) is not ndarray: out = xp.asarray(out)",
+        "    if type(out) is not ndarray: out = as_output(spec, xp, out)",
         f"    if {name}_n is None or not grad_mode.recording: made = Tensor(out)",
         f"    else: made = Tensor(out, False, Node(spec, {name}_n, ({saved}), out.shape))",
         *foreign,

@@ -47,6 +47,13 @@ def _wider(a: Any, b: Any) -> Any:
     return signed if signed.itemsize > unsigned.itemsize else backend.int16
 
 
+def called(value: Any) -> str:
+    """The name of a value's type, and of another library's Tensor also the library."""
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return f"{library}.{kind.__name__}" if kind.__name__ in ("Tensor", "Parameter") else kind.__name__
+
+
 def raw(spec: Op, name: str, operand: Any) -> Any:
     """What the forward can use of an operand that is not a Tensor: a Python number or an array."""
     if type(operand) in NUMBERS or (operand is None and name in spec.nullable):
@@ -58,7 +65,7 @@ def raw(spec: Op, name: str, operand: Any) -> Any:
     if isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
         return float(operand) if isinstance(operand, float) else int(operand)
     raise TypeError(
-        f"{spec.name}: expected a Tensor, a number or an array for {name!r}, got {type(operand).__name__}; "
+        f"{spec.name}: expected a Tensor, a number or an array for {name!r}, got {called(operand)}; "
         f"lucid.tensor(...) makes a Tensor of it"
     )
 
@@ -108,7 +115,7 @@ def prepare_all(spec: Op, operands: tuple[Any, ...]) -> tuple[Any, list[Any], tu
         raise ValueError(f"{spec.name}: expected at least one tensor, got none")
     for operand in operands:
         if not hasattr(operand, "_array") and not backend.is_array(operand):
-            raise TypeError(f"{spec.name}: expected tensors, got {type(operand).__name__}")
+            raise TypeError(f"{spec.name}: expected tensors, got {called(operand)}")
     arrays = [x._array if hasattr(x, "_array") else x for x in operands]
     xp = _one_namespace(spec, operands, arrays)
     dtype = promote(arrays)
@@ -130,7 +137,7 @@ def ndim_of(name: str, x: Any) -> int:
     except AttributeError:
         if backend.is_array(x):
             return x.ndim
-        raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}; lucid.tensor(...) makes one") from None
+        raise TypeError(f"{name}: expected a Tensor, got {called(x)}; lucid.tensor(...) makes one") from None
 
 
 def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
@@ -164,7 +171,7 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
         n = error.ndim
         extent = f"{-n} to {n - 1}" if n else "none, for it has no dimensions"
         return IndexError(f"{spec.name}: dim {error.axis} is out of range for shape {shapes[0]}; expected {extent}")
-    if isinstance(error, ValueError) and spec.name in ("matmul", "linear"):
+    if isinstance(error, (ValueError, IndexError)) and spec.name in ("matmul", "linear"):
         return ValueError(
             f"{spec.name}: shapes {' and '.join(map(str, shapes))} do not fit: "
             f"{_linear_rule(shapes) if spec.name == 'linear' else _matmul_rule(shapes)}"
@@ -181,7 +188,9 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
 
 
 def _linear_rule(shapes: list[Any]) -> str:
-    got, (out, expected) = shapes[0][-1] if shapes[0] else "no", shapes[1] if len(shapes[1]) == 2 else ("?", "?")
+    if not shapes[0]:
+        return "the input is a single number; expected (..., features)"
+    got, (out, expected) = shapes[0][-1], shapes[1] if len(shapes[1]) == 2 else ("?", "?")
     return f"the input has {got} features, the weight of {out} outputs takes {expected}"
 
 

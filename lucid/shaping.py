@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lucid import backend
 from lucid.functions import numpy_style
 from lucid.operands import ndim_of
-from lucid.ops import indexing, shapes
+from lucid.ops import arithmetic, indexing, shapes
 
 if TYPE_CHECKING:
     from lucid.tensor import Tensor
@@ -205,7 +205,10 @@ def repeat(x: Tensor, *counts: Any) -> Tensor:
     shape = (1,) * (len(times) - x.ndim) + tuple(x.shape)
     apart = shapes.reshape(x, shape=tuple(n for size in shape for n in (1, size)))
     full = shapes.broadcast_to(apart, shape=tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    return shapes.reshape(full, shape=tuple(a * b for a, b in zip(times, shape, strict=True)))
+    found = shapes.reshape(full, shape=tuple(a * b for a, b in zip(times, shape, strict=True)))
+    if all(a == 1 or b == 1 for a, b in zip(times, shape, strict=True)):  # that was no copy so far
+        found = arithmetic.positive(found)
+    return found
 
 
 def tile(x: Tensor, *counts: Any) -> Tensor:

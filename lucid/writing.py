@@ -252,6 +252,10 @@ class Writing:
         try:
             mine[index] = array
         except (ValueError, TypeError, IndexError) as error:
+            if isinstance(error, ValueError) and "broadcast" in str(error) and array is not value:
+                raise ValueError(
+                    f"{name}: a value of shape {array.shape} does not fit into a place of shape {mine[index].shape}"
+                ) from error
             raise operands.explain(SETITEM, error, [mine, array]) from error
         written(mine)
         if recorded:

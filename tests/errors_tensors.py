@@ -31,6 +31,8 @@ ERRORS: dict[str, list[Error]] = {
     "index_add": [(lambda: x3.index_add(0, lucid.tensor([7]), lucid.ones(1)), IndexError, "index_add: index 7 is out of range"), (lambda: x3.index_add(0, ints, lucid.ones(2)), ValueError, "index_add: ")],
     "sort": [(lambda: x23.sort(2), IndexError, "sort: dim 2 is out of range"), (lambda: x23.sort("a"), TypeError, "sort: expected an int for dim, got 'a'")],
     "argsort": [(lambda: x23.argsort(2), IndexError, "argsort: dim 2 is out of range")],
+    "Tensor.view_as": [(lambda: x23.view_as(x3), ValueError, r"view: 6 elements of shape \(2, 3\) do not fit into shape \(3,\)"), (lambda: x23.view_as((3, 2)), TypeError, "view_as: expected a Tensor, got tuple")],
+    "Tensor.reshape_as": [(lambda: x23.reshape_as(x3), ValueError, r"reshape: 6 elements of shape \(2, 3\) do not fit into shape \(3,\)"), (lambda: x23.reshape_as((3, 2)), TypeError, "reshape_as: expected a Tensor, got tuple")],
     "topk": [(lambda: x23.topk(4), ValueError, "topk: expected k to be an int from 0 to 3, the length of dim -1, got 4"), (lambda: x23.topk(1, 2), IndexError, "topk: dim 2 is out of range")],
     "einsum": [(lambda: lucid.einsum("ij,jk", x23), ValueError, "einsum: "), (lambda: lucid.einsum("i?->i", x23), ValueError, r"einsum: '\?' in 'i\?->i'; expected letters"), (lambda: lucid.einsum("ijk->i", x23), ValueError, r"einsum: 'ijk' names 3 dims, but operand 0 has shape \(2, 3\)"),
                (lambda: lucid.einsum("ij,ij->ij", x23, x23.T), ValueError, "einsum: 'i' is 2 long, but 3 in operand 1"), (lambda: lucid.einsum("ij->ik", x23), ValueError, "einsum: the output of 'ij->ik' has 'k', but no operand"), (lambda: lucid.einsum(x23, x23), TypeError, "einsum: ")],

@@ -60,6 +60,7 @@ TABLE: dict[str, list[Row]] = {
         row(lambda m, x: (lambda y, z: (y.mul_(x), z * z)[1])(*(lambda y: (y, y.t()[1:]))(x * 2)), U(3, 2)),
         row(lambda m, v: within(m.zeros(2, 3, dtype=v.dtype), lambda y: y[0], lambda z: z.add_(v)), U(3)),
     ],
+    "shaped_as_another": [row(lambda m, x, y: x.view_as(y) * y, U(6), U(2, 3)), row(lambda m, x, y: x.t().reshape_as(y) * y, U(2, 3), U(1, 6))],
     "in_place_by_index": [
         row(lambda m, x, mask: (x * 2).masked_fill_(mask, 0.5), U(2, 3), MASK),
         row(lambda m, x, i, s: (x * 2).scatter_(1, i, s), U(2, 3), ints([[0, 2], [1, 0]]), U(2, 2)),
@@ -150,5 +151,6 @@ PLAIN: dict[str, list[Row]] = {
         row(lambda m, x, i, s: x.scatter_add(0, i, s), ints([0, 0]), ints([1, 1, 0]), ints([1, 2, 3])), row(lambda m, x, i: x.scatter(0, i, 7), ints([0, 0]), ints([1])), row(lambda m, x: x.cumprod(0), ints([1, 2, 3])),
         row(lambda m, x: m.einsum("ij,kj->ik", x, x), ints([[1, 2], [3, 4]])), row(lambda m, x: m.tensordot(x, x), ints([[1, 2], [3, 4]])), row(lambda m, x: m.meshgrid(x, x, indexing="ij")[1], ints([1, 2])),
     ],
+    "comparing_methods": [row(lambda m, x, y: m.stack([x.eq(y), x.ne(y), x.lt(y), x.le(y), x.gt(y), x.ge(y)]), fixed([1.0, 2.0, np.nan]), fixed([1.0, 3.0, 2.0]))],
     "constant_matrices": [row(lambda m, x: m.linalg.matrix_power(x.detach(), 0), U(2, 3, 3)), row(lambda m, x: m.linalg.slogdet(x.detach()).sign, U(4, 2, 2))],
 }  # fmt: skip

@@ -24,7 +24,7 @@ RECORDED = sys.modules["lucid.op"].RECORDED  # `lucid.op` itself is the decorato
 
 TABLE: dict[str, list[Row]] = {
     # arithmetic
-    "add": [row(lambda m, x, y: x + y, *pair) for pair in BINARY] + [row(lambda m, x: 2 + x + 1.5, U(3))],
+    "add": [row(lambda m, x, y: x + y, *pair) for pair in BINARY] + [row(lambda m, x: 2 + x + 1.5, U(3)), row(lambda m, x, y: x.add(y).mul(x).sub(y).div(2).neg(), U(2, 3), U(3))],
     "subtract": [row(lambda m, x, y: x - y, *pair) for pair in BINARY] + [row(lambda m, x: 2 - x - 1.5, U(3))],
     "multiply": [row(lambda m, x, y: x * y, *pair) for pair in BINARY] + [row(lambda m, x: 2 * x * 1.5, U(3))],
     "divide": [row(lambda m, x, y: x / y, U(3, 4), P(4)), row(lambda m, x, y: x / y, U(3), P(2, 1)),

@@ -125,7 +125,8 @@ def test_the_rule_has_a_program_which_gives_the_same_bits(kind: Any, decay: floa
     memory = [m, np.abs(v), np.abs(v_max) if amsgrad else None]
     with np.errstate(all="ignore"):
         expected = kind.rule(cpu, theta, g, *memory, *numbers, **constants)
-        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *numbers, **constants)
+        scalars = [*run.fixed(**constants), *run.changing(*numbers, **constants)]
+        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
     for found, value in zip([theta, *memory], expected, strict=True):
         assert found is value is None or (found.dtype == value.dtype and found.tobytes() == value.tobytes())
 

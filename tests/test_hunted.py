@@ -1,7 +1,7 @@
 """What a hunt for wrong results found: each of these once went wrong, most of them without a word."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -354,3 +354,61 @@ def test_cross_entropy_of_columns_first_logits() -> None:
     p = logits.detach().softmax(1).numpy()
     p[np.arange(40), labels.numpy()] -= 1
     np.testing.assert_allclose(logits.grad.numpy(), p, rtol=1e-12)
+
+
+def test_lbfgs_moves_a_single_number_beside_others() -> None:
+    """In NumPy arithmetic on a 0-d array gives a number, which `+=` does not change in place."""
+
+    def run(shape: tuple[int, ...]) -> list[float]:
+        p = lucid.tensor([2.0, 3.0], dtype="float64", requires_grad=True)
+        b = lucid.ones(shape, dtype="float64", requires_grad=True)
+        optimizer = lucid.optim.LBFGS([p, b], lr=0.1)
+
+        def closure() -> lucid.Tensor:
+            optimizer.zero_grad()
+            loss = ((p - b) ** 2).sum() + (3 * (b - 4) ** 2).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        again = lucid.optim.LBFGS([p, b], lr=0.1)
+        again.load_state_dict(optimizer.state_dict())
+        return [*p.tolist(), b.sum().item()]
+
+    np.testing.assert_allclose(run(()), run((1,)), rtol=1e-12)
+
+
+def test_linear_lr_does_not_end_below_zero() -> None:
+    optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=0.1)
+    schedule = lucid.optim.LinearLR(optimizer, start_factor=0.1, end_factor=0.0, total_iters=3)
+    for _ in range(4):
+        schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0
+
+
+@pytest.mark.parametrize("f", [lambda x: x.flip(0), lambda x: x.repeat(1, 1), lambda x: x.tile(1, 1), lambda x: x[:1].repeat(2, 1), lambda x: x[:1, :1].repeat(1, 3)])
+def test_flip_and_repeat_give_copies(f: Callable[..., lucid.Tensor]) -> None:
+    x = lucid.ones(2, 2)
+    y = f(x)
+    y += 1
+    assert x.tolist() == [[1, 1], [1, 1]] and (y == 2).all()
+
+
+def test_cosine_similarity_where_its_dim_broadcasts() -> None:
+    F = lucid.nn.functional
+    np.testing.assert_allclose(F.cosine_similarity(lucid.ones(1, 1, 4), lucid.ones(1, 4, 4), dim=1).numpy(), np.ones((1, 4)), rtol=1e-6)
+    np.testing.assert_allclose(F.cosine_similarity(lucid.ones(3, 4), lucid.ones(4), dim=0).numpy(), np.ones(4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("x", [-1e15, 1e15])
+def test_gelu_far_out_has_a_slope(x: float) -> None:
+    t = lucid.tensor([x], requires_grad=True)
+    lucid.nn.functional.gelu(t, approximate="tanh").sum().backward()
+    assert t.grad.tolist() == [1.0 if x > 0 else 0.0]
+
+
+def test_a_short_distance_in_half_precision_has_a_slope() -> None:
+    x = np.array([[10000, 10008]], np.float16)
+    t = lucid.tensor(x, requires_grad=True)
+    lucid.nn.functional.pairwise_distance(t, lucid.tensor(x)).sum().backward()
+    np.testing.assert_allclose(t.grad.numpy(), [[0.5**0.5] * 2], rtol=1e-3)

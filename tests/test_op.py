@@ -201,6 +201,15 @@ def test_a_forward_may_return_a_python_number() -> None:
     assert y.item() == 6 and x.grad.tolist() == [2, 2]
 
 
+def test_an_operation_may_be_defined_where_modules_have_no_name() -> None:
+    space: dict = {"lucid": lucid}
+    text = "@lucid.op(x=lambda xp, g: 2 * g)\ndef doubled_nowhere(xp, x):\n    return 2 * x\n"
+    exec(text, space)
+    x = leaf([3.0])
+    space["doubled_nowhere"](x).backward()
+    assert x.grad.tolist() == [2]
+
+
 def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formulas: object) -> object:
     body.__name__ = name
     return lucid.op(**formulas)(body)
@@ -209,6 +218,15 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
 @pytest.mark.parametrize(
     "call, error, message",
     [
+        (lambda: define(body=lambda x: x * 2, x=lambda xp, g: g), TypeError, r"odd_one: the forward must begin with xp, got \(x\); xp is the namespace"),
+        (lambda: define(body=lambda: 2), TypeError, r"odd_one: the forward must begin with xp, got \(\)"),
+        (lambda: define(x=lambda g: g), TypeError, r"odd_one: the formula for 'x' must begin with xp and g, got \(g\); what follows is asked for by name"),
+        (lambda: define(x=lambda g, xp: g), TypeError, r"odd_one: the formula for 'x' must begin with xp and g, got \(g, xp\)"),
+        (lambda: define(x=lambda xp, g, d: d, once={"d": lambda g, out: g}), TypeError, r"odd_one: the formula for 'd' must begin with xp and g, got \(g, out\)"),
+        (lambda: define(x=lambda xp, g, e: e, keeps={"e": lambda x: x}), TypeError, r"odd_one: what is kept as 'e' must begin with xp, got \(x\)"),
+        (lambda: lucid.op(lambda xp, x: x), TypeError, r"op: @lucid.op stands without its parentheses.*write @lucid.op\(x=lambda xp, g: ...\)"),
+        (lambda: define(body=lambda xp, x: (x, x), x=lambda xp, g: g)(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a tuple; .*keeps=.*lucid.autograd.Function"),
+        (lambda: define(body=lambda xp, *x: [*x], x=lambda xp, g: [g])(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a list"),
         (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a formula for 'y', but the inputs are x"),
         (lambda: define(x=lambda xp, g, z: g), TypeError, "odd_one: the formula for 'x' asks for z; it can have out, x, x_shape"),
         (lambda: define(x=lambda xp, g, d: d, once={"d": lambda xp, g, w: g}), TypeError, "odd_one: the formula for 'd' asks for w"),

@@ -199,7 +199,8 @@ def test_the_rule_has_a_program_which_gives_the_same_bits(name: str, options: di
         memory = [None if slot is None else np.abs(rng.standard_normal(99)).astype(dtype) for slot in settings.memory]
         with np.errstate(all="ignore"):
             expected = optimizer.rule(cpu, theta, g, *memory, *numbers, **settings.constants)
-            run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *numbers, **settings.constants)
+            scalars = [*run.fixed(**settings.constants), *run.changing(*numbers, **settings.constants)]
+            run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
         for found, value in zip([theta, *memory], expected, strict=True):
             if found is not None:
                 assert found.dtype == value.dtype and found.tobytes() == value.tobytes()
@@ -360,6 +361,7 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     *[(name, {"lr": value}, ValueError, f"lr {POSITIVE}, got {value}") for name in TABLE for value in (-1.0, math.nan, math.inf)],
     *[(name, {"lr": "fast"}, TypeError, f"lr {POSITIVE}, got 'fast'; .* instead of a str") for name in TABLE],
     *[(name, {"weight_decay": -0.1}, ValueError, f"weight_decay {POSITIVE}, got -0.1") for name in TABLE if name != "Rprop"],
+    ("Adam", {"learning_rate": 1}, TypeError, "got the keyword 'learning_rate', expected params, lr, .*; write lr$"),
     *[(name, {"foreach": True}, TypeError, "got the keyword 'foreach', expected params, lr, .*; leave it out") for name in TABLE],
     *[(name, {"fused": True}, TypeError, "got the keyword 'fused', expected params, lr, ") for name in TABLE],
     *[(name, {"capturable": False}, TypeError, "got the keyword 'capturable', expected") for name in TABLE],

@@ -22,12 +22,13 @@ def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], c
     kept, start = g.copy(), [None if x is None else x.copy() for x in (theta, *memory)]
     with np.errstate(all="ignore"):
         expected = rule(cpu, theta, g, *memory, *numbers, **constants)
-        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *numbers, **constants)
+        scalars = [*run.fixed(**constants), *run.changing(*numbers, **constants)]
+        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
     np.testing.assert_array_equal(g, kept)
     if run.change is not None:  # the same but for the subtraction
         with np.errstate(all="ignore"):
             again = [None if x is None else x.copy() for x in start[1:]]
-            step = run.change(cpu, [np.empty_like(theta) for _ in range(run.scratch)], None, g, *again, *numbers, **constants)
+            step = run.change(cpu, [np.empty_like(theta) for _ in range(run.scratch)], None, g, *again, *scalars)
             np.testing.assert_array_equal((start[0] - step).view("u1"), theta.view("u1"))
     for found, value in zip([theta, *memory], expected, strict=True):
         if found is not None:

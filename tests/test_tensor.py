@@ -84,6 +84,42 @@ def test_random_numbers_repeat_from_a_seed() -> None:
     assert lucid.rand(4).tolist() == later
 
 
+def test_multinomial_draws_in_proportion() -> None:
+    weights = lucid.tensor([[1.0, 0.0, 3.0], [2.0, 2.0, 0.0]])
+    drawn = lucid.multinomial(weights, 20_000, replacement=True)
+    assert drawn.shape == (2, 20_000) and drawn.dtype == I64
+    shares = [[(row == i).float().mean().item() for i in range(3)] for row in drawn]
+    np.testing.assert_allclose(shares, [[0.25, 0, 0.75], [0.5, 0.5, 0]], atol=0.015)
+    assert shares[0][1] == shares[1][2] == 0
+    assert lucid.multinomial(lucid.zeros(0, 3), 2, replacement=True).shape == (0, 2)
+
+
+def test_multinomial_without_replacement_draws_one_after_the_other() -> None:
+    weights = lucid.tensor([1.0, 0.0, 2.0, 5.0]).requires_grad_()
+    orders = lucid.multinomial(weights.expand(40_000, 4), 3)
+    assert not orders.requires_grad and sorted(lucid.multinomial(weights, 3).tolist()) == [0, 2, 3]
+    orders = orders.numpy()
+    assert (np.sort(orders, 1) == [0, 2, 3]).all()
+    np.testing.assert_allclose([(orders[:, 0] == i).mean() for i in (0, 2, 3)], [1 / 8, 2 / 8, 5 / 8], atol=0.015)
+    second = orders[orders[:, 0] == 3, 1]  # among 0 and 2, then
+    np.testing.assert_allclose((second == 2).mean(), 2 / 3, atol=0.015)
+
+
+def test_multinomial_repeats_from_a_seed() -> None:
+    def draw(replacement: bool) -> list[int]:
+        lucid.manual_seed(3)
+        return lucid.multinomial(lucid.ones(50), 20, replacement).tolist()
+
+    assert draw(True) == draw(True) and draw(False) == draw(False) and len(set(draw(False))) == 20
+
+
+def test_another_librarys_tensor_is_named_with_it() -> None:
+    theirs = type("Tensor", (), {"__module__": "torch"})()
+    for use in (lambda: lucid.nn.functional.mse_loss(theirs, lucid.ones(2)), lambda: lucid.ones(2) + theirs, lambda: lucid.cat([lucid.ones(2), theirs]), lambda: lucid.flatten(theirs)):
+        with pytest.raises(TypeError, match="got torch.Tensor"):
+            use()
+
+
 def test_rand_and_randn_have_their_distributions() -> None:
     u, n = lucid.rand(20_000), lucid.randn(20_000)
     assert u.min().item() >= 0 and u.max().item() < 1 and abs(u.mean().item() - 0.5) < 0.01
@@ -455,13 +491,28 @@ def test_operations_look_like_functions() -> None:
         lucid.tanh(lucid.ones(1), inplace=True)
 
 
+@pytest.mark.parametrize("name", "func bernoulli unique histc median amp normal finfo sinh lerp softmin dsplit".split())
+def test_another_name_of_pytorchs_is_not_taken_for_a_typo(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"^lucid has no '{name}'$"):
+        getattr(lucid, name)
+
+
 @pytest.mark.parametrize(
     "use, message",
     [
         (lambda: lucid.cuda, "lucid has no 'cuda': device='cuda' and"),
         (lambda: lucid.det, "lucid has no 'det': write lucid.linalg.det"),
         (lambda: lucid.fft, "lucid has no 'fft'"),
-        (lambda: lucid.softmin, "lucid has no 'softmin'; there is 'softmax'"),
+        (lambda: lucid.sofmax, "lucid has no 'sofmax'; there is 'softmax'"),
+        (lambda: lucid.zeross, "lucid has no 'zeross'; there is 'zeros'"),
+        (lambda: lucid.matmull, "lucid has no 'matmull'; there is 'matmul'"),
+        (lambda: lucid.nn.CrossEntropyLos, "lucid.nn has no 'CrossEntropyLos'; there is 'CrossEntropyLoss'"),
+        (lambda: lucid.nn.functional.cross_entrpy, "lucid.nn.functional has no 'cross_entrpy'; there is 'cross_entropy'"),
+        (lambda: lucid.nn.utils.clip_grad_norm, "lucid.nn.utils has no 'clip_grad_norm'; there is 'clip_grad_norm_'"),
+        (lambda: lucid.linalg.choleski, "lucid.linalg has no 'choleski'; there is 'cholesky'"),
+        (lambda: lucid.linalg.inverse, "lucid.linalg has no 'inverse': write lucid.linalg.inv"),
+        (lambda: lucid.optim.Adamaxx, "lucid.optim has no 'Adamaxx'; there is 'Adamax'"),
+        (lambda: lucid.autograd.jacobean, "lucid.autograd has no 'jacobean'; there is 'jacobian'"),
     ],
 )
 def test_what_is_not_there_is_said_to_be(use: Any, message: str) -> None:

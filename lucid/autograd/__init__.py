@@ -26,3 +26,9 @@ from lucid.graph import inference_mode as inference_mode
 from lucid.graph import is_grad_enabled as is_grad_enabled
 from lucid.graph import no_grad as no_grad
 from lucid.graph import set_grad_enabled as set_grad_enabled
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.autograd", name, globals())

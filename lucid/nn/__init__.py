@@ -82,3 +82,9 @@ from lucid.nn.recurrent import GRUCell as GRUCell
 from lucid.nn.recurrent import LSTMCell as LSTMCell
 from lucid.nn.recurrent import RNNCell as RNNCell
 from lucid.tensor import Parameter as Parameter
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.nn", name, globals())

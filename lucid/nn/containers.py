@@ -33,9 +33,10 @@ class Numbered(Module, Generic[Item]):
 
     def _checked(self, item: Any) -> Item:
         if not isinstance(item, self._kind):
-            raise TypeError(
-                f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {type(item).__name__}"
-            )
+            got = type(item).__name__
+            if isinstance(item, type) and issubclass(item, self._kind):
+                got = f"the class {item.__name__}; write {item.__name__}()"
+            raise TypeError(f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {got}")
         return item
 
     def _name(self, i: int) -> str:
@@ -115,6 +116,8 @@ class Sequential(Numbered[Module]):
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
                 self.add_module(name, self._checked(module))
+        elif len(modules) == 1 and isinstance(modules[0], (list, tuple)):
+            raise TypeError("Sequential: expected modules, got a list of them; write Sequential(*layers)")
         else:
             self.extend(modules)  # type: ignore[arg-type]
 

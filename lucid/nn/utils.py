@@ -146,3 +146,9 @@ def _norm(array: Array, p: float) -> Array:
         return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
     with xp.quiet():  # a norm that overflows is infinite, and may be
         return xp.asarray(xp.sqrt(xp.sum(size * size)) if p == 2 else xp.sum(size**p) ** (1 / p))
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.nn.utils", name, globals())

@@ -225,8 +225,9 @@ def gelu(xp, x, *, approximate="none"):
     """
     wide = x.astype("float32") if x.dtype.char == "e" else x
     if approximate == "tanh":
-        gate = _gate(xp, wide)
-        out, slope = wide * gate, _gated_slope(xp, wide, gate)
+        near = wide.clip(-40, 40)  # further out nothing changes, but x * x overflows
+        gate = _gate(xp, near)
+        out, slope = wide * gate, _gated_slope(xp, near, gate)
     else:
         out, slope = _gelu_by_tail(xp, wide)
     return (out, slope) if wide is x else (out.astype(x.dtype), slope.astype(x.dtype))

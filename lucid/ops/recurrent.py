@@ -137,20 +137,20 @@ def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
     cells, one = xp.empty((steps + 1, batch, n), dtype=x.dtype), xp.ones((), dtype=x.dtype)
     out, squashed, z, added = (xp.empty_like(like) for like in (cells, cells[1:], gates[:, 0], cells[0]))
     cells[0] = 0 if c0 is None else c0
-    h = xp.zeros_like(cells[0]) if h0 is None else h0
+    h = h0
     with xp.quiet():  # exp may overflow to inf, and one over that is the right 0
         for t, (i, f, a, o, before, c, s, state) in enumerate(zip(*gates, cells[:-1], cells[1:], squashed, out[:-1])):  # noqa: B905
-            xp.matmul(h, weight, out=z)
-            xp.subtract(gates[:, t], z, out=z)  # the four parts with their signs turned
-            opens, o_opens = z[:2], z[3]
+            y = gates[:, t]  # the four parts with their signs turned
+            y = y if h is None else xp.subtract(y, xp.matmul(h, weight, out=z), out=z)
+            opens, o_opens = y[:2], y[3]
             xp.exp(opens, out=opens)  # 1 / (1 + exp(-y)) is as exact as `sigmoid`; a tanh of y / 2 would not be
             opens += one
-            xp.divide(one, z[0], out=i)
-            xp.divide(one, z[1], out=f)
+            xp.divide(one, y[0], out=i)
+            xp.divide(one, y[1], out=f)
             xp.exp(o_opens, out=o_opens)
             o_opens += one
             xp.divide(one, o_opens, out=o)
-            xp.tanh(z[2], out=a)  # -tanh(g), and so it is kept
+            xp.tanh(y[2], out=a)  # -tanh(g), and so it is kept
             xp.multiply(f, before, out=c)
             c -= xp.multiply(i, a, out=added)
             h = xp.multiply(o, xp.tanh(c, out=s), out=state)

@@ -110,11 +110,11 @@ def _middle(shape, widths):
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
 
 
-@op(view=True, x=lambda xp, g, axes: xp.flip(g, axes=axes))
+@op(x=lambda xp, g, axes: xp.flip(g, axes=axes))
 def flip(xp, x, *, axes):
-    """x with the order of its elements reversed along `axes`."""
+    """A copy of x with the order of its elements reversed along `axes`."""
     backwards = {axis % x.ndim for axis in axes}
-    return x[tuple(slice(None, None, -1) if axis in backwards else slice(None) for axis in range(x.ndim))]
+    return x[tuple(slice(None, None, -1) if axis in backwards else slice(None) for axis in range(x.ndim))].copy()
 
 
 @op(x=lambda xp, g, shift, axis: xp.roll(g, shift=-shift, axis=axis))

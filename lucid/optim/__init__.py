@@ -36,3 +36,9 @@ from lucid.optim.optimizer import Optimizer as Optimizer
 from lucid.optim.rprop import Lion as Lion
 from lucid.optim.rprop import Rprop as Rprop
 from lucid.optim.sgd import SGD as SGD
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.optim", name, globals())

@@ -197,7 +197,7 @@ class LBFGS(Optimizer):
                 pairs += [pair] if pair.sy > 1e-10 else []
                 del pairs[: -int(options["history_size"])]
             d = downhill(g, pairs)
-            g_before, loss_before, move = g, loss, [0 * v for v in d]
+            g_before, loss_before, move = g, loss, times(0, d)
             slope = dot(g, d)
             if slope > -smallest:
                 break
@@ -211,7 +211,7 @@ class LBFGS(Optimizer):
                 loss, g = evaluate()
                 evaluations += 1
             place.stay()
-            move = [t * v for v in d]
+            move = times(t, d)
             still = largest(move) <= smallest or abs(loss - loss_before) < smallest
             if evaluations >= most or largest(g) <= options["tolerance_grad"] or still:
                 break
@@ -292,14 +292,14 @@ class Pair(NamedTuple):
 
 def downhill(g: Vector, pairs: Sequence[Pair]) -> Vector:
     """-H g: Algorithm 7.4, for the H that begins as the last s y / y y times the identity."""
-    q, shares = [-v for v in g], []
+    q, shares = times(-1, g), []
     for s, y, sy in reversed(pairs):
         shares.append(dot(s, q) / sy)
         add(q, -shares[-1], y)
     if pairs:
         s, y, sy = pairs[-1]
         scale = sy / dot(y, y)
-        q = [scale * v for v in q]
+        q = times(scale, q)
     for (s, y, sy), share in zip(pairs, reversed(shares), strict=True):
         add(q, share - dot(y, q) / sy, s)
     return q
@@ -337,7 +337,7 @@ def gradient(params: Sequence[Any]) -> Vector:
     """The gradients, copied; zero for what has none any more."""
     arrays = [p._array if p._grad is None else p._grad._array for p in params]
     wide = [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
-    return [0 * array if p._grad is None else array for array, p in zip(wide, params, strict=True)]
+    return [times(0, [array])[0] if p._grad is None else array for array, p in zip(wide, params, strict=True)]
 
 
 def settled(p: Any, array: Array) -> Array:
@@ -354,7 +354,12 @@ def dot(a: Vector, b: Vector) -> float:
 
 def minus(a: Vector, b: Vector) -> Vector:
     """a - b."""
-    return [x - y for x, y in zip(a, b, strict=True)]
+    return [namespace(x).asarray(x - y) for x, y in zip(a, b, strict=True)]
+
+
+def times(factor: float, a: Vector) -> Vector:
+    """factor * a. Arrays stay arrays, also 0-d ones, of which NumPy's arithmetic makes numbers."""
+    return [namespace(x).asarray(factor * x) for x in a]
 
 
 def add(a: Vector, factor: float, b: Vector) -> None:

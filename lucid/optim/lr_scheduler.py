@@ -216,7 +216,8 @@ class LinearLR(LRScheduler):
 
     def factor(self, epoch: int) -> float:
         """f_t, up to epoch `total_iters`."""
-        return self.start_factor + (self.end_factor - self.start_factor) * epoch / self.total_iters
+        line = self.start_factor + (self.end_factor - self.start_factor) * epoch / self.total_iters
+        return max(0.0, line)  # rounding may end it below 0
 
     def start(self, lr: float, base: float, i: int) -> float:
         """A part of it."""

@@ -158,4 +158,5 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     unknown = [keyword for keyword in given if keyword not in known]
     if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
         expected = ", ".join(list(known)[1:])
-        raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; leave it out")
+        advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
+        raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")

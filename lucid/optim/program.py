@@ -9,12 +9,12 @@ result can be stored: over an operand that nobody will ask for again, else in sc
 a Python function, in which every step has an `out`; `print(program(...).source)` shows it. For Adamax:
 
     multiply(beta1, m, out=m)
-    multiply(1 - beta1, g, out=s0)
+    multiply(k0, g, out=s0)             k0 is 1 - beta1
     add(m, s0, out=m)
     multiply(beta2, u, out=u)
     abs(g, out=s0)
     maximum(u, s0, out=u)
-    multiply(step, m, out=s0)
+    multiply(number0, m, out=s0)        the first of the numbers, `step`
     add(u, eps, out=s1)
     divide(s0, s1, out=s0)
     subtract(theta, s0, out=theta)
@@ -34,6 +34,7 @@ from typing import Any
 BINARY = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 COMPARISONS = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
 LAST = re.compile(r"xp\.subtract\(theta, (s\d+), out=theta\)")
+CHANGING = re.compile(r"\bnumber\d+\b")
 NAMED = ("abs", "sqrt", "sign", "exp", "log", "maximum", "minimum", "where")  # what a rule may ask of xp
 
 
@@ -160,10 +161,13 @@ def program(
 ) -> Callable[..., None] | None:
     """A function that does in place what `rule` says, or None where the rule cannot be put so.
 
-    It takes `(xp, scratch, theta, g, *memory, *numbers, **constants)` and writes to theta and the memory; `scratch` is
-    a sequence of `function.scratch` arrays of their shape and dtype. It holds for all constants that are true where
-    those given are, and false where those are; and for all numbers, save that one which is a bool decides as a
-    constant does.
+    It takes `(xp, scratch, theta, g, *memory, *fixed, *changing)` and writes to theta and the memory; `scratch` is a
+    sequence of `function.scratch` arrays of their shape and dtype. What it needs of the numbers and the constants is
+    computed beforehand, in double: `function.fixed(**constants)` and, anew at each step,
+    `function.changing(*numbers, **constants)`.
+
+    It holds for all constants that are true where those given are, and false where those are; and for all numbers, save
+    that one which is a bool decides as a constant does.
 
     Where theta is needed for nothing but the last step, a subtraction, `function.change` does all the others, without
     theta, and returns what is to be subtracted; elsewhere it is None.
@@ -171,7 +175,7 @@ def program(
     >>> def halve(xp, theta, g, lr, *, decay):
     ...     return (theta - lr * (g + decay * theta),)
     >>> print(program(halve, (), [0.1], {"decay": 0.5}).source)
-    def run(xp, scratch, theta, g, number0, *, decay):
+    def run(xp, scratch, theta, g, decay, number0):
         s0, = scratch
         xp.multiply(decay, theta, out=s0)
         xp.add(g, s0, out=s0)
@@ -195,24 +199,36 @@ def program(
         wanted = {place: value for place, value in final if place is not None}
         if not all(isinstance(value, Value) for value in wanted.values()):
             raise Unsayable("a result that is not an array")
-        lines, scratch = _placed(tape, {**places, "g": g}, wanted)
+        scalars: dict[str, str] = {}  # a number as Python text -> its name in the program
+        lines, scratch = _placed(tape, {**places, "g": g}, wanted, scalars)
     except Unsayable:
         return None
+    changing = [text for text in scalars if CHANGING.search(text)]
+    fixed = [text for text in scalars if text not in changing]
     names = ", ".join(f"s{i}" for i in range(scratch))
     slots = [slot or f"none{i}" for i, slot in enumerate(memory)]
-    head = ", ".join(["xp", "scratch", "theta", "g", *slots, *arguments])
-    keywords = ", ".join(constants)
+    head = ", ".join(["xp", "scratch", "theta", "g", *slots, *(scalars[text] for text in [*fixed, *changing])])
+    notes = ", ".join(f"{name} = {text}" for text, name in scalars.items() if name != text)
+
+    def defined(source: str) -> Any:
+        scope: dict[str, Any] = {}
+        exec(compile(source, f"<program of {getattr(rule, '__qualname__', rule)}>", "exec"), {}, scope)
+        return scope["run"]
+
+    def computed(texts: list[str], arguments: Sequence[str]) -> Any:
+        """A function that gives the values of these texts, as a tuple."""
+        head = ", ".join([*arguments, *(["*", *constants] if constants else [])])
+        return defined(f"def run({head}):\n    return ({''.join(f'{text}, ' for text in texts)})")
 
     def made(lines: list[str]) -> Any:
         source = "\n    ".join([
-            f"def run({head}{', *, ' + keywords if keywords else ''}):",
+            f"def run({head}):{'  # ' + notes if notes else ''}",
             *([f"{names}, = scratch"] if scratch else []),
             *(lines or ["pass"]),
         ])  # fmt: skip
-        scope: dict[str, Any] = {}
-        exec(compile(source, f"<program of {getattr(rule, '__qualname__', rule)}>", "exec"), {}, scope)
-        run = scope["run"]
+        run = defined(source)
         run.source, run.scratch, run.change = source, scratch, None
+        run.fixed, run.changing = computed(fixed, ()), computed(changing, tuple(arguments))
         return run
 
     run = made(lines)
@@ -223,9 +239,15 @@ def program(
 
 
 def _placed(
-    tape: list[tuple[str, tuple[Any, ...], Value]], given: dict[str, Value], wanted: dict[str, Value]
+    tape: list[tuple[str, tuple[Any, ...], Value]],
+    given: dict[str, Value],
+    wanted: dict[str, Value],
+    scalars: dict[str, str],
 ) -> tuple[list[str], int]:
-    """The steps as lines of text, each with a place for its result, and how many scratch arrays that takes."""
+    """The steps as lines of text, each with a place for its result, and how many scratch arrays that takes.
+
+    What is no array among the operands gets a name, in `scalars`.
+    """
     last = {value: i for i, (_, operands, _) in enumerate(tape) for value in operands if isinstance(value, Value)}
     last |= dict.fromkeys(wanted.values(), len(tape))  # needed to the end
     home = {value: place for place, value in wanted.items()}
@@ -236,10 +258,16 @@ def _placed(
         """Whether nobody will ask for what stands at `place` after step i."""
         return last.get(holds[place], -1) <= i
 
+    def name_of(operand: Any) -> str:
+        if isinstance(operand, Value):
+            return where[operand]
+        text = operand.text if isinstance(operand, Number) else repr(operand)
+        return scalars.setdefault(text, text if text.isidentifier() else f"k{len(scalars)}")
+
     lines: list[str] = []
     scratch = 0
     for i, (function, operands, out) in enumerate(tape):
-        texts = [where[x] if isinstance(x, Value) else x.text if isinstance(x, Number) else repr(x) for x in operands]
+        texts = [name_of(x) for x in operands]
         # Best where the result belongs, then over an operand, then in any free scratch array; never over g.
         choices = [home.get(out, ""), *texts, *(f"s{k}" for k in range(scratch))]
         place = next((place for place in choices if place in holds and free_at(place, i)), None)

@@ -18,7 +18,21 @@ from typing import Any
 
 from lucid.backend import Array, cpu, device_of
 from lucid.graph import written
-from lucid.optim.jobs import Alone, Entry, Job, Memory, Numbers, Packed, Rule, Settings, owner, widened, writeable
+from lucid.optim.jobs import (
+    Alone,
+    Entry,
+    Job,
+    Memory,
+    Numbers,
+    Packed,
+    Piece,
+    Rule,
+    Settings,
+    owner,
+    share,
+    widened,
+    writeable,
+)
 
 # Measured on an EPYC with 1 MB of cache a core, float32: a 64-128-64-10 network takes 57 us in packs of 16,384 elements
 # and 47 us in packs of 32,768. From 8,192 on packing saves nothing.
@@ -75,7 +89,7 @@ class Plan:
         for (i, t, *_), params in batches.items():
             entries = [state[p] for p in params]
             kind_of_job = Packed if len(params) > 1 else Alone
-            self.jobs.append(kind_of_job(i, t, params, entries, settings[i], room))
+            self.jobs.append(kind_of_job(i, t, params, entries, settings[i], room, owners))
 
     def gradients(
         self, groups: Sequence[dict[str, Any]], settings: list[Settings], state: dict[Any, Entry]
@@ -105,14 +119,17 @@ class Plan:
         self, rule: Rule, numbers: Callable[[dict[str, Any], int], Numbers], found: list[list[Array]]
     ) -> None:
         """Move every parameter once by `rule`, with the gradients that `gradients` found."""
+        todo: list[Piece] = []
         for job, arrays in zip(self.jobs, found):  # noqa: B905
             _, options, constants, _, _ = self.settings[job.group]
             t = job.t = job.t + 1
-            job.move(rule, numbers(options, t), constants, arrays)
+            todo += job.move(rule, numbers(options, t), constants, arrays)
             for entry in job.entries:
                 entry["t"] = t
             for array in job.arrays:
                 written(array)
+        if todo:
+            share(todo)
 
 
 def check(where: str, p: Any, again: bool, entry: Entry, memory: Memory) -> None:

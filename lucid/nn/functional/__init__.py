@@ -62,3 +62,9 @@ from lucid.ops.functions import silu as silu
 from lucid.ops.functions import tanh as tanh
 from lucid.ops.fused import linear as linear
 from lucid.padding import pad as pad
+
+
+def __getattr__(name: str) -> object:  # only reached when the name is not there
+    from lucid.missing import missing
+
+    raise missing("lucid.nn.functional", name, globals())

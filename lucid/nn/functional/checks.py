@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lucid.backend import cpu, device_of
+from lucid.operands import called
 from lucid.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -43,7 +44,7 @@ def check_pair(who: str, input: Tensor, target: Tensor, reduction: str) -> None:
 def check_tensor(who: str, name: str, value: object) -> None:
     """Refuse what is not a Tensor."""
     if not isinstance(value, Tensor):
-        raise TypeError(f"{who}: {name} must be a Tensor, got {type(value).__name__}; use lucid.tensor(...)")
+        raise TypeError(f"{who}: {name} must be a Tensor, got {called(value)}; use lucid.tensor(...)")
 
 
 def check_integers(who: str, name: str, indices: Tensor) -> None:

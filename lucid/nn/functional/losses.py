@@ -229,11 +229,17 @@ def _laid_out(
     shape = input.shape
     if not shape:
         raise ValueError(f"{who}: input needs a class dimension, got a single number")
-    expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    expected = _labels_shape(shape)
     if target.shape != expected:
+        hint = ""
+        if target.shape == shape and who == "cross_entropy":
+            hint = "; probabilities of all classes must be floats: convert them with .float()"
+        elif len(shape) > 2 and target.shape == shape[:-1]:
+            move = "transpose(1, 2)" if len(shape) == 3 else "movedim(-1, 1)"
+            hint = f"; the classes are dim 1 of the input: if they are the last dim here, give input.{move}"
         raise ValueError(
             f"{who}: input of shape {shape} needs a target of shape {expected} (integer labels), "
-            f"got shape {target.shape}"
+            f"got shape {target.shape}{hint}"
         )
     classes = shape[1] if len(shape) > 1 else shape[0]
     if weight is not None:
@@ -243,6 +249,11 @@ def _laid_out(
         return input, target, everyone
     rows = (input.movedim(1, -1) if len(shape) > 2 else input).reshape(-1, classes)
     return rows, target.reshape(-1), everyone
+
+
+def _labels_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the labels for logits of `shape`."""
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
 
 
 def _weighted_cross_entropy(
@@ -266,6 +277,11 @@ def _weighted_cross_entropy(
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
+    if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
+        raise TypeError(
+            f"cross_entropy: target has the shape of labels, {target.shape}, and labels must be integers, got "
+            f"{target.dtype}; convert it with .long()"
+        )
     check_pair("cross_entropy", input, target, reduction)
     if ignore_index >= 0:
         raise ValueError(

@@ -13,7 +13,7 @@ from lucid.functions import norm, rsqrt
 from lucid.graph import no_grad
 from lucid.nn.functional.checks import check_tensor
 from lucid.ops import norms
-from lucid.shaping import axis_of
+from lucid.shaping import axis_of, joint_shape
 from lucid.tensor import Tensor
 
 
@@ -174,8 +174,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     check_tensor("cosine_similarity", "x1", x1)
     check_tensor("cosine_similarity", "x2", x2)
-    ndim = max(x1.ndim, x2.ndim)
-    axis = axis_of("cosine_similarity", dim, ndim) - ndim  # from the end, where the two agree
+    shape = joint_shape("cosine_similarity", x1.shape, x2.shape)
+    axis = axis_of("cosine_similarity", dim, len(shape))
+    x1, x2 = x1.expand(shape), x2.expand(shape)
     a, b = (_in_single(lambda x: x / norm(x, 2, axis, keepdim=True).clamp(min=eps), x) for x in (x1, x2))
     return _in_single(lambda x: x.sum(axis), a * b)
 
@@ -189,7 +190,7 @@ def pairwise_distance(
     >>> pairwise_distance(tensor([[3.0, 0.0]]), tensor([[0.0, 4.0]]))
     tensor([5.])
     """
-    return norm(x1 - x2 + eps, p, -1, keepdim)
+    return _in_single(lambda x: norm(x + eps, p, -1, keepdim), x1 - x2)
 
 
 def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, **options: float) -> Tensor:
