@@ -105,6 +105,15 @@ def test_multinomial_without_replacement_draws_one_after_the_other() -> None:
     np.testing.assert_allclose((second == 2).mean(), 2 / 3, atol=0.015)
 
 
+def test_multinomial_never_draws_what_has_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lowest:
+        def random(self, shape: Any) -> np.ndarray:
+            return np.zeros(shape)
+
+    monkeypatch.setattr(lucid.backend, "generator", Lowest)
+    assert lucid.multinomial(lucid.tensor([0.0, 0.0, 1.0]), 2, replacement=True).tolist() == [2, 2]
+
+
 def test_multinomial_repeats_from_a_seed() -> None:
     def draw(replacement: bool) -> list[int]:
         lucid.manual_seed(3)
