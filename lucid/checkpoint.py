@@ -22,7 +22,6 @@ from __future__ import annotations
 import ast
 import math
 import os
-import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +107,7 @@ def whole_file(who: str, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{who}: there is no directory {folder!r} for {os.fsdecode(path)!r}; create it first")
-    temporary = os.path.join(folder, f".lucid-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".lucid-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cached_property
 from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,8 @@ class Op:
         keeps: dict[str, Callable[..., Any]],
         once: dict[str, Callable[..., Any]],
     ) -> None:
-        parameters = _behind_first(forward.__name__, "the forward", forward, "xp")
+        _behind_first(forward.__name__, "the forward", forward, "xp")
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.name, self.forward, self.formulas = forward.__name__, forward, formulas
         self.view, self.floats, self.keeps, self.once = view, floats, keeps, once
         self.parameters = parameters
@@ -92,14 +94,14 @@ class Op:
         self.foreign = not (forward.__module__ or "").startswith("lucid.")
         self.promoted = [name for name in self.inputs if name in formulas] or self.inputs
         self.asks = {
-            name: [p.name for p in _behind_first(self.name, f"the formula for {name!r}", f, "xp", "g")]
+            name: _behind_first(self.name, f"the formula for {name!r}", f, "xp", "g")
             for name, f in {**once, **formulas}.items()
         }
         self._check()
         self.wants = {name: self._behind(self.asks[name]) for name in formulas}
         # What is kept was computed without a history; to compute it anew with one, create_graph needs its ingredients.
         self.recipes = {
-            name: [p.name for p in _behind_first(self.name, f"what is kept as {name!r}", f, "xp")]
+            name: _behind_first(self.name, f"what is kept as {name!r}", f, "xp")
             for name, f in keeps.items()
         }
         for wants in self.wants.values():
@@ -107,7 +109,6 @@ class Op:
                 wants += [each for each in self.recipes.get(want, ()) if each not in wants]
         self.saved = list(dict.fromkeys(want for wants in self.wants.values() for want in wants))
         self.edges = {name: i for i, name in enumerate(formulas)}  # input -> its place among a node's parents
-        self.source = variadic_text(self) if self.variadic else text(self)
         # Each operation has globals of its own: its forward and formulas go by the same names in all of them.
         self._scope: dict[str, Any] = {
             "spec": self,
@@ -121,6 +122,11 @@ class Op:
         self.call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         self.call.op = self  # type: ignore[attr-defined]
         self.back: Any = None
+
+    @cached_property
+    def source(self) -> str:
+        """The text; written when it is first asked for, which for all operations at import would take 4 ms."""
+        return variadic_text(self) if self.variadic else text(self)
 
     def compile(self) -> None:
         """Make `call` and `back` of the source. `call` stays the object that was handed out: it gets new code."""
@@ -156,15 +162,18 @@ class Op:
         return f"<op {self.name}>"
 
 
-def _behind_first(who: str, what: str, f: Callable[..., Any], *first: str) -> list[inspect.Parameter]:
-    """The parameters of `f` behind the first ones, which must be called `first`."""
-    parameters = list(inspect.signature(f).parameters.values())
-    if tuple([p.name for p in parameters[: len(first)]]) != first:
+def _behind_first(who: str, what: str, f: Callable[..., Any], *first: str) -> list[str]:
+    """The names of the parameters of `f` behind the first ones, which must be called `first`."""
+    if type(f) is FunctionType and not hasattr(f, "__wrapped__"):  # inspect would take 20 times as long, 3 ms in all
+        names = list(f.__code__.co_varnames[: f.__code__.co_argcount + f.__code__.co_kwonlyargcount])
+    else:
+        names = list(inspect.signature(f).parameters)
+    if tuple(names[: len(first)]) != first:
         raise TypeError(
-            f"{who}: {what} must begin with {' and '.join(first)}, got ({', '.join(p.name for p in parameters)}); "
+            f"{who}: {what} must begin with {' and '.join(first)}, got ({', '.join(names)}); "
             + ("what follows is asked for by name" if len(first) > 1 else "xp is the namespace of array functions")
         )
-    return parameters[len(first) :]
+    return names[len(first) :]
 
 
 def as_output(spec: Op, xp: Any, out: Any) -> Any:
