@@ -97,9 +97,9 @@ def of_lucid(cupy: Any, kind: str, options: dict[str, Any], case: Case) -> Conte
 
 
 def of_torch(torch: Any, kind: str, options: dict[str, Any], case: Case, device: str) -> Contender:
-    parameters = [torch.nn.Parameter(torch.from_numpy(array).to(device)) for array in case.arrays(0)]
+    parameters = [torch.nn.Parameter(torch.tensor(array, device=device)) for array in case.arrays(0)]
     for p, g in zip(parameters, case.arrays(1), strict=True):
-        p.grad = torch.from_numpy(g).to(device)
+        p.grad = torch.tensor(g, device=device)
     optimizer = getattr(torch.optim, kind)(parameters, lr=LR, **options)
     return Contender(optimizer.step, lambda: [p.detach().view(-1)[:SAMPLE].cpu().numpy() for p in parameters])
 
@@ -212,9 +212,9 @@ def section(cupy: Any, torch: Any, device: str = "cuda") -> str:
     return (
         "## One optimizer.step() on a GPU\n\n"
         f"{report.table([*head, 'host µs', 'foreach host µs'], rows)}\n\n"
-        f"Medians over {ROUNDS} rounds, taken in turn. `% of copy`: the arrays that a step must read and write, over its\n"
-        f"time, beside the device's copy of {CASES[0].size:,} floats, {bandwidth / 1e9:,.0f} GB/s. PyTorch is eager; SGD\n"
-        "has momentum 0.9. Targets for Adamax: at least 85 percent at 100,000,000, and 3 times foreach.\n\n"
+        f"Medians over {ROUNDS} rounds, taken in turn. `% of copy`: the arrays that a step must read and write, over\n"
+        f"its time, beside the device's copy of {CASES[0].size:,} floats, {bandwidth / 1e9:,.0f} GB/s. PyTorch is\n"
+        "eager; SGD has momentum 0.9. Targets for Adamax: at least 85 percent at 100,000,000, and 3 times foreach.\n\n"
         f"{report.table(['optimizer', 'parameters', 'who', 'device µs', 'host µs', 'launches'], details)}"
     )
 
