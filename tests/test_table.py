@@ -45,7 +45,7 @@ def weights(shape: tuple[int, ...]) -> np.ndarray:
 
 def gradients(row: Row, ts: list[lucid.Tensor]) -> tuple[lucid.Tensor, list[lucid.Tensor]]:
     out = row.f(lucid, *ts)
-    out.backward(lucid.tensor(weights(out.shape), dtype=out.dtype))
+    out.backward(lucid.tensor(weights(out.shape), dtype=out.dtype, device=out.device))
     return out, [t.grad for t in live(ts)]
 
 
