@@ -128,7 +128,7 @@ class Job:
         """
         if self.flagged or (constants is not self.constants and constants != self.constants):
             self.flagged = any(type(number) is bool for number in numbers)
-            program, self.places = program_of(rule, self.names, numbers, constants), None
+            program, self.places = self.look_up(rule, numbers, constants), None
             self.program = program
             if program is not None:
                 fixed, changing = program.fixed(**constants), program.changing(*numbers, **constants)
@@ -145,6 +145,10 @@ class Job:
                     place[()] = value
         self.constants = constants
         return self.program
+
+    def look_up(self, rule: Rule, numbers: Numbers, constants: dict[str, Any]) -> Any:
+        """The rule's program for what it is given, or None."""
+        return program_of(rule, self.names, numbers, constants)
 
     def scratch_for(self, part: Part) -> list[Array]:
         """Scratch space of the part's shape, as much as the program asks for."""
@@ -245,16 +249,7 @@ class Alone(Job):
 
     def lay(self, slot: str) -> Array:
         """The array in the entry, if it will do."""
-        entry, theta = self.entries[0], self.arrays[0]
-        old = entry.get(slot, self.initial.get(slot, 0))
-        if not (
-            type(old) is type(theta)
-            and (old.dtype, device_of(old)) == (self.dtype, self.device)
-            and writeable(old)
-            and old.base is None  # else a view of what was packed, which would keep all of that alive
-        ):
-            entry[slot] = state_array(theta, old)
-        return entry[slot]
+        return lay_alone(self.entries[0], slot, self.arrays[0], self.dtype, self.initial)
 
     def move(
         self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]
@@ -277,7 +272,6 @@ class Alone(Job):
             self.evaluate(rule, wide, whole[piece].astype(self.dtype), numbers, constants)
             theta[...] = wide.theta
         return ()
-
 
     def one(
         self, rule: Rule, numbers: Numbers, constants: dict[str, Any], part: Part, g: Array, worker: int
@@ -368,8 +362,22 @@ def owner(array: Array) -> int:
 
 
 def writeable(array: Array) -> bool:
-    """Whether `array` may be written to; CuPy's always may."""
-    return getattr(array.flags, "writeable", True)
+    """Whether `array` may be written to. CuPy's always may, but where one element stands in many places it must not."""
+    known = getattr(array.flags, "writeable", None)
+    return not (array.size > 1 and 0 in array.strides) if known is None else known
+
+
+def lay_alone(entry: Entry, slot: str, theta: Array, dtype: DType, initial: Mapping[str, float]) -> Array:
+    """The array under the name of `slot`, beside theta and of this dtype: the entry's if it will do, else a new one."""
+    old = entry.get(slot, initial.get(slot, 0))
+    if not (
+        type(old) is type(theta)
+        and (old.dtype, device_of(old)) == (dtype, device_of(theta))
+        and writeable(old)
+        and old.base is None  # else a view of what was packed, which would keep all of that alive
+    ):
+        entry[slot] = state_array(theta, old)
+    return entry[slot]
 
 
 def state_array(theta: Array, initial: Any = 0) -> Array:

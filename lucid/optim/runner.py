@@ -76,19 +76,20 @@ class Plan:
         filled: Counter[tuple[Any, ...]] = Counter()
         for p, i in moving.items():
             array, t = p._array, state.setdefault(p, {}).setdefault("t", 0)
-            kind: tuple[Any, ...] = (i, t, widened(array.dtype), device_of(array))
-            if array.size > SMALL or owners[owner(array)] > 1:
+            device = device_of(array)
+            kind: tuple[Any, ...] = (i, t, widened(array.dtype) if device == "cpu" else array.dtype, device)
+            if owners[owner(array)] > 1 or array.size > SMALL and device == "cpu":
                 kind += (id(p),)
-            else:
+            elif device == "cpu":
                 filled[kind] += array.size
                 kind += ("packed", filled[kind] // PACK)
             batches.setdefault(kind, []).append(p)
 
         self.jobs: list[Job] = []
         room: dict[tuple[Any, ...], Array] = {}
-        for (i, t, *_), params in batches.items():
+        for (i, t, _, device, *_), params in batches.items():
             entries = [state[p] for p in params]
-            kind_of_job = Packed if len(params) > 1 else Alone
+            kind_of_job = on_gpu() if device != "cpu" else Packed if len(params) > 1 else Alone
             self.jobs.append(kind_of_job(i, t, params, entries, settings[i], room, owners))
 
     def gradients(
@@ -130,6 +131,13 @@ class Plan:
                 written(array)
         if todo:
             share(todo)
+
+
+def on_gpu() -> type[Job]:
+    """The kind of job for parameters on a GPU; its chapters are not loaded before there is one."""
+    from lucid.optim.launches import Launched
+
+    return Launched
 
 
 def check(where: str, p: Any, again: bool, entry: Entry, memory: Memory) -> None:

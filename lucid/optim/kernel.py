@@ -1,0 +1,262 @@
+"""Chapter 8, continued. How an equation becomes a kernel of a GPU.
+
+On a GPU a step costs what its memory traffic costs. An operation at a time, as NumPy works, would go through memory
+some thirty times for Adamax; the equation needs seven passes: read theta, g, m and u, write theta, m and u. So the
+rule's tape (tape.py) is printed once more, as a function of numbers instead of arrays, whose intermediate values never
+leave the registers. `print(kernel.body)` shows it; for Adamax:
+
+    __device__ inline void adamax(
+        scalar& theta, scalar g, scalar& m, scalar& u,
+        scalar beta1, scalar k0, scalar beta2, scalar eps, scalar number0)  // k0 = (1 - beta1)
+    {
+        scalar v0 = beta1 * m;
+        scalar v1 = k0 * g;
+        scalar v2 = v0 + v1;
+        scalar v3 = beta2 * u;
+        scalar v4 = fabs(g);
+        scalar v5 = maximum(v3, v4);
+        scalar v6 = number0 * v2;
+        scalar v7 = v5 + eps;
+        scalar v8 = v6 / v7;
+        scalar v9 = theta - v8;
+        theta = v9;
+        m = v2;
+        u = v5;
+    }
+
+Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `table` moves up to 96 at once,
+so that a small model costs one launch and not one for each parameter: their addresses are arguments of the launch.
+
+Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused, division and
+root are correctly rounded, so what comes out is the CPU's to the bit, but for numbers below 1.2e-38: CuPy has all its
+kernels flush those to zero. exp, log and powers, which no rule here asks for, differ by some units in the last place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Any
+
+from lucid.backend import Array, DType, cpu, float16, float32, float64
+from lucid.optim.tape import Tape, Value, pattern, tape_of
+
+MOST = 96  # parameters in a launch
+ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
+THREADS = 256  # in a block
+CHUNK = 4096  # elements that a block moves at a time; small, so that parameters of all sizes share the GPU evenly
+BLOCKS = 65_536  # in a launch, beyond which a block moves several chunks
+OPTIONS = ("--fmad=false",)
+
+SAID = {
+    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "pow({}, {})",
+    "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
+    "negative": "-{}", "abs": "fabs({})", "sqrt": "sqrt({})", "exp": "exp({})", "log": "log({})", "sign": "sign({})",
+    "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "where": "{} != 0 ? {} : {}",
+}  # fmt: skip
+HELPERS = {
+    # fmax and fmin give the other operand where one is NaN; these give NaN, as NumPy's do.
+    "maximum": "__device__ inline scalar maximum(scalar a, scalar b) { return a >= b || a != a ? a : b; }",
+    "minimum": "__device__ inline scalar minimum(scalar a, scalar b) { return a <= b || a != a ? a : b; }",
+    "sign": "__device__ inline scalar sign(scalar a) { return a > 0 ? 1 : a < 0 ? -1 : a == 0 ? 0 : a; }",
+}
+# What a slot or a hyperparameter may not be called in a kernel: C++'s words, CuPy's, and those of the text below.
+TAKEN = set(
+    """
+    alignas alignof and asm auto bool break case catch char class const continue default delete do double else enum
+    explicit export extern false float for friend goto if inline int long mutable namespace new not operator or private
+    protected public register return short signed sizeof static struct switch template this throw true try typedef
+    typeid typename union unsigned using virtual void volatile while xor
+    T i j n abs all aligned at before chunk count end exp fabs four fours from left log maximum minimum more number pow
+    scalar row sign size sqrt stored table wide
+    """.split()
+)
+
+
+def spelled(name: str) -> str:
+    """`name`, or one like it that is not taken."""
+    return f"own_{name}" if name in TAKEN or name.startswith("_") or re.fullmatch(r"v\d+", name) else name
+
+
+class Kernel:
+    """The kernels that do what a tape says, for parameters of the dtype `stored`.
+
+    Attributes:
+        name: of the function.
+        body: its text.
+        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`.
+        many: the kernel for a `Table` of them; `text` is its source.
+        rows: how many of them it takes.
+        fixed, changing: as the tape has them.
+    """
+
+    def __init__(self, cupy: Any, tape: Tape, stored: DType) -> None:
+        self.wide = float64 if stored == float64 else float32
+        self.name = spelled(re.sub(r"\W+", "_", tape.title.removesuffix(".rule").lower()).strip("_"))
+        self.slots = [spelled(slot) for slot in tape.given if slot not in ("theta", "g")]
+        self.scalars = [spelled(name) for name in tape.scalars]
+        self.fixed, self.changing = tape.fixed, tape.changing
+        count = len(self.scalars) + (len(self.scalars) % 2 if self.wide == float32 else 0)  # C pads
+        self.rows = min(MOST, (ROOM - 8 - self.wide.itemsize * count) // (8 * (3 + len(self.slots))))
+        self.layout = [
+            *((name, "u8", (self.rows,)) for name in ("theta", "g", *self.slots, "end")),
+            ("count", "u8"),
+            *([("scalars", self.wide, (count,))] if count else []),
+        ]
+        self.body = body(self.name, tape)
+        ctype = {"float16": "__half", "float32": "float", "float64": "double"}
+        scalar = f"typedef {ctype[str(self.wide)]} scalar;"
+        self.text = "\n".join([
+            *(["#include <cuda_fp16.h>"] if stored == float16 else []),
+            scalar,
+            f"typedef {ctype[str(stored)]} stored;\n",
+            self.body,
+            _table(self),
+        ])  # fmt: skip
+        self.many = cupy.RawKernel(self.text, f"{self.name}_many", options=OPTIONS)
+        self.each = cupy.ElementwiseKernel(
+            ", ".join([f"{stored} g", *(f"{self.wide} {name}" for name in self.scalars)]),
+            ", ".join([f"{stored} theta", *(f"{self.wide} {slot}" for slot in self.slots)]),
+            f"scalar wide = theta; {self.name}({', '.join(['wide', 'g', *self.slots, *self.scalars])}); theta = wide;",
+            f"{self.name}_each",
+            preamble=f"{scalar}\n\n{self.body}",
+            options=OPTIONS,
+        )
+
+
+def body(name: str, tape: Tape) -> str:
+    """The tape as a function of one element, after what it needs beyond CUDA."""
+    known = {value: spelled(given) for given, value in tape.given.items()}
+    lines: list[str] = []
+    for function, operands, out in tape.steps:
+        known[out] = f"v{len(lines)}"
+        texts = [known[x] if isinstance(x, Value) else spelled(x) for x in operands]
+        lines.append(f"scalar {known[out]} = {SAID[function].format(*texts)};")
+    given = set(tape.given.values())
+    for value in dict.fromkeys(tape.wanted.values()):
+        if value in given:  # read before anything is written: its place may be
+            lines.append(f"scalar v{len(lines)} = {known[value]};")
+            known[value] = f"v{len(lines) - 1}"
+    lines += [f"{spelled(place)} = {known[value]};" for place, value in tape.wanted.items()]
+    arrays = ", ".join(f"scalar{'' if given == 'g' else '&'} {spelled(given)}" for given in tape.given)
+    scalars = ", ".join(f"scalar {spelled(scalar)}" for scalar in tape.scalars)
+    notes = f"  // {tape.notes()}" if tape.notes() else ""
+    head = [f"    {arrays},", f"    {scalars}){notes}"] if scalars else [f"    {arrays})"]
+    used = {function for function, _, _ in tape.steps}
+    helpers = [text for helper, text in HELPERS.items() if helper in used]
+    head, lines = [f"__device__ inline void {name}(", *head], [f"    {line}" for line in lines]
+    return "\n".join([*helpers, *head, "{", *lines, "}\n"])
+
+
+def _table(kernel: Kernel) -> str:
+    """The kernel that takes a table. What is cut into chunks is all the parameters, one after the other."""
+    arrays = {"theta": "stored", "g": "const stored", **dict.fromkeys(kernel.slots, "scalar")}
+    size = sum(_bytes(field) for field in kernel.layout)
+    scalars = [f"table.{name}" for name in kernel.scalars]
+
+    def call(*element: str) -> str:
+        return f"{kernel.name}({', '.join(['wide', *element, *scalars])});"
+
+    def each(line: str, but: str = "", depth: int = 3) -> str:
+        return ("\n" + "    " * depth).join(line.format(x=x, kind=kind) for x, kind in arrays.items() if x != but)
+
+    return f"""\
+template <class number> struct alignas(4 * sizeof(number)) Four {{ number x[4]; }};
+template <class number> __device__ inline Four<number>& four(number* x, int i) {{ return ((Four<number>*)x)[i]; }}
+
+struct Table {{
+    {each(f"{{kind}}* {{x}}[{kernel.rows}];", depth=1)}
+    unsigned long long end[{kernel.rows}];  // where each ends; it begins at the first whole chunk behind the one before
+    unsigned long long count;
+    {f"scalar {', '.join(kernel.scalars)};" if scalars else ""}
+}};
+static_assert(sizeof(Table) == {size}, "the host fills it");
+
+extern "C" __global__ void {kernel.name}_many(const Table table)
+{{
+    const unsigned long long chunk = {CHUNK}, all = table.end[table.count - 1];
+    for (unsigned long long at = blockIdx.x * chunk; at < all; at += gridDim.x * chunk) {{
+        int row = 0;  // whose chunk this is: how many end before
+        for (int more = 64; more > 0; more /= 2)
+            if (row + more < (int)table.count && table.end[row + more - 1] <= at) row += more;
+        const unsigned long long before = row ? table.end[row - 1] : 0;
+        const unsigned long long from = at - (before + chunk - 1) / chunk * chunk, left = table.end[row] - at;
+        const int size = left < chunk ? left : chunk;
+        {each("{kind}* {x} = table.{x}[row] + from;", depth=2)}
+
+        bool aligned = true;
+        {each("aligned = aligned && (size_t){x} % sizeof(Four<{kind}>) == 0;", depth=2)}
+        const int fours = aligned ? size / 4 : 0;
+        for (int i = threadIdx.x; i < fours; i += blockDim.x) {{
+            {each("auto {x}4 = four({x}, i);")}
+            for (int j = 0; j < 4; j++) {{
+                scalar wide = theta4.x[j];
+                {call(*(f"{x}4.x[j]" for x in arrays if x != "theta"))}
+                theta4.x[j] = wide;
+            }}
+            {each("four({x}, i) = {x}4;", but="g")}
+        }}
+        for (int i = 4 * fours + threadIdx.x; i < size; i += blockDim.x) {{
+            scalar wide = theta[i];
+            {call(*(f"{x}[i]" for x in arrays if x != "theta"))}
+            theta[i] = wide;
+        }}
+    }}
+}}
+"""
+
+
+def _bytes(field: Any) -> int:
+    """The size of a field of the table."""
+    kind, shape = field[1], field[2] if len(field) > 2 else (1,)
+    return (8 if kind == "u8" else kind.itemsize) * int(shape[0])
+
+
+class Table:
+    """Parameters that are moved by one launch: their addresses, and where each ends, as the kernel reads them."""
+
+    def __init__(self, kernel: Kernel, thetas: Sequence[Array], slots: Sequence[Sequence[Array]]) -> None:
+        self.kernel, self.count = kernel, len(thetas)
+        self.record = cpu.zeros(1, dtype=kernel.layout)
+        chunks, ends = 0, []
+        for theta in thetas:
+            ends.append(chunks * CHUNK + theta.size)
+            chunks += ceil(theta.size / CHUNK)
+        self.blocks = (min(chunks, BLOCKS),)
+        self.record["count"] = self.count
+        self._row("end")[:] = ends
+        self._row("theta")[:] = [theta.data.ptr for theta in thetas]
+        for name, arrays in zip(kernel.slots, zip(*slots, strict=True), strict=False):
+            self._row(name)[:] = [array.data.ptr for array in arrays]
+        self.g = self._row("g")
+        self.scalars = self.record["scalars"][0][: len(kernel.scalars)] if kernel.scalars else None
+
+    def _row(self, name: str) -> Any:
+        return self.record[name][0][: self.count]
+
+    def move(self, gradients: list[int], scalars: list[float]) -> None:
+        """Launch, with the addresses of the gradients; everything is passed by value."""
+        self.g[:] = gradients
+        if self.scalars is not None:
+            self.scalars[:] = scalars
+        self.kernel.many(self.blocks, (THREADS,), (self.record,))
+
+
+_known: dict[Any, Any] = {}
+
+
+def kernel_of(
+    cupy: Any,
+    stored: DType,
+    rule: Callable[..., tuple[Any, ...]],
+    memory: tuple[str | None, ...],
+    numbers: Sequence[object],
+    constants: dict[str, Any],
+) -> Kernel | None:
+    """The kernels of a rule, remembered as `program_of` remembers programs; None where it has no tape."""
+    key = (cupy, stored, pattern(rule, memory, numbers, constants))
+    if key not in _known:
+        tape = tape_of(rule, memory, numbers, constants)
+        _known[key] = None if tape is None else Kernel(cupy, tape, stored)
+    return _known[key]
