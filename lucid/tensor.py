@@ -124,11 +124,9 @@ class Tensor(Operations, Writing, Conversion):
         if grad is not None:
             if not isinstance(grad, Tensor):
                 raise TypeError(f"grad: expected a Tensor or None, got {type(grad).__name__}")
-            if (grad.shape, grad.dtype, grad.device) != (self.shape, self.dtype, self.device):
-                raise ValueError(
-                    f"grad: expected shape {self.shape} and {self.dtype} on {self.device}, got shape {grad.shape} and "
-                    f"{grad.dtype} on {grad.device}"
-                )
+            mine, its = ((t.shape, t.dtype, t.device) for t in (self, grad))
+            if mine != its:
+                raise ValueError("grad: expected shape {} and {} on {}, got shape {} and {} on {}".format(*mine, *its))
         self._grad = grad
 
     @property
