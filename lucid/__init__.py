@@ -25,6 +25,8 @@ from lucid.backend import manual_seed as manual_seed
 from lucid.backend import set_default_dtype as set_default_dtype
 from lucid.backend import set_rng_state as set_rng_state
 from lucid.backend import uint8 as uint8
+from lucid.devices import get_default_device as get_default_device
+from lucid.devices import set_default_device as set_default_device
 from lucid.devices import Device as device
 from lucid.op import op as op
 
@@ -69,11 +71,11 @@ from lucid.ops.linear import matmul as matmul
 from lucid.ops.special import erf as erf
 
 # The graph (chapter 4)
-from lucid.graph import enable_grad as enable_grad
-from lucid.graph import inference_mode as inference_mode
-from lucid.graph import is_grad_enabled as is_grad_enabled
-from lucid.graph import no_grad as no_grad
-from lucid.graph import set_grad_enabled as set_grad_enabled
+from lucid.recording import enable_grad as enable_grad
+from lucid.recording import inference_mode as inference_mode
+from lucid.recording import is_grad_enabled as is_grad_enabled
+from lucid.recording import no_grad as no_grad
+from lucid.recording import set_grad_enabled as set_grad_enabled
 
 # Tensors, and functions of them under PyTorch's names (chapter 5)
 from lucid.functions import all as all

@@ -67,7 +67,8 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     >>> tensor([0.5, 1.0]).dtype
     dtype('float32')
     """
-    data = data._array if isinstance(data, Tensor) else data
+    if isinstance(data, Tensor):
+        data, device = data._array, data.device if device is None else device
     return Tensor(backend.from_data(data, None if dtype is None else backend.as_dtype(dtype), device), requires_grad)
 
 
@@ -76,7 +77,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
     if backend.is_array(data) and str(data.dtype) in backend.DTYPES:
-        return Tensor(data).to(data.dtype if dtype is None else dtype).to(backend.as_device(device))
+        made = Tensor(data).to(data.dtype if dtype is None else dtype)
+        return made if device is None and made.device != "cpu" else made.to(backend.as_device(device))
     return tensor(data, dtype, device)
 
 
@@ -106,30 +108,30 @@ def from_dlpack(source: Any) -> Tensor:
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros, of shape `zeros(2, 3)` or `zeros((2, 3))`."""
-    return _made(backend.cpu.zeros(lengths("zeros", size), dtype=_float(dtype)), None, device, requires_grad)
+    return Tensor(backend.made_on(device, "zeros", lengths("zeros", size), dtype=_float(dtype)), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return _made(backend.cpu.ones(lengths("ones", size), dtype=_float(dtype)), None, device, requires_grad)
+    return Tensor(backend.made_on(device, "ones", lengths("ones", size), dtype=_float(dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of whatever the memory held: to be written to before it is read."""
-    return _made(backend.cpu.empty(lengths("empty", size), dtype=_float(dtype)), None, device, requires_grad)
+    return Tensor(backend.made_on(device, "empty", lengths("empty", size), dtype=_float(dtype)), requires_grad)
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
-    value = backend.from_data(fill_value._array if isinstance(fill_value, Tensor) else fill_value, None)
-    shape = lengths("full", (size,))
-    return _made(backend.cpu.full(shape, value, dtype=value.dtype), dtype, device, requires_grad)
+    value = backend.from_data(fill_value.tolist() if isinstance(fill_value, Tensor) else fill_value, None, "cpu")
+    found = value.dtype if dtype is None else backend.as_dtype(dtype)
+    return Tensor(backend.made_on(device, "full", lengths("full", (size,)), value[()], dtype=found), requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of n rows and m (n) columns of zeros."""
     rows, columns = _count("eye", "n", n), _count("eye", "m", n if m is None else m)
-    return _made(backend.cpu.eye(rows, columns, dtype=_float(dtype)), None, device, requires_grad)
+    return Tensor(backend.made_on(device, "eye", rows, columns, dtype=_float(dtype)), requires_grad)
 
 
 def arange(
@@ -145,9 +147,11 @@ def arange(
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
     whole = all(isinstance(n, int) for n in (start, end, step))
-    return _made(
-        backend.cpu.arange(start, end, step), dtype or (backend.int64 if whole else _float(None)), device, requires_grad
-    )
+    if whole:  # exact wherever it is made
+        found = backend.int64 if dtype is None else backend.as_dtype(dtype)
+        made = backend.made_on(device, "arange", start, end, step, dtype=backend.int64).astype(found, copy=False)
+        return Tensor(made, requires_grad)
+    return _made(backend.cpu.arange(start, end, step), _float(dtype), device, requires_grad)
 
 
 def linspace(

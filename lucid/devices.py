@@ -6,6 +6,7 @@ PyTorch also ask them for their parts, `x.device.type == "cuda"`, which is all t
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -42,12 +43,30 @@ class Device(str):
 
 
 CPU = Device("cpu")
+_default = SimpleNamespace(device=CPU)
+
+
+def get_default_device() -> Device:
+    """Where tensors are made when nobody says where: the CPU unless `set_default_device` was called."""
+    return _default.device
+
+
+def set_default_device(device: Any) -> None:
+    """Make `device` the one where creation functions, and so new modules, put their tensors.
+
+    What follows something that has a device already still does: `zeros_like(x)`, `x.new_zeros(3)`, `from_numpy(array)`.
+    None means the CPU again.
+
+    Raises:
+        ValueError: for a device that lucid does not know. Whether there is such a GPU shows when it is first used.
+    """
+    _default.device = CPU if device is None else as_device(device)
 
 
 def as_device(device: Any) -> Device:
-    """The normal form of a device: `"cpu"`, or `"cuda:0"` for `"cuda"`, `"gpu"`, `"cuda:0"`.
+    """The normal form of a device: `"cpu"`, or `"cuda:0"` for `"cuda"`, `"gpu"`, `"cuda:0"`; None is the default one.
 
     Raises:
         ValueError: for a device that lucid does not know.
     """
-    return CPU if device is None else device if isinstance(device, Device) else Device(device)
+    return _default.device if device is None else device if isinstance(device, Device) else Device(device)

@@ -183,7 +183,7 @@ def as_output(spec: Op, xp: Any, out: Any) -> Any:
             f"{spec.name}: an operation has one output, and the forward returned a {type(out).__name__}; name what "
             f"comes behind the output with keeps=..., or use lucid.autograd.Function for several outputs"
         )
-    return xp.asarray(out)
+    return out if backend.is_array(out) else xp.asarray(out)
 
 
 RUNTIME["as_output"] = as_output

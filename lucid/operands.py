@@ -91,7 +91,7 @@ def prepare(spec: Op, *operands: Any) -> tuple[Any, ...]:
             continue
         if not backend.is_array(array):
             if name == spec.promoted[0]:  # the forward leans on its first array, so a number there becomes one
-                arrays[i] = xp.asarray(array, dtype=dtype)
+                arrays[i] = xp.scalar(array, dtype=dtype)
         elif array.dtype != dtype:
             arrays[i], nodes[i] = _cast(operands[i], array, nodes[i], dtype)
     return (xp, *(each for pair in zip(arrays, nodes, strict=True) for each in pair))

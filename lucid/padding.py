@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lucid.operands import ndim_of
@@ -61,7 +62,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
 
 
 def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:
-    dims, (place, most) = len(pad) // 2, AROUND[mode]
+    dims, (_, most) = len(pad) // 2, AROUND[mode]
     if len(pad) % 2 or ndim_of("pad", x) not in (dims + 1, dims + 2):
         raise ValueError(
             f"pad: mode {mode!r} expects a (before, after) pair for each dim behind (n, channels) or (channels), got "
@@ -73,6 +74,13 @@ def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:
     for n, before, after in zip(x.shape[-dims:], pad[-2::-2], pad[::-2], strict=True):
         if max(before, after) > most(n) or n + before + after < 0:
             raise ValueError(f"pad: {pad} does not fit shape {x.shape} with mode {mode!r}: {n} places give {most(n)}")
-        mixes.append(Mix(n + before + after, n, [[(i, place(i - before, n), 1) for i in range(n + before + after)]]))
+        mixes.append(_around(mode, n, before, after))
     out = pooling.resample(x if x.ndim > dims + 1 else unsqueeze(x, 0), mixes=tuple(mixes))
     return out if x.ndim > dims + 1 else squeeze(out, 0)
+
+
+@lru_cache(maxsize=1024)
+def _around(mode: str, n: int, before: int, after: int) -> Mix:
+    """Which of a dim's n places stands at each place of the padded one; kept, as is what it lays down on a GPU."""
+    place, _ = AROUND[mode]
+    return Mix(n + before + after, n, [[(i, place(i - before, n), 1) for i in range(n + before + after)]])

@@ -259,16 +259,16 @@ def _checked(name: str, x: Tensor, mask: Tensor) -> Tensor:
 
 
 def check_range(name: str, index: Tensor, n: int, dim: int) -> None:
-    """Refuse indices that are not within the n of a dim: NumPy would count negative ones from the end, and a GPU wraps.
+    """Refuse indices that are not within the n of a dim, for NumPy would count negative ones from the end.
 
     Raises:
         TypeError: if they are not integers.
         IndexError: naming the first of those that are out of range.
     """
-    values = backend.to_numpy(index._array)
+    values = index._array
     if values.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
-    if values.size and (values.min() < 0 or values.max() >= n):
+    if values.size and index.device == "cpu" and (values.min() < 0 or values.max() >= n):
         raise IndexError(
             f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
         )

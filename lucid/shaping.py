@@ -322,6 +322,7 @@ def normal(x: Tensor, index: Any) -> tuple[Any, ...]:
     parts = tuple([part if type(part) in (int, slice) else _normal(x, part) for part in parts])
     if type(x._array) is not backend.ndarray:
         refuse_outside(x.shape, parts)
+        parts = tuple([backend.to_device(part, x.device) if backend.is_array(part) else part for part in parts])
     return parts
 
 
@@ -337,7 +338,8 @@ def refuse_outside(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
     ]
     dim = 0
     for part, kind, taken in zip(parts, kinds, dims, strict=True):
-        if kind in ("i", "u") and (values := backend.to_numpy(part)).size:
+        if kind in ("i", "u") and part.size and backend.device_of(part) == "cpu":
+            values = part
             odd = values.min() if values.min() < -shape[dim] else values.max()
             if not -shape[dim] <= odd < shape[dim]:
                 raise IndexError(
@@ -356,12 +358,12 @@ def _normal(x: Tensor, part: Any) -> Any:
         if part.ndim == 0 and part.dtype.kind in "iu":
             return int(part)
     elif isinstance(part, bool) or not hasattr(part, "__index__") or backend.is_array(part):
-        xp = backend.namespace(x._array)
+        held = [p._array for p in part if hasattr(p, "_array")] if isinstance(part, list) else []
+        xp = backend.namespace(held[0]) if held else backend.cpu
         try:
             empty = not hasattr(part, "dtype") and hasattr(part, "__len__") and len(part) == 0
-            part = xp.asarray(
-                [p._array if hasattr(p, "_array") else p for p in part] if isinstance(part, list) else part
-            )
+            if not backend.is_array(part):
+                part = xp.asarray([getattr(p, "_array", p) for p in part] if isinstance(part, list) else part)
             part = part.astype(backend.int64) if empty else part
         except (ValueError, TypeError):
             raise TypeError(f"getitem: {part!r} is not an index") from None

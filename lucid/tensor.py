@@ -13,10 +13,11 @@ from weakref import ref
 from lucid import backend, functions, shaping
 from lucid.conversion import Conversion
 from lucid.devices import Device
-from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
+from lucid.graph import Leaf, Node, RemovableHandle, walk
 from lucid.methods import Operations
 from lucid.op import RECORDED, RUNTIME, Op
 from lucid.ops import arithmetic, shapes
+from lucid.recording import enable_grad
 from lucid.writing import Writing
 
 
@@ -123,10 +124,9 @@ class Tensor(Operations, Writing, Conversion):
         if grad is not None:
             if not isinstance(grad, Tensor):
                 raise TypeError(f"grad: expected a Tensor or None, got {type(grad).__name__}")
-            if grad.shape != self.shape or grad.dtype != self.dtype:
-                raise ValueError(
-                    f"grad: expected shape {self.shape} and {self.dtype}, got shape {grad.shape} and {grad.dtype}"
-                )
+            mine, its = ((t.shape, t.dtype, t.device) for t in (self, grad))
+            if mine != its:
+                raise ValueError("grad: expected shape {} and {} on {}, got shape {} and {} on {}".format(*mine, *its))
         self._grad = grad
 
     @property
@@ -136,7 +136,7 @@ class Tensor(Operations, Writing, Conversion):
 
     @data.setter
     def data(self, data: Any) -> None:
-        array = data._array if isinstance(data, Tensor) else backend.from_data(data, None)
+        array = data._array if isinstance(data, Tensor) else backend.from_data(data, None, self.device)
         if self._node is not None and array.dtype.kind != "f":
             raise TypeError(f"data: a tensor that requires a gradient cannot hold {array.dtype}; use a float dtype")
         self._array, self.origin = array, None
@@ -281,8 +281,8 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any, requires_grad: Any = True) -> None:
-        array = data._array if isinstance(data, Tensor) else data
-        super().__init__(backend.from_data(array, None), requires_grad)
+        array, device = (data._array, data.device) if isinstance(data, Tensor) else (data, None)
+        super().__init__(backend.from_data(array, None, device), requires_grad)
 
 
 def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:
@@ -367,6 +367,8 @@ def _seed(output: Tensor, gradient: Any, create_graph: Any) -> tuple[Node, Any]:
         gradient = output.new_tensor(gradient)
     if gradient.shape != output.shape:
         raise RuntimeError(f"backward: expected a gradient of shape {output.shape}, got shape {gradient.shape}")
+    if gradient.device != (here := output.device):
+        raise RuntimeError(f"backward: the tensor is on {here}, its gradient on {gradient.device}; use .to({here!r})")
     gradient = gradient.to(output.dtype)
     return output._node, gradient if create_graph else gradient._array
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from lucid import backend, functions, operands, selecting, shaping
-from lucid.graph import Leaf, Node, grad_mode, memory_of, written
+from lucid.graph import Leaf, Node, memory_of, written
 from lucid.op import RUNTIME, Op
 from lucid.ops import functions as elementwise
 from lucid.ops import indexing
+from lucid.recording import grad_mode
 
 if TYPE_CHECKING:
     from lucid.tensor import Tensor
@@ -137,7 +138,7 @@ def _is_writable(array: Any) -> bool:
     """Whether elements can be changed one by one. CuPy has no read-only arrays, but ones that show an element often."""
     if type(array) is backend.ndarray:
         return array.flags.writeable
-    return all(n == 1 or step for n, step in zip(array.shape, array.strides, strict=True))
+    return not array.size or all(n == 1 or step for n, step in zip(array.shape, array.strides, strict=True))
 
 
 class Writing:

@@ -26,7 +26,7 @@ TITLES = {
     "lucid.functions": "Reductions, products and joins",
     "lucid.shaping": "Shapes",
     "lucid.selecting": "Selecting and sorting",
-    "lucid.graph": "Recording or not",
+    "lucid.recording": "Recording or not",
     "lucid.op": "Writing operations",
     "lucid.backend": "Dtypes, devices, constants, random numbers",
     "lucid.checkpoint": "Checkpoints",

@@ -6,20 +6,35 @@ import pytest
 
 import lucid
 
-HAVE_TORCH = importlib.util.find_spec("torch") is not None
-_left_out = 0
+
+def have_gpu() -> bool:
+    """Whether CuPy is installed and finds a GPU."""
+    try:
+        lucid.zeros(1, device="cuda")
+    except RuntimeError:
+        return False
+    return True
+
+
+# What a test may need -> whether it is here, and what to say of the tests that were not run without it.
+NEEDS = {
+    "parity": (
+        lambda: importlib.util.find_spec("torch") is not None,
+        "parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)",
+    ),
+    "gpu": (have_gpu, "tests on a GPU were not run: none answers here (`make gpu` runs them where one does)"),
+}
+_left_out: dict[str, int] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without PyTorch the rows that compare with it are deselected, and the summary says how many."""
-    global _left_out
-    if HAVE_TORCH:
-        return
-    parity = [item for item in items if item.get_closest_marker("parity")]
-    if parity:
-        _left_out = len(parity)
-        config.hook.pytest_deselected(items=parity)
-        items[:] = [item for item in items if not item.get_closest_marker("parity")]
+    """Tests that need what is not here are deselected, and the summary says how many."""
+    for marker, (here, _) in NEEDS.items():
+        found = [item for item in items if item.get_closest_marker(marker)]
+        if found and not here():
+            _left_out[marker] = len(found)
+            config.hook.pytest_deselected(items=found)
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,24 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _FromWorkers:
-    """Under pytest-xdist the workers collect; each knows the same number."""
+    """Under pytest-xdist the workers collect; each knows the same numbers."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object, error: object) -> None:
-        global _left_out
-        _left_out = max(_left_out, getattr(node, "workeroutput", {}).get("parity_left_out", 0))
+        _left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["parity_left_out"] = _left_out
+        session.config.workeroutput["left_out"] = _left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _left_out:
-        terminalreporter.write_line(
-            f"{_left_out} parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)"
-        )
+    for marker, count in _left_out.items():
+        terminalreporter.write_line(f"{count} {NEEDS[marker][1]}")
 
 
 @pytest.fixture(autouse=True)
@@ -54,4 +66,5 @@ def _seeded() -> object:
     lucid.manual_seed(0)
     yield
     lucid.set_default_dtype(lucid.float32)
+    lucid.set_default_device("cpu")
     lucid.set_grad_enabled(True)

@@ -170,6 +170,7 @@ ERRORS: dict[str, list[Error]] = {
     # settings
     "manual_seed": [(lambda: lucid.manual_seed("a"), TypeError, "manual_seed: expected an int, got 'a'"), (lambda: lucid.manual_seed(-1), ValueError, "manual_seed: expected a seed of 0 or more, got -1")],
     "set_rng_state": [(lambda: lucid.set_rng_state({"a": 1}), ValueError, "set_rng_state: expected what get_rng_state")],
+    "set_default_device": [(lambda: lucid.set_default_device("tpu"), ValueError, "unknown device 'tpu'; expected 'cpu', 'cuda' or 'cuda:N'")],
     "set_default_dtype": [(lambda: lucid.set_default_dtype("int64"), TypeError, "set_default_dtype: expected float16, float32 or float64, got int64"), (lambda: lucid.set_default_dtype("float99"), TypeError, "unknown dtype 'float99'")],
     "inference_mode": [(lambda: lucid.inference_mode(lambda: 0), TypeError, r"inference_mode: expected True or False, got <function .*@inference_mode\(\)")],
     "op": [(lambda: lucid.op(z=lambda xp, g: g)(lambda xp, x: x), TypeError, "a formula for 'z', but the inputs are x")],

@@ -12,7 +12,7 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing"}, {"backend"}, {"op"}, {"ops"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"devices", "missing"}, {"backend"}, {"op"}, {"ops"}, {"recording"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
     {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
@@ -47,7 +47,7 @@ def violations(path: Path, me: str) -> Iterator[str]:
         top, _, rest = target.partition(".")
         there = rest.split(".")[0]
         if top in ("numpy", "cupy", "cupyx") and me not in ARRAYS_ONLY_IN:
-            yield f"{path.name} imports {target}: only backend.py may"
+            yield f"{path.name} imports {target}: only backend/ may"
         elif target == "a relative import" or target == "lucid":
             yield f"{path.name}: {target}; name the module, as in `from lucid.graph import Node`"
         elif top == "lucid" and there != me and (there not in RANK or RANK[there] >= RANK[me]):

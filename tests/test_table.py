@@ -45,7 +45,7 @@ def weights(shape: tuple[int, ...]) -> np.ndarray:
 
 def gradients(row: Row, ts: list[lucid.Tensor]) -> tuple[lucid.Tensor, list[lucid.Tensor]]:
     out = row.f(lucid, *ts)
-    out.backward(lucid.tensor(weights(out.shape), dtype=out.dtype))
+    out.backward(lucid.tensor(weights(out.shape), dtype=out.dtype, device=out.device))
     return out, [t.grad for t in live(ts)]
 
 
@@ -318,7 +318,7 @@ NO_ROWS = {
     "draws random numbers": "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
     "has no values": "lucid.empty lucid.empty_like",
     "reads or writes": "lucid.save lucid.load lucid.save_safetensors lucid.load_safetensors lucid.from_dlpack",
-    "is a setting": "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype lucid.is_grad_enabled lucid.inference_mode",
+    "is a setting": "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype lucid.get_default_device lucid.set_default_device lucid.is_grad_enabled lucid.inference_mode",
     "makes operations": "lucid.op",
     "speaks of the graph": "Tensor.backward Tensor.detach Tensor.detach_ Tensor.grad Tensor.grad_fn Tensor.is_leaf Tensor.register_hook Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
     "says what a tensor is": "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",

@@ -21,11 +21,11 @@ from lucid.autograd.functional import vhp as vhp
 from lucid.autograd.functional import vjp as vjp
 from lucid.autograd.gradients import backward as backward
 from lucid.autograd.gradients import grad as grad
-from lucid.graph import enable_grad as enable_grad
-from lucid.graph import inference_mode as inference_mode
-from lucid.graph import is_grad_enabled as is_grad_enabled
-from lucid.graph import no_grad as no_grad
-from lucid.graph import set_grad_enabled as set_grad_enabled
+from lucid.recording import enable_grad as enable_grad
+from lucid.recording import inference_mode as inference_mode
+from lucid.recording import is_grad_enabled as is_grad_enabled
+from lucid.recording import no_grad as no_grad
+from lucid.recording import set_grad_enabled as set_grad_enabled
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there

@@ -7,7 +7,7 @@ from typing import Any
 
 from lucid import backend
 from lucid.autograd.gradients import Tensors, grad, listed
-from lucid.graph import enable_grad
+from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
 _RANDOM = (

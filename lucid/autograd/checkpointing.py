@@ -13,7 +13,8 @@ from typing import Any
 from weakref import ref
 
 from lucid import backend
-from lucid.graph import Leaf, Node, enable_grad, history, last_write, refuse_changed, tick
+from lucid.graph import Leaf, Node, history, last_write, refuse_changed, tick
+from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
 

@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 from weakref import ref
 
 from lucid import backend
-from lucid.graph import Node, grad_mode, memory_of, no_grad, set_grad_enabled
+from lucid.graph import Node, memory_of
 from lucid.op import RECORDED
+from lucid.recording import grad_mode, no_grad, set_grad_enabled
 from lucid.tensor import Tensor
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lucid import backend, functions
 from lucid.autograd.gradients import grad
-from lucid.graph import enable_grad
+from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
 Tensors = Tensor | tuple[Tensor, ...]

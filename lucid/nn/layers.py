@@ -10,12 +10,12 @@ import math
 from typing import Any
 
 from lucid.creation import empty
-from lucid.graph import no_grad
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.functional.checks import check_probability
 from lucid.nn.functional.layers import row_number
 from lucid.nn.module import Module
+from lucid.recording import no_grad
 from lucid.tensor import Parameter, Tensor
 
 

@@ -9,8 +9,9 @@ that is its own adjoint.
 import math
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
-from lucid.backend import cpu
+from lucid.backend import cpu, device_of
 from lucid.op import op
 from lucid.ops.images import batch_first, batch_last
 from lucid.ops.reductions import half_in_single
@@ -112,6 +113,7 @@ class Mix:
 
     def __init__(self, rows: int, columns: int, passes: list[list[tuple[int, int, float]]]) -> None:
         self.rows, self.columns, self.passes = rows, columns, [entries for entries in passes if entries]
+        self.laid: dict[Any, Any] = {}
 
     @cached_property
     def steps(self):
@@ -122,6 +124,19 @@ class Mix:
             alike = float(weights[0]) if len(set(weights)) == 1 else cpu.asarray(weights)
             found.append((_index(rows), _index(columns), None if set(weights) == {1} else alike))
         return found
+
+    def steps_for(self, xp, x):
+        """The same where x lies, the weights in its dtype; laid there once."""
+        place = device_of(x), x.dtype
+        if place not in self.laid:
+            self.laid[place] = [
+                (
+                    *[part if type(part) is slice else xp.asarray(part) for part in (rows, columns)],
+                    weight if weight is None or type(weight) is float else xp.asarray(weight, dtype=x.dtype),
+                )
+                for rows, columns, weight in self.steps
+            ]
+        return self.laid[place]
 
     @cached_property
     def transposed(self):
@@ -162,10 +177,9 @@ def resample(xp, x, *, mixes):
 def _multiplied(xp, x, axis, mix):
     before, behind = (slice(None),) * axis, (1,) * (x.ndim - axis - 1)
     out = xp.zeros((*x.shape[:axis], mix.rows, *x.shape[axis + 1 :]), dtype=x.dtype)
-    for rows, columns, weight in mix.steps:
-        rows, columns = [part if type(part) is slice else xp.asarray(part) for part in (rows, columns)]
+    for rows, columns, weight in mix.steps_for(xp, x):
         part = x[(*before, columns)]
         if weight is not None:
-            part = part * (weight if type(weight) is float else xp.asarray(weight, dtype=x.dtype).reshape(-1, *behind))
+            part = part * (weight if type(weight) is float else weight.reshape(-1, *behind))
         out[(*before, rows)] += part
     return out

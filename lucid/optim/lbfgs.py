@@ -13,13 +13,14 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from lucid.backend import Array, device_of, namespace
-from lucid.graph import enable_grad, written
+from lucid.graph import written
 from lucid.optim import saved
 from lucid.optim.jobs import state_array, widened, writeable
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
 from lucid.optim.runner import check
 from lucid.optim.wolfe import Point, strong_wolfe
+from lucid.recording import enable_grad
 from lucid.tensor import Parameter, Tensor
 
 Vector = list[Array]

@@ -16,7 +16,7 @@ from operator import is_
 from typing import Any, ClassVar, Self
 
 from lucid.backend import namespace
-from lucid.graph import enable_grad, written
+from lucid.graph import written
 from lucid.optim import saved
 from lucid.optim.jobs import Settings, writeable
 from lucid.optim.options import (
@@ -32,6 +32,7 @@ from lucid.optim.options import (
     split_pairs,
 )
 from lucid.optim.runner import Plan
+from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
 NO_GRADIENT = (

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from lucid.backend import cpu, float16, float32, namespace
 from lucid.functions import norm, rsqrt
-from lucid.graph import no_grad
 from lucid.nn.functional.checks import check_tensor
 from lucid.ops import norms
+from lucid.recording import no_grad
 from lucid.shaping import axis_of, joint_shape
 from lucid.tensor import Tensor
 
