@@ -12,7 +12,7 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing"}, {"backend"}, {"op"}, {"ops"}, {"recording"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"devices", "missing"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"recording"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
     {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}

@@ -75,7 +75,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
-    rows = weight[input]
+    ids = to_device(input._array, weight.device)
+    rows = indexing.getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
     if padding_idx is None:
         return rows
     padding = (input == row_number("embedding", padding_idx, weight.shape[0])).unsqueeze(-1)
