@@ -6,3 +6,8 @@
 from lucid.origins import Origin as Origin
 from lucid.origins import origin as origin
 from lucid.origins import remember as remember
+from lucid.see.page import Page as Page
+from lucid.see.page import page as page
+from lucid.see.trace import Sent as Sent
+from lucid.see.trace import Step as Step
+from lucid.see.trace import steps as steps
