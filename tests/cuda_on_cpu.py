@@ -163,7 +163,7 @@ class ElementwiseKernel:
         text = [f"typedef {TYPES[kind]} {letter};" for letter, kind in kinds.items() if len(letter) == 1]
         text += [self.preamble, "struct Array { char* at; long long strides[32]; };"]
         text += ['extern "C" void run(long long size, const long long* shape, const Array* arrays) {']
-        text += ["for (long long _i = 0; _i < size; _i++) {", "long long left = _i;"]
+        text += ["for (long long i = 0; i < size; i++) {", "long long left = i;"]
         text += [f"char* p{k} = arrays[{k}].at;" for k in range(len(params))]
         text += [f"for (int d = {ndim - 1}; d >= 0; d--) {{ long long at = left % shape[d]; left /= shape[d];"]
         text += [f"p{k} += at * arrays[{k}].strides[d];" for k in range(len(params))] + ["}"]

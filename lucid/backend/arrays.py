@@ -51,7 +51,7 @@ def to_device(array: Array, device: Any) -> Array:
     if wanted == "cpu":
         late.look()
         return array.get()
-    with on_cupy.on(wanted):
+    with on_cupy.on(wanted), on_cupy.telling():
         return gpu().module.asarray(array)
 
 
@@ -60,7 +60,7 @@ def made_on(device: Any, function: str, *args: Any, **options: Any) -> Array:
     wanted = as_device(device)
     if wanted == "cpu":
         return getattr(cpu, function)(*args, **options)
-    with on_cupy.on(wanted):
+    with on_cupy.on(wanted), on_cupy.telling():
         return getattr(gpu(), function)(*args, **options)
 
 

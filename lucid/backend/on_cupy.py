@@ -6,8 +6,8 @@ kernels run on the one that is current, so whoever works with an array makes its
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -113,6 +113,17 @@ def follow(array: Array) -> Namespace:
     if xp.devices > 1:
         array.device.use()
     return xp
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """A GPU that runs out of memory inside says what is left."""
+    try:
+        yield
+    except MemoryError as error:
+        if told := memory_told(error):
+            raise MemoryError(told) from error
+        raise
 
 
 def memory_told(error: MemoryError) -> str:
