@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.backend import Array
+from lucid.backend import Array, namespace
 from lucid.optim.jobs import Job, Numbers, Piece, Rule, lay_alone, owner
 from lucid.optim.kernel import Kernel, Table, kernel_of
 
@@ -48,23 +48,23 @@ class Launched(Job):
         self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]
     ) -> Sequence[Piece]:
         """Launch; what does not fit a table moves by itself."""
-        with self.xp.module.cuda.Device(self.device.index):
-            kernel = self.prepare(rule, numbers, constants)
-            addresses, tabled, stored = [], [], self.stored
-            for j, g in enumerate(gradients):
-                if owner(g) in self.own:  # somebody's gradient is a parameter: it must not change on the way
-                    gradients[j] = g = g.copy()
-                if kernel is None or g.dtype != stored:
-                    self.as_it_stands(j, rule, g, numbers, constants)
-                elif not (self.dense[j] and g.flags.c_contiguous):
-                    kernel.each(g, *self.scalars, self.arrays[j], *self.slots_of[j])
-                elif self.arrays[j].size:
-                    addresses.append(g.data.ptr)
-                    tabled.append(j)
-            if kernel is not None and tabled:
-                self.tabulate(kernel, tabled)
-                for i, table in enumerate(self.tables):
-                    table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], self.scalars)
+        namespace(self.arrays[0])  # which makes their device the current one
+        kernel, stored = self.prepare(rule, numbers, constants), self.stored
+        addresses, tabled = [], []
+        for j, g in enumerate(gradients):
+            if owner(g) in self.own:  # somebody's gradient is a parameter: it must not change on the way
+                gradients[j] = g = g.copy()
+            if kernel is None or g.dtype != stored:
+                self.as_it_stands(j, rule, g, numbers, constants)
+            elif not (self.dense[j] and g.flags.c_contiguous):
+                kernel.each(g, *self.scalars, self.arrays[j], *self.slots_of[j])
+            elif self.arrays[j].size:
+                addresses.append(g.data.ptr)
+                tabled.append(j)
+        if kernel is not None and tabled:
+            self.tabulate(kernel, tabled)
+            for i, table in enumerate(self.tables):
+                table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], self.scalars)
         return ()
 
     def tabulate(self, kernel: Kernel, tabled: list[int]) -> None:
