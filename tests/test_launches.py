@@ -198,9 +198,11 @@ def test_a_broadcast_gradient() -> None:
 
 
 def test_gradients_that_are_parameters_are_read_as_they_were() -> None:
-    ours, theirs = (parameters((3, 4), (3, 4), device=device) for device in ("cuda", "cpu"))
+    """Also where the parameter has gaps and is moved first."""
+    ours, theirs = (parameters((3, 4), (3, 4), (3, 4), device=device) for device in ("cuda", "cpu"))
+    ours[0].data = lucid.Tensor(transposed(ours[0]._array))
     for ps in (ours, theirs):
-        ps[0].grad, ps[1].grad = lucid.Tensor(ps[0]._array), lucid.Tensor(ps[0]._array)
+        ps[0].grad, ps[1].grad, ps[2].grad = (lucid.Tensor(p._array) for p in (ps[1], ps[2], ps[0]))
     optimizers = [optim.Adamax(ps) for ps in (ours, theirs)]
     for optimizer in optimizers:
         optimizer.step()
