@@ -1,5 +1,6 @@
 """Every optimizer's kernels beside NumPy's evaluation of the same rule: by the system's C++ compiler, and on a GPU."""
 
+import ctypes
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -248,3 +249,24 @@ def test_a_planted_fault_is_caught(right: str, wrong: str, monkeypatch: pytest.M
     monkeypatch.setattr(kernels, "BLOCKS", 3)
     with pytest.raises(AssertionError):
         compare(Compiled(), setting("Adamax", 3, {}), "float32", [*SIZES, *range(1, 60)])
+
+
+@compiler
+@pytest.mark.parametrize("check, misaligned", [("aligned &&", False), ("true ||", True)])
+def test_vectors_begin_where_they_may(check: str, misaligned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor reads vectors from anywhere, a GPU does not: here the accesses say where they are."""
+    watched = []
+
+    class Watched(cuda_on_cpu.RawKernel):
+        def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
+            note = "misaligned += (size_t)x % sizeof(Four<number>) != 0; return"
+            code = code.replace("aligned &&", check).replace("return ((Four<number>*)x)[i]", f"{note} ((Four<number>*)x)[i]")
+            super().__init__(f"int misaligned = 0;\n{code}", name)
+            watched.append(self)
+
+    monkeypatch.setattr(kernels, "_known", {})
+    monkeypatch.setattr(cuda_on_cpu, "RawKernel", Watched)
+    for offset in (0, 1, 2):
+        compare(Compiled(), setting("Adamax", 3, {}), "float32", [4099, 7], offset=offset)
+    (kernel,) = watched
+    assert bool(ctypes.c_int.in_dll(kernel.library, "misaligned").value) is misaligned
