@@ -22,6 +22,10 @@ NEEDS = {
         lambda: importlib.util.find_spec("torch") is not None,
         "parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)",
     ),
+    "nvrtc": (
+        lambda: importlib.util.find_spec("cupy") is not None,
+        "kernels were not compiled for GPUs: CUDA's compiler is not installed here (`make kernels` installs it)",
+    ),
     "gpu": (have_gpu, "tests on a GPU were not run: none answers here (`make gpu` runs them where one does)"),
 }
 _left_out: dict[str, int] = {}

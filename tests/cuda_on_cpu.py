@@ -18,7 +18,7 @@ import numpy as np
 
 COMPILER = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
 MISSING = "no C++ compiler on this machine (c++, g++ or clang++), so kernels were not run"
-OPTIONS = ["-std=c++17", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-x", "c++", "-"]
+OPTIONS = ["-std=c++17", "-O0", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-x", "c++", "-"]
 TYPES = {
     "float16": "__half", "float32": "float", "float64": "double", "int8": "signed char", "uint8": "unsigned char",
     "int32": "int", "uint32": "unsigned", "int64": "long long", "uint64": "unsigned long long", "bool": "bool",
@@ -94,7 +94,7 @@ class RawKernel:
     """One kernel by its text: `kernel(grid, block, arguments)`."""
 
     def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
-        self.code, self.name, self.run = code, name, None
+        self.code, self.name, self.run, self.library = code, name, None, None
         assert "__sync" not in code and "__shared__" not in code, "threads run one after the other here"
 
     def _compile(self) -> Any:
@@ -104,7 +104,7 @@ class RawKernel:
         self.sizes = len(kinds)
         passed = ", ".join(f"*({kind}*)arguments[{i}]" for i, kind in enumerate(kinds))
         code = self.code.replace('extern "C" ', "").replace("#include <cuda_fp16.h>", "")
-        return compiled(f"""{PRELUDE}{HALF if "__half" in code else ""}{code}
+        self.library = compiled(f"""{PRELUDE}{HALF if "__half" in code else ""}{code}
             extern "C" void launch(const unsigned* grid, const unsigned* block, void** arguments) {{
                 gridDim = {{grid[0], grid[1], grid[2]}}; blockDim = {{block[0], block[1], block[2]}};
                 for (blockIdx.z = 0; blockIdx.z < gridDim.z; blockIdx.z++)
@@ -113,7 +113,8 @@ class RawKernel:
                 for (threadIdx.z = 0; threadIdx.z < blockDim.z; threadIdx.z++)
                 for (threadIdx.y = 0; threadIdx.y < blockDim.y; threadIdx.y++)
                 for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++) {self.name}({passed});
-            }}""").launch
+            }}""")
+        return self.library.launch
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
         self.run = self.run or self._compile()

@@ -1,5 +1,6 @@
-"""Every optimizer's kernels, compiled by the system's C++ compiler, beside NumPy's evaluation of the same rule."""
+"""Every optimizer's kernels beside NumPy's evaluation of the same rule: by the system's C++ compiler, and on a GPU."""
 
+import ctypes
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 from test_program import RULES
 
 from lucid import nn, optim
-from lucid.backend import cpu
+from lucid.backend import cpu, gpu
 from lucid.optim import kernel as kernels
 from lucid.optim.kernel import Table, kernel_of
 
-pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
+compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 
 FLAGS = {
     "Adamax": {"weight_decay": [0, 0.1]},
@@ -39,6 +40,41 @@ class Memory:
         self.array, self.data, self.ptr = array, self, array.ctypes.data
         self.shape, self.strides, self.size, self.dtype = array.shape, array.strides, array.size, array.dtype
 
+    def get(self) -> np.ndarray:
+        return self.array
+
+
+class Compiled:
+    """Kernels on the host."""
+
+    module, subnormal = cuda_on_cpu, True
+
+    def put(self, array: np.ndarray, offset: int) -> Memory:
+        """A copy of `array` that begins `offset` elements behind an address that vectors may begin at."""
+        room = np.empty(array.size + 64, array.dtype)
+        start = -room.ctypes.data % 64 // array.itemsize + offset
+        room[start : start + array.size] = array
+        return Memory(room[start : start + array.size])
+
+
+class OnGpu:
+    """Kernels where they belong. Numbers below the smallest normal one are flushed to zero there."""
+
+    subnormal = False
+
+    def __init__(self) -> None:
+        self.module = gpu().module
+
+    def put(self, array: np.ndarray, offset: int) -> Any:
+        room = np.zeros(array.size + offset, array.dtype)
+        room[offset:] = array
+        return self.module.asarray(room)[offset:]
+
+
+@pytest.fixture(params=[pytest.param(Compiled, marks=compiler), pytest.param(OnGpu, marks=pytest.mark.gpu)])
+def on(request: pytest.FixtureRequest) -> Any:
+    return request.param()
+
 
 def asked() -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Each optimizer under each of its flags, and the number of the step."""
@@ -61,11 +97,12 @@ def setting(name: str, t: int, options: dict[str, Any]) -> tuple[Any, ...]:
     return optimizer.rule, settings.memory, optimizer.numbers(settings.options, t), settings.constants
 
 
-def hostile(rng: np.random.Generator, shape: Any, dtype: str) -> np.ndarray:
+def hostile(rng: np.random.Generator, shape: Any, dtype: str, subnormal: bool) -> np.ndarray:
     """Ordinary numbers, and among them what floats have besides."""
-    x = rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 6, shape)
-    tiny = np.finfo(dtype).smallest_subnormal
-    odd = [0.0, -0.0, np.inf, -np.inf, np.nan, float(np.finfo(dtype).max), float(np.finfo(dtype).tiny), 3 * float(tiny), -1.0, 1.0]
+    x = rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 6, shape)
+    info = np.finfo(dtype)
+    odd = [0.0, -0.0, np.inf, -np.inf, np.nan, float(info.max), -1.0, 1.0]
+    odd += [float(info.tiny), 3 * float(info.smallest_subnormal)] if subnormal else []
     with np.errstate(all="ignore"):
         return np.where(rng.random(shape) < 0.3, rng.choice(odd, shape), x).astype(dtype)
 
@@ -74,12 +111,12 @@ def wide(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-def make(rng: np.random.Generator, sizes: list[int], slots: tuple[str | None, ...], dtype: str) -> list[list[np.ndarray]]:
+def make(sizes: list[int], slots: tuple[str | None, ...], dtype: str, subnormal: bool) -> list[list[np.ndarray]]:
     """For each size theta, g and the slots that are in use, not negative every second time, as they mostly are."""
-    made = []
+    rng, made = np.random.default_rng(0), []
     for k, n in enumerate(sizes):
-        state = [hostile(rng, n, wide(dtype)) for slot in slots if slot is not None]
-        made.append([hostile(rng, n, dtype), hostile(rng, n, dtype), *(np.abs(x) if k % 2 else x for x in state)])
+        state = [hostile(rng, n, wide(dtype), subnormal) for slot in slots if slot is not None]
+        made.append([*(hostile(rng, n, dtype, subnormal) for _ in range(2)), *(np.abs(x) if k % 2 else x for x in state)])
     return made
 
 
@@ -104,47 +141,38 @@ def same(found: np.ndarray, expected: np.ndarray, ulps: int = 0) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def compare(setting: tuple[Any, ...], dtype: str, sizes: list[int], ulps: int = 0, offset: int = 0) -> None:
+def compare(on: Any, setting: tuple[Any, ...], dtype: str, sizes: list[int], ulps: int = 0, offset: int = 0) -> None:
     """Both kernels, beside the rule."""
     rule, slots, numbers, constants = setting
-    kernel = kernel_of(cuda_on_cpu, np.dtype(dtype), rule, slots, numbers, constants)
+    kernel = kernel_of(on.module, np.dtype(dtype), rule, slots, numbers, constants)
     assert kernel is not None
     scalars = [*kernel.fixed(**constants), *kernel.changing(*numbers, **constants)]
-    before = make(np.random.default_rng(0), sizes, slots, dtype)
-    expected = [by_rule(arrays, *setting) for arrays in before]
-    one, many = ([[at(x, offset) for x in arrays] for arrays in before] for _ in range(2))
-    for arrays in one:
-        theta, g, *memory = map(Memory, arrays)
+    before = make(sizes, slots, dtype, on.subnormal)
+    one, many = ([[on.put(x, offset) for x in arrays] for arrays in before] for _ in range(2))
+    for theta, g, *memory in one:
         kernel.each(g, *scalars, theta, *memory)
-    filled = [list(map(Memory, arrays)) for arrays in many if arrays[0].size]
+    filled = [arrays for arrays in many if arrays[0].size]
     for start in range(0, len(filled), kernel.rows):
         rows = filled[start : start + kernel.rows]
         table = Table(kernel, [row[0] for row in rows], [row[2:] for row in rows])
-        table.move([row[1].ptr for row in rows], scalars)
+        table.move([row[1].data.ptr for row in rows], scalars)
     for found in (one, many):
-        for arrays, old, new in zip(found, before, expected, strict=True):
-            assert arrays[1].tobytes() == old[1].tobytes()
-            for x, y in zip([arrays[0], *arrays[2:]], new, strict=True):
+        for arrays, old in zip(found, before, strict=True):
+            theta, g, *memory = [x.get() for x in arrays]
+            assert g.tobytes() == old[1].tobytes()
+            for x, y in zip([theta, *memory], by_rule(old, *setting), strict=True):
                 same(x, y, ulps)
 
 
-def at(array: np.ndarray, offset: int) -> np.ndarray:
-    """A copy of `array` that begins `offset` elements behind an address that vectors may begin at."""
-    room = np.empty(array.size + 64, array.dtype)
-    start = -room.ctypes.data % 64 // array.itemsize + offset
-    room[start : start + array.size] = array
-    return room[start : start + array.size]
-
-
 @pytest.mark.parametrize("name, t, options", list(asked()), ids=str)
-def test_every_rule_under_every_flag(name: str, t: int, options: dict[str, Any]) -> None:
-    compare(setting(name, t, options), "float32", [1000, 1003])
+def test_every_rule_under_every_flag(on: Any, name: str, t: int, options: dict[str, Any]) -> None:
+    compare(on, setting(name, t, options), "float32", [1000, 1003])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 @pytest.mark.parametrize("name", FLAGS)
-def test_every_rule_in_other_dtypes(name: str, dtype: str) -> None:
-    compare(setting(name, 3, {}), dtype, [1000, 1003])
+def test_every_rule_in_other_dtypes(on: Any, name: str, dtype: str) -> None:
+    compare(on, setting(name, 3, {}), dtype, [1000, 1003])
 
 
 SIZES = [1, 0, 3, 4, 5, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 9001]
@@ -152,38 +180,38 @@ SIZES = [1, 0, 3, 4, 5, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 9001]
 
 @pytest.mark.parametrize("offset", [0, 1, 2])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_sizes_and_alignments(dtype: str, offset: int) -> None:
-    compare(setting("Adamax", 3, {}), dtype, SIZES, offset=offset)
+def test_sizes_and_alignments(on: Any, dtype: str, offset: int) -> None:
+    compare(on, setting("Adamax", 3, {}), dtype, SIZES, offset=offset)
 
 
 @pytest.mark.parametrize("count", [1, 2, 95, 96, 97, 193])
-def test_many_parameters(count: int) -> None:
-    compare(setting("Adamax", 3, {}), "float32", [1 + 37 * k % 50 for k in range(count)])
+def test_many_parameters(on: Any, count: int) -> None:
+    compare(on, setting("Adamax", 3, {}), "float32", [1 + 37 * k % 50 for k in range(count)])
 
 
-def test_fewer_blocks_than_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_blocks_than_chunks(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "BLOCKS", 3)
-    compare(setting("Adamax", 3, {}), "float32", [9001, 5, 20_000, 4096, 1])
+    compare(on, setting("Adamax", 3, {}), "float32", [9001, 5, 20_000, 4096, 1])
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_invented_rules(name: str) -> None:
+def test_invented_rules(on: Any, name: str) -> None:
     """NumPy's `x ** 0.5` is a root, of which the power of -inf differs: there the slots have no negative numbers."""
     sizes, ulps = ([0, 257], 2) if "powers" in name else ([257, 257], 0)
     for dtype in ("float32", "float64"):
-        compare((RULES[name], ("a", "b"), (0.5,), {"c": 0.25}), dtype, sizes, ulps)
+        compare(on, (RULES[name], ("a", "b"), (0.5,), {"c": 0.25}), dtype, sizes, ulps)
 
 
-def test_results_that_stand_in_each_others_place() -> None:
+def test_results_that_stand_in_each_others_place(on: Any) -> None:
     """A program in place has none of these; registers have room."""
-    compare((lambda xp, theta, g, a, b: (a, b, theta), ("a", "b"), (), {}), "float32", [100])
+    compare(on, (lambda xp, theta, g, a, b: (a, b, theta), ("a", "b"), (), {}), "float32", [100])
 
 
-def test_names_that_are_taken() -> None:
+def test_names_that_are_taken(on: Any) -> None:
     def rule(xp, theta, g, n, i, register, sign, *, double, table, v1, _x):
         return theta - double * g * sign, n * table + xp.sign(i), i - v1 * register, register * _x
 
-    compare((rule, ("n", "i", "register"), (0.5,), {"double": 2.0, "table": 3.0, "v1": 4.0, "_x": 5.0}), "float32", [100])
+    compare(on, (rule, ("n", "i", "register"), (0.5,), {"double": 2.0, "table": 3.0, "v1": 4.0, "_x": 5.0}), "float32", [100])
 
 
 def test_what_a_launch_may_have() -> None:
@@ -208,6 +236,7 @@ FAULTS = [
 ]
 
 
+@compiler
 @pytest.mark.parametrize("right, wrong", FAULTS, ids=[wrong for _, wrong in FAULTS])
 def test_a_planted_fault_is_caught(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Spoiled(cuda_on_cpu.RawKernel):
@@ -219,4 +248,25 @@ def test_a_planted_fault_is_caught(right: str, wrong: str, monkeypatch: pytest.M
     monkeypatch.setattr(cuda_on_cpu, "RawKernel", Spoiled)
     monkeypatch.setattr(kernels, "BLOCKS", 3)
     with pytest.raises(AssertionError):
-        compare(setting("Adamax", 3, {}), "float32", [*SIZES, *range(1, 60)])
+        compare(Compiled(), setting("Adamax", 3, {}), "float32", [*SIZES, *range(1, 60)])
+
+
+@compiler
+@pytest.mark.parametrize("check, misaligned", [("aligned &&", False), ("true ||", True)])
+def test_vectors_begin_where_they_may(check: str, misaligned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor reads vectors from anywhere, a GPU does not: here the accesses say where they are."""
+    watched = []
+
+    class Watched(cuda_on_cpu.RawKernel):
+        def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
+            note = "misaligned += (size_t)x % sizeof(Four<number>) != 0; return"
+            code = code.replace("aligned &&", check).replace("return ((Four<number>*)x)[i]", f"{note} ((Four<number>*)x)[i]")
+            super().__init__(f"int misaligned = 0;\n{code}", name)
+            watched.append(self)
+
+    monkeypatch.setattr(kernels, "_known", {})
+    monkeypatch.setattr(cuda_on_cpu, "RawKernel", Watched)
+    for offset in (0, 1, 2):
+        compare(Compiled(), setting("Adamax", 3, {}), "float32", [4099, 7], offset=offset)
+    (kernel,) = watched
+    assert bool(ctypes.c_int.in_dll(kernel.library, "misaligned").value) is misaligned

@@ -1,7 +1,7 @@
-"""Optimizers on a GPU: who moves in which launch, beside the same steps on the CPU. The GPU is the stand-in."""
+"""Optimizers on a GPU, or on the stand-in for one: who moves in which launch, beside the same steps on the CPU."""
 
-import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import cuda_on_cpu
@@ -12,31 +12,38 @@ from test_hostile import CASES
 
 import lucid
 from lucid import nn, optim
-from lucid.backend import to_device
+from lucid.backend import gpu, to_device
+from lucid.optim import kernel
 from lucid.optim.launches import Launched
 
-pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 launched: list[str] = []  # the kernels launched, by name
+compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 
 
-class RawKernel(cuda_on_cpu.RawKernel):
-    def __call__(self, *args: Any) -> None:
-        launched.append(self.name)
-        super().__call__(*args)
+def counted(kind: Any) -> Any:
+    """This class of kernels, with every launch noted."""
+
+    class Counted(kind):
+        def __call__(self, *args: Any) -> Any:
+            launched.append(self.name)
+            return super().__call__(*args)
+
+    return Counted
 
 
-class ElementwiseKernel(cuda_on_cpu.ElementwiseKernel):
-    def __call__(self, *args: Any) -> Any:
-        launched.append(self.name)
-        return super().__call__(*args)
+stand_in_only = pytest.param("stand-in", marks=compiler)
 
 
-@pytest.fixture(autouse=True)
-def _gpu() -> Iterator[None]:
-    with stand_in.installed(2):
-        sys.modules["cupy"].RawKernel, sys.modules["cupy"].ElementwiseKernel = RawKernel, ElementwiseKernel  # type: ignore[attr-defined]
-        launched.clear()
-        yield
+@pytest.fixture(autouse=True, params=[stand_in_only, pytest.param("gpu", marks=pytest.mark.gpu)])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(kernel, "_known", {})
+    launched.clear()
+    with stand_in.installed(2) if request.param == "stand-in" else nullcontext():
+        cupy = gpu().module
+        source = cuda_on_cpu if request.param == "stand-in" else cupy
+        monkeypatch.setattr(cupy, "RawKernel", counted(source.RawKernel), raising=False)
+        monkeypatch.setattr(cupy, "ElementwiseKernel", counted(source.ElementwiseKernel), raising=False)
+        yield request.param
 
 
 def parameters(*shapes: tuple[int, ...], dtype: str = "float32", device: str = "cpu") -> list[nn.Parameter]:
@@ -106,7 +113,7 @@ def test_one_launch_for_96_parameters_and_nothing_else() -> None:
         before = stand_in.counts.copy()
         optimizer.step()
         assert launched == ["adamax_many"] * kernels
-        assert stand_in.counts == before  # no upload, no wait, no other launch
+        assert stand_in.counts == before  # no upload, no wait, no other launch: on the stand-in, which counts
 
 
 def test_a_new_gradient_each_step_is_found() -> None:
@@ -172,7 +179,7 @@ def test_state_that_was_given_other_arrays() -> None:
 
 def test_a_broadcast_parameter_is_given_memory_of_its_own() -> None:
     (p,) = parameters((3, 4), device="cuda")
-    cupy = sys.modules["cupy"]
+    cupy = gpu().module
     lent = cupy.zeros(4, dtype="float32")
     p.data = lucid.Tensor(cupy.broadcast_to(lent, (3, 4)))
     optim.Adamax([p]).step()
@@ -181,7 +188,7 @@ def test_a_broadcast_parameter_is_given_memory_of_its_own() -> None:
 
 def test_a_broadcast_gradient() -> None:
     ours, theirs = (parameters((3, 4), device=device) for device in ("cuda", "cpu"))
-    cupy = sys.modules["cupy"]
+    cupy = gpu().module
     ours[0].grad = lucid.Tensor(cupy.broadcast_to(to_device(np.arange(4.0, dtype="f4"), "cuda"), (3, 4)))
     theirs[0].grad = lucid.Tensor(np.broadcast_to(np.arange(4.0, dtype="f4"), (3, 4)))
     optimizers = [optim.Adam(ps) for ps in (ours, theirs)]
@@ -191,9 +198,11 @@ def test_a_broadcast_gradient() -> None:
 
 
 def test_gradients_that_are_parameters_are_read_as_they_were() -> None:
-    ours, theirs = (parameters((3, 4), (3, 4), device=device) for device in ("cuda", "cpu"))
+    """Also where the parameter has gaps and is moved first."""
+    ours, theirs = (parameters((3, 4), (3, 4), (3, 4), device=device) for device in ("cuda", "cpu"))
+    ours[0].data = lucid.Tensor(transposed(ours[0]._array))
     for ps in (ours, theirs):
-        ps[0].grad, ps[1].grad = lucid.Tensor(ps[0]._array), lucid.Tensor(ps[0]._array)
+        ps[0].grad, ps[1].grad, ps[2].grad = (lucid.Tensor(p._array) for p in (ps[1], ps[2], ps[0]))
     optimizers = [optim.Adamax(ps) for ps in (ours, theirs)]
     for optimizer in optimizers:
         optimizer.step()
@@ -222,6 +231,7 @@ def test_a_gradient_of_another_dtype() -> None:
     equal(*optimizers)
 
 
+@pytest.mark.parametrize("backend", [stand_in_only], indirect=True)  # it has two devices
 def test_each_device_has_a_launch_of_its_own() -> None:
     ours, theirs = parameters((3,), (4,), (5,), device="cuda:1"), parameters((3,), (4,), (5,))
     moved = [lucid.Tensor(to_device(getattr(ours[2], each)._array.get(), "cuda:0")) for each in ("data", "grad")]

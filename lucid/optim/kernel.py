@@ -115,9 +115,11 @@ class Kernel:
             _table(self),
         ])  # fmt: skip
         self.many = cupy.RawKernel(self.text, f"{self.name}_many", options=OPTIONS)
+        self.takes = ", ".join([f"{stored} g", *(f"{self.wide} {name}" for name in self.scalars)])
+        self.gives = ", ".join([f"{stored} theta", *(f"{self.wide} {slot}" for slot in self.slots)])
         self.each = cupy.ElementwiseKernel(
-            ", ".join([f"{stored} g", *(f"{self.wide} {name}" for name in self.scalars)]),
-            ", ".join([f"{stored} theta", *(f"{self.wide} {slot}" for slot in self.slots)]),
+            self.takes,
+            self.gives,
             f"scalar wide = theta; {self.name}({', '.join(['wide', 'g', *self.slots, *self.scalars])}); theta = wide;",
             f"{self.name}_each",
             preamble=f"{scalar}\n\n{self.body}",

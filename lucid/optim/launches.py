@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.backend import Array
+from lucid.backend import Array, namespace
 from lucid.optim.jobs import Job, Numbers, Piece, Rule, lay_alone, owner
 from lucid.optim.kernel import Kernel, Table, kernel_of
 
@@ -27,7 +27,7 @@ class Launched(Job):
         self.slots_of = list(zip(*slots, strict=True)) or [()] * len(self.arrays)
         self.own = {owner(array) for arrays in (self.arrays, *slots) for array in arrays}
         self.dense = [
-            all(array.flags.c_contiguous for array in (theta, *slots))
+            theta.size > 0 and all(array.flags.c_contiguous for array in (theta, *slots))
             for theta, slots in zip(self.arrays, self.slots_of, strict=True)
         ]
         self.laid: tuple[Any, ...] = ()  # for which kernel and parameters the tables are
@@ -48,23 +48,29 @@ class Launched(Job):
         self, rule: Rule, numbers: Numbers, constants: dict[str, Any], gradients: list[Array]
     ) -> Sequence[Piece]:
         """Launch; what does not fit a table moves by itself."""
-        with self.xp.module.cuda.Device(self.device.index):
-            kernel = self.prepare(rule, numbers, constants)
-            addresses, tabled, stored = [], [], self.stored
-            for j, g in enumerate(gradients):
-                if owner(g) in self.own:  # somebody's gradient is a parameter: it must not change on the way
-                    gradients[j] = g = g.copy()
-                if kernel is None or g.dtype != stored:
-                    self.as_it_stands(j, rule, g, numbers, constants)
-                elif not (self.dense[j] and g.flags.c_contiguous):
-                    kernel.each(g, *self.scalars, self.arrays[j], *self.slots_of[j])
-                elif self.arrays[j].size:
-                    addresses.append(g.data.ptr)
-                    tabled.append(j)
-            if kernel is not None and tabled:
-                self.tabulate(kernel, tabled)
-                for i, table in enumerate(self.tables):
-                    table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], self.scalars)
+        namespace(self.arrays[0])  # which makes their device the current one
+        kernel = self.prepare(rule, numbers, constants)
+        tabled, alone, addresses = [], [], []
+        own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
+        for j, g in enumerate(gradients):
+            base = g.base
+            if id(g if base is None else base) in own:  # somebody's gradient is a parameter: it must not change
+                gradients[j] = g = g.copy()
+            if dense[j] and g.flags.c_contiguous and g.dtype == stored and kernel is not None:
+                tabled.append(j)
+                addresses.append(g.data.ptr)
+            else:
+                alone.append(j)
+        for j in alone:
+            g = gradients[j]
+            if kernel is None or g.dtype != stored:
+                self.as_it_stands(j, rule, g, numbers, constants)
+            elif g.size:
+                kernel.each(g, *self.scalars, self.arrays[j], *self.slots_of[j])
+        if kernel is not None and tabled:
+            self.tabulate(kernel, tabled)
+            for i, table in enumerate(self.tables):
+                table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], self.scalars)
         return ()
 
     def tabulate(self, kernel: Kernel, tabled: list[int]) -> None:
