@@ -9,6 +9,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import stand_in
 from gpus import gpu as gpu
 from gpus import there, unasked
 from stand_in.arrays import counted
+from test_examples import PROGRAMS, example
 
 import lucid
 from lucid import backend, nn, optim
@@ -384,3 +386,35 @@ def test_training_leaves_nothing_in_the_pool(name: str) -> None:
         for _ in range(15):
             next(training)
         assert lucid.cuda.memory_allocated() == held
+
+
+# -- the examples ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_an_example_learns_as_on_the_cpu(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same losses, step by step, as far as float32 lets two devices agree on a course."""
+    pytest.importorskip("matplotlib", reason="the examples draw with matplotlib, which is not installed here")
+    program = example(path.stem)
+    if "--device" not in path.read_text():
+        return
+    curves = {device: losses_of(program, path, device, tmp_path, monkeypatch) for device in ("cpu", "cuda")}
+    assert len(curves["cpu"]) == len(curves["cuda"]) > 0
+    np.testing.assert_allclose(curves["cuda"], curves["cpu"], rtol=2e-2, atol=1e-4)
+
+
+def losses_of(program: Any, path: Path, device: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """The first hundred losses that an example, at its quick size, calls backward() on."""
+    losses: list[lucid.Tensor] = []
+    backward = lucid.Tensor.backward
+
+    def noting(loss: lucid.Tensor, *args: Any, **options: Any) -> None:
+        losses.append(loss.detach())
+        backward(loss, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lucid.Tensor, "backward", noting)
+        out = [f"--out={folder / device}.png"] if "--out" in path.read_text() else []
+        program.main(["--quick", "--seed=0", f"--device={device}", *out])
+    return np.array([loss.sum().item() for loss in losses[:100]])
