@@ -7,10 +7,10 @@ leave the registers. `print(kernel.body)` shows it; for Adamax:
 
     __device__ inline void adamax(
         scalar& theta, scalar g, scalar& m, scalar& u,
-        scalar beta1, scalar k0, scalar beta2, scalar eps, scalar number0)  // k0 = (1 - beta1)
+        scalar beta1, scalar k1, scalar beta2, scalar eps, scalar number0)  // k1 = (1 - beta1)
     {
         scalar v0 = beta1 * m;
-        scalar v1 = k0 * g;
+        scalar v1 = k1 * g;
         scalar v2 = v0 + v1;
         scalar v3 = beta2 * u;
         scalar v4 = fabs(g);
@@ -24,7 +24,7 @@ leave the registers. `print(kernel.body)` shows it; for Adamax:
         u = v5;
     }
 
-Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `table` moves up to 96 at once,
+Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `many` moves up to 96 at once,
 so that a small model costs one launch and not one for each parameter: their addresses are arguments of the launch.
 
 Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused, division and

@@ -8,7 +8,7 @@ be stored, over an operand that nobody will ask for again, else in scratch space
 function, in which every step has an `out`; `print(program(...).source)` shows it. For Adamax:
 
     multiply(beta1, m, out=m)
-    multiply(k0, g, out=s0)             k0 is 1 - beta1
+    multiply(k1, g, out=s0)             k1 is 1 - beta1
     add(m, s0, out=m)
     multiply(beta2, u, out=u)
     abs(g, out=s0)
