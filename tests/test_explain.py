@@ -134,13 +134,12 @@ Adamax, step 2 of w: shape (2, 3), float32
 group: lr=0.25, beta1=0.9, beta2=0.999, eps=0, weight_decay=0
 now: step=1.31579
     `step`: the learning rate, corrected for m having begun at zero; u needs no correction.
-
+equation:
     if weight_decay:
         g = g + weight_decay * theta
     m = beta1 * m + (1 - beta1) * g
     u = xp.maximum(beta2 * u, xp.abs(g))  # the infinity norm of past gradients, decayed
     return theta - step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
-
 6 of 6 elements move:
   index           (0, 0)     (1, 1)     (1, 2)     (0, 2)     (0, 1)
   theta             0.25       7.75      15.75       1.75      -0.75

@@ -42,7 +42,7 @@ class Explanation(NamedTuple):
             lines += wrap(f"now: {listing(self.numbers)}", 100, subsequent_indent="    ")
             lines += wrap(self.about, 96, initial_indent="    ", subsequent_indent="    ")
         if self.equation:
-            lines += ["", indent(self.equation, "    "), ""]
+            lines += ["equation:", indent(self.equation, "    ")]
         for note in self.notes:
             lines += wrap(note, 100, subsequent_indent="    ")
         width = max(map(len, self.table), default=0)
