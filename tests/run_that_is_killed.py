@@ -71,7 +71,7 @@ def waiting(what: str) -> None:
 
 def main(case: str, checkpoint: Path, until: str = "") -> None:
     """Train, from the checkpoint if there is one, until the end or the moment that was named."""
-    lucid.manual_seed(os.getpid())  # whatever stands there to begin with must come to nothing when resuming
+    lucid.manual_seed(os.getpid())  # what there is to begin with must come to nothing when resuming
     saved = lucid.load(checkpoint) if checkpoint.exists() else None
     if saved is None:
         lucid.manual_seed(5)
@@ -82,6 +82,8 @@ def main(case: str, checkpoint: Path, until: str = "") -> None:
     loader, step = DataLoader(data, batch_size=8, shuffle=True), 0
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "loader": loader}
     if saved is not None:
+        for group in optimizer.param_groups:
+            group["lr"] = 9.0
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         lucid.set_rng_state(saved["random"])
