@@ -150,11 +150,11 @@ class Race:
         self.y = (self.x * self.target).sum(dim=-1) + error
 
     def loss_of(self, theta: lucid.Tensor, step: int) -> lucid.Tensor:
-        """Of this step's example, (RATES, RUNS), where theta is (RATES, RUNS, SIZE)."""
+        """Of this step's example, (rates, RUNS), where theta is (rates, RUNS, SIZE)."""
         return ((theta * self.x[step]).sum(dim=-1) - self.y[step]) ** 2 / 2
 
     def excess(self, theta: lucid.Tensor) -> lucid.Tensor:
-        """By how much the expected loss is above the lowest possible, (RATES, RUNS)."""
+        """By how much the expected loss is above the lowest possible, (rates, RUNS)."""
         return (self.weight * (theta - self.target) ** 2).sum(dim=-1) / 2
 
 
@@ -239,6 +239,8 @@ def table(results: dict[str, dict[str, Result]]) -> str:
             result = racers[name]
             line += f"{result.rate:>10.2g}{'*' if result.at_the_edge else ' '}{result.loss:>9.4f}{result.move:>10.4g}"
         lines.append(line)
+    if any("*" in line for line in lines):
+        lines.append("* at the edge of the grid: there may be a better one")
     return "\n".join(lines)
 
 

@@ -100,8 +100,10 @@ def test_an_iteration_of_lbfgs_is_the_one_that_was_explained(dtype: str) -> None
             assert one.t == step + 1 == optimizer.state[p]["t"] and one.numbers["pairs"] == step
             at = tuple(np.array(one.table["index"]).T)
             assert same(one.table["theta after"], p.detach().numpy()[at])
-    text = str(optimizer.explain(next(iter(model.parameters()))))
+    text = str(optimizer.explain(first := next(iter(model.parameters()))))
     assert "LBFGS, step 7 of 0.weight: " in text and "d_k = -H_k g_k" in text and "makes up to 1 iterations" in text
+    model[2].bias.grad = None  # other parameters have gradients than before: all begin anew
+    assert optimizer.explain(first).t == 1 and optimizer.explain(first).numbers["pairs"] == 0
 
 
 def test_lbfgs_where_there_is_nowhere_to_go_and_before_a_search() -> None:

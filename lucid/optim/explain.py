@@ -89,6 +89,7 @@ LABEL = f'scope="row" style="text-align: left; {LINE}"'
 class Foreseen(NamedTuple):
     """What a step would make of a parameter: arrays of one dimension, and what is to be said of them."""
 
+    t: int
     numbers: dict[str, Any]
     about: str
     equation: str
@@ -112,13 +113,12 @@ def explain(optimizer: Optimizer, parameter: Any, count: int) -> Explanation:
         note = f"It has no gradient, so step() passes it over: it does not move, and its t stays {t}."
         return Explanation(f"{name}, no step of {which}: {kind}", t, options, {}, "", "", [note], {})
 
-    check(f"{name}, group {i}: parameter {j}", parameter, False, optimizer.state.get(parameter, {}), ())
     with cpu.quiet():
         foreseen = (along_a_line if isinstance(optimizer, LBFGS) else by_rule)(optimizer, parameter, i, j)
         table, notes = tabled(parameter, foreseen, options.get("lr", 0.0), count)
-    numbers, about, equation, more, *_ = foreseen
-    title = f"{name}, step {t + 1} of {which}: {kind}"
-    return Explanation(title, t + 1, options, numbers, about, equation, [*more, *notes], table)
+    t, numbers, about, equation, more, *_ = foreseen
+    title = f"{name}, step {t} of {which}: {kind}"
+    return Explanation(title, t, options, numbers, about, equation, [*more, *notes], table)
 
 
 def place(optimizer: Optimizer, parameter: Any) -> tuple[int, int]:
@@ -147,7 +147,8 @@ def by_rule(optimizer: Optimizer, p: Any, i: int, j: int) -> Foreseen:
     check(f"{name}, group {i}: parameter {j}", p, False, entry, memory)
     theta, g = p._array, p._grad._array
     wide, xp = widened(theta.dtype), namespace(theta)
-    numbers = optimizer.numbers(options, entry.get("t", 0) + 1)
+    t = entry.get("t", 0) + 1
+    numbers = optimizer.numbers(options, t)
     held = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
     before = [None if slot is None else state_array(theta, held[slot]).reshape(-1) for slot in memory]
     new, *after = optimizer.rule(
@@ -160,15 +161,16 @@ def by_rule(optimizer: Optimizer, p: Any, i: int, j: int) -> Foreseen:
     own = type(optimizer).numbers is not Optimizer.numbers
     about = " ".join((inspect.getdoc(optimizer.numbers) or "").split()) if own else ""
     called = dict(zip(names_of(optimizer, len(numbers)), numbers, strict=True))
-    return Foreseen(called, about, body(optimizer.rule), [], columns, new.astype(theta.dtype))
+    return Foreseen(t, called, about, body(optimizer.rule), [], columns, new.astype(theta.dtype))
 
 
 def along_a_line(optimizer: Any, p: Any, i: int, j: int) -> Foreseen:
     """The first iteration of LBFGS's next step, if its closure finds the gradients that there are now."""
-    (options,) = (each.options for each in optimizer._read_groups())
+    options = optimizer._settings(f"{optimizer._name}, group 0", optimizer.param_groups[0]).options
     params = [q for q in optimizer.param_groups[0]["params"] if q._grad is not None]
-    for q in params:
-        check(f"{optimizer._name}, group 0: a parameter", q, False, optimizer.state.get(q, {}), ("g", "move"))
+    for at, q in enumerate(optimizer.param_groups[0]["params"]):
+        if q._grad is not None:
+            check(f"{optimizer._name}, group 0: parameter {at}", q, False, optimizer.state.get(q, {}), ("g", "move"))
     g, at = gradient(params), next(at for at, q in enumerate(params) if q is p)
     k, g_before, move, pairs = optimizer._remembered(params)
     theta = p._array.astype(g[at].dtype).reshape(-1)
@@ -178,7 +180,7 @@ def along_a_line(optimizer: Any, p: Any, i: int, j: int) -> Foreseen:
     ]
     if largest(g) <= options["tolerance_grad"]:
         notes += [f"No gradient is above tolerance_grad={options['tolerance_grad']:g}, so it would stay where it is."]
-        return Foreseen({}, "", formula(LBFGS), notes, {}, theta.astype(p.dtype))
+        return Foreseen(k + 1, {}, "", formula(LBFGS), notes, {}, theta.astype(p.dtype))
     t, d = optimizer._heading(k + 1, g, g_before, move, pairs, options)
     slope = dot(g, d)
     new = theta + t * d[at].reshape(-1)
@@ -189,7 +191,7 @@ def along_a_line(optimizer: Any, p: Any, i: int, j: int) -> Foreseen:
         notes += ["The line search begins with this t; where it goes on to is for the closure to say."]
     numbers = {"t": t, "slope": slope, "pairs": len(pairs)}
     about = "How many times d it goes, what the loss loses along d at first, and how many s, y there are."
-    return Foreseen(numbers, about, formula(LBFGS), notes, {"d": d[at].reshape(-1)}, new.astype(p.dtype))
+    return Foreseen(k + 1, numbers, about, formula(LBFGS), notes, {"d": d[at].reshape(-1)}, new.astype(p.dtype))
 
 
 def tabled(p: Any, foreseen: Foreseen, lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
