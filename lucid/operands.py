@@ -80,6 +80,8 @@ def prepare(spec: Op, *operands: Any) -> tuple[Any, ...]:
             return backend.cpu, x._array, x._node, y, None
         if type(x) in (float, int) and hasattr(y, "_array") and _plain_float(y._array):
             return backend.cpu, x, None, y._array, y._node
+    if (gpu := backend.loaded()) is not None and (alike := _alike_on_gpu(gpu, spec, operands)) is not None:
+        return alike
     nodes = [getattr(x, "_node", None) for x in operands]
     arrays = [x._array if hasattr(x, "_array") else raw(spec, n, x) for n, x in zip(spec.inputs, operands, strict=True)]
     present = [a for a in arrays if backend.is_array(a)]
@@ -96,6 +98,32 @@ def prepare(spec: Op, *operands: Any) -> tuple[Any, ...]:
         elif array.dtype != dtype:
             arrays[i], nodes[i] = _cast(operands[i], array, nodes[i], dtype)
     return (xp, *(each for pair in zip(arrays, nodes, strict=True) for each in pair))
+
+
+def _alike_on_gpu(gpu: Any, spec: Op, operands: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The same for tensors of one float dtype on the only GPU, and numbers: the usual case there, at a fifth of the
+    price. None for all else."""
+    if gpu.devices > 1:
+        return None
+    found, dtype, promoted = [gpu], None, spec.promoted
+    for name, x in zip(spec.inputs, operands):  # noqa: B905 (the call has seen to it)
+        if hasattr(x, "_array"):
+            array = x._array
+            if type(array) is not gpu.array:
+                return None
+            if name in promoted:
+                if dtype is None:
+                    dtype = array.dtype
+                    if dtype.kind != "f":
+                        return None
+                elif array.dtype is not dtype:
+                    return None
+            found += (array, x._node)
+        elif x is None and name in spec.nullable or type(x) in (float, int) and dtype is not None:
+            found += (x, None)
+        else:
+            return None
+    return tuple(found) if dtype is not None else None
 
 
 def _cast(operand: Any, array: Any, node: Any, dtype: Any) -> tuple[Any, Any]:
@@ -158,7 +186,7 @@ def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
 
 
 def _within_model(frame: Any) -> str:
-    """Which module's forward this is inside of, of the outermost one that is being called: ", in module '1.0' (Linear)"."""
+    """Whose forward this is inside of, by its path in the outermost module being called: ", in module '1.0' (Linear)"."""
     modules = []
     while frame is not None:
         if frame.f_code.co_name == "forward" and hasattr(module := frame.f_locals.get("self"), "named_modules"):

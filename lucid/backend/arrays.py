@@ -36,7 +36,10 @@ def is_scalar(value: Any) -> bool:
 
 def device_of(array: Array) -> Device:
     """Where `array` lies: `"cpu"` or `"cuda:N"`."""
-    return CPU if isinstance(array, (ndarray, numpy.generic)) else Device("cuda", array.device.id)
+    if isinstance(array, (ndarray, numpy.generic)):
+        return CPU
+    names: list[Device] = gpu().names
+    return names[array.device.id if len(names) > 1 else 0]
 
 
 def to_device(array: Array, device: Any) -> Array:

@@ -72,7 +72,8 @@ def _cupy_namespace() -> Namespace:
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
     xp.as_strided = cupy.lib.stride_tricks.as_strided
     xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
-    xp.module, xp.devices = cupy, count
+    xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
+    xp.names = [Device("cuda", index) for index in range(count)]
     return xp
 
 
