@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test parity kernels check bench docs lint types clean
+.PHONY: same-python help demo test parity gpu kernels check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +27,12 @@ test: $(VENV)/with-test,examples  ## the test suite, without PyTorch
 
 parity: $(VENV)/with-test,examples,parity  ## the rows that compare with PyTorch (installs it)
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m parity
+
+# With an interpreter that has CuPy, NumPy and pytest already: nothing is installed. PyTorch, if it is there, is raced.
+GPU ?= $(if $(wildcard $(VENV)/lib/python3*/site-packages/cupy),$(RUN),python3)
+gpu:  ## on a machine with a GPU: the tests that need one, and the benchmarks, with GPU=/a/python that has CuPy
+	PYTHONPATH=. $(GPU) -m pytest -m gpu -p no:benchmark
+	PYTHONPATH=. $(GPU) benchmarks/gpu.py
 
 kernels: $(VENV)/with-test,kernels  ## compile every kernel for three generations of GPUs (installs CUDA's compiler)
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m nvrtc

@@ -1,6 +1,6 @@
 """How long one optimizer.step() takes on a GPU: lucid beside PyTorch's variants, and beside the GPU's own copy.
 
-    python benchmarks/gpu_optimizers.py
+    python benchmarks/gpu.py
 
 Gradients are given, so that a step is the optimizer alone. All contenders start from the same numbers and must first
 take the same steps. They take turns on one stream; the device's time is between two events on it, the host's is what
@@ -217,27 +217,3 @@ def section(cupy: Any, torch: Any, device: str = "cuda") -> str:
         "eager; SGD has momentum 0.9. Targets for Adamax: at least 85 percent at 100,000,000, and 3 times foreach.\n\n"
         f"{report.table(['optimizer', 'parameters', 'who', 'device µs', 'host µs', 'launches'], details)}"
     )
-
-
-def main() -> None:
-    """Race all cases; print and keep the tables."""
-    try:
-        cupy = lucid.backend.gpu().module
-    except RuntimeError as error:
-        sys.exit(f"gpu_optimizers.py needs a GPU: {error}")
-    try:
-        import torch
-
-        if not torch.cuda.is_available():
-            torch = None
-    except ImportError:
-        torch = None
-    properties = cupy.cuda.runtime.getDeviceProperties(0)
-    gpu = properties["name"].decode() if isinstance(properties["name"], bytes) else str(properties["name"])
-    versions = report.surroundings(*filter(None, (lucid, np, cupy, torch)))
-    beside = "" if torch is not None else " Without PyTorch, which finds no GPU here or is not installed."
-    report.publish("gpu_optimizers", f"# Optimizers on a GPU\n\n{gpu}, {versions}.{beside}\n\n{section(cupy, torch)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -88,13 +88,15 @@ CASES = [
 ]
 
 
-def step_of(library: ModuleType, case: Case, batches: Batches, weights: Arrays, **options: Any) -> Step:
+def step_of(
+    library: ModuleType, case: Case, batches: Batches, weights: Arrays, device: str = "cpu", **options: Any
+) -> Step:
     """One training step, in PyTorch's names, which are lucid's too."""
-    model = case.build(library.nn)
+    model = case.build(library.nn).to(device)
     model.load_state_dict({name: library.from_numpy(value.copy()) for name, value in weights.items()})
     loss_of = library.nn.MSELoss() if case.targets else library.nn.CrossEntropyLoss()
     optimizer = library.optim.Adamax(model.parameters(), lr=LR, betas=(BETA1, BETA2), eps=EPS, **options)
-    stream = cycle([(library.from_numpy(x), library.from_numpy(y)) for x, y in batches])
+    stream = cycle([(library.from_numpy(x).to(device), library.from_numpy(y).to(device)) for x, y in batches])
 
     def step() -> Any:
         x, y = next(stream)

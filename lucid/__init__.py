@@ -175,6 +175,7 @@ from lucid.creation import zeros_like as zeros_like
 
 # The later chapters
 from lucid import autograd as autograd
+from lucid import cuda as cuda
 from lucid import linalg as linalg
 from lucid import nn as nn
 from lucid import optim as optim
@@ -189,6 +190,10 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
+    if name == "see":  # loaded when it is first used
+        import lucid.see
+
+        return lucid.see
     from lucid.missing import missing
 
     raise missing("lucid", name, globals())

@@ -87,11 +87,11 @@ class Conversion:
         """
         if self._array.size != 1:
             raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
-        return self._array.item()
+        return self._array.item() if type(self._array) is backend.ndarray else backend.to_list(self._array.reshape(()))
 
     def tolist(self: Any) -> Any:
         """Nested lists of Python numbers."""
-        return self._array.tolist()
+        return backend.to_list(self._array)
 
     def numpy(self: Any) -> Any:
         """The values as a NumPy array: this tensor's memory on the CPU (read-only where a gradient is required, for a
@@ -114,10 +114,18 @@ class Conversion:
     def __dlpack_device__(self: Any) -> Any:
         return self._array.__dlpack_device__()
 
+    @property
+    def __cuda_array_interface__(self: Any) -> Any:
+        if self.device == "cpu":
+            raise AttributeError("__cuda_array_interface__: this tensor is on the CPU; use .cuda() first")
+        if self._node is not None:
+            raise BufferError("__cuda_array_interface__: of a tensor that requires a gradient; use .detach()")
+        return self._array.__cuda_array_interface__
+
     def __bool__(self: Any) -> Any:
         if self._array.size != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._array.item())
+        return bool(self.item())
 
     def __float__(self: Any) -> Any:
         return float(self.item())

@@ -12,6 +12,7 @@ is younger still, and has been walked already. A heap says which one that is.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -23,6 +24,7 @@ from weakref import ref
 from lucid import backend
 from lucid.backend import cpu, namespace, ndarray
 from lucid.op import RUNTIME, Op
+from lucid.origins import while_remembering, whose_line
 
 _clock = itertools.count(1)  # ticks for each node and each write in place, so that the two can be ordered
 tick = _clock.__next__
@@ -40,16 +42,17 @@ class Node:
         hooks: functions of the gradient that run before it is used, in order; None while there are none.
         retained: functions that are shown the gradient once the hooks have run, by the tensor that asked for it.
 
-    Three are there only where somebody set them (chapter 6). `remake` gives `saved` its values when the walk gets here,
-    `since` says when those values were made, and `line` is the user's line that ran the operation.
+    Four are there only where somebody set them. `remake` gives `saved` its values when the walk gets here, `since` says
+    when those values were made (chapter 6); `made` is where the node came from and `out` what it computed (`origins`).
     """
 
     __slots__ = (
-        "op", "parents", "saved", "shape", "born", "hooks", "retained", "remake", "since", "line", "__weakref__",
+        "op", "parents", "saved", "shape", "born", "hooks", "retained", "remake", "since", "made", "out", "__weakref__",
     )  # fmt: skip
     remake: Callable[[], None]
     since: int
-    line: Any
+    made: Any
+    out: backend.Array
 
     def __init__(self, op: Op, parents: tuple[Node | None, ...], saved: tuple[Any, ...] | None, shape: Any) -> None:
         self.op, self.parents, self.saved, self.shape = op, parents, saved, shape
@@ -78,6 +81,22 @@ class Leaf(Node):
     def name(self) -> str:
         """Just that."""
         return "leaf"
+
+
+def _remembering(node: Node, op: Op, parents: tuple[Node | None, ...], saved: Any, shape: Any) -> None:
+    node.op, node.parents, node.saved, node.shape = op, parents, saved, shape
+    node.born, node.hooks, node.retained = tick(), None, None
+    node.made = whose_line(sys._getframe(1))
+
+
+def _remembering_leaf(leaf: Leaf, tensor: Any) -> None:
+    _make_leaf(leaf, tensor)
+    leaf.made = whose_line(sys._getframe(1))
+
+
+_make_leaf: Callable[[Leaf, Any], None] = Leaf.__init__
+while_remembering("lines", Node, "__init__", _remembering)
+while_remembering("lines", Leaf, "__init__", _remembering_leaf)
 
 
 class RemovableHandle:
@@ -188,26 +207,28 @@ def walk(
     lift: Callable[[Node], tuple[Any, ...]] | None = None,
     wanted: set[Node] | None = None,
     release: bool = True,
+    ledger: Any = None,
 ) -> Iterator[tuple[Node, Any]]:
     """Run the formulas backwards from `seeds`; yield each leaf (or each node of `wanted`) with its whole gradient.
 
     `xp` and `lift` say on what: a backend's namespace and None for raw arrays; `RECORDED` and a function that turns a
     node's saved arrays into Tensors for derivatives that can be differentiated again. With `wanted` only the paths to
-    those nodes are walked. `release` lets go of each node's arrays as soon as they have been used.
+    those nodes are walked. `release` lets go of each node's arrays as soon as they have been used. Who wants to look on
+    passes a `ledger`: a dict, to hold the gradients in flight, with a method `check` like that of `watch`.
 
     A gradient that is yielded is its receiver's own: never the same array as another's, nor a view.
 
     Raises:
         RuntimeError: where a node was released before, or something it saved was written to.
     """
-    gradients: dict[Node, Any] = {}
+    gradients: dict[Node, Any] = {} if ledger is None else ledger
     for node, g in seeds:
         g = xp.positive(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
     youngest = [(-node.born, node) for node in gradients if type(node) is Node]
     heapify(youngest)
     needed = set() if wanted is None else _leading_to(wanted, history(gradients))
-    check = watch.check
+    check = watch.check if ledger is None else ledger.check
     while youngest:
         _, node = heappop(youngest)
         g = gradients.pop(node)  # complete: everyone who used this node has already spoken

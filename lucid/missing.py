@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 INSTEAD = {
-    "cuda": "device='cuda' and .to('cuda') are how a GPU is asked for",
     "float": "write lucid.float32, or x.float()",
     "double": "write lucid.float64, or x.double()",
     "long": "write lucid.int64, or x.long()",

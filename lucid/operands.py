@@ -7,6 +7,7 @@ Promotion is PyTorch's: float beats int beats bool, and within a kind the wider 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from lucid import backend
@@ -143,13 +144,30 @@ def ndim_of(name: str, x: Any) -> int:
 def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
     devices = {backend.device_of(a) for a in arrays}
     if len(devices) > 1:
-        where = " and ".join(
-            f"{name!r} on {backend.device_of(x._array if hasattr(x, '_array') else x)}"
-            for name, x in zip(spec.inputs * len(operands), operands, strict=False)
-            if hasattr(x, "_array") or backend.is_array(x)
+        places, gpu = [], max(devices)  # "cuda:N" comes behind "cpu"
+        for name, x in zip(spec.inputs * len(operands), operands, strict=False):
+            if hasattr(x, "_array"):
+                places.append(f"{name!r} on {backend.device_of(x._array)}")
+            elif backend.is_array(x):
+                places.append(f"{name!r}, a NumPy array, on cpu" if devices == {"cpu", gpu} else f"{name!r}, an array")
+        raise RuntimeError(
+            f"{spec.name}{_within_model(sys._getframe())}: operands on different devices, {' and '.join(places)}; move "
+            f"one with .to({str(gpu)!r}), a whole model with model.to({str(gpu)!r})"
         )
-        raise RuntimeError(f"{spec.name}: operands on different devices, {where}; move one with .to({devices.pop()!r})")
     return backend.namespace(arrays[0])
+
+
+def _within_model(frame: Any) -> str:
+    """Which module's forward this is inside of, of the outermost one that is being called: ", in module '1.0' (Linear)"."""
+    modules = []
+    while frame is not None:
+        if frame.f_code.co_name == "forward" and hasattr(module := frame.f_locals.get("self"), "named_modules"):
+            modules.append(module)
+        frame = frame.f_back
+    if not modules:
+        return ""
+    path = next((name for name, each in modules[-1].named_modules() if each is modules[0]), "")
+    return f", in module {path!r} ({type(modules[0]).__name__})" if path else f", in {type(modules[0]).__name__}"
 
 
 def settle(out: Any, *inputs: Any) -> Any:
@@ -178,6 +196,8 @@ def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
         )
     if message.startswith(f"{spec.name}:"):
         raise error
+    if isinstance(error, MemoryError) and (told := backend.memory_told(error)):
+        return MemoryError(f"{spec.name}: {told} (shapes {', '.join(map(str, shapes))})")
     if isinstance(error, TypeError) and "not supported for the input types" in message:
         given = " and ".join(str(a.dtype) for a in arrays if hasattr(a, "dtype"))
         return TypeError(f"{spec.name}: not defined for {given}; convert first, with .float(), .long() or .bool()")

@@ -1,4 +1,4 @@
-"""Chapter 4, before the first page. Whether operations are recorded: `no_grad` and its kin, each thread by itself."""
+"""Chapter 4a. Whether to record: operations leave a history, unless their thread switched that off."""
 
 from __future__ import annotations
 

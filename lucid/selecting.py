@@ -259,7 +259,8 @@ def _checked(name: str, x: Tensor, mask: Tensor) -> Tensor:
 
 
 def check_range(name: str, index: Tensor, n: int, dim: int) -> None:
-    """Refuse indices that are not within the n of a dim, for NumPy would count negative ones from the end.
+    """Refuse indices that are not within the n of a dim: NumPy would count negative ones from the end, and a GPU wraps
+    around; there the error comes when it is next waited for.
 
     Raises:
         TypeError: if they are not integers.
@@ -268,7 +269,9 @@ def check_range(name: str, index: Tensor, n: int, dim: int) -> None:
     values = index._array
     if values.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
-    if values.size and index.device == "cpu" and (values.min() < 0 or values.max() >= n):
+    if index.device != "cpu":
+        backend.within(values, 0, n, f"{name}: an index is out of range for the {n} of dim {dim}")
+    elif values.size and (values.min() < 0 or values.max() >= n):
         raise IndexError(
             f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
         )

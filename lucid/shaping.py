@@ -338,14 +338,18 @@ def refuse_outside(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
     ]
     dim = 0
     for part, kind, taken in zip(parts, kinds, dims, strict=True):
-        if kind in ("i", "u") and part.size and backend.device_of(part) == "cpu":
-            values = part
-            odd = values.min() if values.min() < -shape[dim] else values.max()
-            if not -shape[dim] <= odd < shape[dim]:
-                raise IndexError(
-                    f"getitem: index {odd} is out of bounds for the {shape[dim]} of dim {dim} of shape {shape}"
-                )
+        if kind in ("i", "u"):
+            where = f"is out of bounds for the {shape[dim]} of dim {dim} of shape {shape}"
+            if backend.device_of(part) != "cpu":
+                backend.within(part, -shape[dim], shape[dim], f"getitem: an index {where}")
+            elif part.size and not -shape[dim] <= (odd := _farthest(part, shape[dim])) < shape[dim]:
+                raise IndexError(f"getitem: index {odd} {where}")
         dim += len(shape) - sum(dims) if part is Ellipsis else taken
+
+
+def _farthest(indices: Any, n: int) -> Any:
+    """The index that is out of bounds for n elements, if there is one."""
+    return low if (low := indices.min()) < -n else indices.max()
 
 
 def _normal(x: Tensor, part: Any) -> Any:

@@ -151,7 +151,9 @@ class ElementwiseKernel:
         preamble: str = "",
         options: tuple[str, ...] = (),
     ) -> None:
-        self.ins, self.outs = ([p.split() for p in params.split(",") if p] for params in (in_params, out_params))
+        params = [[p.split() for p in params.split(",") if p] for params in (in_params, out_params)]
+        self.raw = {p[-1] for p in params[0] + params[1] if p[0] == "raw"}  # given whole, not element by element
+        self.ins, self.outs = ([p[-2:] for p in some] for some in params)
         self.operation, self.name, self.preamble = operation, name, preamble
         self.made: dict[Any, Any] = {}
         for _, name in self.ins + self.outs:
@@ -162,12 +164,15 @@ class ElementwiseKernel:
         text = [f"typedef {TYPES[kind]} {letter};" for letter, kind in kinds.items() if len(letter) == 1]
         text += [self.preamble, "struct Array { char* at; long long strides[32]; };"]
         text += ['extern "C" void run(long long size, const long long* shape, const Array* arrays) {']
-        text += ["for (long long _i = 0; _i < size; _i++) {", "long long left = _i;"]
+        text += ["for (long long i = 0; i < size; i++) {", "long long left = i;"]
         text += [f"char* p{k} = arrays[{k}].at;" for k in range(len(params))]
         text += [f"for (int d = {ndim - 1}; d >= 0; d--) {{ long long at = left % shape[d]; left /= shape[d];"]
         text += [f"p{k} += at * arrays[{k}].strides[d];" for k in range(len(params))] + ["}"]
         for k, (letter, name) in enumerate(params):
             const = "const " if k < len(self.ins) else ""
+            if name in self.raw:
+                text.append(f"{TYPES[kinds[letter]]}* {name} = ({TYPES[kinds[letter]]}*)arrays[{k}].at;")
+                continue
             text.append(f"{const}{TYPES[kinds[letter]]}& {name} = *({const}{TYPES[kinds[letter]]}*)p{k};")
         text += [f"{{ {self.operation}; }}", "} }"]
         half = HALF if "float16" in kinds.values() else ""
@@ -176,7 +181,9 @@ class ElementwiseKernel:
     def __call__(self, *args: Any) -> Any:
         params = self.ins + self.outs
         assert len(args) == len(params), f"{self.name} takes {len(params)} arguments here, got {len(args)}"
-        shape = np.broadcast_shapes(*(arg.shape for arg in args if hasattr(arg, "shape")))
+        whole = [name in self.raw for _, name in params]
+        spread = [arg.shape for arg, raw in zip(args, whole, strict=True) if hasattr(arg, "shape") and not raw]
+        shape = np.broadcast_shapes(*spread)
         kinds: dict[str, str] = {}
         for (letter, name), arg in zip(params, args, strict=True):
             if hasattr(arg, "data") and hasattr(arg, "strides") and not isinstance(arg, np.generic):
@@ -193,6 +200,8 @@ class ElementwiseKernel:
                 record["at"][k] = kept[-1].ctypes.data
                 continue
             record["at"][k] = arg.data.ptr
+            if whole[k]:
+                continue
             assert k < len(self.ins) or arg.shape == shape
             skipped = len(shape) - len(arg.shape)
             strides = [0 if n == 1 else s for n, s in zip(arg.shape, arg.strides, strict=True)]

@@ -190,6 +190,7 @@ ERRORS: dict[str, list[Error]] = {
     "Tensor.__len__": [(lambda: len(x3[0]), TypeError, r"len\(\) of a 0-d tensor")],
     "Tensor.__iter__": [(lambda: list(x3[0]), TypeError, "iteration over a 0-d tensor")],
     "Tensor.__contains__": [(lambda: "a" in x3, TypeError, "equal: expected a Tensor, .* got str")],
+    "Tensor.__cuda_array_interface__": [(lambda: lucid.ones(2).__cuda_array_interface__, AttributeError, r"this tensor is on the CPU; use \.cuda\(\) first")],
     "Tensor.__dlpack__": [(lambda: np.from_dlpack(live()), BufferError, r"requires a gradient is not handed out; use .detach\(\)")],
     "Tensor.__reduce__": [(lambda: live().__reduce__(), RuntimeError, r"only leaves can be .*an output of <multiply>; use \.detach\(\)")],
     "Tensor.__deepcopy__": [(lambda: live().__deepcopy__({}), RuntimeError, r"only leaves can be .*an output of <multiply>; use \.detach\(\)")],
@@ -201,7 +202,7 @@ ERRORS: dict[str, list[Error]] = {
     "Tensor.register_hook": [(lambda: x3.register_hook(print), RuntimeError, "register_hook: this tensor does not require a gradient")],
     "Tensor.requires_grad": [(lambda: setattr(live(), "requires_grad", False), RuntimeError, r"requires_grad = False on a computed tensor; use .detach\(\)"), (lambda: setattr(ints, "requires_grad", True), TypeError, "a tensor of int64 has no gradients")],
     "Tensor.requires_grad_": [(lambda: ints.requires_grad_(), TypeError, "requires_grad: a tensor of int64 has no gradients; use a float dtype"), (lambda: lucid.ones(2).requires_grad_("a"), TypeError, "requires_grad: expected True or False, got 'a'")],
-    "Tensor.grad": [(lambda: setattr(lucid.ones(2), "grad", np.ones(2)), TypeError, "grad: expected a Tensor or None, got ndarray"), (lambda: setattr(lucid.ones(2), "grad", x3), ValueError, r"grad: expected shape \(2,\) and float32, got shape \(3,\) and float32")],
+    "Tensor.grad": [(lambda: setattr(lucid.ones(2), "grad", np.ones(2)), TypeError, "grad: expected a Tensor or None, got ndarray"), (lambda: setattr(lucid.ones(2), "grad", x3), ValueError, r"grad: expected shape \(2,\) and float32 on cpu, got shape \(3,\) and float32 on cpu")],
     "Tensor.data": [(lambda: setattr(lucid.ones(2, requires_grad=True), "data", lucid.arange(3)), TypeError, "data: a tensor that requires a gradient cannot hold int64"), (lambda: setattr(lucid.ones(2), "data", "a"), TypeError, "cannot make a tensor of")],
 }  # fmt: skip
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import stand_in
+from gpus import gpu as gpu
+from gpus import there, unasked
+from layers import ROWS as LAYERS_ROWS
+from layers import Layer
 from stand_in.arrays import counted
 from table import PLAIN_ROWS, ROWS, Row
+from test_layer_table import differentiable, flat, made, total
 from test_table import gradients, live, tensors, weights
 
 import lucid
+from lucid import nn, optim
 from lucid.autograd import grad
-
-
-@pytest.fixture(params=["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)])
-def gpu(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Which GPU there is while the test runs."""
-    with contextlib.nullcontext() if request.param == "cuda" else stand_in.installed():
-        lucid.set_default_device("cuda")  # some rows make tensors of their own
-        yield request.param
-        lucid.set_default_device("cpu")
-
 
 # Two rows are about the CPU: x.cpu(), and a NumPy array on the left of @.
 rows = pytest.mark.parametrize(
@@ -88,15 +81,9 @@ def test_plain_values(row: Row, gpu: str) -> None:
     close(found, row.f(lucid, *tensors(row)))
 
 
-# Who must wait: how many elements a mask picks, and whether a matrix has an inverse, decide what comes next. And an
-# index that is a list has to get there.
-MAY_WAIT = {"syncs at linalg.py", "syncs at indexing.py", "uploads at shaping.py"}
-
-
 @rows
 def test_nothing_waits_and_nothing_is_uploaded(row: Row) -> None:
-    with stand_in.installed():
-        lucid.set_default_device("cuda")
+    with there("stand-in"):
         ts = on_gpu(row)
         for _ in range(2):  # the first run may lay something down for the next ones
             with counted() as found:
@@ -105,8 +92,49 @@ def test_nothing_waits_and_nothing_is_uploaded(row: Row) -> None:
     assert not unasked(found), found
 
 
-def unasked(found: Counter[str]) -> list[str]:
-    """What waited, or was uploaded, without the test itself having asked for it."""
-    places = {key.rpartition(":")[0] for key in found if " at " in key}
-    own = {f"{kind} at {path.name}" for kind in ("uploads", "syncs") for path in Path(__file__).parent.glob("*.py")}
-    return sorted(places - own - MAY_WAIT)
+# -- layers, each in a training step ---------------------------------------------------------------------------------
+
+
+def train(row: Layer, steps: int = 3) -> Iterator[tuple[Any, list[lucid.Tensor]]]:
+    """Training steps of a layer: forward, loss, backward, clipping by norm, Adamax, schedule. Yields before each."""
+    layer, inputs = made(row)
+    layer = layer.to(lucid.get_default_device())
+    inputs = [x.detach().to(lucid.get_default_device()).requires_grad_(x.requires_grad) for x in inputs]
+    leaves = [p for p in [*layer.parameters(), *inputs] if p.requires_grad]
+    optimizer = optim.Adamax(leaves, lr=0.01)
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=10)
+    for _ in range(steps):
+        yield layer, leaves
+        optimizer.zero_grad()
+        out = differentiable(flat(row.call(layer, *inputs)))
+        total(out, lucid.tensor).backward()
+        nn.utils.clip_grad_norm_(leaves, 1.0)
+        optimizer.step()
+        schedule.step()
+    yield layer, leaves
+
+
+layers = pytest.mark.parametrize("row", LAYERS_ROWS, ids=lambda row: row.name)
+
+
+@layers
+def test_layers_train_alike(row: Layer, gpu: str) -> None:
+    *_, (layer, leaves) = train(row)
+    lucid.set_default_device("cpu")
+    *_, (other, expected) = train(row)
+    for a, b in zip(leaves, expected, strict=True):
+        assert a.device == "cuda:0"
+        np.testing.assert_allclose(a.detach().cpu().numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-9)
+    for (name, a), (_, b) in zip(layer.named_buffers(), other.named_buffers(), strict=True):
+        np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+@layers
+def test_a_training_step_neither_waits_nor_uploads(row: Layer) -> None:
+    with there("stand-in"):
+        steps = train(row, 4)
+        for _ in range(3):  # the first steps make state and lay things down
+            next(steps)
+        with counted() as found:
+            next(steps)
+    assert not unasked(found), found

@@ -12,6 +12,8 @@ import pytest
 
 import lucid
 from lucid.op import TABLE
+from lucid.optim.explain import formula
+from lucid.optim.optimizer import kinds
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package
@@ -129,6 +131,30 @@ def test_the_table_of_contents_has_every_page() -> None:
 )
 def test_docstrings_become_markdown(docstring: str, expected: str) -> None:
     assert pages.markdown(docstring) == expected
+
+
+OPTIMIZERS = (ROOT / "docs" / "optimizers.md").read_text()
+
+
+@pytest.mark.parametrize("kind", kinds(lucid.optim.Optimizer), ids=lambda kind: kind.__name__)
+def test_the_page_of_optimizers_has_the_equation_of_the_docstring(kind: type) -> None:
+    (section,) = re.findall(rf"^## {kind.__name__}\n(.*?)(?=^## |\Z)", OPTIMIZERS, re.MULTILINE | re.DOTALL)
+    equation, told = re.fullmatch(r"\n```text\n(.*?)\n```\n\n(.*)", section, re.DOTALL).groups()
+    assert equation == formula(kind) and "theta" in equation and len(told) > 100
+
+
+def test_the_page_of_optimizers_names_every_schedule() -> None:
+    public = [name for name, thing in vars(lucid.optim.lr_scheduler).items() if inspect.isclass(thing) and name[-2:] == "LR"]
+    assert len(public) > 10 and all(f"`{name}`" in OPTIMIZERS for name in public if name != "LRScheduler")
+
+
+@pytest.mark.parity
+def test_pytorchs_state_is_loaded_as_the_page_of_optimizers_says() -> None:
+    (program,) = [text for text in re.findall(r"```python\n(.*?)```", OPTIMIZERS, re.DOTALL) if ">>>" not in text]
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    weight, theirs = scope["ours"].weight, scope["reference"].state_dict()["state"][0]
+    assert (scope["optimizer"].state[weight]["m"] == theirs["exp_avg"].numpy()).all() and scope["optimizer"].state[weight]["t"] == 1
 
 
 def test_a_first_sentence_ends_at_its_stop() -> None:

@@ -11,6 +11,7 @@ import numpy
 import pytest
 
 import lucid
+from lucid.optim.optimizer import kinds
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("[0-9]*.py"))
@@ -78,6 +79,33 @@ def test_digits_resumed_are_the_same_to_the_last_bit(tmp_path):
     assert same(lucid.load(through), lucid.load(halves))
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_optimizers(seed, tmp_path):
+    """Adamax is steadier than Adam where there are outliers, and not the best anywhere: the picture must show both."""
+    pictures = [tmp_path / "new" / f"race{which}.png" for which in ("", "_paths")]
+    results = example("05_optimizers").main(["--quick", f"--seed={seed}", f"--out={pictures[0]}"])
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    outliers = results["outliers"]
+    assert outliers["Adamax"].loss < 0.75 * outliers["Adam"].loss and outliers["Adam"].move > 1.5
+    assert all(racers["Adamax"].move <= 1.0091 for racers in results.values())
+    assert outliers["RMSprop"].loss < outliers["Adam"].loss  # which forgets as fast as Adam, but has no momentum
+    assert results["noise"]["Adagrad"].loss < results["noise"]["Adamax"].loss
+    assert not any(racers[name].at_the_edge for racers in results.values() for name in ("Adam", "Adamax"))
+
+
+def test_after_a_spike_adamax_stays_where_it_was_and_then_hardly_moves():
+    moves = {name: example("05_optimizers").spike(name) for name in ("Adam", "Adamax")}
+    assert moves["Adamax"].max() <= 1.0001 < 1.3 < moves["Adam"].max()
+    assert (moves["Adamax"][300:] < moves["Adam"][300:] / 10).all()
+
+
+def test_all_optimizers_walk_and_lbfgs_arrives():
+    race = example("05_optimizers")
+    assert {*race.ALL} == {kind.__name__ for kind in kinds(lucid.optim.Optimizer)}
+    path, rate = race.walk("LBFGS", "Rosenbrock", race.RATES, 60, "cpu")
+    assert rate is None and path.shape == (61, 2) and numpy.allclose(path[-1], 1, atol=1e-3)
+
+
 def same(a, b) -> bool:
     """Equal to the last bit, through dicts, lists and arrays."""
     if type(a) is not type(b):
@@ -133,7 +161,7 @@ def test_needs_nothing_but_lucid(name, module):
     assert without(module, name, "--quick").returncode == 0
 
 
-@pytest.mark.parametrize("name", ["03_spiral.py", "04_digits.py"])
+@pytest.mark.parametrize("name", ["03_spiral.py", "04_digits.py", "05_optimizers.py"])
 @pytest.mark.parametrize("module", ["matplotlib", "tqdm"])
 def test_says_what_to_install(name, module):
     ran = without(module, name)

@@ -1,12 +1,7 @@
-"""State that survives: parameters found by name, gradients that are not there, and a run that was killed."""
+"""State that survives: parameters found by name, and gradients that are not there. For runs that are killed see
+test_stop_and_resume.py."""
 
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,74 +187,3 @@ def test_a_closure_that_forgets_backward_is_told() -> None:
     p = parameter(1.0)
     with pytest.warns(UserWarning, match="no parameter has a gradient"):
         assert SGD([p]).step(lambda: 3.0) == 3.0
-
-
-# -- a run that was killed ------------------------------------------------------------------------------------
-
-RUN = """
-import sys
-import lucid, lucid.nn as nn, lucid.optim as optim
-from lucid.utils.data import DataLoader, TensorDataset
-
-path, resume, kind, stop = sys.argv[1], sys.argv[2] == "resume", sys.argv[3], int(sys.argv[4])
-lucid.manual_seed(int(resume))  # a process that goes on has begun in its own way
-model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 1))
-optimizer = getattr(optim, kind)(model.named_parameters(), lr=0.03 if not resume else 0.5)
-warm_up = optim.LinearLR(optimizer, 0.1, total_iters=4)
-scheduler = optim.SequentialLR(optimizer, [warm_up, optim.CosineAnnealingLR(optimizer, 30)], [4])
-x = lucid.tensor([[((i * 7 + j * 3) % 11) / 11 for j in range(4)] for i in range(40)])
-batches = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True)
-parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "batches": batches}
-done = 0
-if resume:
-    saved = lucid.load(path)
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    lucid.set_rng_state(saved["random"])
-    done = saved["done"]
-
-while True:
-    for inputs, targets in batches:
-        noise = 0.01 * lucid.randn(*inputs.shape)
-        optimizer.zero_grad()
-        loss = ((model(inputs + noise) - targets) ** 2).mean()
-        loss.backward()
-        optimizer.step()
-        done += 1
-        if done % 3 == 0:
-            scheduler.step()
-        if done == 13:  # in the middle of an epoch
-            states = {name: part.state_dict() for name, part in parts.items()}
-            lucid.save({**states, "random": lucid.get_rng_state(), "done": done}, path)
-            print("saved", flush=True)
-        if done == stop:
-            final = {name: p.detach().numpy() for name, p in model.named_parameters()}
-            lucid.save({"final": final, "loss": loss.item(), "state": optimizer.state_dict(), "rate": scheduler.get_last_lr()}, path + ".end")
-            sys.exit()
-"""
-
-
-def launch(path: Path, *arguments: str, hashseed: str) -> subprocess.Popen[str]:
-    root = str(Path(lucid.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONHASHSEED": hashseed, "PYTHONPATH": root}
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(RUN), str(path), *arguments], env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ["Adamax", "RMSprop"])
-def test_a_run_that_was_killed_goes_on_to_the_bit_as_if_it_had_not_been(kind: str, tmp_path: Path) -> None:
-    never_stopped = launch(tmp_path / "whole", "begin", kind, "40", hashseed="1")
-    killed = launch(tmp_path / "run", "begin", kind, "-1", hashseed="2")  # would never end
-    assert killed.stdout is not None and killed.stdout.readline() == "saved\n"
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    killed.stdout.close()
-    resumed = launch(tmp_path / "run", "resume", kind, "40", hashseed="3")
-    for process in (never_stopped, resumed):
-        process.communicate()
-        assert process.returncode == 0
-    one, other = lucid.load(f"{tmp_path / 'whole'}.end"), lucid.load(f"{tmp_path / 'run'}.end")
-    assert one["loss"] == other["loss"] and one["rate"] == other["rate"] and one["final"].keys() == other["final"].keys()
-    assert all(array.tobytes() == other["final"][name].tobytes() for name, array in one["final"].items())
-    assert one["state"]["param_groups"] == other["state"]["param_groups"]
-    for i, entry in one["state"]["state"].items():
-        assert all(np.array_equal(value, other["state"]["state"][i][key]) for key, value in entry.items())

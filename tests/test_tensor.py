@@ -316,7 +316,7 @@ def test_grad_takes_only_what_fits() -> None:
     x.grad = None
     with pytest.raises(TypeError, match="expected a Tensor or None, got ndarray"):
         x.grad = np.zeros(2)
-    with pytest.raises(ValueError, match=r"expected shape \(2,\) and float32, got shape \(3,\) and float32"):
+    with pytest.raises(ValueError, match=r"expected shape \(2,\) and float32 on cpu, got shape \(3,\) and float32 on cpu"):
         x.grad = lucid.zeros(3)
 
 
@@ -509,7 +509,6 @@ def test_another_name_of_pytorchs_is_not_taken_for_a_typo(name: str) -> None:
 @pytest.mark.parametrize(
     "use, message",
     [
-        (lambda: lucid.cuda, "lucid has no 'cuda': device='cuda' and"),
         (lambda: lucid.det, "lucid has no 'det': write lucid.linalg.det"),
         (lambda: lucid.fft, "lucid has no 'fft'"),
         (lambda: lucid.sofmax, "lucid has no 'sofmax'; there is 'softmax'"),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
 from typing import Any
 
 from lucid import backend
 from lucid.graph import Node, watch
-
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # what lies in there is not the user's
-_plain = Node.__init__
+from lucid.origins import remember, remembering, told
 
 
 class detect_anomaly:
@@ -34,15 +29,15 @@ class detect_anomaly:
 
     def __init__(self, check_nan: bool = True) -> None:
         self.before: list[Any] = []
-        self.wanted: Any = (_noting, _check if check_nan else None)
+        self.on, self.check = True, _check if check_nan else None
 
     def __enter__(self) -> None:
-        # Off costs nothing, for it is not a question that each operation asks: on, nodes are made by another function.
-        self.before.append((Node.__init__, watch.check))
-        Node.__init__, watch.check = self.wanted  # type: ignore[method-assign]
+        self.before.append((remember(self.on, values=self.on and remembering("values")), watch.check))
+        watch.check = self.check
 
     def __exit__(self, *error: object) -> None:
-        Node.__init__, watch.check = self.before.pop()  # type: ignore[method-assign]
+        lines, watch.check = self.before.pop()
+        lines.__exit__()
 
 
 class set_detect_anomaly(detect_anomaly):
@@ -51,23 +46,11 @@ class set_detect_anomaly(detect_anomaly):
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(check_nan)
         if not mode:
-            self.wanted = (_plain, None)
+            self.on, self.check = False, None
         super().__enter__()
 
     def __enter__(self) -> None:
         pass
-
-
-def _noting(node: Node, *args: Any) -> None:
-    _plain(node, *args)
-    frame = sys._getframe(1)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]
-    node.line = None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-
-
-def _is_ours(file: str) -> bool:
-    return file.startswith((_HERE, "<generated for op"))
 
 
 def _check(node: Node, g: Any, parts: Any) -> None:
@@ -79,7 +62,7 @@ def _check(node: Node, g: Any, parts: Any) -> None:
             given = "has NaN already" if _has_nan(g) else "has none"
             raise RuntimeError(
                 f"backward: {node.op.name} gave NaN for its input {name} (the gradient it was given {given}); "
-                f"{_told(node)}"
+                f"{told(node, 'run the forward inside detect_anomaly() too')}"
             )
 
 
@@ -88,12 +71,3 @@ def _has_nan(value: Any) -> bool:
         return any(_has_nan(part) for part in value.parts.values())
     array = getattr(value, "_array", value)
     return bool(backend.namespace(array).isnan(array).any())
-
-
-def _told(node: Node) -> str:
-    """Where the operation was run."""
-    line = getattr(node, "line", None)
-    if line is None:
-        return "run the forward inside detect_anomaly() too to hear which line it is"
-    file, number, name = line
-    return f"it was run at {file}:{number}, in {name}: {linecache.getline(file, number).strip()}"

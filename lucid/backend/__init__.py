@@ -21,6 +21,7 @@ from lucid.backend.arrays import made_on as made_on
 from lucid.backend.arrays import namespace as namespace
 from lucid.backend.arrays import text_of as text_of
 from lucid.backend.arrays import to_device as to_device
+from lucid.backend.arrays import to_list as to_list
 from lucid.backend.arrays import to_numpy as to_numpy
 from lucid.backend.dtypes import DTYPES as DTYPES
 from lucid.backend.dtypes import Array as Array
@@ -38,6 +39,8 @@ from lucid.backend.dtypes import int64 as int64
 from lucid.backend.dtypes import ndarray as ndarray
 from lucid.backend.dtypes import set_default_dtype as set_default_dtype
 from lucid.backend.dtypes import uint8 as uint8
+from lucid.backend.late import look as look
+from lucid.backend.late import within as within
 from lucid.backend.namespaces import SHARED as SHARED
 from lucid.backend.namespaces import Namespace as Namespace
 from lucid.backend.namespaces import register as register
@@ -50,5 +53,6 @@ from lucid.backend.on_numpy import cpu as cpu
 from lucid.backend.random import generator as generator
 from lucid.backend.random import get_rng_state as get_rng_state
 from lucid.backend.random import manual_seed as manual_seed
+from lucid.backend.random import random_words as random_words
 from lucid.backend.random import set_rng_state as set_rng_state
 from lucid.devices import as_device as as_device

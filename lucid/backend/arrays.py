@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from lucid.backend import on_cupy
+from lucid.backend import late, on_cupy
 from lucid.backend.dtypes import DTYPES, Array, DType, _default, ndarray
 from lucid.backend.namespaces import Namespace
 from lucid.backend.on_cupy import gpu
@@ -23,8 +23,10 @@ def is_array(value: Any) -> bool:
     """Whether `value` is an array of either library."""
     if isinstance(value, ndarray):
         return True
-    xp = on_cupy.loaded()
-    return xp is not None and isinstance(value, xp.module.ndarray)
+    if (xp := on_cupy.loaded()) is not None:
+        return isinstance(value, xp.module.ndarray)
+    kind = type(value)  # CuPy may have been loaded by others
+    return (kind.__module__, kind.__name__) == ("cupy", "ndarray") and isinstance(value, gpu().module.ndarray)
 
 
 def is_scalar(value: Any) -> bool:
@@ -47,8 +49,9 @@ def to_device(array: Array, device: Any) -> Array:
     if wanted == device_of(array):
         return array
     if wanted == "cpu":
+        late.look()
         return array.get()
-    with on_cupy.on(wanted):
+    with on_cupy.on(wanted), on_cupy.telling():
         return gpu().module.asarray(array)
 
 
@@ -57,13 +60,20 @@ def made_on(device: Any, function: str, *args: Any, **options: Any) -> Array:
     wanted = as_device(device)
     if wanted == "cpu":
         return getattr(cpu, function)(*args, **options)
-    with on_cupy.on(wanted):
+    with on_cupy.on(wanted), on_cupy.telling():
         return getattr(gpu(), function)(*args, **options)
 
 
 def to_numpy(array: Array) -> ndarray:
     """`array` as a NumPy array: itself on the CPU, a copy from a GPU."""
     return to_device(array, "cpu")
+
+
+def to_list(array: Array) -> Any:
+    """`array` as nested lists of Python numbers; of one without dims, the number."""
+    if type(array) is not ndarray:
+        late.look()
+    return array.tolist()
 
 
 def text_of(array: Array, prefix: str) -> str:

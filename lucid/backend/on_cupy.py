@@ -6,7 +6,8 @@ kernels run on the one that is current, so whoever works with an array makes its
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -65,7 +66,7 @@ def _cupy_namespace() -> Namespace:
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
     xp = Namespace(name="cupy", **{name: getattr(cupy, name) for name in SHARED if hasattr(cupy, name)})
-    xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, cupy.sum, cupy.max, cupy.min
+    xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
     xp.broadcast_to, xp.erf, xp.add_at = cupy.broadcast_to, erf, cupy.add.at
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
@@ -73,6 +74,18 @@ def _cupy_namespace() -> Namespace:
     xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
     xp.module, xp.devices = cupy, count
     return xp
+
+
+def _reduction(name: str) -> Callable[..., Array]:
+    """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do."""
+
+    def reduction(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return getattr(x, name)(None if not x.ndim and axis in _ONLY else axis, keepdims=keepdims)
+
+    return reduction
+
+
+_ONLY = (0, -1, (0,), (-1,))
 
 
 def _first_line(error: BaseException) -> str:
@@ -100,6 +113,17 @@ def follow(array: Array) -> Namespace:
     if xp.devices > 1:
         array.device.use()
     return xp
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """A GPU that runs out of memory inside says what is left."""
+    try:
+        yield
+    except MemoryError as error:
+        if told := memory_told(error):
+            raise MemoryError(told) from error
+        raise
 
 
 def memory_told(error: MemoryError) -> str:

@@ -222,13 +222,14 @@ class BatchNorm(Module):
         if input.ndim not in self.dims or input.shape[1] != self.num_features:
             expected = self.layout.replace("num_features", str(self.num_features))
             raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
-        momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
+        momentum: Any = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.num_batches_tracked is not None and self.running_mean is not None:
             self.num_batches_tracked.add_(1)
-            momentum = 1 / self.num_batches_tracked.item() if momentum is None else momentum
+            if self.momentum is None:  # a tensor: a GPU is not waited for
+                momentum = 1 / self.num_batches_tracked.to(self.running_mean.dtype)
         mean, var = self.running_mean, self.running_var
         training = self.training or mean is None
-        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum or 0.0, self.eps)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
 
     def extra_repr(self) -> str:
         """The size and the options."""

@@ -172,7 +172,7 @@ class LBFGS(Optimizer):
         self, place: Place, closure: Callable[[], Any], loss: float, options: dict[str, Any]
     ) -> dict[Any, dict[str, Any]]:
         """Move the parameters, where the loss is `loss` and its gradients are there; gives their new state."""
-        lr, smallest, most = options["lr"], options["tolerance_change"], options["max_eval"]
+        smallest, most = options["tolerance_change"], options["max_eval"]
         g, evaluations = gradient(place.params), 1
         if largest(g) <= options["tolerance_grad"]:
             return {}
@@ -193,16 +193,11 @@ class LBFGS(Optimizer):
         k, g_before, move, pairs = self._remembered(place.params)
         for iteration in range(1, int(options["max_iter"]) + 1):
             k += 1
-            if k > 1:
-                pair = Pair.of(move, minus(g, g_before))
-                pairs += [pair] if pair.sy > 1e-10 else []
-                del pairs[: -int(options["history_size"])]
-            d = downhill(g, pairs)
+            t, d = self._heading(k, g, g_before, move, pairs, options)
             g_before, loss_before, move = g, loss, times(0, d)
             slope = dot(g, d)
             if slope > -smallest:
                 break
-            t = lr if k > 1 else min(1.0, 1 / sum(float(abs(v).sum()) for v in g)) * lr
             if options["line_search_fn"]:
                 start, limit = Point(0.0, loss, g, slope), int(most) - evaluations
                 (t, loss, g, _), count = strong_wolfe(along(d), start, t, largest(d), smallest, limit)
@@ -225,6 +220,17 @@ class LBFGS(Optimizer):
             }
             for i, p in enumerate(place.params)
         }
+
+    def _heading(
+        self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
+    ) -> tuple[float, Vector]:
+        """How far the k-th iteration goes at first, and in which direction; its new pair is put into `pairs`."""
+        if k > 1:
+            pair = Pair.of(move, minus(g, g_before))
+            pairs += [pair] if pair.sy > 1e-10 else []
+            del pairs[: -int(options["history_size"])]
+        t = options["lr"] if k > 1 else min(1.0, 1 / sum(float(abs(v).sum()) for v in g)) * options["lr"]
+        return t, downhill(g, pairs)
 
     def _remembered(self, params: Sequence[Any]) -> tuple[int, Vector, Vector, list[Pair]]:
         """Iterations so far, the gradient before the last move, that move, and the pairs; nothing, to begin anew."""

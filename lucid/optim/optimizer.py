@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter as Argument
 from inspect import signature
 from operator import is_
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lucid.backend import namespace
 from lucid.graph import written
@@ -34,6 +34,9 @@ from lucid.optim.options import (
 from lucid.optim.runner import Plan
 from lucid.recording import enable_grad
 from lucid.tensor import Tensor
+
+if TYPE_CHECKING:
+    from lucid.optim.explain import Explanation
 
 NO_GRADIENT = (
     "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
@@ -216,6 +219,35 @@ class Optimizer:
         if not self._warned:
             self._warned = True
             warnings.warn(f"{self._name}.step: {NO_GRADIENT}", UserWarning, stacklevel=3)
+
+    def explain(self, parameter: Any, largest: int = 5) -> Explanation:
+        """The step that `step()` would take now, for one parameter and number by number; nothing is changed by it.
+
+        The rule is asked what it makes of the present gradient, state and hyperparameters, so the numbers are,
+        on the CPU to the bit, those of the step that follows. Between `backward()` and `step()` is the time to ask.
+
+        Args:
+            parameter: one of this optimizer's.
+            largest: how many elements to show: those that move most.
+
+        Returns:
+            An Explanation: text where it is printed, HTML in a notebook. Its `table` has the numbers in full,
+            by the names that the text has for them: `table["theta after"]` is a list.
+
+        Raises:
+            TypeError, ValueError: for a parameter that is not this optimizer's, and where `step` would raise one.
+
+        >>> import lucid
+        >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = lucid.optim.SGD([w], lr=0.25)
+        >>> (w * w).sum().backward()
+        >>> told = optimizer.explain(w)
+        >>> told.table["index"], told.table["move"], told.table["theta after"]
+        ([(1,), (0,)], [-1.0, -0.5], [1.0, 0.5])
+        """
+        from lucid.optim.explain import explain  # a lesson is no part of training: it is loaded when asked for
+
+        return explain(self, parameter, largest)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: set them to None, or, with `set_to_none=False`, to zero."""

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from lucid import backend
 
 from . import cupy_like
+from .arrays import Trap as Trap
 from .arrays import counts as counts
 
 

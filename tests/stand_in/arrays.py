@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import AxisError
 
 # Who passes on what somebody else asked for: an upload by lucid.tensor() is its caller's.
 PASSED = ("stand_in/*", "lucid/backend/*", "lucid/creation.py", "lucid/tensor.py", "lucid/conversion.py", "<*")
@@ -299,6 +300,9 @@ def _method(name: str, keywords: str) -> Callable[..., Any]:
         if name == "argsort" and kwargs.get("kind") not in (None, "stable"):
             raise ValueError("argsort: kind can only be None or 'stable'")
         host(self, name)
+        axis = kwargs.get("axis", args[0] if args and name not in ("clip", "copy", "flatten", "repeat", "take") else None)
+        if not self.ndim and axis not in (None, ()) and name not in ("argmax", "argmin", "argsort", "cumsum", "cumprod"):
+            raise AxisError(axis, 0)  # NumPy takes 0 and -1
         counts["launches"] += 1
         with np.errstate(all="ignore"):
             kwargs = {key: value if key == "axis" else host(value, name) if key != "order" else value for key, value in kwargs.items()}

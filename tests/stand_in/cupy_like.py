@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import cuda_on_cpu
 import numpy as np
+import pytest
 
 from .arrays import Device, counts, current, host, ndarray, note, wrap
 
@@ -121,6 +123,30 @@ def _checked(function: Any) -> Any:
     return call
 
 
+class _Launching:
+    """Kernels of one's own: the system's C++ compiler takes their text."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if cuda_on_cpu.COMPILER is None:
+            pytest.skip(cuda_on_cpu.MISSING)
+        super().__init__(*args, **kwargs)
+
+    def __call__(self, *args: Any) -> Any:
+        counts["launches"] += 1
+        for given in args if not isinstance(args[-1], tuple) else args[-1]:
+            if isinstance(given, ndarray):
+                host(given, self.name)  # type: ignore[attr-defined]
+        return super().__call__(*args)  # type: ignore[misc]
+
+
+class ElementwiseKernel(_Launching, cuda_on_cpu.ElementwiseKernel):
+    """`cupy.ElementwiseKernel`."""
+
+
+class RawKernel(_Launching, cuda_on_cpu.RawKernel):
+    """`cupy.RawKernel`."""
+
+
 errors = SimpleNamespace(linalg=None)
 
 
@@ -162,6 +188,7 @@ def modules(gpus: int) -> dict[str, ModuleType]:
         elif where == "cupy.linalg" and callable(getattr(np.linalg, name, None)):
             linalg.__dict__[name] = _checked(getattr(np.linalg, name))
     cupy.ndarray, cupy.linalg, cupy.ufunc, cupy.generic = ndarray, linalg, ufunc, np.generic
+    cupy.ElementwiseKernel, cupy.RawKernel = ElementwiseKernel, RawKernel
     stride_tricks = SimpleNamespace(
         as_strided=_function("cupy.lib.stride_tricks.as_strided", np.lib.stride_tricks.as_strided, "x shape strides")
     )

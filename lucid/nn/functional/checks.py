@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lucid.backend import cpu, device_of
+from lucid.backend import Array, cpu, device_of, within
 from lucid.operands import called
 from lucid.tensor import Tensor
 
@@ -55,12 +55,14 @@ def check_integers(who: str, name: str, indices: Tensor) -> None:
 
 
 def check_range(who: str, name: str, indices: Tensor, count: int, of: str) -> None:
-    """Refuse an index that is not one of 0 to count - 1 (NumPy wraps below 0); a GPU is not waited for."""
+    """Refuse an index that is not one of 0 to count - 1 (NumPy wraps below 0); on a GPU when it is next waited for."""
     array = indices._array
-    if not array.size or device_of(array) != "cpu":
-        return
+    _refuse(who, name, array, count, of) if device_of(array) == "cpu" else _refuse_late(who, name, array, count, of)
+
+
+def _refuse(who: str, name: str, array: Array, count: int, of: str) -> None:
     # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
-    if cpu.max(array.view(UNSIGNED[array.itemsize])) >= count:
+    if array.size and cpu.max(array.view(UNSIGNED[array.itemsize])) >= count:
         found = min(cpu.min(array), 0) or cpu.max(array)
         raise IndexError(
             f"{who}: {name} holds {found}, but there are {count} {of}, numbered from 0; "
@@ -68,16 +70,22 @@ def check_range(who: str, name: str, indices: Tensor, count: int, of: str) -> No
         )
 
 
+def _refuse_late(who: str, name: str, array: Array, count: int, of: str, spared: int | None = None) -> None:
+    told = f"{who}: {name} holds a number that is not one of the {count} {of}, 0 to {count - 1}"
+    within(array, 0, count, told, spared)
+
+
 def check_labels(who: str, name: str, labels: Tensor, classes: int, ignore_index: int) -> bool:
-    """Refuse a label that is neither a class nor `ignore_index`; whether none is known to be that. A GPU is not
-    waited for: nothing is known there."""
+    """Refuse a label that is neither a class nor `ignore_index`; whether none is known to be that. Of what lies on a
+    GPU nothing is known at once."""
     array = labels._array
     if device_of(array) != "cpu":
+        _refuse_late(who, name, array, classes, "classes", ignore_index)
         return False
     elsewhere = not 0 <= ignore_index < classes
-    if elsewhere and (not array.size or cpu.max(array.view(UNSIGNED[array.itemsize])) < classes):  # see check_range
+    if elsewhere and (not array.size or cpu.max(array.view(UNSIGNED[array.itemsize])) < classes):  # see _refuse
         return True
-    check_range(who, name, Tensor(array[array != ignore_index]), classes, "classes")
+    _refuse(who, name, array[array != ignore_index], classes, "classes")
     return False
 
 

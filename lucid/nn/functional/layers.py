@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lucid.backend import device_of, float32, generator, int64, to_device
+from lucid.backend import float32, int64, random_words, to_device
 from lucid.functions import where
 from lucid.nn.functional.checks import check_integers, check_probability, check_range, check_tensor
 from lucid.ops import indexing
@@ -57,11 +57,10 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 def _dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
     """`input` times a mask of `shape`."""
-    kept = generator().random(shape, dtype=float32) >= p
+    kept = random_words(shape, input.device) >= min(int(p * 2**32), 2**32 - 1)
     mask = kept.astype(input.dtype if input.is_floating_point() else float32)
-    if p < 1:
-        mask /= 1 - p
-    return input * Tensor(to_device(mask, device_of(input._array)))
+    mask *= 1 / (1 - p) if p < 1 else 0
+    return input * Tensor(mask)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -75,7 +74,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
-    rows = weight[input]
+    ids = to_device(input._array, weight.device)
+    rows = indexing.getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
     if padding_idx is None:
         return rows
     padding = (input == row_number("embedding", padding_idx, weight.shape[0])).unsqueeze(-1)

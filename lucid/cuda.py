@@ -1,0 +1,116 @@
+"""The GPU as a device: whether there is one, waiting for it, and its memory. `lucid.cuda`, with PyTorch's names.
+
+Work on a GPU is queued: an operation returns as soon as its kernel is in the queue, and the host waits only where it
+wants a number, in `item()`, `tolist()`, `numpy()` and `cpu()`. Memory that tensors give back stays in CuPy's pool.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid import backend
+from lucid.devices import Device
+
+_peak: Any = None
+
+
+def is_available() -> bool:
+    """Whether CuPy is installed and finds a GPU."""
+    try:
+        backend.gpu()
+    except RuntimeError:
+        return False
+    return True
+
+
+def device_count() -> int:
+    """How many GPUs there are; 0 where CuPy is not installed."""
+    return backend.gpu().devices if is_available() else 0
+
+
+def get_device_name(device: Any = "cuda") -> str:
+    """The name of a GPU, such as "NVIDIA H200".
+
+    Raises:
+        RuntimeError: if there is no such GPU.
+    """
+    with backend.on(_gpu("get_device_name", device)) as current:
+        name = backend.gpu().module.cuda.runtime.getDeviceProperties(int(current))["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def synchronize(device: Any = "cuda") -> None:
+    """Wait until a GPU has done all that was queued. To be called around what is timed.
+
+    Raises:
+        RuntimeError: if there is no such GPU.
+        IndexError: if an operation since the last wait was given an index out of range.
+    """
+    with backend.on(_gpu("synchronize", device)) as current:
+        current.synchronize()
+    backend.look()
+
+
+def memory_allocated(device: Any = "cuda") -> int:
+    """The bytes that tensors (and other CuPy arrays) hold on a GPU."""
+    with backend.on(_gpu("memory_allocated", device)):
+        return int(backend.gpu().module.get_default_memory_pool().used_bytes())
+
+
+def memory_reserved(device: Any = "cuda") -> int:
+    """The bytes that the memory pool has from a GPU, held by tensors or kept for the next ones."""
+    with backend.on(_gpu("memory_reserved", device)):
+        return int(backend.gpu().module.get_default_memory_pool().total_bytes())
+
+
+def max_memory_allocated(device: Any = "cuda") -> int:
+    """The most bytes that tensors held at one time since `reset_peak_memory_stats`, which the first call does itself.
+
+    To know it, every allocation from then on is counted, which takes 1 to 2 us each; nothing is counted before.
+    """
+    index = _gpu("max_memory_allocated", device).index
+    if _peak is None:
+        reset_peak_memory_stats(device)
+    return int(_peak.most.setdefault(index, memory_allocated(device)))
+
+
+def reset_peak_memory_stats(device: Any = "cuda") -> None:
+    """Begin `max_memory_allocated` anew, at what is held now."""
+    global _peak
+    wanted = _gpu("reset_peak_memory_stats", device)
+    if _peak is None:
+        _peak = _counting(backend.gpu().module)
+    _peak.held[wanted.index] = _peak.most[wanted.index] = memory_allocated(device)
+
+
+def _counting(cupy: Any) -> Any:
+    class Counting(cupy.cuda.MemoryHook):  # type: ignore[misc]
+        name = "lucid"
+
+        def __init__(self) -> None:
+            self.held: dict[int, int] = {}
+            self.most: dict[int, int] = {}
+
+        def malloc_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
+            held = self.held[device_id] = self.held.get(device_id, 0) + mem_size
+            self.most[device_id] = max(held, self.most.get(device_id, 0))
+
+        def free_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
+            self.held[device_id] = self.held.get(device_id, 0) - mem_size
+
+    hook = Counting()
+    hook.__enter__()  # until the program ends
+    return hook
+
+
+def empty_cache() -> None:
+    """Give back to the GPU, and so to other programs, what the memory pool keeps and no tensor holds."""
+    if (xp := backend.loaded()) is not None:
+        xp.module.get_default_memory_pool().free_all_blocks()
+
+
+def _gpu(who: str, device: Any) -> Device:
+    wanted = backend.as_device(device)
+    if wanted == "cpu":
+        raise ValueError(f"lucid.cuda.{who}: expected a GPU, 'cuda' or 'cuda:N', got 'cpu'")
+    return wanted
