@@ -14,6 +14,7 @@ from lucid import nn, optim
 from lucid.backend import cpu, gpu
 from lucid.optim import kernel as kernels
 from lucid.optim.kernel import Table, kernel_of
+from lucid.optim.tape import BINARY, COMPARISONS, NAMED
 
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 
@@ -207,11 +208,30 @@ def test_results_that_stand_in_each_others_place(on: Any) -> None:
     compare(on, (lambda xp, theta, g, a, b: (a, b, theta), ("a", "b"), (), {}), "float32", [100])
 
 
-def test_names_that_are_taken(on: Any) -> None:
-    def rule(xp, theta, g, n, i, register, sign, *, double, table, v1, _x):
-        return theta - double * g * sign, n * table + xp.sign(i), i - v1 * register, register * _x
+class Theta:
+    """A rule whose every name is something else in a kernel."""
 
-    compare(on, (rule, ("n", "i", "register"), (0.5,), {"double": 2.0, "table": 3.0, "v1": 4.0, "_x": 5.0}), "float32", [100])
+    @staticmethod
+    def rule(xp, theta, g, n, i, register, scalars, sign, *, double, table, v1, β, _x):
+        return theta - double * g * sign, n * table + xp.sign(i), i - v1 * register, register * _x, scalars * (1 - β)
+
+
+def test_names_that_are_taken(on: Any) -> None:
+    constants = {"double": 2.0, "table": 3.0, "v1": 4.0, "β": 0.25, "_x": 5.0}
+    compare(on, (Theta.rule, ("n", "i", "register", "scalars"), (0.5,), constants), "float32", [100])
+
+
+@compiler
+def test_exponentials_logarithms_and_powers() -> None:
+    def rule(xp, theta, g, a, b, c):
+        return xp.exp(g), xp.log(xp.abs(a)), xp.abs(b) ** c
+
+    for dtype in ("float32", "float64"):
+        compare(Compiled(), (rule, ("a", "b"), (0.7,), {}), dtype, [1000], ulps=4)
+
+
+def test_all_that_a_tape_can_say_can_be_printed() -> None:
+    assert kernels.SAID.keys() == {*BINARY, *COMPARISONS, *NAMED, "negative"}
 
 
 def test_what_a_launch_may_have() -> None:
@@ -231,7 +251,7 @@ FAULTS = [
     ("4 * fours + threadIdx.x", "4 * fours + 1 + threadIdx.x"),
     ("i < size", "i < size - 1"),
     ("<= at) row", "< at) row"),
-    ("four(u, i) = u4;", ""),
+    ("four(u, i) = u_four;", ""),
     ("gridDim.x * chunk", "2 * gridDim.x * chunk"),
 ]
 

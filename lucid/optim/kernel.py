@@ -5,7 +5,7 @@ some thirty times for Adamax; the equation needs seven passes: read theta, g, m 
 rule's tape (tape.py) is printed once more, as a function of numbers instead of arrays, whose intermediate values never
 leave the registers. `print(kernel.body)` shows it; for Adamax:
 
-    __device__ inline void adamax(
+    __device__ inline void adamax_rule(
         scalar& theta, scalar g, scalar& m, scalar& u,
         scalar beta1, scalar k1, scalar beta2, scalar eps, scalar number0)  // k1 = (1 - beta1)
     {
@@ -69,13 +69,14 @@ TAKEN = set(
     protected public register return short signed sizeof static struct switch template this throw true try typedef
     typeid typename union unsigned using virtual void volatile while xor
     T i j n abs all aligned at before chunk count end exp fabs four fours from left log maximum minimum more number pow
-    scalar row sign size sqrt stored table wide
+    row scalar scalars sign size sqrt stored table wide
     """.split()
 )
 
 
 def spelled(name: str) -> str:
-    """`name`, or one like it that is not taken."""
+    """`name`, or one like it that is not taken and has no Greek letters."""
+    name = "".join(letter if letter.isascii() else f"u{ord(letter):x}" for letter in name)
     return f"own_{name}" if name in TAKEN or name.startswith("_") or re.fullmatch(r"v\d+", name) else name
 
 
@@ -83,17 +84,18 @@ class Kernel:
     """The kernels that do what a tape says, for parameters of the dtype `stored`.
 
     Attributes:
-        name: of the function.
-        body: its text.
+        name: the optimizer's.
+        body: the text of what both call, `NAME_rule`.
         each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`.
         many: the kernel for a `Table` of them; `text` is its source.
         rows: how many of them it takes.
+        takes, gives: the parameters of `each`, in and out.
         fixed, changing: as the tape has them.
     """
 
     def __init__(self, cupy: Any, tape: Tape, stored: DType) -> None:
         self.wide = float64 if stored == float64 else float32
-        self.name = spelled(re.sub(r"\W+", "_", tape.title.removesuffix(".rule").lower()).strip("_"))
+        self.name = re.sub(r"\W+", "_", tape.title.removesuffix(".rule").lower(), flags=re.ASCII).strip("_")
         self.slots = [spelled(slot) for slot in tape.given if slot not in ("theta", "g")]
         self.scalars = [spelled(name) for name in tape.scalars]
         self.fixed, self.changing = tape.fixed, tape.changing
@@ -104,7 +106,7 @@ class Kernel:
             ("count", "u8"),
             *([("scalars", self.wide, (count,))] if count else []),
         ]
-        self.body = body(self.name, tape)
+        self.body = body(f"{self.name}_rule", tape)
         ctype = {"float16": "__half", "float32": "float", "float64": "double"}
         scalar = f"typedef {ctype[str(self.wide)]} scalar;"
         self.text = "\n".join([
@@ -117,10 +119,11 @@ class Kernel:
         self.many = cupy.RawKernel(self.text, f"{self.name}_many", options=OPTIONS)
         self.takes = ", ".join([f"{stored} g", *(f"{self.wide} {name}" for name in self.scalars)])
         self.gives = ", ".join([f"{stored} theta", *(f"{self.wide} {slot}" for slot in self.slots)])
+        passed = ", ".join(["wide", "g", *self.slots, *self.scalars])
         self.each = cupy.ElementwiseKernel(
             self.takes,
             self.gives,
-            f"scalar wide = theta; {self.name}({', '.join(['wide', 'g', *self.slots, *self.scalars])}); theta = wide;",
+            f"scalar wide = theta; {self.name}_rule({passed}); theta = wide;",
             f"{self.name}_each",
             preamble=f"{scalar}\n\n{self.body}",
             options=OPTIONS,
@@ -158,7 +161,7 @@ def _table(kernel: Kernel) -> str:
     scalars = [f"table.{name}" for name in kernel.scalars]
 
     def call(*element: str) -> str:
-        return f"{kernel.name}({', '.join(['wide', *element, *scalars])});"
+        return f"{kernel.name}_rule({', '.join(['wide', *element, *scalars])});"
 
     def each(line: str, but: str = "", depth: int = 3) -> str:
         return ("\n" + "    " * depth).join(line.format(x=x, kind=kind) for x, kind in arrays.items() if x != but)
@@ -191,13 +194,13 @@ extern "C" __global__ void {kernel.name}_many(const Table table)
         {each("aligned = aligned && (size_t){x} % sizeof(Four<{kind}>) == 0;", depth=2)}
         const int fours = aligned ? size / 4 : 0;
         for (int i = threadIdx.x; i < fours; i += blockDim.x) {{
-            {each("auto {x}4 = four({x}, i);")}
+            {each("auto {x}_four = four({x}, i);")}
             for (int j = 0; j < 4; j++) {{
-                scalar wide = theta4.x[j];
-                {call(*(f"{x}4.x[j]" for x in arrays if x != "theta"))}
-                theta4.x[j] = wide;
+                scalar wide = theta_four.x[j];
+                {call(*(f"{x}_four.x[j]" for x in arrays if x != "theta"))}
+                theta_four.x[j] = wide;
             }}
-            {each("four({x}, i) = {x}4;", but="g")}
+            {each("four({x}, i) = {x}_four;", but="g")}
         }}
         for (int i = 4 * fours + threadIdx.x; i < size; i += blockDim.x) {{
             scalar wide = theta[i];

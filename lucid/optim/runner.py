@@ -3,7 +3,8 @@
 A rule is elementwise, about ten array operations, and what they cost depends on how many numbers they are
 given. On the few hundred numbers of a toy model one operation takes a microsecond whatever it computes, so
 small parameters are moved side by side by a single evaluation of the rule; a big one is moved alone. How
-either is done stands in jobs.py; who goes with whom is a `Plan`, and the question of this file.
+either is done stands in jobs.py, and in launches.py for a GPU, where all go together. Who goes with whom is a
+`Plan`, and the question of this file.
 
 A plan is kept for as long as nothing that it was made from has changed: a gradient that is missing, another
 array behind a parameter, another state. Nothing that a user can see is flattened or moves house.
