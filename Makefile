@@ -43,6 +43,7 @@ check:  ## all that the gate runs, in an environment of its own
 bench: $(VENV)/with-parity  ## measure lucid beside PyTorch and hand-written NumPy
 	$(RUN) benchmarks/train_step.py
 	$(RUN) benchmarks/models.py
+	$(RUN) benchmarks/optimizers.py
 	$(RUN) benchmarks/engine.py
 
 docs: $(VENV)/with-docs  ## the reference, into site/: open site/index.html

@@ -163,7 +163,7 @@ def row(kind: str, options: dict[str, Any], case: Case, rounds: int) -> list[str
 
 def main() -> None:
     """Race all cases; print and keep the tables."""
-    rounds, cores = race.rounds(__doc__), len(os.sched_getaffinity(0))
+    rounds, cores = race.rounds(__doc__, 20), len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)
     os.environ["OMP_NUM_THREADS"] = str(cores)
     rows = [row("Adamax", {}, case, rounds) for case in CASES]

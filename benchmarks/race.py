@@ -27,10 +27,10 @@ Step = Callable[[], Any]  # runs one step, gives its loss
 Contenders = dict[str, Step]
 
 
-def rounds(description: str | None) -> int:
+def rounds(description: str | None, default: int = 80) -> int:
     """How many rounds the command line asks for; and PyTorch is told to use one thread."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=80, help="rounds a case; the medians are over these")
+    parser.add_argument("--rounds", type=int, default=default, help="rounds a case; the medians are over these")
     torch.set_num_threads(1)
     return int(parser.parse_args().rounds)
 

@@ -20,15 +20,20 @@ OUTSIDE = {  # documents that stand elsewhere in the repository -> where they st
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "examples/DATA.md": "digits.md",
-    "benchmarks/results/train_step.md": "train_step.md",
+    "benchmarks/README.md": "measurements.md",
 }
+# Every table of figures, under its own name.
+RESULTS = [path.name for path in sorted((ROOT / "benchmarks/results").glob("*.md"))]
+OUTSIDE |= {f"benchmarks/results/{name}": f"results/{name}" for name in RESULTS}
 
 
 def on_config(config: Any) -> Any:
-    """Put the reference into the table of contents."""
+    """Put the reference and the measurements into the table of contents."""
     for part in config.nav:
         if "Reference" in part:
             part["Reference"] = pages.contents()
+        if "Measurements" in part:
+            part["Measurements"] = ["measurements.md", *(f"results/{name}" for name in RESULTS)]
     return config
 
 

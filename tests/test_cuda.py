@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -386,6 +387,13 @@ def test_training_leaves_nothing_in_the_pool(name: str) -> None:
         for _ in range(15):
             next(training)
         assert lucid.cuda.memory_allocated() == held
+
+
+def test_the_program_of_the_documentation(gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "gpu.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {})
+    loss, device = re.fullmatch(r"loss ([\d.]+) on (\w+)\n", capsys.readouterr().out).groups()
+    assert float(loss) < 0.1 and device == "cuda"
 
 
 # -- the examples ----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def generator() -> numpy.random.Generator:
 
 def random_words(shape: tuple[int, ...], device: Device) -> Array:
     """Random uint32 numbers on a device: the same on each, for the same state of the generator."""
-    key = int(generator().bit_generator.random_raw())  # type: ignore[attr-defined]
+    key = int(generator().bit_generator.random_raw())
     low, high = key & 0xFFFFFFFF, key >> 32
     if device != "cpu":
         with on(device):
