@@ -59,7 +59,7 @@ class Explanation(NamedTuple):
         return str(self)
 
     def _repr_html_(self) -> str:
-        """The same for a notebook. No colour is set, so that it reads on light and dark pages alike."""
+        """The same for a notebook, in the colours of the page, be it light or dark: tables do not always take them."""
         from html import escape
 
         def row(label: str, values: Sequence[Any]) -> str:
@@ -74,7 +74,7 @@ class Explanation(NamedTuple):
             *(f"<p>{escape(text)}</p>" for text in texts),
             *([f'<pre style="margin-left: 2em">{escape(self.equation)}</pre>'] if self.equation else []),
             *(f"<p>{escape(note)}</p>" for note in self.notes),
-            *(['<table style="border-collapse: collapse">'] if self.table else []),
+            *(['<table style="border-collapse: collapse; color: inherit; font: inherit">'] if self.table else []),
             *(row(label, values) for label, values in self.table.items()),
             *(["</table>"] if self.table else []),
             "</div>",
