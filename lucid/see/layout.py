@@ -21,8 +21,9 @@ from lucid.see.picture import Box, Edge, Group, Picture, around_of
 
 COLUMN, ROW = 44, 16  # between layers, and between what stands in one
 PADDING, TITLE = 14, 26  # inside a group's frame, and above for its name
-LETTER = 7.2  # a letter's width
+LETTER = 7.6  # a letter's width
 SWEEPS = 4
+Rectangle = tuple[float, float, float, float, float]  # left, top, width, height, and the left of the layer it stands in
 
 
 @dataclass
@@ -52,9 +53,10 @@ class Layout:
 def size_of(member: Box | Group) -> tuple[float, float]:
     """Width and height of a box, or of a group that is folded."""
     if isinstance(member, Group):
-        return max(110.0, 40 + LETTER * len(member.label)), 58.0
-    words = [member.label, member.name, "0" * 15 if member.kind != "more" else ""]
-    return max(96.0, 24 + LETTER * max(map(len, words))), 58.0
+        return max(120.0, 44 + LETTER * len(member.label)), 58.0
+    if member.kind == "op":
+        return max(126.0, 30 + LETTER * (len(member.label) + len(member.name))), 58.0
+    return max(126.0, 34 + LETTER * len(member.name or member.label)), 58.0
 
 
 def arrange(picture: Picture) -> Layout:
@@ -186,13 +188,13 @@ class Placed:
     An edge whose ends lie in one folded group, or that another one covers, has none.
     """
 
-    rectangles: dict[str, tuple[float, float, float, float]]
+    rectangles: dict[str, Rectangle]
     lines: list[list[tuple[float, float]]]
 
 
 def place(picture: Picture, layout: Layout, folded: set[int] = frozenset()) -> Placed:  # type: ignore[assignment]
     """Coordinates for the state in which the groups of these numbers are folded."""
-    inner: dict[int, dict[str, tuple[float, float, float, float]]] = {}  # group -> member -> rectangle within
+    inner: dict[int, dict[str, Rectangle]] = {}  # group -> member -> rectangle within
     sizes: dict[str, tuple[float, float]] = {}
 
     def measure(group: Group) -> tuple[float, float]:
@@ -200,45 +202,40 @@ def place(picture: Picture, layout: Layout, folded: set[int] = frozenset()) -> P
             is_open = isinstance(member, Group) and member.number not in folded
             name = f"{'g' if isinstance(member, Group) else 'b'}{member.number}"
             sizes[name] = measure(member) if is_open else size_of(member)  # type: ignore[arg-type]
-        rectangles, extent = _positions(layout.inside[group.number], sizes, inner)
+        rectangles, extent = _positions(layout.inside[group.number], sizes)
         inner[group.number] = rectangles
         return extent
 
     width, height = measure(picture.root)
-    absolute: dict[str, tuple[float, float, float, float]] = {"g0": (0.0, 0.0, width, height)}
-    points: dict[tuple[int, str], tuple[float, float, float, float]] = {}
+    absolute: dict[str, Rectangle] = {"g0": (0.0, 0.0, width, height, 0.0)}
+    points: dict[tuple[int, str], Rectangle] = {}
     frontier = [picture.root]
     while frontier:
         group = frontier.pop()
         left, top = absolute[f"g{group.number}"][:2]
-        for name, (x, y, w, h) in inner[group.number].items():
-            moved = (left + x, top + y, w, h)
-            (absolute if name[0] in "bg" else points)[name if name[0] in "bg" else (group.number, name)] = moved  # type: ignore[index]
+        for name, (x, y, w, h, start) in inner[group.number].items():
+            moved = (left + x, top + y, w, h, left + start)
+            if name[0] in "bg":
+                absolute[name] = moved
+            else:
+                points[group.number, name] = moved
         frontier += [m for m in group.members if isinstance(m, Group) and m.number not in folded]
     return Placed(absolute, _lines(picture, layout, absolute, points))
 
 
 def _positions(
-    inside: Arrangement, sizes: dict[str, tuple[float, float]], inner: dict[int, Any]
-) -> tuple[dict[str, tuple[float, float, float, float]], tuple[float, float]]:
+    inside: Arrangement, sizes: dict[str, tuple[float, float]]
+) -> tuple[dict[str, Rectangle], tuple[float, float]]:
     """Rectangles of the members of a group within its frame, and the size of the frame."""
 
     def size(name: str) -> tuple[float, float]:
         return sizes[name] if name[0] in "bg" else (0.0, 4.0)
 
-    def offset(name: str, port: str) -> float:
-        """How far from its middle a line leaves or enters a member."""
-        if name[0] != "g" or int(name[1:]) not in inner or port not in inner[int(name[1:])]:
-            return 0.0
-        _, y, _, h = inner[int(name[1:])][port]
-        return y + h / 2 - sizes[name][1] / 2
-
-    before: dict[str, list[tuple[str, float]]] = {}
-    after: dict[str, list[tuple[str, float]]] = {}
-    for a, b, source in inside.lines:
-        shift = offset(a, f"o{source}") - offset(b, f"i{source}")
-        before.setdefault(b, []).append((a, shift))
-        after.setdefault(a, []).append((b, -shift))
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for a, b, _ in inside.lines:
+        before.setdefault(b, []).append(a)
+        after.setdefault(a, []).append(b)
     middle: dict[str, float] = {}
     for layer in inside.layers:
         total = sum(size(name)[1] for name in layer) + ROW * (len(layer) - 1)
@@ -252,7 +249,7 @@ def _positions(
             wanted = []
             for name in layer:
                 near = neighbours.get(name, ())
-                wanted.append(sum(middle[n] + shift for n, shift in near) / len(near) if near else middle[name])
+                wanted.append(sum(middle[n] for n in near) / len(near) if near else middle[name])
             heights = [size(name)[1] for name in layer]
             weights = [4.0 if name[0] == "d" else 1.0 for name in layer]
             for name, y in zip(layer, _pooled(wanted, heights, weights), strict=True):
@@ -266,13 +263,13 @@ def _positions(
         for name in layer:
             w, h = size(name)
             own = width if name[0] == "d" else w  # a bend is a line across its layer
-            at = x + (width - own) / 2
-            rectangles[name] = (at, PADDING + TITLE + middle[name] - h / 2 - top, own, h)
+            rectangles[name] = (x + width - own, PADDING + TITLE + middle[name] - h / 2 - top, own, h, x)
         x += width + COLUMN
     width = x - COLUMN + PADDING
-    for name, (_, y, w, h) in rectangles.items():  # ports stand in the frame itself
+    for name, (_, y, w, h, _) in rectangles.items():  # ports stand in the frame itself
         if name[0] in "io":
-            rectangles[name] = (0.0 if name[0] == "i" else width, y, w, h)
+            x = 0.0 if name[0] == "i" else width
+            rectangles[name] = (x, y, w, h, x)
     return rectangles, (width, bottom - top + 2 * PADDING + TITLE)
 
 
@@ -306,12 +303,12 @@ def _lines(picture: Picture, layout: Layout, seen: dict[str, Any], points: dict[
             lines.append([])
             continue
         drawn.add((a, b, a[0] == "b" and edge.source))
-        x, y, w, h = seen[a]
+        x, y, w, h, _ = seen[a]
         line = [(x + w, y + h / 2)]
         for key in route:
             if key in points:
-                px, py, pw, ph = points[key]
+                px, py, pw, ph, _ = points[key]
                 line += [(px, py + ph / 2)] + ([(px + pw, py + ph / 2)] if pw else [])
-        x, y, w, h = seen[b]
-        lines.append([*line, (x, y + h / 2)])
+        x, y, w, h, start = seen[b]
+        lines.append([*line, (start, y + h / 2), (x, y + h / 2)])
     return lines

@@ -17,13 +17,11 @@ from lucid.graph import Leaf
 from lucid.origins import HOW
 from lucid.see import layout
 from lucid.see.layout import arrange, size_of
-from lucid.see.names import Names, brief, host, shape_of, shape_text, users_frame
-from lucid.see.picture import LIMIT, Box, Group, Picture, around_of
+from lucid.see.names import brief, host, shape_of, users_frame
+from lucid.see.picture import LIMIT, Box, Group, Picture, around_of, first_folded
 from lucid.see.trace import Step, stepping
 from lucid.tensor import Tensor
 
-OPEN = 200  # operations up to which everything is shown unfolded
-SEEN = 60  # boxes up to which groups are unfolded at first where there are more operations than that
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
 
@@ -159,23 +157,6 @@ def _one(loss: Tensor, gradient: Any) -> Any:
     return loss.new_ones(loss.shape) if gradient is None else gradient
 
 
-def first_folded(picture: Picture) -> list[int]:
-    """The groups that are folded at first: none of a small graph; of a large one unfold level by level while it fits."""
-    groups = [group for group in picture.groups[1:] if group.members]
-    if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
-        return []
-    folded = {group.number for group in groups}
-    level, seen = [picture.root], len(picture.root.members)
-    while level:
-        level = [member for group in level for member in group.members if isinstance(member, Group)]
-        more = sum(len(group.members) - 1 for group in level)
-        if not level or seen + more > SEEN:
-            break
-        seen += more
-        folded -= {group.number for group in level}
-    return sorted(folded)
-
-
 def _box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
     value = box.value if box.value is not None or not isinstance(box.node, Leaf) else None
     place = box.origin
@@ -206,8 +187,8 @@ def _step(step: Step, number: dict[Any, int], picture: Picture, sizes: tuple[int
                 "input": sent.input,
                 "formula": sent.formula,
                 "filled": sent.filled,
-                "part": shown(sent.gradient, sizes),
-                "before": shown(sent.before, sizes) if sent.before is not None and sent.before.numel() == 1 else sent.before is not None,
+                "part": None if sent.before is None else shown(sent.gradient, sizes),  # the first is what is there after
+                "before": None if sent.before is None else shown(sent.before, sizes) if sent.before.numel() == 1 else {},
                 "after": shown(sent.after, sizes),
                 "edges": [i for i in edges if number.get(sent.node) == picture.edges[i].source],
             }

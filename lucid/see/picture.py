@@ -20,6 +20,8 @@ from lucid.see.names import Names, kind, users_frame
 from lucid.tensor import Tensor
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
+OPEN = 200  # operations up to which everything is shown unfolded
+SEEN = 60  # boxes up to which groups are unfolded at first where there are more operations than that
 MANY = 120  # boxes in one group, beyond which they are grouped again
 
 
@@ -231,16 +233,28 @@ class Picture:
             size = max(12, isqrt(len(group.members)))
             members, group.members = _in_order(group.members), []
             for start in range(0, len(members), size):
-                part = Group(len(self.groups), f"part {start // size + 1}", group.path, group)
+                part = Group(len(self.groups), "", group.path, group)
                 part.members = members[start : start + size]
                 for each in part.members:
                     if isinstance(each, Box):
                         each.group = part
                     else:
                         each.parent = part
-                part.label = f"{sum(box.kind == 'op' for box in part.boxes())} operations"
+                first, last = _ends(part)
+                part.label = f"{first} … {last}"
                 self.groups.append(part)
                 group.members.append(part)
+
+
+def _ends(part: Group) -> tuple[str, str]:
+    """What the first and the last member of a part are called."""
+    found = []
+    for each in (part.members[0], part.members[-1]):
+        if isinstance(each, Group) and " … " in each.label:
+            found.append(each.label.split(" … ")[len(found)])
+        else:
+            found.append((each.path if isinstance(each, Group) else each.name) or each.label)
+    return found[0], found[1]
 
 
 def _padded(parents: tuple[Any, ...], n: int) -> list[Any]:
@@ -298,3 +312,20 @@ def _in_order(members: list[Any]) -> list[Any]:
         return min(box.node.born for box in ([each] if isinstance(each, Box) else each.boxes()))
 
     return sorted(members, key=born)
+
+
+def first_folded(picture: Picture) -> list[int]:
+    """The groups that are folded at first: none of a small graph; of a large one unfold level by level while it fits."""
+    groups = [group for group in picture.groups[1:] if group.members]
+    if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
+        return []
+    folded = {group.number for group in groups}
+    level, seen = [picture.root], len(picture.root.members)
+    while level:
+        level = [member for group in level for member in group.members if isinstance(member, Group)]
+        more = sum(len(group.members) - 1 for group in level)
+        if not level or seen + more > SEEN:
+            break
+        seen += more
+        folded -= {group.number for group in level}
+    return sorted(folded)

@@ -17,8 +17,8 @@ from typing import Any
 from lucid import backend
 from lucid.graph import Leaf, Node, fold, history, walk
 from lucid.origins import HOW, Origin, origin
-from lucid.see.formulas import filled, formulas
-from lucid.see.names import FEW, Names, brief, shape_of, users_frame
+from lucid.see.formulas import filled, formulas, taken
+from lucid.see.names import FEW, Names, brief, users_frame
 from lucid.tensor import Tensor, _seed
 
 
@@ -105,13 +105,14 @@ class Ledger(dict[Node, Any]):
         self.names, self.done = names, []  # type: ignore[var-annotated]
         self.paths: dict[int, dict[int, str]] = {}
         self.count, self.node, self.given, self.sent = 0, None, None, []  # type: ignore[var-annotated]
+        self.known: dict[str, Any] = {}
         self.parts: Iterator[Any] = iter(())
 
     def check(self, node: Node, g: Any, parts: Any) -> None:
         """Told by the walk: a node's formulas have run."""
         self.close()
         self.count, self.node, self.given, self.sent = self.count + 1, node, _copy(g), []
-        self.values = _values(node, g)
+        self.known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)  # what a formula's names stand for
         texts = formulas(node)
         each = zip(texts, node.parents, parts, strict=False)
         self.parts = iter([(*text, part) for text, parent, part in each if part is not None and parent is not None])
@@ -127,7 +128,7 @@ class Ledger(dict[Node, Any]):
             part = after
         else:
             part = _copy(part if part.shape == node.shape else fold(backend.namespace(part), part, node.shape))
-        numbers = filled(formula, self.values)
+        numbers = filled(taken(formula, self.known), {name: brief(value) for name, value in self.known.items() if _is_few(value)})
         self.sent.append(Sent(name, self.names.called(node), formula, numbers, part, _copy(before), after, node))
 
     def close(self) -> None:
@@ -148,14 +149,10 @@ def _copy(value: Any) -> Any:
     return Tensor(backend.namespace(value).copy(value))
 
 
-def _values(node: Node, g: Any) -> dict[str, str]:
-    """What a formula's names stand for, where it can be written in a few letters."""
-    known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)
-    few = {name: value for name, value in known.items() if isinstance(value, (int, float)) or _is_small(value)}
-    return {name: brief(value) for name, value in few.items()}
-
-
-def _is_small(value: Any) -> bool:
+def _is_few(value: Any) -> bool:
+    """Whether a value can be written in a few letters."""
+    if isinstance(value, (int, float)):
+        return True
     return getattr(value, "size", FEW + 1) <= FEW and value.ndim <= 1  # of 0-d arrays the sum is a NumPy scalar
 
 
