@@ -11,7 +11,7 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from lucid.see.layout import arrange, place
+from lucid.see.layout import arrange, key_of, place
 from lucid.see.names import brief, shape_of, users_frame
 from lucid.see.picture import LIMIT, Box, Group, Picture, around_of, first_folded
 from lucid.tensor import Tensor
@@ -20,7 +20,8 @@ STYLE = """
 .lucid { --ink: #22262b; --soft: #676e77; --op: #fff; --op-line: #a9b0b8; --leaf: #e3eefa; --leaf-line: #2b6cb0;
   --constant: #f0eee8; --constant-line: #b3ada0; --frame: #00000008; --line: #dedad1; }
 @media (prefers-color-scheme: dark) { .lucid { --ink: #e7e9ec; --soft: #98a1ad; --op: #232830; --op-line: #59626f;
-  --leaf: #172c45; --leaf-line: #6aa9ec; --constant: #24231f; --constant-line: #6d675b; --frame: #ffffff0a; --line: #3a414c; } }
+  --leaf: #172c45; --leaf-line: #6aa9ec; --constant: #24231f; --constant-line: #6d675b; --frame: #ffffff0a;
+  --line: #3a414c; } }
 .lucid text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 .lucid .title { font-weight: 600; font-size: 13px; }
 .lucid .value { font: 11.5px ui-monospace, monospace; fill: var(--soft); }
@@ -66,14 +67,16 @@ class Graph:
         picture = self._picture
         placed = place(picture, arrange(picture), self._folded)
         _, _, width, height, _ = placed.rectangles["g0"]
-        parts = [_frame(picture.groups[int(key[1:])], placed.rectangles[key]) for key in _open_frames(placed, self._folded)]
+        keys = [key for key in placed.rectangles if key != "g0"]
+        frames = [key for key in keys if key[0] == "g" and int(key[1:]) not in self._folded]
+        parts = [_frame(picture.groups[int(key[1:])], placed.rectangles[key]) for key in frames]
         parts += [f'<path d="{_curve(line)}" marker-end="url(#tip)"/>' for line in placed.lines if line]
         for key, at in placed.rectangles.items():
             if key[0] == "b":
                 parts.append(_drawn(picture.boxes[int(key[1:])], at))
             elif int(key[1:]) in self._folded:
                 parts.append(_drawn_folded(picture.groups[int(key[1:])], at))
-        label = escape(f"Computation graph of {len(picture.boxes)} nodes, from the inputs at the left to the loss at the right")
+        label = f"Computation graph of {len(picture.boxes):,} nodes, inputs at the left, the loss at the right"
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="lucid" role="img" aria-label="{label}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"><style>{STYLE}</style>'
@@ -94,10 +97,9 @@ class Graph:
         """The graph in Mermaid's language, which Markdown renderers draw."""
         boxes = {self._key(box): _mermaid_box(box) for box in self._picture.boxes if self._key(box)[0] == "b"}
         boxes |= {f"g{n}": f'[["{_mermaid_text(self._picture.groups[n].label)}"]]' for n in self._folded}
-        lines, said = ["graph LR"], set()
+        lines = ["graph LR"]
         for a, b in self._arrows():
-            ends = [end + (boxes[end] if end not in said and not said.add(end) else "") for end in (a, b)]  # type: ignore[func-returns-value]
-            lines.append(f"  {ends[0]} --> {ends[1]}")
+            lines.append(f"  {a}{boxes.pop(a, '')} --> {b}{boxes.pop(b, '')}")  # what it is, at first mention
         if len(lines) == 1:
             lines += [f"  {key}{text}" for key, text in boxes.items()]
         lines += self._nested(self._picture.root.members, "  ", None, _mermaid_group, "end")
@@ -105,7 +107,8 @@ class Graph:
 
     def _key(self, box: Box) -> str:
         """What stands for a box: itself, or the outermost folded group that it is in."""
-        return next((f"g{group.number}" for group in around_of(box.group) if group.number in self._folded), f"b{box.number}")
+        folded = [group for group in around_of(box.group) if group.number in self._folded]
+        return key_of(folded[0] if folded else box)
 
     def _arrows(self) -> list[tuple[str, str]]:
         boxes = self._picture.boxes
@@ -158,10 +161,6 @@ def _value(box: Box) -> str:
     return shape_of(box) if box.shape not in (None, ()) else ""
 
 
-def _open_frames(placed: Any, folded: set[int]) -> list[str]:
-    return [key for key in placed.rectangles if key[0] == "g" and key != "g0" and int(key[1:]) not in folded]
-
-
 def _frame(group: Group, at: Any) -> str:
     x, y, w, h, _ = at
     text = f'<text x="{x + 13:.1f}" y="{y + 19:.1f}" class="value">{escape(group.label)}</text>'
@@ -172,10 +171,10 @@ def _drawn(box: Box, at: Any) -> str:
     x, y, w, h, _ = at
     inset, rx = (12, 8) if box.kind in ("op", "more") else (16, 20)
     name = box.name if box.name and box.name != _title(box) else ""
-    called = f'<text x="{x + w - inset:.1f}" y="{y + 23:.1f}" text-anchor="end" class="value">{escape(name)}</text>' if name else ""
+    called = f'<text x="{x + w - inset:.1f}" y="{y + 23:.1f}" text-anchor="end" class="value">{escape(name)}</text>'
     return (
         f'<g class="{box.kind}"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{rx}"/>'
-        f'<text x="{x + inset:.1f}" y="{y + 23:.1f}" class="title">{escape(_title(box))}</text>{called}'
+        f'<text x="{x + inset:.1f}" y="{y + 23:.1f}" class="title">{escape(_title(box))}</text>{called if name else ""}'
         f'<text x="{x + inset:.1f}" y="{y + 43:.1f}" class="value">{escape(_value(box))}</text></g>'
     )
 
@@ -196,8 +195,8 @@ def _curve(line: list[tuple[float, float]]) -> str:
     path = f"M{line[0][0]:.1f} {line[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(line):
         bend = min(60.0, max(12.0, (x1 - x0) / 2))
-        level = abs(y1 - y0) < 0.5
-        path += f"L{x1:.1f} {y1:.1f}" if level else f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+        level, end = abs(y1 - y0) < 0.5, f"{x1:.1f} {y1:.1f}"
+        path += f"L{end}" if level else f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {end}"
     return path
 
 

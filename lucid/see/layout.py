@@ -1,8 +1,9 @@
 """Where to draw each box: layers from left to right, few crossings, and lines that are as straight as they can be.
 
-This is Sugiyama's method (1981), for each group by itself. A member's layer is the longest way to it; a line that passes
-a layer takes a place there as a box would; each layer is sorted by where its neighbours stand, back and forth; and then
-it is moved up and down to where they are, as far as there is room (isotonic regression, by pooling adjacent violators).
+This is Sugiyama's method (1981), for each group by itself. A member's layer is the longest way to it; a line that
+passes a layer takes a place there as a box would; each layer is sorted by where its neighbours stand, back and forth;
+and then it is moved up and down to where they are, as far as there is room (isotonic regression, by pooling adjacent
+violators).
 
 A line into or out of a group passes a *port* in its frame. So the first three steps do not depend on which groups are
 folded, and are done once, here (`arrange`). The last one, `place`, does. The page does that in the browser, by the
@@ -13,8 +14,10 @@ Members go by short names: b7 is box 7, g2 group 2, i7 and o7 the ports for what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import add
 from typing import Any
 
 from lucid.see.picture import Box, Edge, Group, Picture, around_of
@@ -59,6 +62,11 @@ def size_of(member: Box | Group) -> tuple[float, float]:
     return max(126.0, 34 + LETTER * len(member.name or member.label)), 58.0
 
 
+def key_of(member: Box | Group) -> str:
+    """A member's short name."""
+    return f"{'b' if isinstance(member, Box) else 'g'}{member.number}"
+
+
 def arrange(picture: Picture) -> Layout:
     """Layers, order and routes of a picture, whatever will be folded."""
     local: list[list[tuple[str, str, int]]] = [[] for _ in picture.groups]  # lines before they are given bends
@@ -70,8 +78,8 @@ def arrange(picture: Picture) -> Layout:
         for group, a, b, source in passed:
             local[group].append((a, b, source))
     inside, bends = [], []
-    for group, lines in zip(picture.groups, local, strict=True):
-        arrangement, bent = _arranged(picture, group, list(dict.fromkeys(lines)))
+    for each, lines in zip(picture.groups, local, strict=True):
+        arrangement, bent = _arranged(each, list(dict.fromkeys(lines)))
         inside.append(arrangement)
         bends.append(bent)
     routes = []
@@ -102,7 +110,7 @@ def _passed(picture: Picture, edge: Edge, around: dict[int, list[Group]]) -> Ite
 
 
 def _arranged(
-    picture: Picture, group: Group, lines: list[tuple[str, str, int]]
+    group: Group, lines: list[tuple[str, str, int]]
 ) -> tuple[Arrangement, dict[tuple[str, str, int], list[str]]]:
     rank = _ranks(group, lines)
     layers: list[list[str]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
@@ -112,12 +120,12 @@ def _arranged(
     made: dict[tuple[str, int, int], str] = {}
     short: list[tuple[str, str, int]] = []
     for a, b, source in lines:
-        here, passed = a, []
+        here, passed = a, []  # type: tuple[str, list[str]]
         for layer in range(rank[a] + 1, rank[b]):
             key = (a, source, layer)  # lines from one place share their bends, and part where they must
             if key not in made:
                 made[key] = f"d{len(made)}"
-                layers[layer].append(made[key])
+                layers[layer].insert(0, made[key])  # above weights: what comes from afar is mostly a first argument
                 short.append((here, made[key], source))
             here = made[key]
             passed.append(here)
@@ -130,7 +138,7 @@ def _arranged(
 
 def _ranks(group: Group, lines: list[tuple[str, str, int]]) -> dict[str, int]:
     """The layer of each member: after all that it depends on; what depends on nothing stands just before its use."""
-    names = [f"b{each.number}" if isinstance(each, Box) else f"g{each.number}" for each in group.members]
+    names = [key_of(member) for member in group.members]
     names += dict.fromkeys(end for a, b, _ in lines for end in (a, b) if end[0] in "io")
     after: dict[str, list[str]] = {name: [] for name in names}
     waiting = dict.fromkeys(names, 0)
@@ -170,7 +178,7 @@ def _sort(layers: list[list[str]], lines: list[tuple[str, str, int]]) -> None:
         neighbours = after if sweep % 2 == 0 else before
         for layer in reversed(layers) if sweep % 2 == 0 else layers:
             mean = {
-                name: sum(place[n] for n in neighbours[name]) / len(neighbours[name]) if name in neighbours else place[name]
+                name: sum(place[n] for n in near) / len(near) if (near := neighbours.get(name)) else place[name]
                 for name in layer
             }
             layer.sort(key=mean.__getitem__)
@@ -192,16 +200,17 @@ class Placed:
     lines: list[list[tuple[float, float]]]
 
 
-def place(picture: Picture, layout: Layout, folded: set[int] = frozenset()) -> Placed:  # type: ignore[assignment]
+def place(picture: Picture, layout: Layout, folded: Collection[int] = ()) -> Placed:
     """Coordinates for the state in which the groups of these numbers are folded."""
     inner: dict[int, dict[str, Rectangle]] = {}  # group -> member -> rectangle within
     sizes: dict[str, tuple[float, float]] = {}
 
     def measure(group: Group) -> tuple[float, float]:
         for member in group.members:
-            is_open = isinstance(member, Group) and member.number not in folded
-            name = f"{'g' if isinstance(member, Group) else 'b'}{member.number}"
-            sizes[name] = measure(member) if is_open else size_of(member)  # type: ignore[arg-type]
+            if isinstance(member, Group) and member.number not in folded:
+                sizes[key_of(member)] = measure(member)
+            else:
+                sizes[key_of(member)] = size_of(member)
         rectangles, extent = _positions(layout.inside[group.number], sizes)
         inner[group.number] = rectangles
         return extent
@@ -252,8 +261,7 @@ def _positions(
                 wanted.append(sum(middle[n] for n in near) / len(near) if near else middle[name])
             heights = [size(name)[1] for name in layer]
             weights = [4.0 if name[0] == "d" else 1.0 for name in layer]
-            for name, y in zip(layer, _pooled(wanted, heights, weights), strict=True):
-                middle[name] = y
+            middle |= zip(layer, _pooled(wanted, heights, weights), strict=True)
     top = min((middle[n] - size(n)[1] / 2 for layer in inside.layers for n in layer), default=0.0)
     bottom = max((middle[n] + size(n)[1] / 2 for layer in inside.layers for n in layer), default=0.0)
     rectangles = {}
@@ -275,14 +283,14 @@ def _positions(
 
 def _pooled(wanted: list[float], heights: list[float], weights: list[float]) -> list[float]:
     """The middles nearest to `wanted`, by least squares, that keep the order and do not overlap."""
-    offsets, blocks = [0.0], []  # type: ignore[var-annotated]
-    for a, b in zip(heights, heights[1:], strict=False):
+    offsets = [0.0]
+    blocks: list[tuple[float, float, int]] = []  # weighted sum, weight and number of each run that touches
+    for a, b in pairwise(heights):
         offsets.append(offsets[-1] + (a + b) / 2 + ROW)
     for want, offset, weight in zip(wanted, offsets, weights, strict=False):
-        blocks.append([(want - offset) * weight, weight, 1])
+        blocks.append(((want - offset) * weight, weight, 1))
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            total, weight, count = blocks.pop()
-            blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + weight, blocks[-1][2] + count]
+            blocks.append(tuple(map(add, blocks.pop(), blocks.pop())))
     flat = [total / weight for total, weight, count in blocks for _ in range(count)]
     return [z + offset for z, offset in zip(flat, offsets, strict=False)]
 
@@ -296,13 +304,13 @@ def _lines(picture: Picture, layout: Layout, seen: dict[str, Any], points: dict[
             name = next(f"g{g.number}" for g in reversed(around_of(box.group)) if f"g{g.number}" in seen)
         shown[box.number] = name
     lines: list[list[tuple[float, float]]] = []
-    drawn = set()
+    drawn: set[tuple[str, str]] = set()
     for edge, route in zip(picture.edges, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
-        if a == b or (a, b, a[0] == "b" and edge.source) in drawn:
+        if a == b or (a, b) in drawn:
             lines.append([])
             continue
-        drawn.add((a, b, a[0] == "b" and edge.source))
+        drawn.add((a, b))
         x, y, w, h, _ = seen[a]
         line = [(x + w, y + h / 2)]
         for key in route:

@@ -211,11 +211,12 @@ function strip(value, x, y, width) { // a thumbnail: one row of at most 20 cells
 
 // -- drawing ---------------------------------------------------------------------------------------------------------
 
+const counted = (n) => (n === 1 ? "1 operation" : `${n} operations`);
 const titleOf = (box) => (boxes[box].kind === "op" || boxes[box].kind === "more" ? boxes[box].label : boxes[box].name || boxes[box].label);
 
 function describe(key) {
   const numberOf = Number(key.slice(1));
-  if (key[0] === "g") return `Module ${groups[numberOf].label}, folded, ${groups[numberOf].count} operations. Enter unfolds it.`;
+  if (key[0] === "g") return `Module ${groups[numberOf].label}, folded, ${counted(groups[numberOf].count)}. Enter unfolds it.`;
   const box = boxes[numberOf], g = gradient(numberOf);
   const name = box.name && box.name !== titleOf(numberOf) ? ` named ${box.name}` : "";
   return `${box.kind === "op" ? "Operation" : box.kind} ${titleOf(numberOf)}${name}, value ${inWords(box.value)}, gradient ${g ? inWords(g) : "none yet"}`;
@@ -256,7 +257,7 @@ function boxElement(key, n, x, y, w, h) {
   const inset = rx > 10 ? 16 : 12;
   group.append(svg("text", { class: "title", x: inset, y: 19 }, isGroup ? `▸ ${groups[n].label}` : titleOf(n)));
   if (isGroup) {
-    group.append(svg("text", { class: "value", x: inset, y: 36 }, `${groups[n].count} operations`));
+    group.append(svg("text", { class: "value", x: inset, y: 36 }, counted(groups[n].count)));
   } else {
     if (box.name && box.name !== titleOf(n)) group.append(svg("text", { class: "name", x: w - inset, y: 19, "text-anchor": "end" }, box.name));
     const text = box.value ? fitting(box.value, w - 2 * inset) : box.shape ?? "";
@@ -315,7 +316,7 @@ function panel() {
 }
 
 function aboutGroup(n) {
-  return [html("h2", {}, groups[n].label), html("p", { class: "facts" }, `${groups[n].count} operations, folded. Press Enter or double-click to unfold.`)];
+  return [html("h2", {}, groups[n].label), html("p", { class: "facts" }, `${counted(groups[n].count)}, folded. Press Enter or double-click to unfold.`)];
 }
 
 function aboutBox(n) {

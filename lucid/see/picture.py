@@ -16,7 +16,7 @@ from lucid import backend
 from lucid.graph import Leaf, Node, history, last_write
 from lucid.origins import Origin, origin
 from lucid.see.formulas import formulas as formulas_of
-from lucid.see.names import Names, kind, users_frame
+from lucid.see.names import Names, kind
 from lucid.tensor import Tensor
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
@@ -95,19 +95,17 @@ class Picture:
         remembered: whether the nodes know where they come from.
     """
 
-    def __init__(
-        self, loss: Tensor, model: Any = None, names: Mapping[str, Any] | None = None, limit: int = LIMIT, frame: Any = None
-    ) -> None:
+    def __init__(self, loss: Tensor, model: Any, names: Mapping[str, Any] | None, limit: int, frame: Any) -> None:
         if not isinstance(loss, Tensor):
             raise TypeError(f"lucid.see: expected a Tensor whose graph is to be drawn, got {type(loss).__name__}")
         if loss._node is None:
             raise RuntimeError(
-                "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was it "
-                "made under no_grad, from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
+                "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was "
+                "it made under no_grad, from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
             )
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
-        self.names = Names(names, model, frame if frame is not None else users_frame())
+        self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
         self.loss, self.boxes, self.edges = loss, [], []  # type: ignore[var-annotated]
         self.root = Group(0, "", "", None)
@@ -145,15 +143,13 @@ class Picture:
         return box
 
     def _box(self, node: Node) -> Box:
-        what, group = kind(node), self._group(getattr(node, "made", None)) if type(node) is not Leaf else None
-        value, changed = self._value(node)
-        label = node.name() if what == "op" else "parameter" if what == "parameter" else "leaf"
-        place = origin(node, self._paths)
-        box = self._add(
-            what, label, self.names.of(node), node.shape, value=value, changed=changed, origin=place, node=node, group=group
-        )
-        if group is not None:
-            group.members.append(box)
+        what = kind(node)
+        box = self._add(what, node.name() if what == "op" else what, self.names.of(node), node.shape, node=node)
+        box.value, box.changed = self._value(node)
+        box.origin = origin(node, self._paths)
+        if what == "op":
+            box.group = self._group(getattr(node, "made", None))
+            box.group.members.append(box)
         self._of[node] = box
         return box
 
@@ -194,7 +190,8 @@ class Picture:
         if id(value) not in self._of:
             changed = last_write(value) > node.born
             title = self.names.arrays.get(id(value), "")
-            self._of[id(value)] = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
+            box = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
+            self._of[id(value)] = box
         return self._of[id(value)]
 
     # -- groups ------------------------------------------------------------------------------------------------
@@ -248,7 +245,7 @@ class Picture:
 
 def _ends(part: Group) -> tuple[str, str]:
     """What the first and the last member of a part are called."""
-    found = []
+    found: list[str] = []
     for each in (part.members[0], part.members[-1]):
         if isinstance(each, Group) and " … " in each.label:
             found.append(each.label.split(" … ")[len(found)])
@@ -309,13 +306,14 @@ def _in_order(members: list[Any]) -> list[Any]:
     """Operations, and groups of them, by birth."""
 
     def born(each: Any) -> int:
-        return min(box.node.born for box in ([each] if isinstance(each, Box) else each.boxes()))
+        nodes = [box.node for box in ([each] if isinstance(each, Box) else each.boxes())]
+        return min(node.born for node in nodes if node is not None)
 
     return sorted(members, key=born)
 
 
 def first_folded(picture: Picture) -> list[int]:
-    """The groups that are folded at first: none of a small graph; of a large one unfold level by level while it fits."""
+    """The groups that are folded at first: none of a small graph; a large one is unfolded as far as it can be seen."""
     groups = [group for group in picture.groups[1:] if group.members]
     if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
         return []

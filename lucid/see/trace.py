@@ -102,9 +102,12 @@ class Ledger(dict[Node, Any]):
     """The gradients in flight, for `graph.walk`, and what became of them. `done` has the steps that are complete."""
 
     def __init__(self, names: Names) -> None:
-        self.names, self.done = names, []  # type: ignore[var-annotated]
+        self.names, self.count = names, 0
+        self.done: list[Step] = []
         self.paths: dict[int, dict[int, str]] = {}
-        self.count, self.node, self.given, self.sent = 0, None, None, []  # type: ignore[var-annotated]
+        self.node: Node | None = None  # whose turn it is, what it was given and what it has sent
+        self.given: Any = None
+        self.sent: list[Sent] = []
         self.known: dict[str, Any] = {}
         self.parts: Iterator[Any] = iter(())
 
@@ -128,7 +131,8 @@ class Ledger(dict[Node, Any]):
             part = after
         else:
             part = _copy(part if part.shape == node.shape else fold(backend.namespace(part), part, node.shape))
-        numbers = filled(taken(formula, self.known), {name: brief(value) for name, value in self.known.items() if _is_few(value)})
+        few = {name: brief(value) for name, value in self.known.items() if _is_few(value)}
+        numbers = filled(taken(formula, self.known), few)
         self.sent.append(Sent(name, self.names.called(node), formula, numbers, part, _copy(before), after, node))
 
     def close(self) -> None:
@@ -202,9 +206,7 @@ class steps:
         return self._steps[index]
 
     def _rest(self) -> list[str]:
-        leaves = [
-            f"{self._names.called(t._node)}.grad = {brief(g)}" for t, g in self.gradients.items()
-        ]
+        leaves = [f"{self._names.called(t._node)}.grad = {brief(g)}" for t, g in self.gradients.items()]
         hint = [] if all(step.origin for step in self) else [f"({HOW} to see the line that made each node)"]
         return leaves + hint
 
@@ -213,6 +215,9 @@ class steps:
 
     def _repr_html_(self) -> str:
         return _html(self._steps, "<br>".join(map(escape, self._rest())))
+
+
+END: tuple[Any, Any] = (None, None)
 
 
 def stepping(
@@ -228,13 +233,13 @@ def stepping(
     leaves = {parent for node in (*nodes, seed[0]) for parent in (*node.parents, node) if type(parent) is Leaf}
     wanted = {node for node in nodes if not getattr(node.op, "several", False)} | leaves
     xp = backend.namespace(loss._array)
-    walking = walk([seed], xp, None, wanted, release=False, ledger=ledger)
+    walking: Any = walk([seed], xp, None, wanted, release=False, ledger=ledger)
     while True:
         for node, _ in kept:  # what retain_grad() asked for is backward()'s to write
             node.retained = None
         try:
             with xp.quiet():
-                node, g = next(walking, (None, None))
+                node, g = next(walking, END)
         finally:
             for keeper, functions in kept:
                 keeper.retained = functions
@@ -259,7 +264,8 @@ def _html(steps: list[Step], below: str) -> str:
         for i, sent in enumerate(step.sent):
             first = [str(step.number), called, brief_of(step.gradient)] if i == 0 else ["", "", ""]
             said = sent.formula + (f" = {sent.filled}" if sent.filled else "")
-            rows.append([*first, sent.input, said, brief(sent.gradient), sent.to, brief(sent.after), line if i == 0 else ""])
+            rest = [brief(sent.gradient), sent.to, brief(sent.after), line if i == 0 else ""]
+            rows.append([*first, sent.input, said, *rest])
     cells = ["".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row) for row in rows]
     title = "".join(f"<th scope='col' style='text-align:left'>{name}</th>" for name in head)
     return f"<table><thead><tr>{title}</tr></thead><tbody><tr>{'</tr><tr>'.join(cells)}</tr></tbody></table>{below}"
