@@ -104,7 +104,6 @@ class Ledger(dict[Node, Any]):
     def __init__(self, names: Names) -> None:
         self.names, self.count = names, 0
         self.done: list[Step] = []
-        self.paths: dict[int, dict[int, str]] = {}
         self.node: Node | None = None  # whose turn it is, what it was given and what it has sent
         self.given: Any = None
         self.sent: list[Sent] = []
@@ -138,7 +137,7 @@ class Ledger(dict[Node, Any]):
     def close(self) -> None:
         """The step under way is complete."""
         if (node := self.node) is not None:
-            place = origin(node, self.paths)
+            place = origin(node, self.names.paths)
             name = self.names.of(node)
             self.done.append(Step(self.count, node.name(), name, node.shape, self.given, tuple(self.sent), place, node))
             self.node = None
