@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test parity gpu kernels check bench docs lint types clean
+.PHONY: same-python help demo test parity gpu kernels browser check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ gpu:  ## on a machine with a GPU: the tests that need one, and the benchmarks, w
 
 kernels: $(VENV)/with-test,kernels  ## compile every kernel for three generations of GPUs (installs CUDA's compiler)
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m nvrtc
+
+browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromium (apt install chromium chromium-driver)
+	$(RUN) -m pytest -m browser
 
 check:  ## all that the gate runs, in an environment of its own
 	bash .ci/run

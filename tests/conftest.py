@@ -1,6 +1,7 @@
 """What every test starts from, and the word on tests that were not run."""
 
 import importlib.util
+import shutil
 
 import pytest
 
@@ -21,6 +22,11 @@ NEEDS = {
     "parity": (
         lambda: importlib.util.find_spec("torch") is not None,
         "parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)",
+    ),
+    "browser": (
+        lambda: importlib.util.find_spec("selenium") and shutil.which("chromium") and shutil.which("chromedriver"),
+        "browser tests were not run: they need selenium (`make browser` installs it and runs them), chromium and "
+        "chromedriver (Debian: apt install chromium chromium-driver)",
     ),
     "nvrtc": (
         lambda: importlib.util.find_spec("cupy") is not None,

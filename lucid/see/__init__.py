@@ -6,6 +6,10 @@
 from lucid.origins import Origin as Origin
 from lucid.origins import origin as origin
 from lucid.origins import remember as remember
+from lucid.see.drawing import Graph as Graph
+from lucid.see.drawing import to_dot as to_dot
+from lucid.see.drawing import to_mermaid as to_mermaid
+from lucid.see.drawing import to_svg as to_svg
 from lucid.see.page import Page as Page
 from lucid.see.page import page as page
 from lucid.see.trace import Sent as Sent

@@ -90,6 +90,23 @@ def _same_arguments(node: Any, code: Any) -> bool:
     return names == list(code.co_varnames[: len(names)])
 
 
+@cache
+def _parsed(formula: str) -> ast.Expression:
+    return ast.parse(formula, mode="eval")
+
+
+def taken(formula: str, known: Mapping[str, Any]) -> str:
+    """Of a formula `a if test else b` the branch that is taken where names mean what `known` says."""
+    try:
+        body = _parsed(formula).body
+        while isinstance(body, ast.IfExp):
+            test = compile(ast.Expression(body.test), "<formula>", "eval")
+            body = body.body if eval(test, {"__builtins__": {}}, dict(known)) else body.orelse
+        return ast.get_source_segment(formula, body) or formula
+    except Exception:  # a test that leans on more than its arguments: the whole formula is the answer then
+        return formula
+
+
 def filled(formula: str, values: Mapping[str, str]) -> str:
     """A formula with numbers in the places of names; "" where that would be no help.
 
@@ -97,13 +114,15 @@ def filled(formula: str, values: Mapping[str, str]) -> str:
     '1 * (1 - (-0.5) * (-0.5))'
     """
     try:
-        tree = ast.parse(formula, mode="eval")
+        tree = _parsed(formula)
     except SyntaxError:
         return ""
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called and n.id != "xp"]
     owners = {id(n.value) for n in ast.walk(tree) if isinstance(n, (ast.Attribute, ast.Subscript))}
-    if not names or any(n.id not in values or id(n) in owners for n in names):  # nobody is helped by 0.5.shape
+    if isinstance(tree.body, ast.Name) or not names:
+        return ""
+    if any(n.id not in values or id(n) in owners for n in names):  # nobody is helped by 0.5.shape
         return ""
     result = formula
     for name in sorted(names, key=lambda name: name.col_offset, reverse=True):

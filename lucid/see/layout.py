@@ -1,8 +1,9 @@
 """Where to draw each box: layers from left to right, few crossings, and lines that are as straight as they can be.
 
-This is Sugiyama's method (1981), for each group by itself. A member's layer is the longest way to it; a line that passes
-a layer takes a place there as a box would; each layer is sorted by where its neighbours stand, back and forth; and then
-it is moved up and down to where they are, as far as there is room (isotonic regression, by pooling adjacent violators).
+This is Sugiyama's method (1981), for each group by itself. A member's layer is the longest way to it; a line that
+passes a layer takes a place there as a box would; each layer is sorted by where its neighbours stand, back and forth;
+and then it is moved up and down to where they are, as far as there is room (isotonic regression, by pooling adjacent
+violators).
 
 A line into or out of a group passes a *port* in its frame. So the first three steps do not depend on which groups are
 folded, and are done once, here (`arrange`). The last one, `place`, does. The page does that in the browser, by the
@@ -13,16 +14,19 @@ Members go by short names: b7 is box 7, g2 group 2, i7 and o7 the ports for what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import add
 from typing import Any
 
 from lucid.see.picture import Box, Edge, Group, Picture, around_of
 
 COLUMN, ROW = 44, 16  # between layers, and between what stands in one
 PADDING, TITLE = 14, 26  # inside a group's frame, and above for its name
-LETTER = 7.2  # a letter's width
+LETTER = 7.6  # a letter's width
 SWEEPS = 4
+Rectangle = tuple[float, float, float, float, float]  # left, top, width, height, and the left of the layer it stands in
 
 
 @dataclass
@@ -52,9 +56,15 @@ class Layout:
 def size_of(member: Box | Group) -> tuple[float, float]:
     """Width and height of a box, or of a group that is folded."""
     if isinstance(member, Group):
-        return max(110.0, 40 + LETTER * len(member.label)), 58.0
-    words = [member.label, member.name, "0" * 15 if member.kind != "more" else ""]
-    return max(96.0, 24 + LETTER * max(map(len, words))), 58.0
+        return max(120.0, 44 + LETTER * len(member.label)), 58.0
+    if member.kind == "op":
+        return max(126.0, 30 + LETTER * (len(member.label) + len(member.name))), 58.0
+    return max(126.0, 34 + LETTER * len(member.name or member.label)), 58.0
+
+
+def key_of(member: Box | Group) -> str:
+    """A member's short name."""
+    return f"{'b' if isinstance(member, Box) else 'g'}{member.number}"
 
 
 def arrange(picture: Picture) -> Layout:
@@ -68,8 +78,8 @@ def arrange(picture: Picture) -> Layout:
         for group, a, b, source in passed:
             local[group].append((a, b, source))
     inside, bends = [], []
-    for group, lines in zip(picture.groups, local, strict=True):
-        arrangement, bent = _arranged(picture, group, list(dict.fromkeys(lines)))
+    for each, lines in zip(picture.groups, local, strict=True):
+        arrangement, bent = _arranged(each, list(dict.fromkeys(lines)))
         inside.append(arrangement)
         bends.append(bent)
     routes = []
@@ -100,7 +110,7 @@ def _passed(picture: Picture, edge: Edge, around: dict[int, list[Group]]) -> Ite
 
 
 def _arranged(
-    picture: Picture, group: Group, lines: list[tuple[str, str, int]]
+    group: Group, lines: list[tuple[str, str, int]]
 ) -> tuple[Arrangement, dict[tuple[str, str, int], list[str]]]:
     rank = _ranks(group, lines)
     layers: list[list[str]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
@@ -110,12 +120,12 @@ def _arranged(
     made: dict[tuple[str, int, int], str] = {}
     short: list[tuple[str, str, int]] = []
     for a, b, source in lines:
-        here, passed = a, []
+        here, passed = a, []  # type: tuple[str, list[str]]
         for layer in range(rank[a] + 1, rank[b]):
             key = (a, source, layer)  # lines from one place share their bends, and part where they must
             if key not in made:
                 made[key] = f"d{len(made)}"
-                layers[layer].append(made[key])
+                layers[layer].insert(0, made[key])  # above weights: what comes from afar is mostly a first argument
                 short.append((here, made[key], source))
             here = made[key]
             passed.append(here)
@@ -128,7 +138,7 @@ def _arranged(
 
 def _ranks(group: Group, lines: list[tuple[str, str, int]]) -> dict[str, int]:
     """The layer of each member: after all that it depends on; what depends on nothing stands just before its use."""
-    names = [f"b{each.number}" if isinstance(each, Box) else f"g{each.number}" for each in group.members]
+    names = [key_of(member) for member in group.members]
     names += dict.fromkeys(end for a, b, _ in lines for end in (a, b) if end[0] in "io")
     after: dict[str, list[str]] = {name: [] for name in names}
     waiting = dict.fromkeys(names, 0)
@@ -168,7 +178,7 @@ def _sort(layers: list[list[str]], lines: list[tuple[str, str, int]]) -> None:
         neighbours = after if sweep % 2 == 0 else before
         for layer in reversed(layers) if sweep % 2 == 0 else layers:
             mean = {
-                name: sum(place[n] for n in neighbours[name]) / len(neighbours[name]) if name in neighbours else place[name]
+                name: sum(place[n] for n in near) / len(near) if (near := neighbours.get(name)) else place[name]
                 for name in layer
             }
             layer.sort(key=mean.__getitem__)
@@ -186,59 +196,55 @@ class Placed:
     An edge whose ends lie in one folded group, or that another one covers, has none.
     """
 
-    rectangles: dict[str, tuple[float, float, float, float]]
+    rectangles: dict[str, Rectangle]
     lines: list[list[tuple[float, float]]]
 
 
-def place(picture: Picture, layout: Layout, folded: set[int] = frozenset()) -> Placed:  # type: ignore[assignment]
+def place(picture: Picture, layout: Layout, folded: Collection[int] = ()) -> Placed:
     """Coordinates for the state in which the groups of these numbers are folded."""
-    inner: dict[int, dict[str, tuple[float, float, float, float]]] = {}  # group -> member -> rectangle within
+    inner: dict[int, dict[str, Rectangle]] = {}  # group -> member -> rectangle within
     sizes: dict[str, tuple[float, float]] = {}
 
     def measure(group: Group) -> tuple[float, float]:
         for member in group.members:
-            is_open = isinstance(member, Group) and member.number not in folded
-            name = f"{'g' if isinstance(member, Group) else 'b'}{member.number}"
-            sizes[name] = measure(member) if is_open else size_of(member)  # type: ignore[arg-type]
-        rectangles, extent = _positions(layout.inside[group.number], sizes, inner)
+            if isinstance(member, Group) and member.number not in folded:
+                sizes[key_of(member)] = measure(member)
+            else:
+                sizes[key_of(member)] = size_of(member)
+        rectangles, extent = _positions(layout.inside[group.number], sizes)
         inner[group.number] = rectangles
         return extent
 
     width, height = measure(picture.root)
-    absolute: dict[str, tuple[float, float, float, float]] = {"g0": (0.0, 0.0, width, height)}
-    points: dict[tuple[int, str], tuple[float, float, float, float]] = {}
+    absolute: dict[str, Rectangle] = {"g0": (0.0, 0.0, width, height, 0.0)}
+    points: dict[tuple[int, str], Rectangle] = {}
     frontier = [picture.root]
     while frontier:
         group = frontier.pop()
         left, top = absolute[f"g{group.number}"][:2]
-        for name, (x, y, w, h) in inner[group.number].items():
-            moved = (left + x, top + y, w, h)
-            (absolute if name[0] in "bg" else points)[name if name[0] in "bg" else (group.number, name)] = moved  # type: ignore[index]
+        for name, (x, y, w, h, start) in inner[group.number].items():
+            moved = (left + x, top + y, w, h, left + start)
+            if name[0] in "bg":
+                absolute[name] = moved
+            else:
+                points[group.number, name] = moved
         frontier += [m for m in group.members if isinstance(m, Group) and m.number not in folded]
     return Placed(absolute, _lines(picture, layout, absolute, points))
 
 
 def _positions(
-    inside: Arrangement, sizes: dict[str, tuple[float, float]], inner: dict[int, Any]
-) -> tuple[dict[str, tuple[float, float, float, float]], tuple[float, float]]:
+    inside: Arrangement, sizes: dict[str, tuple[float, float]]
+) -> tuple[dict[str, Rectangle], tuple[float, float]]:
     """Rectangles of the members of a group within its frame, and the size of the frame."""
 
     def size(name: str) -> tuple[float, float]:
         return sizes[name] if name[0] in "bg" else (0.0, 4.0)
 
-    def offset(name: str, port: str) -> float:
-        """How far from its middle a line leaves or enters a member."""
-        if name[0] != "g" or int(name[1:]) not in inner or port not in inner[int(name[1:])]:
-            return 0.0
-        _, y, _, h = inner[int(name[1:])][port]
-        return y + h / 2 - sizes[name][1] / 2
-
-    before: dict[str, list[tuple[str, float]]] = {}
-    after: dict[str, list[tuple[str, float]]] = {}
-    for a, b, source in inside.lines:
-        shift = offset(a, f"o{source}") - offset(b, f"i{source}")
-        before.setdefault(b, []).append((a, shift))
-        after.setdefault(a, []).append((b, -shift))
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for a, b, _ in inside.lines:
+        before.setdefault(b, []).append(a)
+        after.setdefault(a, []).append(b)
     middle: dict[str, float] = {}
     for layer in inside.layers:
         total = sum(size(name)[1] for name in layer) + ROW * (len(layer) - 1)
@@ -252,11 +258,10 @@ def _positions(
             wanted = []
             for name in layer:
                 near = neighbours.get(name, ())
-                wanted.append(sum(middle[n] + shift for n, shift in near) / len(near) if near else middle[name])
+                wanted.append(sum(middle[n] for n in near) / len(near) if near else middle[name])
             heights = [size(name)[1] for name in layer]
             weights = [4.0 if name[0] == "d" else 1.0 for name in layer]
-            for name, y in zip(layer, _pooled(wanted, heights, weights), strict=True):
-                middle[name] = y
+            middle |= zip(layer, _pooled(wanted, heights, weights), strict=True)
     top = min((middle[n] - size(n)[1] / 2 for layer in inside.layers for n in layer), default=0.0)
     bottom = max((middle[n] + size(n)[1] / 2 for layer in inside.layers for n in layer), default=0.0)
     rectangles = {}
@@ -266,26 +271,26 @@ def _positions(
         for name in layer:
             w, h = size(name)
             own = width if name[0] == "d" else w  # a bend is a line across its layer
-            at = x + (width - own) / 2
-            rectangles[name] = (at, PADDING + TITLE + middle[name] - h / 2 - top, own, h)
+            rectangles[name] = (x + width - own, PADDING + TITLE + middle[name] - h / 2 - top, own, h, x)
         x += width + COLUMN
     width = x - COLUMN + PADDING
-    for name, (_, y, w, h) in rectangles.items():  # ports stand in the frame itself
+    for name, (_, y, w, h, _) in rectangles.items():  # ports stand in the frame itself
         if name[0] in "io":
-            rectangles[name] = (0.0 if name[0] == "i" else width, y, w, h)
+            x = 0.0 if name[0] == "i" else width
+            rectangles[name] = (x, y, w, h, x)
     return rectangles, (width, bottom - top + 2 * PADDING + TITLE)
 
 
 def _pooled(wanted: list[float], heights: list[float], weights: list[float]) -> list[float]:
     """The middles nearest to `wanted`, by least squares, that keep the order and do not overlap."""
-    offsets, blocks = [0.0], []  # type: ignore[var-annotated]
-    for a, b in zip(heights, heights[1:], strict=False):
+    offsets = [0.0]
+    blocks: list[tuple[float, float, int]] = []  # weighted sum, weight and number of each run that touches
+    for a, b in pairwise(heights):
         offsets.append(offsets[-1] + (a + b) / 2 + ROW)
     for want, offset, weight in zip(wanted, offsets, weights, strict=False):
-        blocks.append([(want - offset) * weight, weight, 1])
+        blocks.append(((want - offset) * weight, weight, 1))
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            total, weight, count = blocks.pop()
-            blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + weight, blocks[-1][2] + count]
+            blocks.append(tuple(map(add, blocks.pop(), blocks.pop())))
     flat = [total / weight for total, weight, count in blocks for _ in range(count)]
     return [z + offset for z, offset in zip(flat, offsets, strict=False)]
 
@@ -299,19 +304,19 @@ def _lines(picture: Picture, layout: Layout, seen: dict[str, Any], points: dict[
             name = next(f"g{g.number}" for g in reversed(around_of(box.group)) if f"g{g.number}" in seen)
         shown[box.number] = name
     lines: list[list[tuple[float, float]]] = []
-    drawn = set()
+    drawn: set[tuple[str, str]] = set()
     for edge, route in zip(picture.edges, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
-        if a == b or (a, b, a[0] == "b" and edge.source) in drawn:
+        if a == b or (a, b) in drawn:
             lines.append([])
             continue
-        drawn.add((a, b, a[0] == "b" and edge.source))
-        x, y, w, h = seen[a]
+        drawn.add((a, b))
+        x, y, w, h, _ = seen[a]
         line = [(x + w, y + h / 2)]
         for key in route:
             if key in points:
-                px, py, pw, ph = points[key]
+                px, py, pw, ph, _ = points[key]
                 line += [(px, py + ph / 2)] + ([(px + pw, py + ph / 2)] if pw else [])
-        x, y, w, h = seen[b]
-        lines.append([*line, (x, y + h / 2)])
+        x, y, w, h, start = seen[b]
+        lines.append([*line, (start, y + h / 2), (x, y + h / 2)])
     return lines

@@ -24,6 +24,7 @@ let drawn = {}; // the elements of boxes and folded groups, by key
 let lines = []; // the elements of edges, by edge; null where none is drawn
 let view = { x: 0, y: 0, k: 1 };
 
+for (const step of steps) for (const sent of step.sent) sent.part ??= sent.after;
 const stepOf = new Map(steps.map((step, i) => [step.box, i])); // box -> its turn
 const into = boxes.map(() => []), outOf = boxes.map(() => []);
 edges.forEach(([source, target], i) => { into[target].push(i); outOf[source].push(i); });
@@ -59,38 +60,30 @@ function place() {
       const number = Number(key.slice(1)), one = key[0] === "g" ? groups[number] : boxes[number];
       sizes[key] = key[0] === "g" && !folded.has(number) ? measure(number) : one.size;
     }
-    const [rectangles, extent] = positions(groups[group], sizes, inner);
+    const [rectangles, extent] = positions(groups[group], sizes);
     inner[group] = rectangles;
     return extent;
   };
   const [width, height] = measure(0);
-  const absolute = { g0: [0, 0, width, height] }, points = {};
+  const absolute = { g0: [0, 0, width, height, 0] }, points = {};
   const frontier = [0];
   while (frontier.length) {
     const group = frontier.pop();
     const [left, top] = absolute[`g${group}`];
-    for (const [key, [x, y, w, h]] of Object.entries(inner[group])) {
-      if ("bg".includes(key[0])) absolute[key] = [left + x, top + y, w, h];
-      else points[`${group} ${key}`] = [left + x, top + y, w, h];
+    for (const [key, [x, y, w, h, start]] of Object.entries(inner[group])) {
+      const moved = [left + x, top + y, w, h, left + start];
+      if ("bg".includes(key[0])) absolute[key] = moved;
+      else points[`${group} ${key}`] = moved;
     }
     for (const key of groups[group].members) if (key[0] === "g" && !folded.has(Number(key.slice(1)))) frontier.push(Number(key.slice(1)));
   }
   return [absolute, points];
 }
 
-function positions(group, sizes, inner) {
+function positions(group, sizes) {
   const size = (key) => ("bg".includes(key[0]) ? sizes[key] : [0, 4]);
-  const offset = (key, port) => {
-    const within = key[0] === "g" ? inner[key.slice(1)] : undefined;
-    if (within === undefined || within[port] === undefined) return 0;
-    return within[port][1] + within[port][3] / 2 - sizes[key][1] / 2;
-  };
   const before = {}, after = {}, middle = {};
-  for (const [a, b, source] of group.lines) {
-    const shift = offset(a, `o${source}`) - offset(b, `i${source}`);
-    (before[b] ??= []).push([a, shift]);
-    (after[a] ??= []).push([b, -shift]);
-  }
+  for (const [a, b] of group.lines) { (before[b] ??= []).push(a); (after[a] ??= []).push(b); }
   for (const layer of group.layers) {
     let y = -(layer.reduce((sum, key) => sum + size(key)[1], 0) + ROW * (layer.length - 1)) / 2;
     for (const key of layer) { middle[key] = y + size(key)[1] / 2; y += size(key)[1] + ROW; }
@@ -100,7 +93,7 @@ function positions(group, sizes, inner) {
     for (const layer of sweep % 2 === 0 ? [...group.layers].reverse() : group.layers) {
       const wanted = layer.map((key) => {
         const near = neighbours[key];
-        return near ? near.reduce((sum, [other, shift]) => sum + middle[other] + shift, 0) / near.length : middle[key];
+        return near ? near.reduce((sum, other) => sum + middle[other], 0) / near.length : middle[key];
       });
       pooled(wanted, layer.map((key) => size(key)[1]), layer.map((key) => (key[0] === "d" ? 4 : 1))).forEach((y, i) => { middle[layer[i]] = y; });
     }
@@ -114,12 +107,12 @@ function positions(group, sizes, inner) {
     const width = Math.max(0, ...layer.map((key) => size(key)[0]));
     for (const key of layer) {
       const [w, h] = size(key), own = key[0] === "d" ? width : w;
-      rectangles[key] = [x + (width - own) / 2, PADDING + TITLE + middle[key] - h / 2 - top, own, h];
+      rectangles[key] = [x + width - own, PADDING + TITLE + middle[key] - h / 2 - top, own, h, x];
     }
     x += width + COLUMN;
   }
   const width = x - COLUMN + PADDING;
-  for (const key of Object.keys(rectangles)) if ("io".includes(key[0])) rectangles[key][0] = key[0] === "i" ? 0 : width;
+  for (const key of Object.keys(rectangles)) if ("io".includes(key[0])) rectangles[key][0] = rectangles[key][4] = key[0] === "i" ? 0 : width;
   return [rectangles, [width, bottom - top + 2 * PADDING + TITLE]];
 }
 
@@ -141,14 +134,14 @@ function pooled(wanted, heights, weights) {
 function line(edge, points) { // an edge's curve, or null where none is to be seen
   const a = keyOf(edges[edge][0]), b = keyOf(edges[edge][1]);
   if (a === b) return null;
-  const [x, y, w, h] = seen[a], [tx, ty, , th] = seen[b];
+  const [x, y, w, h] = seen[a], [tx, ty, , th, start] = seen[b];
   const way = [[x + w, y + h / 2]];
   for (const key of edges[edge][3]) if (points[key]) {
     const [px, py, pw, ph] = points[key];
     way.push([px, py + ph / 2]);
     if (pw) way.push([px + pw, py + ph / 2]);
   }
-  way.push([tx, ty + th / 2]);
+  way.push([start, ty + th / 2], [tx, ty + th / 2]);
   let path = `M${way[0][0]} ${way[0][1]}`;
   for (let i = 1; i < way.length; i++) {
     const [x0, y0] = way[i - 1], [x1, y1] = way[i], bend = Math.min(60, Math.max(12, (x1 - x0) / 2));
@@ -173,6 +166,11 @@ function short(value) { // in one line
   if (value.full && value.full.length === 1) return number(value.full[0]);
   if (value.full && value.full.length <= 3) return `[${value.full.map(number).join(", ")}]`;
   return shapeText(value);
+}
+
+function fitting(value, width) { // the same, if there is room for it
+  const text = short(value);
+  return text.length * 7.1 <= width || isOne(value) ? text : shapeText(value);
 }
 
 function inWords(value) {
@@ -213,11 +211,12 @@ function strip(value, x, y, width) { // a thumbnail: one row of at most 20 cells
 
 // -- drawing ---------------------------------------------------------------------------------------------------------
 
+const counted = (n) => (n === 1 ? "1 operation" : `${n} operations`);
 const titleOf = (box) => (boxes[box].kind === "op" || boxes[box].kind === "more" ? boxes[box].label : boxes[box].name || boxes[box].label);
 
 function describe(key) {
   const numberOf = Number(key.slice(1));
-  if (key[0] === "g") return `Module ${groups[numberOf].label}, folded, ${groups[numberOf].count} operations. Enter unfolds it.`;
+  if (key[0] === "g") return `Module ${groups[numberOf].label}, folded, ${counted(groups[numberOf].count)}. Enter unfolds it.`;
   const box = boxes[numberOf], g = gradient(numberOf);
   const name = box.name && box.name !== titleOf(numberOf) ? ` named ${box.name}` : "";
   return `${box.kind === "op" ? "Operation" : box.kind} ${titleOf(numberOf)}${name}, value ${inWords(box.value)}, gradient ${g ? inWords(g) : "none yet"}`;
@@ -258,13 +257,13 @@ function boxElement(key, n, x, y, w, h) {
   const inset = rx > 10 ? 16 : 12;
   group.append(svg("text", { class: "title", x: inset, y: 19 }, isGroup ? `▸ ${groups[n].label}` : titleOf(n)));
   if (isGroup) {
-    group.append(svg("text", { class: "value", x: inset, y: 36 }, `${groups[n].count} operations`));
+    group.append(svg("text", { class: "value", x: inset, y: 36 }, counted(groups[n].count)));
   } else {
     if (box.name && box.name !== titleOf(n)) group.append(svg("text", { class: "name", x: w - inset, y: 19, "text-anchor": "end" }, box.name));
-    const text = short(box.value) || (box.shape !== null ? box.shape : "");
+    const text = box.value ? fitting(box.value, w - 2 * inset) : box.shape ?? "";
     group.append(svg("text", { class: "value", x: inset, y: 35 }, text));
     const room = inset + 7.1 * text.length + 8;
-    if (box.value && !isOne(box.value) && box.value.text === undefined && w - inset - room > 24) group.append(strip(box.value, room, 26.5, w - inset - room));
+    if (box.value && !isOne(box.value) && w - inset - room > 24 && text === shapeText(box.value)) group.append(strip(box.value, room, 26.5, w - inset - room));
   }
   group.append(svg("g", { class: "lower" }));
   return group;
@@ -286,9 +285,9 @@ function show() { // where the pass is: marks, gradients, the panel
     lower.replaceChildren();
     if (g) {
       const w = seen[key][2], inset = ["op", "more"].includes(boxes[key.slice(1)].kind) ? 12 : 16;
-      const text = `∇ ${isOne(g) || g.text !== undefined || (g.full && g.full.length <= 3) ? short(g) : ""}`;
-      lower.append(svg("text", { class: "grad", x: inset, y: 51 }, text));
-      if (text === "∇ ") lower.append(strip(g, inset + 20, 42.5, w - 2 * inset - 20));
+      const text = g.text !== undefined ? g.text : fitting(g, w - 2 * inset - 16), cells = g.text === undefined && !isOne(g) && text === shapeText(g);
+      lower.append(svg("text", { class: "grad", x: inset, y: 51 }, cells ? "∇" : `∇ ${text}`));
+      if (cells) lower.append(strip(g, inset + 20, 42.5, w - 2 * inset - 20));
     }
   }
   const passed = new Set(), flowing = new Set();
@@ -317,7 +316,7 @@ function panel() {
 }
 
 function aboutGroup(n) {
-  return [html("h2", {}, groups[n].label), html("p", { class: "facts" }, `${groups[n].count} operations, folded. Press Enter or double-click to unfold.`)];
+  return [html("h2", {}, groups[n].label), html("p", { class: "facts" }, `${counted(groups[n].count)}, folded. Press Enter or double-click to unfold.`)];
 }
 
 function aboutBox(n) {
@@ -376,7 +375,8 @@ function valueElements(value, kind) {
     out.push(table);
   } else if (shares.length) {
     const canvas = html("canvas", { width: columns, height: rows, role: "img", "aria-label": `Heat map: ${inWords(value)}` });
-    canvas.style.aspectRatio = `${Math.max(columns, 1)} / ${Math.max(rows, columns / 12)}`;
+    canvas.style.height = `${Math.min(200, Math.max(18, (260 * rows) / columns))}px`;
+    canvas.style.maxWidth = `${Math.max(30, Math.min(260, (200 * columns) / rows))}px`;
     const context = canvas.getContext("2d");
     shares.forEach((share, i) => { context.fillStyle = colour(share); context.fillRect(i % columns, Math.floor(i / columns), 1, 1); });
     out.push(canvas);
@@ -489,7 +489,7 @@ function fit() {
   const [w, h] = stageSize(), [, , gw, gh] = seen.g0;
   const whole = Math.min(w / (gw + 30), h / (gh + 20), 1.5);
   // A graph that would come out too small to read is shown from its end, where the backward pass begins.
-  const k = Math.max(whole, Math.min(0.62, h / (gh + 20)), 0.2);
+  const k = Math.max(whole, Math.min(0.6, h / (gh + 20)), 0.25);
   const [lx, ly, lw, lh] = seen[keyOf(data.loss)];
   look({ k, x: gw * k + 30 <= w + 1 ? (w - gw * k) / 2 : w - (lx + lw) * k - 60, y: gh * k <= h ? (h - gh * k) / 2 - 6 : h / 2 - (ly + lh / 2) * k });
 }
@@ -498,8 +498,11 @@ function bringIntoView(key, centre = false) {
   if (!seen[key]) return;
   const [x, y, bw, bh] = seen[key], [w, h] = stageSize(), margin = 60;
   const left = view.x + x * view.k, top = view.y + y * view.k;
-  if (!centre && left > margin && left + bw * view.k < w - margin && top > margin / 2 && top + bh * view.k < h - margin / 2) return;
-  look({ x: w / 2 - (x + bw / 2) * view.k, y: h / 2 - (y + bh / 2) * view.k }, true);
+  if (centre) return look({ x: w / 2 - (x + bw / 2) * view.k, y: h / 2 - (y + bh / 2) * view.k }, true);
+  const into = (start, length, room) => Math.max(margin - start, 0) || Math.min(room - margin - start - length, 0); // no further than needed
+  const dx = into(left, bw * view.k, w), dy = into(top, bh * view.k, h);
+  // A box that had to be fetched is brought well into view, with its inputs, where the pass will go next.
+  if (dx || dy) look({ x: view.x + (dx > 0 ? dx + w / 3 : dx), y: view.y + dy }, true);
 }
 
 function zoom(factor, cx, cy) {

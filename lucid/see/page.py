@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from lucid import backend
-from lucid.graph import Leaf
 from lucid.origins import HOW
 from lucid.see import layout
-from lucid.see.layout import arrange, size_of
+from lucid.see.layout import arrange, key_of, size_of
 from lucid.see.names import brief, host, shape_of, users_frame
-from lucid.see.picture import LIMIT, Box, Group, Picture, around_of
+from lucid.see.picture import LIMIT, Box, Picture, around_of, first_folded
 from lucid.see.trace import Step, stepping
 from lucid.tensor import Tensor
 
-OPEN = 200  # operations up to which everything is shown unfolded
-SEEN = 60  # boxes up to which groups are unfolded at first where there are more operations than that
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
 
@@ -82,14 +79,17 @@ class Page:
         try:
             Path(path).write_text(self.text, encoding="utf-8")
         except OSError as error:
-            kind = next(kind for kind in (FileNotFoundError, IsADirectoryError, PermissionError, OSError) if isinstance(error, kind))
-            raise kind(f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}; name a file in a directory that exists and can be written to") from error
+            raise type(error)(
+                f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}; name a file in a directory "
+                f"that exists and that you may write to"
+            ) from error
 
     def __repr__(self) -> str:
         return f"<page of {len(self.text) / 1e3:,.0f} kB>"
 
     def _repr_html_(self) -> str:
-        return f'<iframe srcdoc="{escape(self.text)}" style="width:100%;height:640px;border:1px solid #ccc" title="Computation graph"></iframe>'
+        style = "width:100%;height:640px;border:1px solid #ccc;border-radius:6px"
+        return f'<iframe srcdoc="{escape(self.text)}" style="{style}" title="Computation graph"></iframe>'
 
 
 def _text(picture: Picture, gradient: Any, title: str, run: Any) -> str:
@@ -136,7 +136,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
                 "parent": None if group.parent is None else group.parent.number,
                 "depth": depth[group.number],
                 "count": sum(box.kind == "op" for box in group.boxes()),
-                "members": [_key(member) for member in group.members],
+                "members": [key_of(member) for member in group.members],
                 "size": size_of(group),
                 "layers": inside.layers,
                 "lines": inside.lines,
@@ -151,40 +151,18 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     }
 
 
-def _key(member: Box | Group) -> str:
-    return f"{'b' if isinstance(member, Box) else 'g'}{member.number}"
-
-
 def _one(loss: Tensor, gradient: Any) -> Any:
     return loss.new_ones(loss.shape) if gradient is None else gradient
 
 
-def first_folded(picture: Picture) -> list[int]:
-    """The groups that are folded at first: none of a small graph; of a large one unfold level by level while it fits."""
-    groups = [group for group in picture.groups[1:] if group.members]
-    if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
-        return []
-    folded = {group.number for group in groups}
-    level, seen = [picture.root], len(picture.root.members)
-    while level:
-        level = [member for group in level for member in group.members if isinstance(member, Group)]
-        more = sum(len(group.members) - 1 for group in level)
-        if not level or seen + more > SEEN:
-            break
-        seen += more
-        folded -= {group.number for group in level}
-    return sorted(folded)
-
-
 def _box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
-    value = box.value if box.value is not None or not isinstance(box.node, Leaf) else None
-    place = box.origin
+    value, place = box.value, box.origin
     return {
         "kind": box.kind,
         "label": box.label,
         "name": box.name,
         "shape": None if box.shape is None else shape_of(box),
-        "dtype": str(value.dtype) if hasattr(value, "dtype") else "",
+        "dtype": str(getattr(value, "dtype", "")),
         "value": shown(value, sizes),
         "changed": box.changed,
         "size": size_of(box),
@@ -206,8 +184,8 @@ def _step(step: Step, number: dict[Any, int], picture: Picture, sizes: tuple[int
                 "input": sent.input,
                 "formula": sent.formula,
                 "filled": sent.filled,
-                "part": shown(sent.gradient, sizes),
-                "before": shown(sent.before, sizes) if sent.before is not None and sent.before.numel() == 1 else sent.before is not None,
+                "part": None if sent.before is None else shown(sent.gradient, sizes),  # else what is there after it
+                "before": None if sent.before is None else shown(sent.before, sizes),
                 "after": shown(sent.after, sizes),
                 "edges": [i for i in edges if number.get(sent.node) == picture.edges[i].source],
             }
@@ -235,7 +213,8 @@ def shown(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] 
     real = array.astype("float64")
     finite = real[xp.isfinite(real)]
     if finite.size:
-        found |= dict(zip(("low", "high", "mean", "std"), (float(f"{x:.6g}") for x in (finite.min(), finite.max(), finite.mean(), finite.std())), strict=True))
+        facts = {"low": finite.min(), "high": finite.max(), "mean": finite.mean(), "std": finite.std()}
+        found |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
         found["zeros"] = int((finite == 0).sum())
     found |= {"nan": int(xp.isnan(real).sum()), "infinite": int(xp.isinf(real).sum())}
     if array.size > full:
@@ -251,7 +230,7 @@ def _numbers(array: Any) -> list[Any]:
 
 
 def _heat(array: Any, largest: float, cells: int) -> dict[str, Any]:
-    """Means of blocks, as letters: E is 0, below it the negative ones, above the positive ones; ! what is not finite."""
+    """Means of blocks, as letters: E is 0, those before it negative, those behind it positive; ! what is not finite."""
     flat = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
     if array.ndim == 1 and array.size > cells:
         columns = cells

@@ -16,10 +16,12 @@ from lucid import backend
 from lucid.graph import Leaf, Node, history, last_write
 from lucid.origins import Origin, origin
 from lucid.see.formulas import formulas as formulas_of
-from lucid.see.names import Names, kind, users_frame
+from lucid.see.names import Names, kind
 from lucid.tensor import Tensor
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
+OPEN = 200  # operations up to which everything is shown unfolded
+SEEN = 60  # boxes up to which groups are unfolded at first where there are more operations than that
 MANY = 120  # boxes in one group, beyond which they are grouped again
 
 
@@ -93,24 +95,21 @@ class Picture:
         remembered: whether the nodes know where they come from.
     """
 
-    def __init__(
-        self, loss: Tensor, model: Any = None, names: Mapping[str, Any] | None = None, limit: int = LIMIT, frame: Any = None
-    ) -> None:
+    def __init__(self, loss: Tensor, model: Any, names: Mapping[str, Any] | None, limit: int, frame: Any) -> None:
         if not isinstance(loss, Tensor):
             raise TypeError(f"lucid.see: expected a Tensor whose graph is to be drawn, got {type(loss).__name__}")
         if loss._node is None:
             raise RuntimeError(
-                "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was it "
-                "made under no_grad, from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
+                "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was "
+                "it made under no_grad, from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
             )
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
-        self.names = Names(names, model, frame if frame is not None else users_frame())
+        self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
         self.loss, self.boxes, self.edges = loss, [], []  # type: ignore[var-annotated]
         self.root = Group(0, "", "", None)
         self.groups, self._calls = [self.root], {}  # type: ignore[var-annotated]
-        self._paths: dict[int, dict[int, str]] = {}
         self._of: dict[Any, Box] = {}
         self._into: dict[int, list[int]] | None = None
         nodes = history([loss._node]) or [loss._node]
@@ -143,15 +142,13 @@ class Picture:
         return box
 
     def _box(self, node: Node) -> Box:
-        what, group = kind(node), self._group(getattr(node, "made", None)) if type(node) is not Leaf else None
-        value, changed = self._value(node)
-        label = node.name() if what == "op" else "parameter" if what == "parameter" else "leaf"
-        place = origin(node, self._paths)
-        box = self._add(
-            what, label, self.names.of(node), node.shape, value=value, changed=changed, origin=place, node=node, group=group
-        )
-        if group is not None:
-            group.members.append(box)
+        what = kind(node)
+        box = self._add(what, node.name() if what == "op" else what, self.names.of(node), node.shape, node=node)
+        box.value, box.changed = self._value(node)
+        box.origin = origin(node, self.names.paths)
+        if what == "op":
+            box.group = self._group(getattr(node, "made", None))
+            box.group.members.append(box)
         self._of[node] = box
         return box
 
@@ -192,7 +189,8 @@ class Picture:
         if id(value) not in self._of:
             changed = last_write(value) > node.born
             title = self.names.arrays.get(id(value), "")
-            self._of[id(value)] = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
+            box = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
+            self._of[id(value)] = box
         return self._of[id(value)]
 
     # -- groups ------------------------------------------------------------------------------------------------
@@ -221,9 +219,9 @@ class Picture:
         root, module = outermost[0](), call[0]()
         if root is None or module is None:
             return ""
-        if id(root) not in self._paths:
-            self._paths[id(root)] = {id(each): name for name, each in root.named_modules()}
-        return self._paths[id(root)].get(id(module), "")
+        if id(root) not in self.names.paths:
+            self.names.paths[id(root)] = {id(each): name for name, each in root.named_modules()}
+        return self.names.paths[id(root)].get(id(module), "")
 
     def _group_again(self, group: Group) -> None:
         """Where too many stand side by side, put neighbours in the order of their birth together."""
@@ -231,16 +229,28 @@ class Picture:
             size = max(12, isqrt(len(group.members)))
             members, group.members = _in_order(group.members), []
             for start in range(0, len(members), size):
-                part = Group(len(self.groups), f"part {start // size + 1}", group.path, group)
+                part = Group(len(self.groups), "", group.path, group)
                 part.members = members[start : start + size]
                 for each in part.members:
                     if isinstance(each, Box):
                         each.group = part
                     else:
                         each.parent = part
-                part.label = f"{sum(box.kind == 'op' for box in part.boxes())} operations"
+                first, last = _ends(part)
+                part.label = f"{first} … {last}"
                 self.groups.append(part)
                 group.members.append(part)
+
+
+def _ends(part: Group) -> tuple[str, str]:
+    """What the first and the last member of a part are called."""
+    found: list[str] = []
+    for each in (part.members[0], part.members[-1]):
+        if isinstance(each, Group) and " … " in each.label:
+            found.append(each.label.split(" … ")[len(found)])
+        else:
+            found.append((each.path if isinstance(each, Group) else each.name) or each.label)
+    return found[0], found[1]
 
 
 def _padded(parents: tuple[Any, ...], n: int) -> list[Any]:
@@ -295,6 +305,24 @@ def _in_order(members: list[Any]) -> list[Any]:
     """Operations, and groups of them, by birth."""
 
     def born(each: Any) -> int:
-        return min(box.node.born for box in ([each] if isinstance(each, Box) else each.boxes()))
+        nodes = [box.node for box in ([each] if isinstance(each, Box) else each.boxes())]
+        return min(node.born for node in nodes if node is not None)
 
     return sorted(members, key=born)
+
+
+def first_folded(picture: Picture) -> list[int]:
+    """The groups that are folded at first: none of a small graph; a large one is unfolded as far as it can be seen."""
+    groups = [group for group in picture.groups[1:] if group.members]
+    if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
+        return []
+    folded = {group.number for group in groups}
+    level, seen = [picture.root], len(picture.root.members)
+    while level:
+        level = [member for group in level for member in group.members if isinstance(member, Group)]
+        more = sum(len(group.members) - 1 for group in level)
+        if not level or seen + more > SEEN:
+            break
+        seen += more
+        folded -= {group.number for group in level}
+    return sorted(folded)

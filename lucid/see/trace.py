@@ -17,7 +17,7 @@ from typing import Any
 from lucid import backend
 from lucid.graph import Leaf, Node, fold, history, walk
 from lucid.origins import HOW, Origin, origin
-from lucid.see.formulas import filled, formulas
+from lucid.see.formulas import filled, formulas, taken
 from lucid.see.names import FEW, Names, brief, users_frame
 from lucid.tensor import Tensor, _seed
 
@@ -102,16 +102,19 @@ class Ledger(dict[Node, Any]):
     """The gradients in flight, for `graph.walk`, and what became of them. `done` has the steps that are complete."""
 
     def __init__(self, names: Names) -> None:
-        self.names, self.done = names, []  # type: ignore[var-annotated]
-        self.paths: dict[int, dict[int, str]] = {}
-        self.count, self.node, self.given, self.sent = 0, None, None, []  # type: ignore[var-annotated]
+        self.names, self.count = names, 0
+        self.done: list[Step] = []
+        self.node: Node | None = None  # whose turn it is, what it was given and what it has sent
+        self.given: Any = None
+        self.sent: list[Sent] = []
+        self.known: dict[str, Any] = {}
         self.parts: Iterator[Any] = iter(())
 
     def check(self, node: Node, g: Any, parts: Any) -> None:
         """Told by the walk: a node's formulas have run."""
         self.close()
         self.count, self.node, self.given, self.sent = self.count + 1, node, _copy(g), []
-        self.values = _values(node, g)
+        self.known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)  # what a formula's names stand for
         texts = formulas(node)
         each = zip(texts, node.parents, parts, strict=False)
         self.parts = iter([(*text, part) for text, parent, part in each if part is not None and parent is not None])
@@ -127,13 +130,14 @@ class Ledger(dict[Node, Any]):
             part = after
         else:
             part = _copy(part if part.shape == node.shape else fold(backend.namespace(part), part, node.shape))
-        numbers = filled(formula, self.values)
+        few = {name: brief(value) for name, value in self.known.items() if _is_few(value)}
+        numbers = filled(taken(formula, self.known), few)
         self.sent.append(Sent(name, self.names.called(node), formula, numbers, part, _copy(before), after, node))
 
     def close(self) -> None:
         """The step under way is complete."""
         if (node := self.node) is not None:
-            place = origin(node, self.paths)
+            place = origin(node, self.names.paths)
             name = self.names.of(node)
             self.done.append(Step(self.count, node.name(), name, node.shape, self.given, tuple(self.sent), place, node))
             self.node = None
@@ -148,14 +152,10 @@ def _copy(value: Any) -> Any:
     return Tensor(backend.namespace(value).copy(value))
 
 
-def _values(node: Node, g: Any) -> dict[str, str]:
-    """What a formula's names stand for, where it can be written in a few letters."""
-    known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)
-    few = {name: value for name, value in known.items() if isinstance(value, (int, float)) or _is_small(value)}
-    return {name: brief(value) for name, value in few.items()}
-
-
-def _is_small(value: Any) -> bool:
+def _is_few(value: Any) -> bool:
+    """Whether a value can be written in a few letters."""
+    if isinstance(value, (int, float)):
+        return True
     return getattr(value, "size", FEW + 1) <= FEW and value.ndim <= 1  # of 0-d arrays the sum is a NumPy scalar
 
 
@@ -205,9 +205,7 @@ class steps:
         return self._steps[index]
 
     def _rest(self) -> list[str]:
-        leaves = [
-            f"{self._names.called(t._node)}.grad = {brief(g)}" for t, g in self.gradients.items()
-        ]
+        leaves = [f"{self._names.called(t._node)}.grad = {brief(g)}" for t, g in self.gradients.items()]
         hint = [] if all(step.origin for step in self) else [f"({HOW} to see the line that made each node)"]
         return leaves + hint
 
@@ -216,6 +214,9 @@ class steps:
 
     def _repr_html_(self) -> str:
         return _html(self._steps, "<br>".join(map(escape, self._rest())))
+
+
+END: tuple[Any, Any] = (None, None)
 
 
 def stepping(
@@ -231,13 +232,13 @@ def stepping(
     leaves = {parent for node in (*nodes, seed[0]) for parent in (*node.parents, node) if type(parent) is Leaf}
     wanted = {node for node in nodes if not getattr(node.op, "several", False)} | leaves
     xp = backend.namespace(loss._array)
-    walking = walk([seed], xp, None, wanted, release=False, ledger=ledger)
+    walking: Any = walk([seed], xp, None, wanted, release=False, ledger=ledger)
     while True:
         for node, _ in kept:  # what retain_grad() asked for is backward()'s to write
             node.retained = None
         try:
             with xp.quiet():
-                node, g = next(walking, (None, None))
+                node, g = next(walking, END)
         finally:
             for keeper, functions in kept:
                 keeper.retained = functions
@@ -262,7 +263,8 @@ def _html(steps: list[Step], below: str) -> str:
         for i, sent in enumerate(step.sent):
             first = [str(step.number), called, brief_of(step.gradient)] if i == 0 else ["", "", ""]
             said = sent.formula + (f" = {sent.filled}" if sent.filled else "")
-            rows.append([*first, sent.input, said, brief(sent.gradient), sent.to, brief(sent.after), line if i == 0 else ""])
+            rest = [brief(sent.gradient), sent.to, brief(sent.after), line if i == 0 else ""]
+            rows.append([*first, sent.input, said, *rest])
     cells = ["".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row) for row in rows]
     title = "".join(f"<th scope='col' style='text-align:left'>{name}</th>" for name in head)
     return f"<table><thead><tr>{title}</tr></thead><tbody><tr>{'</tr><tr>'.join(cells)}</tr></tbody></table>{below}"
