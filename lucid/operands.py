@@ -188,7 +188,7 @@ def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
 
 
 def _within_model(frame: Any) -> str:
-    """Whose forward this is inside of, by its path in the outermost module being called: ", in module '1.0' (Linear)"."""
+    """Whose forward this is inside of, by its path in the outermost one being called: ", in module '1.0' (Linear)"."""
     modules = []
     while frame is not None:
         if frame.f_code.co_name == "forward" and hasattr(module := frame.f_locals.get("self"), "named_modules"):

@@ -162,7 +162,12 @@ def compare(on: Any, setting: tuple[Any, ...], dtype: str, sizes: list[int], ulp
             theta, g, *memory = [x.get() for x in arrays]
             assert g.tobytes() == old[1].tobytes()
             for x, y in zip([theta, *memory], by_rule(old, *setting), strict=True):
-                same(x, y, ulps)
+                same(*((x, y) if on.subnormal else (flushed(x), flushed(y))), ulps)
+
+
+def flushed(x: np.ndarray) -> np.ndarray:
+    """As a GPU leaves it, which has no float32 number between 0 and the smallest normal one."""
+    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0, x).astype(x.dtype) if x.dtype == np.float32 else x
 
 
 @pytest.mark.parametrize("name, t, options", list(asked()), ids=str)

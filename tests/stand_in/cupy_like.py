@@ -80,6 +80,8 @@ def _function(path: str, function: Any, parameters: str) -> Any:
 
 def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", **rest: Any) -> ndarray:
     """An upload, unless it lies on a device already."""
+    if isinstance(obj, ndarray) and obj.device.id != current.device:  # across devices it is a copy
+        return wrap(np.array(obj._a, dtype))
     if isinstance(obj, ndarray):
         return obj.astype(obj.dtype if dtype is None else dtype, copy=copy)
     note("uploads")
