@@ -1,8 +1,6 @@
 """Anomaly mode: the first operation that makes a NaN or an infinity, forward or backward, and nobody else's."""
 
-import time
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -68,14 +66,13 @@ MADE: dict[str, tuple[Callable[[], Any], str]] = {
     "log_softmax of nothing": (lambda: lucid.log_softmax(lucid.full((2, 3), -INF), 1), "forward: log_softmax made NaN"),
     "inf - inf": (lambda: lucid.tensor([INF]) - INF, "forward: subtract made NaN"),
     "0 * inf": (lambda: leaf(0.0, 1.0) * INF, "forward: multiply made NaN"),
-    "norm 0.5 at 0": (lambda: lucid.norm(leaf(0.0, 1.0), p=0.5), "backward: norm gave"),
     "norm by hand at 0": (lambda: leaf(0.0, 0.0).square().sum().sqrt(), "backward: sqrt gave inf"),
     "a Function's forward": (lambda: Value.apply(leaf(0.0)), "forward: log made -inf"),
     "a Function's backward": (lambda: Slope.apply(leaf(1.0)).sum(), "backward: Slope gave inf for its input 0"),
     "in a checkpoint": (lambda: checkpoint(lambda x: x.sqrt(), leaf(0.0)).sum(), "backward: sqrt gave inf"),
     "without a history": (lambda: lucid.zeros(2).log(), "forward: log made -inf in 2 of its 2"),
     "the loss of wild logits": (lambda: F.cross_entropy(leaf(INF, 1.0).unsqueeze(0), lucid.tensor([1])), "forward: cross_entropy made NaN"),
-    "a gradient's overflow": (lambda: (leaf(1e-30) * 1e30 * 1e30 * 1e-30).sum(), "backward: multiply gave inf"),
+    "a gradient's overflow": (lambda: (leaf(1e-30) * 1e30 * 1e20 * 1e-10 * 1e10).sum(), "backward: multiply gave inf"),
     "cumprod": (lambda: leaf(1e30, 1e30).cumprod(0), "forward: cumprod made inf in 1"),
 }  # fmt: skip
 
@@ -99,6 +96,7 @@ HANDED_ON: dict[str, Callable[[], Any]] = {
     "a class that is masked out": lambda: F.cross_entropy(leaf(1.0, 2.0).masked_fill(lucid.tensor([True, False]), -INF).unsqueeze(0), lucid.tensor([1])),
     "the safe double where": lambda: lucid.where((x := leaf(0.0, 4.0)) > 0, lucid.where(x > 0, x, 1.0).sqrt(), 0.0).sum(),
     "the usual norm at 0": lambda: leaf(0.0, 0.0).norm(),
+    "norm 0.5 at 0": lambda: lucid.norm(leaf(0.0, 1.0), p=0.5),
     "std of constant data": lambda: leaf(1.0, 1.0).std(),
     "x ** 0 at 0": lambda: (leaf(0.0) ** 0).sum(),
     "comparing infinities": lambda: lucid.allclose(lucid.tensor([INF, -INF]), lucid.tensor([INF, -INF])),
@@ -176,22 +174,3 @@ def test_off_nothing_is_left_behind() -> None:
         assert any(a is not b for a, b in zip(before[2:], state()[2:], strict=True))
         raise KeyError
     assert all(a is b or a == b for a, b in zip(before, state(), strict=True))
-
-
-def test_a_training_step_costs_the_same_after_it_was_on_as_before() -> None:
-    """Measured as well: a step before, and one after, in turn; the medians differ by no more than noise can."""
-    model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
-    x = lucid.randn(8, 2)
-
-    def step() -> float:
-        start = time.process_time()
-        for _ in range(20):
-            model(x).square().mean().backward()
-        return time.process_time() - start
-
-    step()
-    before = median(step() for _ in range(9))
-    with detect_anomaly():
-        inside = median(step() for _ in range(9))
-    after = median(step() for _ in range(9))
-    assert after < 1.5 * before < 1.5 * inside

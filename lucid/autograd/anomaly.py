@@ -1,8 +1,8 @@
 """Where a NaN came from: the first operation that made one, forward or backward, and the line that ran it.
 
-An operation *makes* a NaN or an infinity if there is one in its output and none of that kind in its inputs. What it only
-hands on is not its doing: the -inf that `masked_fill` was told to put, which a softmax then turns into 0, or an infinity
-in the data. Of infinities NaN can be made anew: inf - inf, 0 * inf, the softmax of a row that is -inf throughout.
+An operation *makes* a NaN or an infinity if there is one in its output and none of that kind in its inputs. What it
+only hands on is not its doing: the -inf that `masked_fill` was told to put, which a softmax then turns into 0, or an
+infinity in the data. Of infinities NaN can be made anew: inf - inf, 0 * inf, the softmax of a row of nothing but -inf.
 
 Off costs nothing, for it is no question that an operation asks: on, operations call another forward, nodes are made by
 another function, and the walk back has somebody to show each step to.
@@ -30,7 +30,7 @@ FORWARD = {
     "log10": "log10(0) is -inf and log10(-1) NaN: write (x + 1e-8).log10()",
     "log1p": "log1p(-1) is -inf and NaN below: hold x above -1",
     "sqrt": "there is no root of a negative number: hold x at 0 or more with clamp(min=0), or look for what made it so",
-    "exp": "exp overflows beyond 88 in float32, 709 in float64: subtract the largest first, or take softmax or logsumexp",
+    "exp": "exp overflows beyond 88 in float32, 709 in float64: subtract the largest, or take softmax or logsumexp",
     "expm1": "expm1 overflows beyond 88 in float32: hold x below that",
     "divide": "the divisor is 0, or too small: write x / (y + 1e-8), or x / y.clamp(min=1e-8) for a positive y",
     "reciprocal": "1 / x of an x that is 0, or too small: write 1 / (x + 1e-8)",
@@ -43,7 +43,9 @@ FORWARD = {
     "square": "an overflow: the values have grown out of bounds; a smaller learning rate, or clip_grad_norm_",
 }
 SUBTRACT = "inf - inf, or 0 * inf: look for where the infinity in its inputs was let in"
-OVERFLOW = "an overflow: values have grown out of bounds; a smaller learning rate, normalised inputs, or clip_grad_norm_"
+OVERFLOW = (
+    "an overflow: values have grown out of bounds; a smaller learning rate, normalised inputs, or clip_grad_norm_"
+)
 BACKWARD = {
     "sqrt": "the slope of sqrt at 0 is infinite: write (x + 1e-12).sqrt()",
     "power_number": "the slope of x ** p for p < 1 is infinite at 0: write (x + 1e-12) ** p",
@@ -151,7 +153,7 @@ def _refuse_made(spec: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: 
     what = called(out)
     n, many = int(made.sum()), out.size > 1
     names = spec.inputs * len(inputs) if spec.variadic else spec.inputs
-    usual = SUBTRACT if what == "NaN" and infinite and not spec.name.endswith("softmax") else FORWARD.get(spec.name, OVERFLOW)
+    usual = FORWARD.get(spec.name, SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
         f"forward: {spec.name} made {what}" + f" in {n} of its {out.size} elements" * many + ", of inputs that have no "
         f"{'NaN' if what == 'NaN' else 'infinity'}; it was run {_told(_line(sys._getframe(2)))}"
@@ -161,11 +163,11 @@ def _refuse_made(spec: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: 
 
 def _in_a_formula() -> bool:
     """Whether this is the walk back running a formula on Tensors: then it is the node that is looked at."""
-    frame = sys._getframe(2)
+    frame: Any = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_name == "back" and frame.f_code.co_filename.startswith((_HERE, "<generated for op")):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 
@@ -175,7 +177,7 @@ def _in_a_formula() -> bool:
 def _check(node: Node, g: Any, parts: Any) -> None:
     """Raise a RuntimeError if one of the gradients that a node gave holds NaN, or infinities of its own making."""
     for i, part in enumerate(parts):
-        if part is None or not (has_nan(part) or (has_infinity(part) and not has_infinity(g))):
+        if part is None or not (has_nan(part) or has_infinity(part) and not has_infinity([g, node.saved])):
             continue
         names = list(getattr(node.op, "formulas", ()))
         name = repr(names[i]) if i < len(names) and not node.op.variadic else str(i)
@@ -185,8 +187,8 @@ def _check(node: Node, g: Any, parts: Any) -> None:
         masked = what == "NaN" and given == "has none" and _all_zero_there(g, part)
         usual = MASKED if masked else BACKWARD.get(node.op.name, "" if given == "has NaN already" else OVERFLOW)
         raise RuntimeError(
-            f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); it was run "
-            f"{_told(getattr(node, 'line', None))}{_details([('gradient given', g), *saved], usual)}"
+            f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); it was "
+            f"run {_told(getattr(node, 'line', None))}{_details([('gradient given', g), *saved], usual)}"
         )
 
 
@@ -215,27 +217,30 @@ def _any(value: Any, question: str) -> bool:
         return any(_any(part, question) for part in value.parts.values())
     if isinstance(value, (tuple, list)):
         return any(_any(part, question) for part in value)
+    array = _numbers(value)
+    return array is not None and bool(getattr(backend.namespace(array), question)(array).any())
+
+
+def _numbers(value: Any) -> Any:
+    """The array of floats that it is: a Tensor's, its own, or a 0-d one of a number; None for anything else."""
     array = getattr(value, "_array", value)
-    if isinstance(array, float):
-        return bool(getattr(math, question)(array))
-    return (
-        backend.is_array(array)
-        and array.dtype.kind == "f"
-        and bool(getattr(backend.namespace(array), question)(array).any())
-    )
+    if isinstance(array, float) or backend.is_scalar(array):
+        array = backend.cpu.asarray(array)
+    return array if backend.is_array(array) and array.dtype.kind == "f" else None
 
 
 def called(value: Any) -> str:
     """The worst that there is in it: NaN, else inf or -inf."""
     if has_nan(value):
         return "NaN"
-    array = getattr(value, "_array", value)
-    return "inf" if not backend.is_array(array) or (array == math.inf).any() else "-inf"
+    array = _numbers(value)
+    return "-inf" if array is not None and not (array == math.inf).any() else "inf"
 
 
 def described(value: Any) -> str:
-    """An array's shape, dtype and range, and how many of its elements are NaN, infinite or 0; a plain value as it is."""
+    """An array's shape, dtype and range, how many elements are NaN, infinite or 0; a plain value as it is."""
     array = getattr(value, "_array", value)
+    array = backend.cpu.asarray(array) if backend.is_scalar(array) else array
     if not backend.is_array(array):
         return repr(array)
     head = f"shape {tuple(array.shape)}, {array.dtype}"
@@ -243,10 +248,10 @@ def described(value: Any) -> str:
         return head
     xp = backend.namespace(array)
     finite = array[xp.isfinite(array)].astype("float64")
-    counts = [(int(xp.isnan(array).sum()), "NaN"), (int(xp.isinf(array).sum()), "infinite"), (int((array == 0).sum()), "zero")]
-    odd = ", ".join(f"{n} {what}" for n, what in counts if n)
+    odd = {"NaN": xp.isnan(array), "infinite": xp.isinf(array), "zero": array == 0}
+    counts = ", ".join(f"{int(found.sum())} {what}" for what, found in odd.items() if found.any())
     extent = f", from {finite.min():.4g} to {finite.max():.4g}, mean {finite.mean():.4g}" if finite.size else ""
-    return head + extent + (f"; of {array.size} elements {odd}" if odd else "")
+    return head + extent + (f"; of {array.size} elements {counts}" if counts else "")
 
 
 def _details(values: list[tuple[str, Any]], usual: str) -> str:
