@@ -187,6 +187,10 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
+    if name == "see":  # loaded when it is first used
+        import lucid.see
+
+        return lucid.see
     from lucid.missing import missing
 
     raise missing("lucid", name, globals())

@@ -12,23 +12,27 @@ is younger still, and has been walked already. A heap says which one that is.
 from __future__ import annotations
 
 import itertools
-import threading
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
 from heapq import heapify, heappop, heappush
-from inspect import isgeneratorfunction
 from math import inf
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 from weakref import ref
 
 from lucid import backend
 from lucid.op import RUNTIME, Op
+from lucid.origins import while_remembering, whose_line
+from lucid.recording import enable_grad as enable_grad
+from lucid.recording import grad_mode as grad_mode
+from lucid.recording import inference_mode as inference_mode
+from lucid.recording import is_grad_enabled as is_grad_enabled
+from lucid.recording import no_grad as no_grad
+from lucid.recording import set_grad_enabled as set_grad_enabled
 
 _clock = itertools.count(1)  # ticks for each node and each write in place, so that the two can be ordered
 tick = _clock.__next__
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Node:
@@ -43,16 +47,17 @@ class Node:
         hooks: functions of the gradient that run before it is used, in order; None while there are none.
         retained: functions that are shown the gradient once the hooks have run, by the tensor that asked for it.
 
-    Three are there only where somebody set them (chapter 6). `remake` gives `saved` its values when the walk gets here,
-    `since` says when those values were made, and `line` is the user's line that ran the operation.
+    Four are there only where somebody set them. `remake` gives `saved` its values when the walk gets here, `since` says
+    when those values were made (chapter 6); `made` is where the node came from and `out` what it computed (`origins`).
     """
 
     __slots__ = (
-        "op", "parents", "saved", "shape", "born", "hooks", "retained", "remake", "since", "line", "__weakref__",
+        "op", "parents", "saved", "shape", "born", "hooks", "retained", "remake", "since", "made", "out", "__weakref__",
     )  # fmt: skip
     remake: Callable[[], None]
     since: int
-    line: Any
+    made: Any
+    out: backend.Array
 
     def __init__(self, op: Op, parents: tuple[Node | None, ...], saved: tuple[Any, ...] | None, shape: Any) -> None:
         self.op, self.parents, self.saved, self.shape = op, parents, saved, shape
@@ -83,6 +88,22 @@ class Leaf(Node):
         return "leaf"
 
 
+def _remembering(node: Node, op: Op, parents: tuple[Node | None, ...], saved: Any, shape: Any) -> None:
+    node.op, node.parents, node.saved, node.shape = op, parents, saved, shape
+    node.born, node.hooks, node.retained = tick(), None, None
+    node.made = whose_line(sys._getframe(1))
+
+
+def _remembering_leaf(leaf: Leaf, tensor: Any) -> None:
+    _make_leaf(leaf, tensor)
+    leaf.made = whose_line(sys._getframe(1))
+
+
+_make_leaf: Callable[[Leaf, Any], None] = Leaf.__init__
+while_remembering("lines", Node, "__init__", _remembering)
+while_remembering("lines", Leaf, "__init__", _remembering_leaf)
+
+
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
 
@@ -101,110 +122,6 @@ class RemovableHandle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
-
-
-# -- whether to record -----------------------------------------------------------------------------------------------
-
-
-class _GradMode(threading.local):
-    recording = True
-
-
-grad_mode = _GradMode()
-
-
-class set_grad_enabled:
-    """Switch recording on or off: at once when called, and as a context manager until its block ends."""
-
-    def __init__(self, mode: bool) -> None:
-        self.before, grad_mode.recording = grad_mode.recording, bool(mode)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        grad_mode.recording = self.before
-
-    def __call__(self, function: F) -> F:
-        """As a decorator: `function`, run with recording switched so; until it is called nothing changes."""
-        mode, grad_mode.recording = grad_mode.recording, self.before
-        return _inside(lambda: set_grad_enabled(mode), function)
-
-
-def _inside(context: Callable[[], Any], function: F) -> F:
-    """`function`, run inside `context()`."""
-
-    @wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Any:
-        with context():
-            return function(*args, **kwargs)
-
-    @wraps(function)
-    def inside_generator(*args: Any, **kwargs: Any) -> Any:
-        generator, sent = function(*args, **kwargs), None
-        try:
-            while True:
-                with context():
-                    try:
-                        value = generator.send(sent)
-                    except StopIteration as stop:
-                        return stop.value
-                sent = yield value
-        finally:
-            generator.close()
-
-    return inside_generator if isgeneratorfunction(function) else inside  # type: ignore[return-value]
-
-
-class no_grad:
-    """`with no_grad():` or `@no_grad()`: inside, operations are computed but not recorded.
-
-    >>> import lucid
-    >>> w = lucid.ones(2, requires_grad=True)
-    >>> with lucid.no_grad():
-    ...     w -= 0.5
-    >>> w
-    tensor([0.5, 0.5], requires_grad=True)
-    """
-
-    recording = False
-
-    def __init__(self, function: F | None = None) -> None:
-        self.before: list[bool] = []
-        if function is not None:
-            raise TypeError(f"{type(self).__name__} takes no argument; write @{type(self).__name__}() with parentheses")
-
-    def __enter__(self) -> None:
-        self.before.append(grad_mode.recording)
-        grad_mode.recording = self.recording
-
-    def __exit__(self, *error: object) -> None:
-        grad_mode.recording = self.before.pop()
-
-    def __call__(self, function: F) -> F:
-        """`function`, run with recording switched so; of a generator, each stretch between two yields."""
-        return _inside(type(self), function)
-
-
-class enable_grad(no_grad):
-    """The opposite of `no_grad`, for a stretch of code that must record whatever surrounds it."""
-
-    recording = True
-
-
-def inference_mode(mode: bool = True) -> no_grad:
-    """`no_grad()`, or with `mode=False` `enable_grad()`, under the name of PyTorch's stricter and faster form.
-
-    What is computed inside is an ordinary tensor here, and may take part in later graphs as a constant.
-    """
-    if not isinstance(mode, bool):
-        raise TypeError(f"inference_mode: expected True or False, got {mode!r}; as a decorator, @inference_mode()")
-    return no_grad() if mode else enable_grad()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded, here and now, in this thread."""
-    return grad_mode.recording
 
 
 # -- writes in place -------------------------------------------------------------------------------------------------
@@ -397,4 +314,4 @@ def _leading_to(wanted: set[Node], order: list[Node]) -> set[Node]:
     return found
 
 
-RUNTIME.update(Node=Node, grad_mode=grad_mode)
+RUNTIME.update(Node=Node)

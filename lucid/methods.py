@@ -10,7 +10,7 @@ from typing import Any
 
 from lucid import functions, selecting, shaping
 from lucid.operands import ndim_of
-from lucid.ops import arithmetic, linear, special
+from lucid.ops import arithmetic, linear, shapes, special
 from lucid.ops import functions as elementwise
 
 
@@ -127,6 +127,20 @@ class Operations:
         return self._array.size
 
     nelement = numel
+
+    @property
+    def T(self: Any) -> Any:
+        """The dims in reverse order: for a matrix, its transpose."""
+        return shapes.transpose(self, axes=tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self: Any) -> Any:
+        """The transpose of the last two dims."""
+        return shaping.transpose(self, -2, -1)
+
+    def expand_as(self: Any, other: Any) -> Any:
+        """Stretched to the shape of `other`."""
+        return shaping.expand(self, other.shape)
 
     def view_as(self: Any, other: Any) -> Any:
         """`view` with the shape of another tensor."""

@@ -16,7 +16,8 @@ from lucid.devices import Device
 from lucid.graph import Leaf, Node, RemovableHandle, enable_grad, walk
 from lucid.methods import Operations
 from lucid.op import RECORDED, RUNTIME, Op
-from lucid.ops import arithmetic, shapes
+from lucid.ops import arithmetic
+from lucid.origins import while_remembering
 from lucid.writing import Writing
 
 
@@ -214,20 +215,6 @@ class Tensor(Operations, Writing, Conversion):
             raise RuntimeError(f"{what}: this tensor does not require a gradient; call requires_grad_() first")
         return self._node
 
-    @property
-    def T(self) -> Tensor:
-        """The dims in reverse order: for a matrix, its transpose."""
-        return shapes.transpose(self, axes=tuple(range(self.ndim))[::-1])
-
-    @property
-    def mT(self) -> Tensor:
-        """The transpose of the last two dims."""
-        return shaping.transpose(self, -2, -1)
-
-    def expand_as(self, other: Tensor) -> Tensor:
-        """Stretched to the shape of `other`."""
-        return shaping.expand(self, other.shape)
-
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of `data` with this dtype and device."""
         return Tensor(backend.from_data(data, self.dtype, self.device))
@@ -395,4 +382,12 @@ def backward(
             leaf._grad = Tensor(before._array + g._array)
 
 
+def _leaving_its_array(tensor: Tensor, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
+    _make(tensor, data, requires_grad, _node)
+    if _node is not None:
+        _node.out = tensor._array
+
+
+_make = Tensor.__init__
+while_remembering("values", Tensor, "__init__", _leaving_its_array)
 RUNTIME.update(Tensor=Tensor)

@@ -136,6 +136,23 @@ def test_the_error_tells_what_went_in() -> None:
     assert "\n  x: shape (3,), float32, from 1 to 1, mean 1; of 3 elements 2 infinite\n" in str(error.value)
 
 
+def test_the_module_is_named() -> None:
+    class Root(nn.Module):
+        def forward(self, x: lucid.Tensor) -> lucid.Tensor:
+            return x.relu().sqrt()
+
+    model = nn.Sequential(nn.Linear(2, 4), nn.Sequential(Root()))
+    with detect_anomaly(), pytest.raises(RuntimeError, match=r"sqrt gave .* in forward, in module 1\.0: return x\.relu"):
+        model(lucid.randn(8, 2)).sum().backward()
+    with detect_anomaly(), pytest.raises(RuntimeError, match=r"log made -inf .* in module 1: "):
+        nn.Sequential(nn.ReLU(), Log())(-lucid.ones(3))
+
+
+class Log(nn.Module):
+    def forward(self, x: lucid.Tensor) -> lucid.Tensor:
+        return x.log()
+
+
 def test_the_trap_of_where_is_told_from_a_plain_infinite_slope() -> None:
     with pytest.raises(RuntimeError, match="make the input safe before"):
         run(MADE["double where"][0])

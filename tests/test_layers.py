@@ -12,8 +12,8 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing"}, {"backend"}, {"op"}, {"ops"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
-    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"},
+    {"devices", "missing"}, {"backend"}, {"op"}, {"ops"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"}, {"see"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 ARRAYS_ONLY_IN = {"backend"}  # the one module that may know numpy and cupy by name

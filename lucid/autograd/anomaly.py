@@ -10,18 +10,15 @@ another function, and the walk back has somebody to show each step to.
 
 from __future__ import annotations
 
-import linecache
 import math
-import os
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 from lucid import backend
 from lucid.graph import Node, watch
 from lucid.op import OBSERVERS, Op, look_on
-
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # what lies in there is not the user's
-_plain = Node.__init__
+from lucid.origins import ours, remember, remembering, told, whose_line
 
 # What usually helps, by operation and by what it gave: of the forward, and of the gradient.
 FORWARD = {
@@ -84,14 +81,16 @@ class detect_anomaly:
 
     def __init__(self, check_nan: bool = True) -> None:
         self.before: list[Any] = []
-        self.wanted: Any = (_noting, _check if check_nan else None)
+        self.on, self.check = True, _check if check_nan else None
 
     def __enter__(self) -> None:
-        self.before.append((Node.__init__, watch.check))
-        _switch(*self.wanted)
+        self.before.append((remember(self.on, values=self.on and remembering("values")), watch.check))
+        _switch(self.check)
 
     def __exit__(self, *error: object) -> None:
-        _switch(*self.before.pop())
+        lines, check = self.before.pop()
+        _switch(check)
+        lines.__exit__()
 
 
 class set_detect_anomaly(detect_anomaly):
@@ -100,29 +99,18 @@ class set_detect_anomaly(detect_anomaly):
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(check_nan)
         if not mode:
-            self.wanted = (_plain, None)
+            self.on, self.check = False, None
         super().__enter__()
 
     def __enter__(self) -> None:
         pass
 
 
-def _switch(init: Any, check: Any) -> None:
-    Node.__init__, watch.check = init, check  # type: ignore[method-assign]
+def _switch(check: Any) -> None:
+    """Who is shown the steps of a walk back; `_check` looks through what forwards give as well."""
+    watch.check = check
     if (check is _check) != (_observe in OBSERVERS):
         look_on(_observe, check is _check)
-
-
-def _noting(node: Node, *args: Any) -> None:
-    _plain(node, *args)
-    node.line = _line(sys._getframe(1))
-
-
-def _line(frame: Any) -> Any:
-    """The innermost line of the stack that is not lucid's own."""
-    while frame is not None and frame.f_code.co_filename.startswith((_HERE, "<generated for op")):
-        frame = frame.f_back
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
 # -- forward ---------------------------------------------------------------------------------------------------------
@@ -156,7 +144,7 @@ def _refuse_made(spec: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: 
     usual = FORWARD.get(spec.name, SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
         f"forward: {spec.name} made {what}" + f" in {n} of its {out.size} elements" * many + ", of inputs that have no "
-        f"{'NaN' if what == 'NaN' else 'infinity'}; it was run {_told(_line(sys._getframe(2)))}"
+        f"{'NaN' if what == 'NaN' else 'infinity'}; {told(SimpleNamespace(made=whose_line(sys._getframe(2))))}"
         + _details([*zip(names, inputs, strict=False), *options.items()], usual)
     )
 
@@ -165,7 +153,7 @@ def _in_a_formula() -> bool:
     """Whether this is the walk back running a formula on Tensors: then it is the node that is looked at."""
     frame: Any = sys._getframe(2)
     while frame is not None:
-        if frame.f_code.co_name == "back" and frame.f_code.co_filename.startswith((_HERE, "<generated for op")):
+        if frame.f_code.co_name == "back" and ours[frame.f_code.co_filename]:
             return True
         frame = frame.f_back
     return False
@@ -187,8 +175,9 @@ def _check(node: Node, g: Any, parts: Any) -> None:
         masked = what == "NaN" and given == "has none" and _all_zero_there(g, part)
         usual = MASKED if masked else BACKWARD.get(node.op.name, "" if given == "has NaN already" else OVERFLOW)
         raise RuntimeError(
-            f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); it was "
-            f"run {_told(getattr(node, 'line', None))}{_details([('gradient given', g), *saved], usual)}"
+            f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); "
+            f"{told(node, 'run the forward inside detect_anomaly() too')}"
+            f"{_details([('gradient given', g), *saved], usual)}"
         )
 
 
@@ -258,11 +247,3 @@ def _details(values: list[tuple[str, Any]], usual: str) -> str:
     """The lines below the sentence: what went in, and what usually helps."""
     lines = [f"{name}: {described(value)}" for name, value in values if value is not None]
     return "".join(f"\n  {line}" for line in [*lines, *([f"usually: {usual}"] if usual else [])])
-
-
-def _told(line: Any) -> str:
-    """Where the operation was run."""
-    if line is None:
-        return "nobody noted where; run the forward inside detect_anomaly() too to hear which line it is"
-    file, number, name = line
-    return f"at {file}:{number}, in {name}: {linecache.getline(file, number).strip()}"

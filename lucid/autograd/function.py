@@ -148,10 +148,11 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: 
     results: list[Any] = []
     for place, t in enumerate(outs):
         if isinstance(t, Tensor):
-            results.append(Tensor(t._array))
+            source = None
             if t.dtype.kind == "f" and id(t) not in constant:
-                results[-1]._node = source = _place(node, place, t.shape) if several else node
+                source = _place(node, place, t.shape) if several else node
                 op.places[place] = ref(source)
+            results.append(Tensor(t._array, False, source))
         else:
             results.append(t)
     owners = [(arg, memory_of(arg._array)) for arg in args if isinstance(arg, Tensor)]

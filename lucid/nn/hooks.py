@@ -12,6 +12,7 @@ from typing import Any
 from lucid.creation import zeros_like
 from lucid.functions import cat
 from lucid.graph import RemovableHandle as RemovableHandle
+from lucid.origins import around, here, while_remembering
 from lucid.tensor import Tensor
 
 Hook = Callable[..., Any]
@@ -42,6 +43,14 @@ class Hooked:
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._call_with_hooks(self._hooks, args, kwargs)
+
+    def _remembered_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The same where nodes are to know which module they were made in."""
+        before, here.calls = here.calls, around(here.calls, self)
+        try:
+            return _usual_call(self, *args, **kwargs)
+        finally:
+            here.calls = before
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
@@ -108,6 +117,10 @@ class Hooked:
             new = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             output = output if new is None else new
         return watch.outputs(output) if watch else output
+
+
+_usual_call = Hooked.__call__
+while_remembering("lines", Hooked, "__call__", Hooked._remembered_call)
 
 
 class Watch:
