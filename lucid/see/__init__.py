@@ -6,3 +6,7 @@
 from lucid.origins import Origin as Origin
 from lucid.origins import origin as origin
 from lucid.origins import remember as remember
+from lucid.see.doctor import doctor as doctor
+from lucid.see.findings import Finding as Finding
+from lucid.see.findings import Report as Report
+from lucid.see.watch import watch as watch
