@@ -8,9 +8,12 @@ below is one mistake, as it is made: what follows `else` is the mistake, what st
 program trains both ways with `lucid.see.watch` looking on, and prints what it says.
 """
 
+import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
+
+import numpy
 
 import lucid
 import lucid.nn as nn
@@ -106,13 +109,12 @@ def target_out_of_range(mended: bool) -> Training:
 @bug("loss-not-finite")
 def loss_not_finite(mended: bool) -> Training:
     x, y = data()
-    model = network()
-    p_min = 1e-8 if mended else 0.0
+    model, right = network(), F.one_hot(y, 3).float()
 
     def loss_of() -> lucid.Tensor:
-        p = F.softmax(model(x) * 100, dim=1) * (F.one_hot(y, 3) > 0)  # the right class only
-        with lucid.autograd.set_grad_enabled(True):
-            return -((p + p_min).log() * F.one_hot(y, 3)).sum(dim=1).mean()
+        scores = model(x) * 500  # sure of itself: some probabilities are 0
+        each = F.log_softmax(scores, dim=1) if mended else F.softmax(scores, dim=1).log()
+        return -(each * right).sum(dim=1).mean()
 
     return training(model, loss_of)
 
@@ -170,15 +172,12 @@ def optimizer_of_another_model(mended: bool) -> Training:
     model = network()
     optimizer = optim.Adamax(model.parameters(), lr=0.01)
     model = model if mended else network()  # "start afresh"
-    optimizer.warned = True
     step = training(model, lambda: F.cross_entropy(model(x), y), optimizer)
     return step if mended else quiet(step)
 
 
 def quiet(made: Training) -> Training:
     """The same without the optimizer's warning that no parameter has a gradient."""
-    import warnings
-
     model, optimizer, step = made
 
     def quietly() -> float:
@@ -354,7 +353,7 @@ def vanishing(mended: bool) -> Training:
 @bug("learning-rate-too-large")
 def learning_rate_too_large(mended: bool) -> Training:
     x, y = data()
-    model = network()
+    model = deep(nn.Tanh, depth=2)
     optimizer = optim.Adamax(model.parameters(), lr=0.01 if mended else 10)
     return training(model, lambda: F.cross_entropy(model(x), y), optimizer)
 
@@ -498,7 +497,7 @@ def examined(name: str, mended: bool, steps: int, seed: int = 0) -> tuple[lucid.
     """Train, the doctor looking on: what it found, and the last loss."""
     lucid.manual_seed(seed)
     model, optimizer, step = BUGS[name](mended)
-    with lucid.see.watch(model, optimizer) as watched:
+    with numpy.errstate(all="ignore"), lucid.see.watch(model, optimizer) as watched:  # NumPy would warn of log 0
         losses = [step() for _ in range(steps)]
     return watched.report, losses[-1]
 

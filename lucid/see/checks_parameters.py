@@ -29,7 +29,7 @@ def optimizer_of_another_model(run: Run) -> Iterator[Found]:
                 f"{len(strange)} of the {len(held)} parameters that {type(optimizer).__name__} holds are neither part "
                 "of the model nor of the loss",
                 "make the optimizer after the model is complete, from model.parameters() of the model that is trained",
-                None,
+                run.noted.get("step-at"),
             )
 
 
@@ -79,8 +79,8 @@ def parameter_not_in_loss(run: Run) -> Iterator[Found]:
     if lost := _of(run, "unused"):
         yield Found(
             f"the optimizer holds {some([name for name, _ in lost])}, on which the loss does not depend",
-            "use it in forward, or take it out of the model",
-            None,
+            "use it in forward, on the way to the loss, or take it out of the model",
+            run.noted.get("call-at"),
         )
 
 

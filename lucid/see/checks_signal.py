@@ -23,6 +23,7 @@ SATURATED = 0.9  # share of a layer's outputs that are within 0.1 percent of the
 GROWN, SHRUNK = 1e4, 1e-5  # activations, from the first layer to the last
 VANISHED = 1e-6  # gradients of the first layer, by those of the last
 LARGE_STEP = 0.5  # of a weight's own size; Adamax at lr=1e-2 begins with a fifth
+LARGEST_STEP = 2.0  # for a single one; where weights begin at 0, a first step of Adamax is as large as they are then
 SMALL_STEP = 1e-6
 
 
@@ -182,9 +183,9 @@ def learning_rate_too_large(run: Run) -> Iterator[Found]:
     """A step should change a weight by about a thousandth of its size. One of its own size leaves nothing of what was
     learned before."""
     typical = [median(size for size, _ in ratios.values()) for ratios in _steps(run)]
-    if typical and median(typical) > LARGE_STEP:
+    if typical and (median(typical) > LARGE_STEP or max(typical) > LARGEST_STEP):
         yield Found(
-            f"a step moves the weights by {rounded(median(typical))} of their own size (root mean squares), at lr="
+            f"a step moves the weights by up to {rounded(max(typical))} of their own size (root mean squares), at lr="
             f"{_rates(run)}; about 0.001 is usual",
             "a learning rate that is ten or a hundred times smaller",
             run.noted.get("step-at"),

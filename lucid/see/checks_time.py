@@ -81,7 +81,7 @@ def eval_mode(run: Run) -> Iterator[Found]:
     if asleep:
         kinds = sorted({type(module).__name__ for _, module in asleep})
         yield Found(
-            f"{some([name for name, _ in asleep])} ({', '.join(kinds)}) "
+            f"module {some([name for name, _ in asleep])} ({', '.join(kinds)}) "
             f"{'is' if len(asleep) == 1 else 'are'} in eval mode while the loss is walked back",
             "call model.train() before training goes on; validation calls eval() first and train() after",
             run.noted.get("call-at"),

@@ -11,12 +11,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from lucid import backend
+from lucid.graph import memory_of
 from lucid.nn.module import Module
+from lucid.op import Op, look_on
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import remember, whose_line
+from lucid.origins import HOW, remember, whose_line
 from lucid.recording import enable_grad, grad_mode
 from lucid.see import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
@@ -81,7 +84,7 @@ def doctor(
         for leaf, g in case.gradients.items():
             if (t := leaf.tensor()) is not None:
                 gradients[id(t)] = gradients[id(t)] + g if id(t) in gradients else g
-    run.calls.clear()
+    run.forget_calls()
     if run.optimizers:
         run.noted["rates"] = [rates(run)]
         run.noted["ratios"] = [_predicted(run, gradients)]
@@ -92,7 +95,8 @@ def report(run: Run, findings: list[Finding], among: str = "") -> Report:
     """The findings of all losses, and those about the run."""
     findings = findings + [finding for check in OF_A_RUN.values() for finding in check(run)]
     losses = f"{run.losses} loss{'es' * (run.losses != 1)}"
-    return Report(findings, f"{among or losses}: {run.operations} operations, {len(run.parameters)} parameters")
+    looked_at = f"{among or losses}: {run.operations} operations, {len(run.parameters)} parameters"
+    return Report(findings, looked_at, "" if run.watched else HOW)
 
 
 def rates(run: Run) -> list[float]:
@@ -144,6 +148,7 @@ def observed(run: Run) -> Iterator[None]:
             call = Call(module, recorded, output, whose_line(sys._getframe(1)))
             run.called[id(module)][recorded] += 1
             run.calls.append(call)
+            run.used |= {id(memory_of(t._array)): None for t in call.outputs if t._node is not None}
             if len(run.calls) > MANY:
                 del run.calls[: MANY // 2]
             if recorded:
@@ -155,6 +160,17 @@ def observed(run: Run) -> Iterator[None]:
             if not recorded and module.training and id(module) in roots and len(roots) == 1 and drops(module):
                 run.noted.setdefault("train-mode", (type(module).__name__, run.where(call)))
 
+        def using(op: Op, forward: Any) -> Any:
+            def used(xp: Any, *inputs: Any, **options: Any) -> Any:
+                for x in inputs:
+                    if backend.is_array(x) and (key := id(memory_of(x))) in run.used and run.used[key] is None:
+                        run.used[key] = SimpleNamespace(made=whose_line(sys._getframe(1)))
+                return forward(xp, *inputs, **options)
+
+            return used if op.formulas else forward  # argmax and its kin only look
+
         for _, module in run.modules.values():
             stack.callback(module.register_forward_hook(after).remove)
+        look_on(using)
+        stack.callback(look_on, using, False)
         yield

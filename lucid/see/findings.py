@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from lucid.origins import HOW
-
 GRAVITY = ("error", "warning")  # the training is wrong; it is probably not what was meant
 
 STYLE = """<style>
@@ -45,14 +43,14 @@ class Finding:
         return replace(self, times=self.times + 1)
 
     def __str__(self) -> str:
-        where = self.where or f"a line that nobody noted; {HOW} to hear it"
-        return f"{self.severity}: {self.name}\n  {self.what}\n  at {where}\n  fix: {self.fix}"
+        where = f"\n  at {self.where}" if self.where else ""
+        return f"{self.severity}: {self.name}\n  {self.what}{where}\n  fix: {self.fix}"
 
     def _repr_html_(self) -> str:
-        where = f"<code>{escape(self.where)}</code>" if self.where else f"a line that nobody noted; {escape(HOW)}"
+        where = f"<p>at <code>{escape(self.where)}</code></p>" if self.where else ""
         return (
             f'<section class="{escape(self.severity)}"><p><b>{escape(self.severity)}: {escape(self.name)}</b></p>'
-            f"<p>{escape(self.what)}</p><p>at {where}</p><p>fix: {escape(self.fix)}</p></section>"
+            f"<p>{escape(self.what)}</p>{where}<p>fix: {escape(self.fix)}</p></section>"
         )
 
 
@@ -65,9 +63,11 @@ class Report:
         looked_at: what there was to look at, in words.
     """
 
-    def __init__(self, findings: list[Finding], looked_at: str) -> None:
+    def __init__(self, findings: list[Finding], looked_at: str, how: str = "") -> None:
         self.findings = sorted(findings, key=lambda finding: GRAVITY.index(finding.severity))
         self.looked_at = looked_at
+        lost = how and any(finding.where is None for finding in findings)
+        self.hint = f"To hear the lines: {how}." if lost else ""
 
     @property
     def names(self) -> list[str]:
@@ -93,13 +93,13 @@ class Report:
         return f"{n or 'no'} finding{'s' * (n != 1)} in {self.looked_at}"
 
     def __str__(self) -> str:
-        return "\n\n".join([self._head, *map(str, self.findings)])
+        return "\n\n".join([self._head, *map(str, self.findings), *([self.hint] if self.hint else [])])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         body = "".join(finding._repr_html_() for finding in self.findings)
-        return f'{STYLE}<div class="lucid-report"><p>{escape(self._head)}</p>{body}</div>'
+        return f'{STYLE}<div class="lucid-report"><p>{escape(self._head)}</p>{body}{escape(self.hint)}</div>'
 
 
 def rounded(value: Any) -> str:

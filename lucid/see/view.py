@@ -57,6 +57,7 @@ class Run:
         self.losses = self.operations = 0
         self.noted: dict[str, Any] = {}
         self.cut: tuple[str | None, str] | None = None  # the line that got mere data, and whose output it was
+        self.used: dict[int, Any] = {}  # id of the memory of a module's output -> the line that first computed with it
         self.paths: dict[int, dict[int, str]] = {}
 
     @cached_property
@@ -97,6 +98,11 @@ class Run:
         """The line that a node, a call or an event came from, if it was noted."""
         found = origin(node, self.paths)
         return None if found is None else str(found)
+
+    def forget_calls(self) -> None:
+        """Let go of what modules have computed."""
+        self.calls.clear()
+        self.used.clear()
 
     def take(self, case: Case) -> None:
         """Remember of a case what is asked about the whole run; nothing that keeps its graph alive."""
@@ -187,20 +193,22 @@ class Case:
                 yield node, x, labels
 
     def cut(self) -> tuple[str | None, str] | None:
-        """The first node that was given, as mere data, what a watched module had computed with a history."""
+        """The first line that was given, as mere data, what a watched module had computed with a history."""
         mine = set(self.nodes)
         computed = [
-            (t._array, self.run.modules.get(id(call.module), (type(call.module).__name__, None))[0])
+            (t, self.run.modules.get(id(call.module), (type(call.module).__name__, None))[0])
             for call in self.run.calls
             for t in call.outputs
             if type(t._node) is Node and t._node not in mine
         ]
         for node in self.nodes if computed else ():
             for value in _without_history(node):
-                for array, name in computed:
-                    same = memory_of(value) is memory_of(array)
-                    if same or (value.shape == array.shape and value.size > 1 and bool((value == array).all())):
+                for t, name in computed:
+                    if value.shape == t.shape and value.size > 1 and bool((value == t._array).all()):
                         return self.run.where(node), name
+        for t, name in sorted(computed, key=lambda pair: -pair[0]._node.born):  # the last of them stands before the cut
+            if (made := self.run.used.get(id(memory_of(t._array)))) is not None:
+                return self.run.where(made), name
         return None
 
 

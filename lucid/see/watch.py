@@ -46,6 +46,7 @@ class Book:
         self.used: dict[int, Tensor] = {}
         self.cleared: set[int] = set()
         self.walks = 0
+        self.given = False  # whether a walk has given any of them a gradient since
 
     def parameters(self) -> Iterator[Tensor]:
         """All that it holds."""
@@ -64,6 +65,11 @@ class Book:
         for p in self.parameters():
             if id(p) in self.used and id(p) not in self.cleared and p._grad is not None:
                 self.used[id(p)] = p._grad
+        self.given = self.given or self.has_any()
+
+    def has_any(self) -> bool:
+        """Whether any of them has a gradient that is not 0 throughout."""
+        return any(p._grad is not None and bool((p._grad._array != 0).any()) for p in self.parameters())
 
     def stale(self) -> list[Tensor]:
         """The parameters whose gradients the last step went by already."""
@@ -72,7 +78,7 @@ class Book:
     def begin(self) -> None:
         """A step was made."""
         self.used = {id(p): p._grad for p in self.parameters() if p._grad is not None}
-        self.cleared, self.walks = set(), 0
+        self.cleared, self.walks, self.given = set(), 0, False
 
 
 class watch:
@@ -145,7 +151,7 @@ class watch:
             self._open.close()
         self._open = None
         self._count_graphs()
-        self.run.calls.clear()
+        self.run.forget_calls()
 
     def _follow(self, book: Book) -> None:
         """Let the optimizer's step tell us of it."""
@@ -196,7 +202,7 @@ class watch:
             book.after_walk()
         self.roots.append(ref(loss._node))
         self.since_step.append(ref(loss._node))
-        self.run.calls.clear()
+        self.run.forget_calls()
 
     def _count_graphs(self) -> None:
         """Note the graphs of earlier losses that are still there, and who holds them."""
@@ -221,6 +227,8 @@ class watch:
         if not book.walks and not fresh:
             why = "all are those of the step before" if book.used and book.stale() else "no parameter has any"
             noted.setdefault("step-without-backward", (why, where))
+        elif book.given and not book.has_any():
+            noted.setdefault("step-without-backward", ("zero_grad() came between backward() and step()", where))
         elif stale := [p for p in book.stale() if p._grad is not None]:
             who = some([names.get(id(p), "a parameter") for p in stale])
             noted.setdefault("zero-grad-forgotten", (who, where))
