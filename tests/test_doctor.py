@@ -406,7 +406,7 @@ def test_bad_input() -> None:
     with pytest.raises(TypeError, match="doctor: expected loss to be a Tensor or a list of them, got a float"):
         doctor(model, 1.0)
     with pytest.raises(TypeError, match="doctor: expected model to be a Module"):
-        doctor(None or 3, loss)
+        doctor(3, loss)
     with pytest.raises(TypeError, match="expected optimizer to be a Optimizer"):
         doctor(model, loss, model)
     with pytest.raises(TypeError, match="got none"):

@@ -6,7 +6,11 @@
 from lucid.origins import Origin as Origin
 from lucid.origins import origin as origin
 from lucid.origins import remember as remember
-from lucid.see.doctor import doctor as doctor
+from lucid.see.diagnosis import doctor as doctor
 from lucid.see.findings import Finding as Finding
 from lucid.see.findings import Report as Report
-from lucid.see.watch import watch as watch
+from lucid.see.profiling import profile as profile
+from lucid.see.recorder import Recorder as Recorder
+from lucid.see.summing import Summary as Summary
+from lucid.see.summing import summary as summary
+from lucid.see.watching import watch as watch

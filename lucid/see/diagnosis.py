@@ -25,6 +25,7 @@ from lucid.see import checks_loss, checks_parameters, checks_signal, checks_time
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.checks_time import drops
 from lucid.see.findings import Finding, Report
+from lucid.see.following import follow_calls
 from lucid.see.view import Call, Case, Run, listed, rms
 from lucid.tensor import Tensor
 
@@ -170,7 +171,7 @@ def observed(run: Run) -> Iterator[None]:
             return used if op.formulas else forward  # argmax and its kin only look
 
         for _, module in run.modules.values():
-            stack.callback(module.register_forward_hook(after).remove)
+            stack.callback(follow_calls(module, after))
         look_on(using)
         stack.callback(look_on, using, False)
         yield

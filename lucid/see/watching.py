@@ -12,7 +12,6 @@ walked back, the gradients are compared with those of the step before, and the w
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
@@ -24,8 +23,9 @@ from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.origins import whose_line
 from lucid.see.checks import OF_A_LOSS
-from lucid.see.doctor import is_weight, observed, rates, report
+from lucid.see.diagnosis import is_weight, observed, rates, report
 from lucid.see.findings import Finding, Report, some
+from lucid.see.following import follow_steps, follow_walks
 from lucid.see.view import Case, Run, listed, rms
 from lucid.tensor import Tensor
 
@@ -133,15 +133,7 @@ class watch:
     def __enter__(self) -> watch:
         self._open = ExitStack()
         self._open.enter_context(observed(self.run))
-        usual = Tensor.backward
-
-        def backward(loss: Tensor, *args: Any, **kwargs: Any) -> None:
-            self._before_walk(loss, whose_line(sys._getframe(1)))
-            usual(loss, *args, **kwargs)
-            self._after_walk(loss)
-
-        setattr(Tensor, "backward", backward)  # noqa: B010 (mypy takes an assignment for a slip)
-        self._open.callback(setattr, Tensor, "backward", usual)
+        self._open.callback(follow_walks(self._before_walk, self._after_walk))
         for book in self.books:
             self._follow(book)
         return self
@@ -155,23 +147,26 @@ class watch:
 
     def _follow(self, book: Book) -> None:
         """Let the optimizer's step tell us of it."""
-        optimizer, usual = book.optimizer, book.optimizer.step
+        weights: dict[str, Any] = {}
 
-        def step(closure: Any = None) -> Any:
-            where = self.run.where(SimpleNamespace(made=whose_line(sys._getframe(1))))
-            self._before_step(book, where, closure is not None)
-            before = self._weights(book)
-            result = usual() if closure is None else usual(closure)
-            self._after_step(book, before)
-            return result
+        def before(frame: Any, closure: Any) -> None:
+            self._before_step(book, self._line(frame), closure is not None)
+            weights.update(self._weights(book))
 
-        optimizer.step = step  # type: ignore[method-assign]
+        def after(result: Any) -> None:
+            self._after_step(book, weights)
+            weights.clear()
+
         if self._open is not None:
-            self._open.callback(delattr, optimizer, "step")
+            self._open.callback(follow_steps(book.optimizer, before, after))
+
+    def _line(self, frame: Any) -> str | None:
+        """The user's line that called."""
+        return self.run.where(SimpleNamespace(made=whose_line(frame)))
 
     # -- losses ------------------------------------------------------------------------------------------------------
 
-    def _before_walk(self, loss: Tensor, made: Any) -> None:
+    def _before_walk(self, loss: Tensor, frame: Any) -> None:
         if loss._node is None:
             self.run.noted["loss-without-graph"] = next((c for c in self.run.calls[::-1] if not c.recorded), False)
             return
@@ -182,8 +177,7 @@ class watch:
             leaves = [leaf.tensor() for node in behind for leaf in node.parents if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
             if any(t is not None and t._grad is not None and bool((t._grad._array != 0).any()) for t in leaves):
                 times = "twice" if len(self.since_step) == 1 else "several times"
-                where = self.run.where(SimpleNamespace(made=made))
-                self.run.noted.setdefault("backward-twice", (times, where))
+                self.run.noted.setdefault("backward-twice", (times, self._line(frame)))
         if self.walks < self.first or self.walks % self.every == 0:
             self._look_at(loss)
             self._count_graphs()
