@@ -204,7 +204,11 @@ def test_pictures(tmp_path: Path) -> None:
     figure = recorder.plot(tmp_path / "new" / "run.png")
     assert (tmp_path / "new" / "run.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["loss", "norm of the gradient", "step / weight", "spread of the outputs", "share of outputs that are 0", "size of m", "size of u", ""][: len(titles)]
+    assert titles == [
+        "loss", "learning rate", "norm of the gradient", "step / weight", "spread of the outputs", "share of outputs that are 0", "size of m", "size of u",
+    ]  # fmt: skip
+    shown = figure.axes[5].get_legend_handles_labels()[1] or [line.get_label() for line in figure.axes[5].lines]
+    assert shown == ["1 ReLU"]  # the only one that gives zeros
     text = recorder.svg()
     xml.dom.minidom.parseString(text)
     assert text == recorder._repr_html_() == recorder._repr_svg_() and "http" not in text.replace("http://www.w3.org/2000/svg", "")
@@ -215,7 +219,7 @@ def test_names_are_escaped_and_an_empty_run_is_a_picture() -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:
             setattr(self, '<script>"&weight', nn.Parameter([1.0]))
-            setattr(self, "b", nn.Parameter([1.0]))
+            self.b = nn.Parameter([1.0])
 
         def forward(self, x: lucid.Tensor) -> lucid.Tensor:
             return x * getattr(self, '<script>"&weight') * self.b

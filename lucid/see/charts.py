@@ -16,12 +16,16 @@ NAMED = 8  # lines that have a name beside them
 
 @dataclass
 class Panel:
-    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps. `mark` is a line to compare with."""
+    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps.
+
+    `mark` is a height to compare with; `span` two heights that are to be seen in any case, on a linear scale.
+    """
 
     title: str
     lines: dict[str, tuple[list[int], list[float]]]
     log: bool
     mark: float | None = None
+    span: tuple[float, float] | None = None
 
     def points(self, name: str) -> list[tuple[float, float]]:
         """The points of a line that can be drawn, on a logarithmic scale their logarithms."""
@@ -60,7 +64,8 @@ def _drawn(panel: Panel) -> str:
         return title + f'<text x="{LEFT}" y="{HEIGHT // 2}" opacity="0.6">nothing noted</text>'
     right = WIDTH - (100 if len(lines) > 1 else 16)
     x_low, x_high = min(x for x, _ in everything), max(x for x, _ in everything)
-    y_low, y_high = min(y for _, y in everything), max(y for _, y in everything)
+    heights = [*(y for _, y in everything), *(panel.span or ())]
+    y_low, y_high = min(heights), max(heights)
     if y_high - y_low < 1e-12:
         y_low, y_high = y_low - 0.5, y_high + 0.5
 
@@ -137,6 +142,8 @@ def figure(panels: list[Panel], path: str | Path | None) -> Any:
             axes.plot(xs, finite, color=COLOURS[i % len(COLOURS)], linewidth=1.3, label=label)
         if panel.logarithmic and any(panel.points(name) for name in panel.lines):
             axes.set_yscale("log")
+        if panel.span is not None:
+            axes.set_ylim(*panel.span)
         if panel.mark is not None and panel.lines:
             axes.axhline(panel.mark, color="0.4", linewidth=1, linestyle="--")
         if len(panel.lines) > 1:

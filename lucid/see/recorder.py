@@ -214,16 +214,24 @@ class Recorder:
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def panels(self) -> list[charts.Panel]:
-        """What the pictures show: the loss, gradients, steps, activations, and the state if it was noted."""
+        """What the pictures show: loss, learning rate, gradients, steps, activations, and the state if it was noted."""
         weights = [name for name in self.gradients if name.endswith("weight")] or list(self.gradients)
+        top = 1.05 * max((rate for rate in self.rates if math.isfinite(rate)), default=0.0) or 1.0
         found = [
             charts.Panel("loss", {"loss": (list(range(len(self.losses))), self.losses)}, log=True),
+            charts.Panel("learning rate", {"rate": (list(range(len(self.rates))), self.rates)}, False, span=(0, top)),
             charts.Panel("norm of the gradient", self._over(self.gradients, weights), log=True),
             charts.Panel("step / weight", self._over(self.updates, weights), log=True, mark=1e-3),
         ]
+        kinds = {name or type(m).__name__: type(m).__name__ for name, m in self.model.named_modules()}
         for key, title in (("std", "spread of the outputs"), ("zeros", "share of outputs that are 0")):
-            lines = {name: noted[key] for name, noted in self.activations.items() if key in noted}
-            found.append(charts.Panel(title, self._over(lines, list(lines)), log=False))
+            lines = {
+                name if kinds.get(name, name) == name else f"{name} {kinds[name]}": noted[key]
+                for name, noted in self.activations.items()
+                if key == "std" or any(noted[key])
+            }
+            span = (0.0, 1.0) if key == "zeros" else None
+            found.append(charts.Panel(title, self._over(lines, list(lines)), log=False, span=span))
         for slot in self.optimizer.slots if self.state else ():
             lines = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
             found.append(charts.Panel(f"size of {slot}", self._over(lines, list(lines)), log=True))

@@ -50,9 +50,9 @@ class Summary:
             name = f"{row.name.rpartition('.')[2]}: " if row.name else ""
             label = "  " * depth + name + type(row.module).__name__
             label += f", {row.calls} calls" if row.calls > 1 else "" if row.calls else ", not called"
-            own = counted(row.own) if row.own else "tied" if row.shared else ""
+            own = f"{row.own:,}" if row.own else "tied" if row.shared else ""
             cells.append([label, row.shape, own, counted(row.products) if row.products else ""])
-        total = ["all", "", counted(self.parameters), counted(self.multiply_adds)]
+        total = ["all", "", f"{self.parameters:,}", counted(self.multiply_adds)]
         frozen = self.parameters - self.trained
         note = f"{self.parameters:,} parameters, {frozen:,} of them frozen" if frozen else ""
         return Table(["layer", "output", "parameters", "multiply-adds"], cells, total, note)
