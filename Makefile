@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test parity check bench docs lint types clean
+.PHONY: same-python help demo test parity browser check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +27,9 @@ test: $(VENV)/with-test,examples  ## the test suite, without PyTorch
 
 parity: $(VENV)/with-test,examples,parity  ## the rows that compare with PyTorch (installs it)
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m parity
+
+browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromium (apt install chromium chromium-driver)
+	$(RUN) -m pytest -m browser
 
 check:  ## all that the gate runs, in an environment of its own
 	bash .ci/run

@@ -212,26 +212,28 @@ def walk(
     lift: Callable[[Node], tuple[Any, ...]] | None = None,
     wanted: set[Node] | None = None,
     release: bool = True,
+    ledger: Any = None,
 ) -> Iterator[tuple[Node, Any]]:
     """Run the formulas backwards from `seeds`; yield each leaf (or each node of `wanted`) with its whole gradient.
 
     `xp` and `lift` say on what: a backend's namespace and None for raw arrays; `RECORDED` and a function that turns a
     node's saved arrays into Tensors for derivatives that can be differentiated again. With `wanted` only the paths to
-    those nodes are walked. `release` lets go of each node's arrays as soon as they have been used.
+    those nodes are walked. `release` lets go of each node's arrays as soon as they have been used. Who wants to look on
+    passes a `ledger`: a dict, to hold the gradients in flight, with a method `check` like that of `watch`.
 
     A gradient that is yielded is its receiver's own: never the same array as another's, nor a view.
 
     Raises:
         RuntimeError: where a node was released before, or something it saved was written to.
     """
-    gradients: dict[Node, Any] = {}
+    gradients: dict[Node, Any] = {} if ledger is None else ledger
     for node, g in seeds:
         g = xp.positive(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
     youngest = [(-node.born, node) for node in gradients if type(node) is Node]
     heapify(youngest)
     needed = set() if wanted is None else _leading_to(wanted, history(gradients))
-    check = watch.check
+    check = watch.check if ledger is None else ledger.check
     while youngest:
         _, node = heappop(youngest)
         g = gradients.pop(node)  # complete: everyone who used this node has already spoken

@@ -1,25 +1,33 @@
 """What every test starts from, and the word on tests that were not run."""
 
 import importlib.util
+import shutil
 
 import pytest
 
 import lucid
 
-HAVE_TORCH = importlib.util.find_spec("torch") is not None
-_left_out = 0
+HAVE_SELENIUM = importlib.util.find_spec("selenium") is not None
+MISSING = {  # marker -> what its tests need and cannot find here; "" where nothing is missing
+    "parity": ""
+    if importlib.util.find_spec("torch")
+    else "parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)",
+    "browser": ""
+    if HAVE_SELENIUM and shutil.which("chromium") and shutil.which("chromedriver")
+    else "browser tests were not run: they need selenium (`make browser` installs it and runs them), chromium and "
+    "chromedriver (Debian: apt install chromium chromium-driver)",
+}
+_left_out = dict.fromkeys(MISSING, 0)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without PyTorch the rows that compare with it are deselected, and the summary says how many."""
-    global _left_out
-    if HAVE_TORCH:
-        return
-    parity = [item for item in items if item.get_closest_marker("parity")]
-    if parity:
-        _left_out = len(parity)
-        config.hook.pytest_deselected(items=parity)
-        items[:] = [item for item in items if not item.get_closest_marker("parity")]
+    """Tests whose means are missing are deselected, and the summary says how many."""
+    for marker, missing in MISSING.items():
+        unable = [item for item in items if missing and item.get_closest_marker(marker)]
+        if unable:
+            _left_out[marker] = len(unable)
+            config.hook.pytest_deselected(items=unable)
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,24 +36,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _FromWorkers:
-    """Under pytest-xdist the workers collect; each knows the same number."""
+    """Under pytest-xdist the workers collect; each knows the same numbers."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object, error: object) -> None:
-        global _left_out
-        _left_out = max(_left_out, getattr(node, "workeroutput", {}).get("parity_left_out", 0))
+        for marker, count in getattr(node, "workeroutput", {}).get("left_out", {}).items():
+            _left_out[marker] = max(_left_out[marker], count)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["parity_left_out"] = _left_out
+        session.config.workeroutput["left_out"] = _left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _left_out:
-        terminalreporter.write_line(
-            f"{_left_out} parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)"
-        )
+    for marker, count in _left_out.items():
+        if count:
+            terminalreporter.write_line(f"{count} {MISSING[marker]}")
 
 
 @pytest.fixture(autouse=True)
