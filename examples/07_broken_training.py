@@ -3,9 +3,8 @@
     python examples/07_broken_training.py
     python examples/07_broken_training.py softmax-twice zero-grad-forgotten     # only these
 
-None of them raises an error (but two, which come too late to understand). The loss even falls, a little. Every function
-below is one mistake, as it is made: what follows `else` is the mistake, what stands before it is how it should be. The
-program trains both ways with `lucid.see.watch` looking on, and prints what it says.
+Hardly any of them raises an error, and the loss may even fall. Every function below makes one mistake, as it is
+made, unless it is `mended`. The program trains both ways with `lucid.see.watch` looking on, and prints what that says.
 """
 
 import warnings

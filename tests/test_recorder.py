@@ -1,5 +1,6 @@
 """A training run as a picture: Recorder, model.summary and profile."""
 
+import copy
 import json
 import math
 import re
@@ -135,6 +136,18 @@ def test_several_follow_one_training_and_leave_in_any_order() -> None:
         leaving()
     assert (len(first.losses), watched.steps, len(second.losses)) == (1, 2, 3)
     assert lucid.Tensor.backward is walk and "step" not in vars(optimizer) and not len(watched.report), watched
+
+
+def test_a_copy_of_a_followed_optimizer_moves_its_own_parameters() -> None:
+    model = network()
+    optimizer = optim.Adamax(model.parameters())
+    with Recorder(model, optimizer, activations=False) as recorder:
+        twin_model, twin = copy.deepcopy((model, optimizer))
+        twin_model(lucid.ones(2, 4)).sum().backward()
+        before = model[0].weight.numpy().copy()
+        twin.step()
+    assert np.array_equal(before, model[0].weight.numpy()) and not recorder.rates
+    assert not np.array_equal(before, twin_model[0].weight.numpy())
 
 
 def test_closures_schedules_evaluation_and_tied_modules() -> None:

@@ -15,6 +15,8 @@ from lucid.see.findings import some
 from lucid.see.view import Case, Run
 from lucid.tensor import Tensor
 
+MANY = 10_000  # items of a list that are searched for hidden modules; a longer one holds numbers
+
 
 @of_a_run("optimizer-of-another-model", "error")
 def optimizer_of_another_model(run: Run) -> Iterator[Found]:
@@ -198,7 +200,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"[{key!r}]", part) for key, part in value.items())
         yield from ((" (a key)", key) for key in value)
     elif isinstance(value, (list, tuple)):
-        yield from ((f"[{i}]", part) for i, part in enumerate(value))
+        yield from ((f"[{i}]", part) for i, part in enumerate(value[:MANY]))
     elif isinstance(value, (set, frozenset)):
         yield from (("{...}", part) for part in value)
     elif isinstance(value, FunctionType):

@@ -101,8 +101,8 @@ def no_activation(case: Case) -> Iterator[Found]:
     """Two linear layers in a row are one linear layer: the product of their matrices."""
     for node in case.of("linear"):
         before = behind(given(node, "x"))
-        if before is None or before.name() != "linear":
-            continue
+        if before is None or before.name() != "linear" or len(case.users[before]) > 1:
+            continue  # one that several share, as queries and keys share an embedding, is not for this one alone
         first, second = given(before, "weight"), given(node, "weight")
         if first is None or second is None or case.names.get(first, "").endswith("out_proj.weight"):
             continue

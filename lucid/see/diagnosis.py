@@ -118,7 +118,7 @@ def _predicted(run: Run, gradients: dict[int, Any]) -> dict[str, tuple[float, in
     found: dict[str, tuple[float, int]] = {}
     names = {id(p): name for name, p in run.parameters.items()}
     for optimizer in run.optimizers:
-        if not optimizer.slots and type(optimizer).rule is Optimizer.rule:
+        if type(optimizer).rule is Optimizer.rule:
             continue
         for group, settings in zip(optimizer.param_groups, optimizer._read_groups(), strict=True):
             for p in group["params"]:
