@@ -274,9 +274,9 @@ def text(spec: Op) -> str:
                   f"    else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
     else:
         lines += ["    xp = cpu"]
-    outputs = ", ".join(["out", *spec.keeps])
+    outputs, given = ", ".join(["out", *spec.keeps]), f"({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})"
     lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
-              f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})) from error",
+              f"    except Exception as error: raise explain(spec, error, {given}) from error",
               "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""
