@@ -16,14 +16,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
 from lucid import backend
 from lucid.op import RUNTIME, Op
-from lucid.origins import while_remembering, whose_line
+from lucid.origins import HOW, told, while_remembering, whose_line, written_down
 from lucid.recording import enable_grad as enable_grad
 from lucid.recording import grad_mode as grad_mode
 from lucid.recording import inference_mode as inference_mode
@@ -126,9 +126,13 @@ class RemovableHandle:
 
 # -- writes in place -------------------------------------------------------------------------------------------------
 
+# `check` is detect_anomaly's function of a node, its gradient and those that it gave; `line` notes who writes.
+watch = SimpleNamespace(check=None, line=None)
+while_remembering("lines", watch, "line", whose_line)
+
 # When each array was last written to, by the identity of the array that owns the memory. A node need only be checked
 # if it is older than the last write of all; in a training loop, where writes happen between graphs, none ever is.
-_writes: dict[int, list[Any]] = {}  # id -> [weak reference, time]
+_writes: dict[int, list[Any]] = {}  # id -> [weak reference, time, whose line it was if that is remembered]
 _last_write = 0
 
 
@@ -137,11 +141,12 @@ def written(array: backend.Array) -> None:
     global _last_write
     owner = array if array.base is None else memory_of(array)
     key, _last_write = id(owner), tick()
+    line = None if watch.line is None else watch.line(sys._getframe(1))
     known = _writes.get(key)
     if known is not None:
-        known[1] = _last_write
+        known[1:] = _last_write, line
     else:
-        _writes[key] = [ref(owner, lambda _: _writes.pop(key, None)), _last_write]
+        _writes[key] = [ref(owner, lambda _: _writes.pop(key, None)), _last_write, line]
 
 
 def memory_of(array: Any) -> Any:
@@ -168,14 +173,20 @@ def refuse_changed(node: Node, saved: Any, after: float, before: float = inf) ->
                 f"backward: {node.op.name} needs {what} (shape {tuple(getattr(value, 'shape', ()))}) as it was when it "
                 f"ran, but it was changed in place since; write x = x + ... instead of x += ..., or change a "
                 f"clone(), or call backward() before the change; of h[t] = f(h[t - 1]) keep the steps in a list and "
-                f"stack() them"
+                f"stack() them. {_in_order(node, value)}"
             )
 
 
+def _in_order(node: Node, value: Any) -> str:
+    """What was run and what was written to, one after the other, as far as it was remembered."""
+    arrays = [part for part in (value if isinstance(value, tuple) else (value,)) if backend.is_array(part)]
+    known = max((_writes.get(id(memory_of(array)), [None, 0, None]) for array in arrays), key=itemgetter(1))
+    if getattr(node, "made", None) is None and known[2] is None:
+        return f"{HOW.capitalize()} to hear at which lines"
+    return f"First {told(node)}; then it was changed at {written_down(known[2])}; then came backward()"
+
+
 # -- the walk back ---------------------------------------------------------------------------------------------------
-
-
-watch = SimpleNamespace(check=None)  # detect_anomaly's function of a node, its gradient and those that it gave
 
 
 def history(roots: Iterable[Node | None], since: int = 0) -> list[Node]:
@@ -283,7 +294,8 @@ def _remake(node: Node) -> None:
         raise RuntimeError(
             "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
             "retain_graph=True to the first call), or a tensor of an earlier step is still part of this one "
-            "(use .detach() or .item() on what is carried over, a running loss or a hidden state)"
+            f"(use .detach() or .item() on what is carried over, a running loss or a hidden state). The first operation"
+            f" that has let go of its arrays is {node.name()}; {told(node)}"
         )
     node.remake()
 

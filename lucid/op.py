@@ -295,9 +295,9 @@ def text(spec: Op) -> str:
                   f"    else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
     else:
         lines += ["    xp = cpu"]
-    outputs = ", ".join(["out", *spec.keeps])
+    outputs, given = ", ".join(["out", *spec.keeps]), f"({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})"
     lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
-              f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
+              f"    except Exception as error: raise explain(spec, error, {given}) from error",
               "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""
@@ -333,7 +333,7 @@ def variadic_text(spec: Op) -> str:
         f"def call({_signature(spec)}):",
         f"    xp, {name}_a, {name}_n = prepare_all(spec, {name})",
         f"    try: out = forward({', '.join(['xp', '*' + name + '_a', *options])})",
-        f"    except Exception as error: raise explain(spec, error, {name}_a) from error",
+        f"    except Exception as error: raise explain(spec, error, {name}_a, {name}_n or ()) from error",
         "    if type(out) is not ndarray: out = as_output(spec, xp, out)",
         f"    if {name}_n is None or not grad_mode.recording: made = Tensor(out)",
         f"    else: made = Tensor(out, False, Node(spec, {name}_n, ({saved}), out.shape))",

@@ -12,6 +12,7 @@ from typing import Any
 from lucid import backend
 from lucid.backend import AxisError
 from lucid.op import RECORDED, RUNTIME, Op
+from lucid.origins import came_from
 
 KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
 NUMBERS = (bool, int, float)
@@ -148,7 +149,10 @@ def _one_namespace(spec: Op, operands: Any, arrays: list[Any]) -> Any:
             for name, x in zip(spec.inputs * len(operands), operands, strict=False)
             if hasattr(x, "_array") or backend.is_array(x)
         )
-        raise RuntimeError(f"{spec.name}: operands on different devices, {where}; move one with .to({devices.pop()!r})")
+        origins = came_from(spec.inputs * len(operands), [getattr(x, "_node", None) for x in operands])
+        raise RuntimeError(
+            f"{spec.name}: operands on different devices, {where}; move one with .to({devices.pop()!r}){origins}"
+        )
     return backend.namespace(arrays[0])
 
 
@@ -161,8 +165,16 @@ def settle(out: Any, *inputs: Any) -> Any:
     return out.astype(default)
 
 
-def explain(spec: Op, error: Exception, arrays: Any) -> Exception:
-    """The error of an array library, as a sentence that names the operation and what it was given; others are left."""
+def explain(spec: Op, error: Exception, arrays: Any, nodes: Any = ()) -> Exception:
+    """The error of an array library, as a sentence that names the operation and what it was given; others are left.
+
+    Of operands that were computed it tells where, as far as that is remembered.
+    """
+    found = _explained(spec, error, arrays)
+    return type(found)(f"{found}{came_from(spec.inputs * max(1, len(nodes)), nodes)}")
+
+
+def _explained(spec: Op, error: Exception, arrays: Any) -> Exception:
     if not isinstance(error, (ValueError, IndexError, TypeError, MemoryError)):
         raise error
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import linecache
 import os
 import threading
+from collections.abc import Sequence
 from itertools import islice
 from types import CodeType
 from typing import Any, NamedTuple
@@ -54,11 +55,11 @@ def whose_line(frame: Any) -> Any:
 
 
 _on = {"lines": False, "values": False}
-_places: dict[str, list[tuple[type, str, Any, Any]]] = {"lines": [], "values": []}  # class, method, usual, remembering
+_places: dict[str, list[tuple[Any, str, Any, Any]]] = {"lines": [], "values": []}  # where, what, usual, remembering
 
 
-def while_remembering(what: str, cls: type, method: str, function: Any) -> None:
-    """Put `function` in the place of a method while "lines" or "values" are remembered."""
+def while_remembering(what: str, cls: Any, method: str, function: Any) -> None:
+    """Put `function` in the place of an attribute, mostly a method, while "lines" or "values" are remembered."""
     _places[what].append((cls, method, getattr(cls, method), function))
 
 
@@ -184,6 +185,26 @@ def told(node: Any, how: str = HOW) -> str:
     """A clause for an error about `node`: where it was run, or how to hear of that."""
     found = origin(node)
     return f"it was run at {found}" if found else f"{how} to hear which line it is"
+
+
+def written_down(made: Any) -> str:
+    """Where a write happened, of which `whose_line` was kept."""
+    if made is None:
+        return "a line that was not remembered"
+    code, offset, _ = made
+    line, _ = _place(code, offset)
+    text = linecache.getline(code.co_filename, line).strip()
+    return f"{code.co_filename}:{line}, in {code.co_name}: {text}".rstrip(": ")
+
+
+def came_from(names: Sequence[str], nodes: Sequence[Any]) -> str:
+    """A clause for an error about operands: the module it happened in, and where those that were computed come from."""
+    within = _path(here.calls, {})
+    module = f"; it happened in module {within[-1][0] or within[-1][1]} ({within[-1][1]})" if within else ""
+    computed = [(name, node) for name, node in zip(names, nodes, strict=False) if getattr(node, "parents", None)]
+    lines = [f"; {name!r} is what {node.name()} gave at {made}" for name, node in computed if (made := origin(node))]
+    hint = f"; {HOW} to hear where {computed[0][0]!r} comes from" if computed and not lines else ""
+    return module + "".join(lines) + hint
 
 
 def around(calls: Any, module: Any) -> Any:

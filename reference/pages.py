@@ -30,6 +30,10 @@ TITLES = {
     "lucid.op": "Writing operations",
     "lucid.backend": "Dtypes, devices, constants, random numbers",
     "lucid.checkpoint": "Checkpoints",
+    "lucid.origins": "Where nodes come from",
+    "lucid.see.trace": "A backward pass, step by step",
+    "lucid.see.drawing": "The graph as a picture",
+    "lucid.see.page": "The page",
 }
 # Where a namespace has a few names from a chapter, and these belong beside those of another.
 BESIDE = {
@@ -70,7 +74,7 @@ def exported(module: ModuleType) -> list[str]:
 @cache
 def namespaces() -> dict[str, list[str]]:
     """`lucid` and every module that is a public name of one listed before it, which it follows -> its public names."""
-    found, waiting = {}, ["lucid"]
+    found, waiting = {}, ["lucid", "lucid.see"]  # which lucid loads when it is used, and so does not import
     while waiting:
         module = importlib.import_module(name := waiting.pop(0))
         inner = [each for each in exported(module) if isinstance(getattr(module, each), ModuleType)]

@@ -92,6 +92,14 @@ def test_digits_resumed_are_the_same_to_the_last_bit(tmp_path):
     assert same(lucid.load(through), lucid.load(halves))
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_inside(seed, tmp_path, capsys):
+    page = tmp_path / "new" / "inside.html"
+    assert example("06_inside").main(["--quick", f"--seed={seed}", f"--out={page}"]) < 0.1
+    assert "x: g * (1 - out * out) = " in capsys.readouterr().out
+    assert page.read_text().startswith("<!doctype html>") and "One neuron" in page.read_text()
+
+
 def same(a, b) -> bool:
     """Equal to the last bit, through dicts, lists and arrays."""
     if type(a) is not type(b):
@@ -141,7 +149,7 @@ def without(module: str, name: str, *arguments: str) -> subprocess.CompletedProc
     return run("-c", program + f"runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')")
 
 
-@pytest.mark.parametrize("name", ["01_docstring.py", "02_line.py", "07_broken_training.py"])
+@pytest.mark.parametrize("name", ["01_docstring.py", "02_line.py", "06_inside.py", "07_broken_training.py"])
 @pytest.mark.parametrize("module", ["matplotlib", "tqdm"])
 def test_needs_nothing_but_lucid(name, module):
     assert without(module, name, "--quick").returncode == 0

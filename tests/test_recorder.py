@@ -228,6 +228,12 @@ def test_pictures(tmp_path: Path) -> None:
     assert 'role="img"' in text and "aria-label" in text
 
 
+def test_a_page_shows_the_run(tmp_path: Path) -> None:
+    recorder, model, _ = training(25, every=5)
+    page = lucid.see.page(model(lucid.ones(2, 4)).sum(), tmp_path / "graph.html", model=model, run=recorder)
+    assert recorder.svg() in (tmp_path / "graph.html").read_text() and page is not None
+
+
 def test_names_are_escaped_and_an_empty_run_is_a_picture() -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:

@@ -87,7 +87,7 @@ def _is(node: Any, code: Any) -> bool:
 
 def _same_arguments(node: Any, code: Any) -> bool:
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    return names == list(code.co_varnames[: len(names)])
+    return names == list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 @cache
@@ -120,7 +120,9 @@ def filled(formula: str, values: Mapping[str, str]) -> str:
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called and n.id != "xp"]
     owners = {id(n.value) for n in ast.walk(tree) if isinstance(n, (ast.Attribute, ast.Subscript))}
-    if not names or any(n.id not in values or id(n) in owners for n in names):  # nobody is helped by 0.5.shape
+    if isinstance(tree.body, ast.Name) or not names:
+        return ""
+    if any(n.id not in values or id(n) in owners for n in names):  # nobody is helped by 0.5.shape
         return ""
     result = formula
     for name in sorted(names, key=lambda name: name.col_offset, reverse=True):

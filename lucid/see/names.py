@@ -6,6 +6,7 @@ the drawing, and calls a tensor what it is called there; a module's parameters g
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from lucid import backend
 from lucid.graph import Leaf, Node
 from lucid.nn.module import Module
-from lucid.origins import ours
+from lucid.origins import origin, ours
 from lucid.tensor import Parameter, Tensor
 
+ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(.+)")
 FEW = 4  # elements that are written out in a line
 
 
@@ -32,6 +34,7 @@ class Names:
         self.nodes: dict[Node, str] = {}
         self.arrays: dict[int, str] = {}
         self.tensors: dict[Node, Tensor] = {}
+        self.paths: dict[int, dict[int, str]] = {}
         self._kept: list[Any] = []  # an array's id is its own as long as it lives
         for name, value in (names or {}).items():
             if not isinstance(name, str) or not isinstance(value, (Tensor, Module)):
@@ -61,8 +64,12 @@ class Names:
                 self.tensors.setdefault(value._node, value)
 
     def of(self, node: Node) -> str:
-        """The name of a node; "" if it has none."""
-        return self.nodes.get(node, "")
+        """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
+        if node not in self.nodes:
+            made = origin(node, self.paths)
+            assigned = ASSIGNMENT.fullmatch(made.text) if made is not None else None
+            self.nodes[node] = assigned[1] if assigned and made and assigned[2] == made.expression else ""
+        return self.nodes[node]
 
     def called(self, node: Node) -> str:
         """How a node is spoken of: by its name, else as what it is."""
@@ -113,8 +120,8 @@ def brief(value: Any) -> str:
     """A value in one line: few numbers in full, of many shape and size."""
     if value is None:
         return ""
-    if hasattr(value, "parts"):
-        return "; ".join(f"{place}: {brief(part)}" for place, part in sorted(value.parts.items()))
+    if isinstance(value, tuple):  # the gradients of a Function with several outputs
+        return "; ".join(brief(part) or "none" for part in value)
     if isinstance(value, (bool, int, float)):
         return digits(value)
     array = host(value)

@@ -110,7 +110,6 @@ class Picture:
         self.loss, self.boxes, self.edges = loss, [], []  # type: ignore[var-annotated]
         self.root = Group(0, "", "", None)
         self.groups, self._calls = [self.root], {}  # type: ignore[var-annotated]
-        self._paths: dict[int, dict[int, str]] = {}
         self._of: dict[Any, Box] = {}
         self._into: dict[int, list[int]] | None = None
         nodes = history([loss._node]) or [loss._node]
@@ -146,7 +145,7 @@ class Picture:
         what = kind(node)
         box = self._add(what, node.name() if what == "op" else what, self.names.of(node), node.shape, node=node)
         box.value, box.changed = self._value(node)
-        box.origin = origin(node, self._paths)
+        box.origin = origin(node, self.names.paths)
         if what == "op":
             box.group = self._group(getattr(node, "made", None))
             box.group.members.append(box)
@@ -220,9 +219,9 @@ class Picture:
         root, module = outermost[0](), call[0]()
         if root is None or module is None:
             return ""
-        if id(root) not in self._paths:
-            self._paths[id(root)] = {id(each): name for name, each in root.named_modules()}
-        return self._paths[id(root)].get(id(module), "")
+        if id(root) not in self.names.paths:
+            self.names.paths[id(root)] = {id(each): name for name, each in root.named_modules()}
+        return self.names.paths[id(root)].get(id(module), "")
 
     def _group_again(self, group: Group) -> None:
         """Where too many stand side by side, put neighbours in the order of their birth together."""
