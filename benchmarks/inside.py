@@ -2,8 +2,9 @@
 
     python benchmarks/inside.py
 
-Lines alone are what anomaly mode keeps; lines and values what `lucid.see.remember()` keeps by itself. Off costs nothing:
-the operations then run the very functions that they run in a program that never heard of it, which is asserted.
+Lines alone are what anomaly mode keeps; lines and values what `lucid.see.remember()` keeps by itself. Off costs
+nothing: nodes are then made by the very function that makes them in a program that never heard of it, which is
+asserted.
 """
 
 import os

@@ -300,9 +300,9 @@ def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal
     operands.ndim_of("isclose", x)
     if not hasattr(other, "_array"):
         other = x.to(operands.promote([x._array, number(other)])).new_tensor(other)
-    with backend.namespace(x._array).quiet():  # inf - inf
-        near = functions.abs(x - other) <= atol + rtol * functions.abs(other)
-    close = near & arithmetic.isfinite(other) | (x == other)
+    at = arithmetic.where(arithmetic.isfinite(other), other, 0)  # nothing is near an infinity: it is that or not
+    with backend.namespace(x._array).quiet():  # a difference may overflow
+        close = (functions.abs(x - at) <= atol + rtol * functions.abs(at)) & (at == other) | (x == other)
     return close | (arithmetic.isnan(x) & arithmetic.isnan(other)) if equal_nan else close
 
 

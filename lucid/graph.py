@@ -296,8 +296,8 @@ def _remake(node: Node) -> None:
         raise RuntimeError(
             "backward: this graph was already walked and released. Either backward() was called twice on it (pass "
             "retain_graph=True to the first call), or a tensor of an earlier step is still part of this one "
-            f"(use .detach() or .item() on what is carried over, a running loss or a hidden state). The first operation "
-            f"that has let go of its arrays is {node.name()}; {told(node)}"
+            f"(use .detach() or .item() on what is carried over, a running loss or a hidden state). The first operation"
+            f" that has let go of its arrays is {node.name()}; {told(node)}"
         )
     node.remake()
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 TABLE: dict[str, Op] = {}
 RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formulas under create_graph
+# Who looks on while operations run: functions of an operation and its forward that give the forward to call instead.
+# It is the operations that are changed, in `look_on`, so that an operation nobody looks at asks nothing.
+OBSERVERS: list[Callable[[Op, Callable[..., Any]], Callable[..., Any]]] = []
 
 # Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
 # prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
@@ -132,10 +135,18 @@ class Op:
         """Make `call` and `back` of the source. `call` stays the object that was handed out: it gets new code."""
         made: dict[str, Any] = {}
         self._scope.update(RUNTIME)
+        self._scope["forward"] = self.observed()
         exec(compile(self.source, f"<generated for op {self.name}>", "exec"), self._scope, made)
         self.back = made["back"]
         self.call.__defaults__, self.call.__kwdefaults__ = made["call"].__defaults__, made["call"].__kwdefaults__
         self.call.__code__ = made["call"].__code__
+
+    def observed(self) -> Callable[..., Any]:
+        """The forward, as those who look on want it called."""
+        forward = self.forward
+        for observe in OBSERVERS:
+            forward = observe(self, forward)
+        return forward
 
     def _check(self) -> None:
         if own := [p.name for p in self.parameters if p.name in RESERVED]:
@@ -248,6 +259,16 @@ def op(
     return register
 
 
+def look_on(observe: Callable[[Op, Callable[..., Any]], Callable[..., Any]], on: bool = True) -> None:
+    """From now on, or with `on=False` no longer, every operation calls `observe(op, forward)` instead of its forward.
+
+    Formulas are not seen, for they run forwards as plain functions of a namespace. Holds in all threads.
+    """
+    (OBSERVERS.append if on else OBSERVERS.remove)(observe)
+    for spec in TABLE.values():
+        spec._scope["forward"] = spec.observed()
+
+
 def text(spec: Op) -> str:
     """The source of an operation's two functions: the call on Tensors, and the way back on whatever `xp` works with."""
     names, edges = spec.inputs, list(spec.formulas)
@@ -274,9 +295,9 @@ def text(spec: Op) -> str:
                   f"    else: xp, {flat} = prepare(spec, {', '.join(names)})"]  # fmt: skip
     else:
         lines += ["    xp = cpu"]
-    outputs = ", ".join(["out", *spec.keeps])
+    outputs, given = ", ".join(["out", *spec.keeps]), f"({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})"
     lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
-              f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})) from error",
+              f"    except Exception as error: raise explain(spec, error, {given}) from error",
               "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)
     condition = f"if ({unrecorded}) or not grad_mode.recording: " if edges else ""

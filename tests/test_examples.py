@@ -69,6 +69,20 @@ def test_digits_at_full_size(tmp_path):
     assert numpy.mean([digits.main([f"--seed={seed}", out]) for seed in range(5)]) >= 0.95
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_broken_training(seed, capsys):
+    broken = example("07_broken_training")
+    assert broken.main(["--quick", f"--seed={seed}"]) == 0  # neither a mistake that is not found nor a false alarm
+    printed = capsys.readouterr().out
+    assert all(f": {name}\n" in printed for name in broken.BUGS) and len(broken.BUGS) >= 15
+
+
+def test_broken_training_of_a_name_that_is_not_there(capsys):
+    with pytest.raises(SystemExit):
+        example("07_broken_training").main(["softmax-thrice"])
+    assert "there is no 'softmax-thrice'; there are: softmax-twice" in capsys.readouterr().err
+
+
 def test_digits_resumed_are_the_same_to_the_last_bit(tmp_path):
     digits, out = example("04_digits"), f"--out={tmp_path / 'digits.png'}"
     through, halves = tmp_path / "through.npz", tmp_path / "halves.npz"
@@ -163,7 +177,7 @@ def without(module: str, name: str, *arguments: str) -> subprocess.CompletedProc
     return run("-c", program + f"runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')")
 
 
-@pytest.mark.parametrize("name", ["01_docstring.py", "02_line.py", "06_inside.py"])
+@pytest.mark.parametrize("name", ["01_docstring.py", "02_line.py", "06_inside.py", "07_broken_training.py"])
 @pytest.mark.parametrize("module", ["matplotlib", "tqdm"])
 def test_needs_nothing_but_lucid(name, module):
     assert without(module, name, "--quick").returncode == 0

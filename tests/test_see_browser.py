@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,3 +260,9 @@ def test_thousands_of_operations_come_folded_and_are_quick(chrome: Chrome, tmp_p
     took = chrome.execute_script("const start = performance.now(); go(2000); return performance.now() - start")
     assert took < 1000 and chrome.execute_script("return at") == 2000
     quiet(chrome)
+
+
+def test_the_pictures_of_the_documents_are_made_by_their_script(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "reference" / "pictures.py"
+    subprocess.run([sys.executable, script, tmp_path / "images"], check=True, capture_output=True)
+    assert (tmp_path / "images" / "inside.png").read_bytes().startswith(b"\x89PNG")

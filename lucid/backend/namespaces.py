@@ -13,11 +13,11 @@ from typing import Any
 # The functions that both libraries spell alike. An operation may use these, the handful defined below, and every other
 # operation by its name: `op` (chapter 2) adds each new one to the namespaces.
 SHARED = """
-    absolute add arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos divide empty empty_like
-    equal exp expm1 eye finfo floor floor_divide fmin full full_like greater greater_equal isfinite isinf isnan less
-    less_equal log log1p log2 log10 logical_not matmul maximum minimum multiply negative nonzero not_equal ones
-    ones_like power remainder rint sign sin sqrt subtract take_along_axis tan tanh tril triu trunc where zeros
-    zeros_like
+    absolute add arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos count_nonzero divide
+    empty empty_like equal exp expm1 eye finfo floor floor_divide fmin full full_like greater greater_equal isfinite
+    isinf isnan less less_equal log log1p log2 log10 logical_not matmul maximum minimum multiply negative nonzero
+    not_equal ones ones_like power remainder rint sign sin sqrt subtract take_along_axis tan tanh tril triu trunc
+    where zeros zeros_like
 """.split()
 
 

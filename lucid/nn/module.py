@@ -22,6 +22,7 @@ of every list and dict that the module holds, so a log of a million numbers belo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from reprlib import recursive_repr
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -344,6 +345,16 @@ class Module(Hooked):
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr; layers show their sizes here."""
         return ""
+
+    def summary(self, *inputs: Any, **keywords: Any) -> Any:
+        """A table of the layers as they run on `inputs`: output shapes, parameters, multiply-adds; see `see.summary`.
+
+        >>> from lucid import nn
+        >>> nn.Linear(64, 10).summary((32, 64)).multiply_adds
+        20480
+        """
+        see = import_module("lucid.see")  # by its name, and only now: a chapter that comes later
+        return see.summary(self, *inputs, **keywords)
 
     @recursive_repr("(...)")
     def __repr__(self) -> str:

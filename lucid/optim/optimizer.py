@@ -339,7 +339,8 @@ class Optimizer:
         return saved.misfits(where, p, entry, arrays=self.slots, needed=needed)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_plan": None, "_known": []}  # a copy makes its own
+        own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's
+        return {**own, "_plan": None, "_known": []}  # a copy makes its own
 
 
 def kinds(base: type[Optimizer]) -> list[type[Optimizer]]:

@@ -87,7 +87,7 @@ def _is(node: Any, code: Any) -> bool:
 
 def _same_arguments(node: Any, code: Any) -> bool:
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    return names == list(code.co_varnames[: len(names)])
+    return names == list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 @cache

@@ -58,7 +58,7 @@ def size_of(member: Box | Group) -> tuple[float, float]:
     if isinstance(member, Group):
         return max(120.0, 44 + LETTER * len(member.label)), 58.0
     if member.kind == "op":
-        return max(126.0, 30 + LETTER * (len(member.label) + len(member.name))), 58.0
+        return max(126.0, 44 + LETTER * (len(member.label) + len(member.name))), 58.0
     return max(126.0, 34 + LETTER * len(member.name or member.label)), 58.0
 
 

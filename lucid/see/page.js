@@ -491,7 +491,7 @@ function fit() {
   // A graph that would come out too small to read is shown from its end, where the backward pass begins.
   const k = Math.max(whole, Math.min(0.6, h / (gh + 20)), 0.25);
   const [lx, ly, lw, lh] = seen[keyOf(data.loss)];
-  look({ k, x: gw * k + 30 <= w + 1 ? (w - gw * k) / 2 : w - (lx + lw) * k - 60, y: gh * k <= h ? (h - gh * k) / 2 - 6 : h / 2 - (ly + lh / 2) * k });
+  look({ k, x: gw * k <= w ? (w - gw * k) / 2 : w - (lx + lw) * k - 60, y: gh * k <= h ? (h - gh * k) / 2 - 6 : h / 2 - (ly + lh / 2) * k });
 }
 
 function bringIntoView(key, centre = false) {

@@ -113,10 +113,9 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
     number = {box.node: box.number for box in picture.boxes if box.node is not None}
     steps, seed = [], None
-    for step in stepping(picture.loss, gradient, picture.names):
+    for step in stepping(picture.loss, gradient, picture.names, of=number):
         seed = step.gradient if seed is None else seed
-        if step.node in number:
-            steps.append(_step(step, number, picture, sizes))
+        steps.append(_step(step, number, picture, sizes))
     depth = {group.number: len(around_of(group)) for group in picture.groups}
     ops = sum(box.kind == "op" for box in picture.boxes)
     summary = f"{ops:,} operations, {len(picture.boxes) - ops:,} leaves and constants"
@@ -168,8 +167,15 @@ def _box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
         "size": size_of(box),
         "group": 0 if box.group is None else box.group.number,
         "module": "" if place is None or place.module is None else place.module,
-        "line": place and {"file": place.file, "number": place.line, "function": place.function, "text": place.text},
+        "line": place
+        and {"file": _file(place.file), "number": place.line, "function": place.function, "text": place.text},
     }
+
+
+def _file(name: str) -> str:
+    """A file's name as it is seen from the directory that the program runs in."""
+    path, here = Path(name), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else name
 
 
 def _step(step: Step, number: dict[Any, int], picture: Picture, sizes: tuple[int, int]) -> dict[str, Any]:
@@ -199,7 +205,7 @@ def shown(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] 
     if value is None:
         return None
     if isinstance(value, tuple):
-        return {"text": "; ".join(brief(part) for part in value)}
+        return {"text": brief(value)}
     if isinstance(value, (bool, int, float)):
         value = backend.cpu.asarray(value)
     array = host(value)

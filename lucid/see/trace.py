@@ -9,7 +9,7 @@ order is backward()'s, and so are the results, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -75,7 +75,7 @@ class Step:
         called = f"{self.op} -> {self.name}" if self.name else self.op
         where = f"   {self.origin.text or self.origin.file} (line {self.origin.line})" if self.origin else ""
         where += f"   in {self.origin.module}" if self.origin and self.origin.module else ""
-        lines = [f"step {self.number}: {called}   g = {brief_of(self.gradient)}{where}"]
+        lines = [f"step {self.number}: {called}   g = {brief(self.gradient)}{where}"]
         return "\n".join([*lines, *_aligned([_row(sent) for sent in self.sent])])
 
     def _repr_html_(self) -> str:
@@ -93,16 +93,14 @@ def _aligned(rows: list[list[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def brief_of(gradient: Any) -> str:
-    """A gradient in one line, also that of a Function with several outputs."""
-    return "; ".join(map(brief, gradient)) if isinstance(gradient, tuple) else brief(gradient)
-
-
 class Ledger(dict[Node, Any]):
-    """The gradients in flight, for `graph.walk`, and what became of them. `done` has the steps that are complete."""
+    """The gradients in flight, for `graph.walk`, and what became of them. `done` has the steps that are complete.
 
-    def __init__(self, names: Names) -> None:
-        self.names, self.count = names, 0
+    With `of` only the steps of those nodes are kept.
+    """
+
+    def __init__(self, names: Names, of: Container[Node] | None) -> None:
+        self.names, self.of, self.count = names, of, 0
         self.done: list[Step] = []
         self.node: Node | None = None  # whose turn it is, what it was given and what it has sent
         self.given: Any = None
@@ -113,6 +111,9 @@ class Ledger(dict[Node, Any]):
     def check(self, node: Node, g: Any, parts: Any) -> None:
         """Told by the walk: a node's formulas have run."""
         self.close()
+        if self.of is not None and node not in self.of:
+            self.count += 1
+            return
         self.count, self.node, self.given, self.sent = self.count + 1, node, _copy(g), []
         self.known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)  # what a formula's names stand for
         texts = formulas(node)
@@ -156,7 +157,7 @@ def _is_few(value: Any) -> bool:
     """Whether a value can be written in a few letters."""
     if isinstance(value, (int, float)):
         return True
-    return getattr(value, "size", FEW + 1) <= FEW and value.ndim <= 1  # of 0-d arrays the sum is a NumPy scalar
+    return hasattr(value, "dtype") and value.size <= FEW and value.ndim <= 1  # also a NumPy scalar, as 0-d sums are
 
 
 class steps:
@@ -220,12 +221,16 @@ END: tuple[Any, Any] = (None, None)
 
 
 def stepping(
-    loss: Tensor, gradient: Any, names: Names, gradients: dict[Tensor, Tensor] | None = None
+    loss: Tensor,
+    gradient: Any,
+    names: Names,
+    gradients: dict[Tensor, Tensor] | None = None,
+    of: Container[Node] | None = None,
 ) -> Iterator[Step]:
-    """The steps, one by one as the walk takes them; `gradients` gets those of the leaves at the end."""
+    """The steps (or those `of` some nodes), as the walk takes them; `gradients` gets those of the leaves at the end."""
     if not isinstance(loss, Tensor):
         raise TypeError(f"lucid.see: expected a Tensor to start from, got {type(loss).__name__}")
-    seed, ledger = _seed(loss, gradient, False), Ledger(names)
+    seed, ledger = _seed(loss, gradient, False), Ledger(names, of)
     nodes = history([seed[0]])
     kept = [(node, node.retained) for node in nodes if node.retained]
     # Asked for every node, the walk stops at each; a bundle of gradients, of several outputs, cannot be handed out.
@@ -261,7 +266,7 @@ def _html(steps: list[Step], below: str) -> str:
         place = step.origin
         line = f"{place.text} (line {place.line}{', ' + place.module if place.module else ''})" if place else ""
         for i, sent in enumerate(step.sent):
-            first = [str(step.number), called, brief_of(step.gradient)] if i == 0 else ["", "", ""]
+            first = [str(step.number), called, brief(step.gradient)] if i == 0 else ["", "", ""]
             said = sent.formula + (f" = {sent.filled}" if sent.filled else "")
             rest = [brief(sent.gradient), sent.to, brief(sent.after), line if i == 0 else ""]
             rows.append([*first, sent.input, said, *rest])
