@@ -149,6 +149,11 @@ def test_functions_of_several_outputs_and_checkpoints() -> None:
     same(trace, [x])
 
 
+def test_an_anomaly_is_found_on_the_way() -> None:
+    with lucid.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="sqrt gave NaN for its input 'x'"):
+        lucid.see.steps((lucid.zeros(1, requires_grad=True).sqrt() * 0).sum())
+
+
 def test_where_there_is_no_graph_or_it_is_gone() -> None:
     x = lucid.ones(2, requires_grad=True)
     y = (x * x).sum()
