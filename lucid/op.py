@@ -42,11 +42,12 @@ TABLE: dict[str, Op] = {}
 RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formulas under create_graph
 
 # Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
-# prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
+# prepare, prepare_all, settle and explain (operands.py), forward_on (kernels/), Tensor and share (tensor.py).
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
 RESERVED = {  # what the generated text says by name, and so no argument may be called
     "spec", "forward", "cpu", "ndarray", "float32", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode",
-    "prepare", "prepare_all", "settle", "explain", "share", "as_output", "error", "type", "isinstance", "tuple",
+    "prepare", "prepare_all", "settle", "explain", "forward_on", "share", "as_output", "error", "type", "isinstance",
+    "tuple",
 }  # fmt: skip
 
 
@@ -275,7 +276,8 @@ def text(spec: Op) -> str:
     else:
         lines += ["    xp = cpu"]
     outputs = ", ".join(["out", *spec.keeps])
-    lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
+    forward = "(forward if xp is cpu else forward_on(xp, spec))" if names else "forward"
+    lines += [f"    try: {outputs} = {forward}({', '.join(['xp', *arrays, *options])})",
               f"    except Exception as error: raise explain(spec, error, ({_tuple(arrays)})) from error",
               "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)

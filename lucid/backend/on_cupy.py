@@ -73,6 +73,7 @@ def _cupy_namespace() -> Namespace:
     xp.as_strided = cupy.lib.stride_tricks.as_strided
     xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
     xp.module, xp.devices = cupy, count
+    xp.kernels = {}  # what kernels/ has made for this library
     return xp
 
 
