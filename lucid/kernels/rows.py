@@ -120,7 +120,7 @@ TEXTS = {
     sum = total(sum);
     count = total(count);
     if (threadIdx.x % LANES == 0) {
-        *share = mean ? 1 / count : scalar(1);
+        *share = mean && count > 1 ? 1 / count : scalar(1);
         *out = mean ? sum / count : sum;
     }
 }""",

@@ -155,7 +155,7 @@ def _row_by_row(xp, x, labels):
             0,
         ),
         "share": lambda xp, x, labels, ignore_index, reduction: (
-            1 / xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)) if reduction == "mean" else 1
+            1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == "mean" else 1
         ),
     },
     x=lambda xp, g, error, share, reduction: error * (g * share if reduction == "mean" else _by_row(xp, g, reduction)),
@@ -168,9 +168,10 @@ def cross_entropy_of_kept(xp, x, labels, *, ignore_index, reduction="mean"):
     if reduction != "mean":
         return reduced(xp, losses, reduction), error, xp.ones((), dtype=x.dtype)
     wide = losses.astype("float32") if x.dtype.char == "e" else losses
-    with xp.quiet():  # no row is kept: 0 / 0 is the answer
-        share = 1 / xp.sum(xp.astype(kept, dtype=wide.dtype))
-        return (xp.sum(wide) * share).astype(x.dtype), error, xp.asarray(share).astype(x.dtype)
+    count = xp.sum(xp.astype(kept, dtype=wide.dtype))
+    with xp.quiet():  # no row is kept: 0 / 0 is the answer, and its slope 0
+        mean, share = xp.sum(wide) / count, 1 / xp.maximum(count, 1)
+    return xp.asarray(mean).astype(x.dtype), error, xp.asarray(share).astype(x.dtype)
 
 
 def _by_row(xp, g, reduction):
