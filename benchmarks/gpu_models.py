@@ -48,14 +48,21 @@ def contenders(torch: Any, case: models.Case) -> dict[str, Any]:
 
 
 def seen(torch: Any, step: Any) -> Counter[str]:
-    """What CUDA was asked for in a step, whoever asked, as PyTorch's profiler sees it."""
-    from torch.profiler import ProfilerActivity, profile
-
+    """What CUDA was asked for in a step, whoever asked, as PyTorch's profiler sees it, less what it asks for itself."""
     for _ in range(5):
         step()
+    found = asked(torch, step)
+    found.subtract(asked(torch, lambda: None))
+    return found
+
+
+def asked(torch: Any, run: Any) -> Counter[str]:
+    """Launches, copies and waits while `run` runs."""
+    from torch.profiler import ProfilerActivity, profile
+
     torch.cuda.synchronize()
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as found:
-        step()
+        run()
     torch.cuda.synchronize()
     counts: Counter[str] = Counter()
     for event in found.events():

@@ -23,6 +23,7 @@ from weakref import ref
 
 from lucid import backend
 from lucid.backend import cpu, namespace, ndarray
+from lucid.kernels import back_on
 from lucid.op import RUNTIME, Op
 from lucid.origins import HOW, told, while_remembering, whose_line, written_down
 
@@ -258,9 +259,14 @@ def walk(
         if wanted is not None:
             parents = tuple([p if p in needed else None for p in parents])
         saved = node.saved if lift is None else lift(node)
+        back = node.op.back
         if lift is None:
-            xp = cpu if type(g) is ndarray else space(g)  # the graph may cross devices
-        parts = node.op.back(xp, g, saved, parents)
+            if type(g) is ndarray:
+                xp = cpu
+            else:  # the graph may cross devices
+                xp = space(g)
+                back = back_on(xp, node.op)
+        parts = back(xp, g, saved, parents)
         if check is not None:
             check(node, g, parts)
         for parent, part in zip(parents, parts):  # noqa: B905 (strict costs a keyword)

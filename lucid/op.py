@@ -45,11 +45,12 @@ RECORDED = SimpleNamespace()  # name -> the operation on Tensors: `xp` for formu
 OBSERVERS: list[Callable[[Op, Callable[..., Any]], Callable[..., Any]]] = []
 
 # Globals of the generated functions. Later chapters add what the text below names: Node and grad_mode (graph.py),
-# prepare, prepare_all, settle and explain (operands.py), Tensor and share (tensor.py).
+# prepare, prepare_all, settle and explain (operands.py), forward_on (kernels/), Tensor and share (tensor.py).
 RUNTIME: dict[str, Any] = {"cpu": backend.cpu, "ndarray": backend.ndarray, "float32": backend.float32}
 RESERVED = {  # what the generated text says by name, and so no argument may be called
     "spec", "forward", "cpu", "ndarray", "float32", "saved", "parents", "out", "g", "xp", "Tensor", "Node", "grad_mode",
-    "prepare", "prepare_all", "settle", "explain", "share", "as_output", "error", "type", "isinstance", "tuple",
+    "prepare", "prepare_all", "settle", "explain", "forward_on", "share", "as_output", "error", "type", "isinstance",
+    "tuple",
 }  # fmt: skip
 
 
@@ -141,9 +142,9 @@ class Op:
         self.call.__defaults__, self.call.__kwdefaults__ = made["call"].__defaults__, made["call"].__kwdefaults__
         self.call.__code__ = made["call"].__code__
 
-    def observed(self) -> Callable[..., Any]:
-        """The forward, as those who look on want it called."""
-        forward = self.forward
+    def observed(self, forward: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """The forward, or what runs in its place on a GPU, as those who look on want it called."""
+        forward = self.forward if forward is None else forward
         for observe in OBSERVERS:
             forward = observe(self, forward)
         return forward
@@ -296,7 +297,8 @@ def text(spec: Op) -> str:
     else:
         lines += ["    xp = cpu"]
     outputs, given = ", ".join(["out", *spec.keeps]), f"({_tuple(arrays)}), ({_tuple(n + '_n' for n in names)})"
-    lines += [f"    try: {outputs} = forward({', '.join(['xp', *arrays, *options])})",
+    forward = "(forward if xp is cpu else forward_on(xp, spec))" if names else "forward"
+    lines += [f"    try: {outputs} = {forward}({', '.join(['xp', *arrays, *options])})",
               f"    except Exception as error: raise explain(spec, error, {given}) from error",
               "    if type(out) is not ndarray: out = as_output(spec, xp, out)"]  # fmt: skip
     unrecorded = " and ".join(f"{n}_n is None" for n in edges)

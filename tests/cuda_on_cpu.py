@@ -38,7 +38,11 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
 #define REAL2(name) \\
     static inline float name(float x, float y) { return __builtin_##name##f(x, y); } \\
     static inline double name(double x, double y) { return __builtin_##name(x, y); }
-namespace cuda { REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) }
+namespace cuda {
+REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL(expm1) REAL(log1p)
+REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc) REAL(rint) REAL(erf)
+REAL(erfc)
+}
 using namespace cuda;
 """
 # IEEE 754 half precision, as cuda_fp16.h has it: to float exactly, from float to the nearest, ties to even.
@@ -139,7 +143,7 @@ class RawKernel:
 
 
 class ElementwiseKernel:
-    """One element's text, run for all of them: `kernel(*inputs, *outputs)`, the outputs being given."""
+    """One element's text, run for all of them: `kernel(*inputs, *outputs)`; outputs that are not given are made."""
 
     def __init__(
         self,
@@ -178,8 +182,16 @@ class ElementwiseKernel:
         half = HALF if "float16" in kinds.values() else ""
         return compiled("\n".join([PRELUDE + half, *text])).run
 
+    @staticmethod
+    def empty(shape: tuple[int, ...], dtype: str) -> Any:
+        """An array for a result."""
+        raise NotImplementedError("who launches here must give the outputs")
+
     def __call__(self, *args: Any) -> Any:
         params = self.ins + self.outs
+        if len(args) == len(self.ins) and not self.raw:
+            spread = np.broadcast_shapes(*[arg.shape for arg in args if hasattr(arg, "shape")])
+            args = (*args, *(self.empty(spread, kind) for kind, _ in self.outs))
         assert len(args) == len(params), f"{self.name} takes {len(params)} arguments here, got {len(args)}"
         whole = [name in self.raw for _, name in params]
         spread = [arg.shape for arg, raw in zip(args, whole, strict=True) if hasattr(arg, "shape") and not raw]

@@ -5,6 +5,7 @@ On the stand-in, and on CuPy where a GPU answers.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import re
@@ -84,7 +85,7 @@ def test_the_same_seed_gives_the_same_model(name: str, gpu: str) -> None:
 
 # What a step launches, by the stand-in's count (one for each function of the array library): a budget, which a change
 # that makes it dearer has to raise knowingly.
-BUDGET = {"mlp": 110, "cnn": 200, "lstm": 380, "transformer": 260}
+BUDGET = {"mlp": 72, "cnn": 145, "lstm": 120, "transformer": 200}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -255,7 +256,8 @@ def test_an_index_out_of_range_is_said_when_the_gpu_is_waited_for() -> None:
             (lambda: F.cross_entropy(weight, lucid.tensor([0, 1, 2, 0])), "target holds a number that is not one of the 2"),
         ]
         for call, told in wrong:
-            with pytest.raises((stand_in.Trap, IndexError)):  # a GPU goes on here: the stand-in has no memory beside it
+            # A GPU goes on here, as our own kernels do: but what the stand-in does has no memory beside it.
+            with contextlib.suppress(stand_in.Trap, IndexError):
                 call()
             with pytest.raises(IndexError, match=told):
                 weight.sum().item()

@@ -74,6 +74,7 @@ def _cupy_namespace() -> Namespace:
     xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
     xp.names = [Device("cuda", index) for index in range(count)]
+    xp.kernels = {}  # what kernels/ has made for this library
     return xp
 
 

@@ -40,27 +40,14 @@ from math import ceil
 from typing import Any
 
 from lucid.backend import Array, DType, cpu, float16, float32, float64
-from lucid.optim.tape import Tape, Value, pattern, tape_of
+from lucid.optim.tape import Tape, pattern, tape_of
+from lucid.tape import HELPERS, OPTIONS, SAID, Value
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
 THREADS = 256  # in a block
 CHUNK = 4096  # elements that a block moves at a time; small, so that parameters of all sizes share the GPU evenly
 BLOCKS = 65_536  # in a launch, beyond which a block moves several chunks
-OPTIONS = ("--fmad=false",)
-
-SAID = {
-    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "pow({}, {})",
-    "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
-    "negative": "-{}", "abs": "fabs({})", "sqrt": "sqrt({})", "exp": "exp({})", "log": "log({})", "sign": "sign({})",
-    "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "where": "{} != 0 ? {} : {}",
-}  # fmt: skip
-HELPERS = {
-    # fmax and fmin give the other operand where one is NaN; these give NaN, as NumPy's do.
-    "maximum": "__device__ inline scalar maximum(scalar a, scalar b) { return a >= b || a != a ? a : b; }",
-    "minimum": "__device__ inline scalar minimum(scalar a, scalar b) { return a <= b || a != a ? a : b; }",
-    "sign": "__device__ inline scalar sign(scalar a) { return a > 0 ? 1 : a < 0 ? -1 : a == 0 ? 0 : a; }",
-}
 # What a slot or a hyperparameter may not be called in a kernel: C++'s words, CuPy's, and those of the text below.
 TAKEN = set(
     """

@@ -29,7 +29,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.optim.tape import Tape, Unsayable, Value, pattern, tape_of
+from lucid.optim.tape import Tape, pattern, tape_of
+from lucid.tape import Unsayable, Value
 
 LAST = re.compile(r"xp\.subtract\(theta, (s\d+), out=theta\)")
 

@@ -1,126 +1,18 @@
 """Chapter 8, continued. What a rule does, written down: it is run once on symbols, which note what they are asked for.
 
-A symbol stands for an array and computes nothing. `m = beta1 * m + (1 - beta1) * g`, run on symbols, leaves three notes
-on the *tape*: a product, another, and their sum. Which operation takes which result is all that there is to know about
-an elementwise rule, and both printers begin here: program.py makes a NumPy function of a tape that works in place,
-kernel.py one kernel for a GPU.
-
-Numbers are symbols too. They keep the text of what is done to them, so `1 - beta1` is computed once a step, in double,
-and not once for each element.
+The symbols are those of lucid/tape.py. Both printers begin here: program.py makes a NumPy function of a tape that works
+in place, kernel.py one kernel for a GPU.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from typing import Any
 
-BINARY = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
-COMPARISONS = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+from lucid.tape import Asked, Number, Step, Unsayable, Value
+
 CHANGING = re.compile(r"\bnumber\d+\b")
-NAMED = ("abs", "sqrt", "sign", "exp", "log", "maximum", "minimum", "where")  # what a rule may ask of xp
-
-
-class Unsayable(Exception):
-    """The rule asks for something that has no place in a program."""
-
-
-class Number:
-    """A hyperparameter, or what comes of some, as Python text. `truth` is for `if`s; None where it may change."""
-
-    def __init__(self, text: str, truth: bool | None = None) -> None:
-        self.text, self.truth = text, truth
-
-    def __bool__(self) -> bool:
-        if self.truth is None:
-            raise Unsayable(f"a decision that depends on {self.text}")
-        return self.truth
-
-    def __neg__(self) -> Number:
-        return Number(f"(-{self.text})", self.truth)
-
-    def __getattr__(self, name: str) -> Any:
-        raise Unsayable(f"the {name} of a number")
-
-
-class Value:
-    """An array that the rule will have in hand: an argument, or the result of a step."""
-
-    def __init__(self, tape: list[Step], name: str = "") -> None:
-        self.tape, self.name = tape, name
-
-    def note(self, function: str, *operands: Any) -> Value:
-        """The result of `function` on `operands`, as one more step."""
-        if not all(isinstance(x, (Value, Number)) or type(x) in (int, float) and isfinite(x) for x in operands):
-            raise Unsayable(f"{function} of {operands}")
-        out = Value(self.tape)
-        self.tape.append((function, operands, out))
-        return out
-
-    def __neg__(self) -> Value:
-        return self.note("negative", self)
-
-    def __bool__(self) -> bool:
-        raise Unsayable("a decision that depends on an array")
-
-    def __getattr__(self, name: str) -> Any:
-        raise Unsayable(f"the {name} of an array")
-
-    __eq__ = __ne__ = lambda self, other: bool(self)
-    __hash__ = object.__hash__
-
-
-def _comparison(function: str) -> Callable[[Any, Any], Any]:
-    """Two arrays compared give 1 and 0 in the arrays' dtype, which is what `where` needs to know."""
-
-    def apply(self: Any, other: Any) -> Any:
-        array = self if isinstance(self, Value) else other
-        if not isinstance(array, Value):
-            raise Unsayable(f"a comparison of the number {self.text}")
-        return array.note(function, self, other)
-
-    return apply
-
-
-def _operator(function: str, sign: str, swapped: bool) -> Callable[[Any, Any], Any]:
-    def apply(self: Any, other: Any) -> Any:
-        a, b = (other, self) if swapped else (self, other)
-        if isinstance(self, Value) or isinstance(other, Value):
-            return (self if isinstance(self, Value) else other).note(function, a, b)
-        left, right = (x.text if isinstance(x, Number) else repr(x) for x in (a, b))
-        return Number(f"({left} {sign} {right})")
-
-    return apply
-
-
-for _function, _sign in BINARY.items():
-    _method = {"divide": "truediv", "multiply": "mul", "subtract": "sub", "power": "pow"}.get(_function, _function)
-    for _kind in (Value, Number):
-        setattr(_kind, f"__{_method}__", _operator(_function, _sign, swapped=False))
-        setattr(_kind, f"__r{_method}__", _operator(_function, _sign, swapped=True))
-for _function, _method in COMPARISONS.items():
-    for _kind in (Value, Number):
-        setattr(_kind, f"__{_method}__", _comparison(_function))
-
-
-class Asked:
-    """`xp` for a rule that is run on symbols."""
-
-    def __getattr__(self, name: str) -> Callable[..., Value]:
-        if name not in NAMED:
-            raise Unsayable(f"xp.{name}")
-
-        def function(*operands: Any) -> Value:
-            arrays = [x for x in operands if isinstance(x, Value)]
-            if not arrays:
-                raise Unsayable(f"xp.{name} of numbers")
-            return arrays[0].note(name, *operands)
-
-        return function
-
-
-Step = tuple[str, tuple[Any, ...], Value]
 
 
 class Tape:

@@ -15,6 +15,7 @@ from .arrays import Device, counts, current, host, ndarray, note, wrap
 
 KNOWN = dict(line.split(" ", 1) for line in (Path(__file__).parent / "cupy-14.2.txt").read_text().splitlines())
 VIEWS = {"broadcast_to", "swapaxes", "transpose", "reshape", "moveaxis", "expand_dims", "squeeze", "diagonal", "as_strided"}
+FREE = {"empty", "empty_like"}  # memory, and no kernel
 AT = {"add": "int32 int64 float16 float32 float64 uint32 uint64".split()}  # and other ufuncs, which lucid has no use for
 
 
@@ -71,7 +72,7 @@ def _function(path: str, function: Any, parameters: str) -> Any:
             made = function(*given, **named)
         if name in VIEWS:
             return wrap(made, *sources)
-        counts["launches"] += 1
+        counts["launches"] += name not in FREE
         return kwargs["out"] if kwargs.get("out") is not None else wrap(made)
 
     call.__name__ = name
@@ -143,6 +144,10 @@ class _Launching:
 
 class ElementwiseKernel(_Launching, cuda_on_cpu.ElementwiseKernel):
     """`cupy.ElementwiseKernel`."""
+
+    @staticmethod
+    def empty(shape: tuple[int, ...], dtype: str) -> ndarray:
+        return wrap(np.empty(shape, dtype))
 
 
 class RawKernel(_Launching, cuda_on_cpu.RawKernel):

@@ -195,6 +195,8 @@ def cross_entropy(
     rows, labels, everyone = _laid_out(who, input, target, weight, ignore_index, reduction)
     if everyone and weight is None and not label_smoothing:
         out = losses.cross_entropy(rows, labels, reduction=reduction)
+    elif weight is None and not label_smoothing:
+        out = losses.cross_entropy_of_kept(rows, labels, ignore_index=ignore_index, reduction=reduction)
     else:
         weight = None if weight is None else weight.detach().to(rows.dtype)
         out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
