@@ -14,7 +14,7 @@ from lucid import nn, optim
 from lucid.backend import cpu, gpu
 from lucid.optim import kernel as kernels
 from lucid.optim.kernel import Table, kernel_of
-from lucid.optim.tape import BINARY, COMPARISONS, NAMED
+from lucid.tape import BINARY, COMPARISONS, NAMED
 
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 
