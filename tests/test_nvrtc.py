@@ -14,7 +14,7 @@ from test_kernels import asked, setting
 from lucid.kernels import recurrent, rows
 from lucid.kernels.elementwise import Recording
 from lucid.op import TABLE
-from lucid.optim.kernel import OPTIONS, Kernel, kernel_of
+from lucid.optim.kernel import OPTIONS, kernel_of
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")
