@@ -29,17 +29,16 @@ def bug(name: str):
     return lambda function: BUGS.setdefault(name, function)
 
 
-DEVICE = ["cpu"]
 
 
 def data() -> tuple[lucid.Tensor, lucid.Tensor]:
     """Points (n, 4), and which of three classes each belongs to."""
     x = lucid.randn(SAMPLES, 4)
-    return x.to(DEVICE[0]), (x @ lucid.randn(4, 3)).argmax(dim=1).to(DEVICE[0])
+    return x, (x @ lucid.randn(4, 3)).argmax(dim=1)
 
 
 def network(*last: nn.Module, outputs: int = 3) -> nn.Module:
-    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, outputs), *last).to(DEVICE[0])
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, outputs), *last)
 
 
 def training(model: nn.Module, loss_of: Callable[[], lucid.Tensor], optimizer=None) -> Training:
@@ -141,7 +140,7 @@ def loss_without_graph(mended: bool) -> Training:
 @bug("graph-of-an-earlier-step")
 def graph_of_an_earlier_step(mended: bool) -> Training:
     x, _ = data()
-    cell, state = nn.RNNCell(4, 8).to(DEVICE[0]), [lucid.zeros(SAMPLES, 8, device=DEVICE[0])]
+    cell, state = nn.RNNCell(4, 8), [lucid.zeros(SAMPLES, 8)]
 
     def loss_of() -> lucid.Tensor:
         state[0] = cell(x, state[0].detach() if mended else state[0])
@@ -192,7 +191,7 @@ def parameter_without_optimizer(mended: bool) -> Training:
     x, y = data()
     model = network()
     if mended:
-        model[2] = nn.Linear(16, 3).to(DEVICE[0])
+        model[2] = nn.Linear(16, 3)
     optimizer = optim.Adamax(model[:2].parameters() if not mended else model.parameters(), lr=0.01)
     return training(model, lambda: F.cross_entropy(model(x), y), optimizer)
 
@@ -210,7 +209,7 @@ def parameter_not_in_loss(mended: bool) -> Training:
             return self.last(h)
 
     x, y = data()
-    model = Net().to(DEVICE[0])
+    model = Net()
     return training(model, lambda: F.cross_entropy(model(x), y))
 
 
@@ -225,7 +224,7 @@ def cut_graph(mended: bool) -> Training:
             return self.last(h.relu() if mended else h.data.relu())
 
     x, y = data()
-    model = Net().to(DEVICE[0])
+    model = Net()
     return training(model, lambda: F.cross_entropy(model(x), y))
 
 
@@ -241,7 +240,7 @@ def unrecorded_forward(mended: bool) -> Training:
             return self.last(h)
 
     x, y = data()
-    model = Net().to(DEVICE[0])
+    model = Net()
     return training(model, lambda: F.cross_entropy(model(x), y))
 
 
@@ -267,7 +266,7 @@ def hidden_module(mended: bool) -> Training:
             return self.last(sum(branch(x).relu() for branch in self.branches))
 
     x, y = data()
-    model = Net().to(DEVICE[0])
+    model = Net()
     return training(model, lambda: F.cross_entropy(model(x), y))
 
 
@@ -310,7 +309,7 @@ def dead_relu(mended: bool) -> Training:
 @bug("saturated")
 def saturated(mended: bool) -> Training:
     x, y = data()
-    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3)).to(DEVICE[0])
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
     if not mended:
         nn.init.normal_(model[0].weight, std=300.0)
     return training(model, lambda: F.cross_entropy(model(x), y))
@@ -319,13 +318,13 @@ def saturated(mended: bool) -> Training:
 @bug("no-activation")
 def no_activation(mended: bool) -> Training:
     x, y = data()
-    model = network() if mended else nn.Sequential(nn.Linear(4, 16), nn.Linear(16, 3)).to(DEVICE[0])
+    model = network() if mended else nn.Sequential(nn.Linear(4, 16), nn.Linear(16, 3))
     return training(model, lambda: F.cross_entropy(model(x), y))
 
 
 def deep(layer: Callable[[], nn.Module], depth: int, width: int = 64) -> nn.Sequential:
     body = [part for _ in range(depth) for part in (nn.Linear(width, width), layer())]
-    return nn.Sequential(nn.Linear(4, width), layer(), *body, nn.Linear(width, 3)).to(DEVICE[0])
+    return nn.Sequential(nn.Linear(4, width), layer(), *body, nn.Linear(width, 3))
 
 
 @bug("exploding")
@@ -456,7 +455,7 @@ def graphs_kept_alive(mended: bool) -> Training:
 @bug("eval-mode")
 def eval_mode(mended: bool) -> Training:
     x, y = data()
-    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3)).to(DEVICE[0])
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
     model, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
 
     def and_validate() -> float:
@@ -474,7 +473,7 @@ def eval_mode(mended: bool) -> Training:
 @bug("train-mode")
 def train_mode(mended: bool) -> Training:
     x, y = data()
-    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3)).to(DEVICE[0])
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
     model, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
 
     def and_validate() -> float:
@@ -512,8 +511,9 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := [name for name in options.names if name not in BUGS]:
         parser.error(f"there is no {unknown[0]!r}; there are: {', '.join(BUGS)}")
     steps = QUICK_STEPS if options.quick else STEPS
-    lucid.zeros(1).to(options.device)  # an unknown one is refused here
-    DEVICE[0] = options.device
+    usual = lucid.get_default_device()
+    lucid.set_default_device(options.device)  # all that is made from here on goes there
+    lucid.zeros(1)  # one that is not here is refused here
 
     wrong = 0
     for name in options.names or BUGS:
@@ -525,6 +525,7 @@ def main(argv: list[str] | None = None) -> int:
         for finding in healthy:
             print(f"  and mended it still says {finding.name}: {finding.what}")
         wrong += (not found) + len(healthy)
+    lucid.set_default_device(usual)
     count = len(options.names or BUGS)
     print(f"\n{count} broken trainings; {wrong} mistakes of the doctor's")
     return wrong

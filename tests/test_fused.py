@@ -49,10 +49,10 @@ def elementwise_operations() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every operation on one or two arrays of floats that has formulas, and options to call it with."""
     modules = {module.__name__ for module in (arithmetic, functions, losses, special)}
     for name, spec in TABLE.items():
-        if spec.forward.__module__ in modules and spec.formulas and name not in ("masked", "where", "astype"):
-            if "labels" not in spec.inputs:
-                for options in OPTIONS.get(name, [{}]):
-                    yield name, options
+        asked = spec.formulas and "labels" not in spec.inputs and name not in ("masked", "where", "astype")
+        if asked and spec.forward.__module__ in modules:
+            for options in OPTIONS.get(name, [{}]):
+                yield name, options
 
 
 def run(name: str, options: dict[str, Any], arrays: list[np.ndarray], slope: np.ndarray, device: str) -> list[np.ndarray]:

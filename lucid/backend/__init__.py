@@ -53,6 +53,6 @@ from lucid.backend.on_numpy import cpu as cpu
 from lucid.backend.random import generator as generator
 from lucid.backend.random import get_rng_state as get_rng_state
 from lucid.backend.random import manual_seed as manual_seed
-from lucid.backend.random import random_words as random_words
+from lucid.backend.random import random_mask as random_mask
 from lucid.backend.random import set_rng_state as set_rng_state
 from lucid.devices import as_device as as_device

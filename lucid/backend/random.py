@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from lucid.backend.dtypes import Array
+from lucid.backend.dtypes import Array, DType
 from lucid.backend.on_cupy import gpu, on
 from lucid.devices import Device
 
@@ -18,11 +18,12 @@ from lucid.devices import Device
 # words, where it is all calls, five times it.
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
 _KERNEL = (
-    "uint32 low, uint32 high", "uint32 x",
-    f"""x = (unsigned)i + low;
+    "uint32 low, uint32 high, uint32 least, T yes, T no", "T out",
+    f"""unsigned x = (unsigned)i + low;
     x ^= x >> 16; x *= {_FIRST}u; x ^= high;
-    x ^= x >> 15; x *= {_SECOND}u; x ^= x >> 16;""",
-    "lucid_random_words",
+    x ^= x >> 15; x *= {_SECOND}u; x ^= x >> 16;
+    out = x >= least ? yes : no;""",
+    "lucid_random_mask",
 )  # fmt: skip
 
 _generator: numpy.random.Generator | None = None  # made when first asked for: loading numpy.random takes 13 ms
@@ -36,16 +37,17 @@ def generator() -> numpy.random.Generator:
     return _generator
 
 
-def random_words(shape: tuple[int, ...], device: Device) -> Array:
-    """Random uint32 numbers on a device: the same on each, for the same state of the generator."""
+def random_mask(shape: tuple[int, ...], p: float, dtype: DType, device: Device) -> Array:
+    """Each element 0 with probability p, else 1 / (1 - p): the same on every device, for one state of the generator."""
+    least, yes = min(int(p * 2**32), 2**32 - 1), 1 / (1 - p) if p < 1 else 0.0
     key = int(generator().bit_generator.random_raw())
     low, high = key & 0xFFFFFFFF, key >> 32
     if device != "cpu":
         with on(device):
             xp = gpu()
-            if "random_words" not in vars(xp):
-                xp.random_words = xp.module.ElementwiseKernel(*_KERNEL)
-            return xp.random_words(low, high, xp.empty(shape, dtype="uint32"))
+            if _KERNEL not in xp.kernels:
+                xp.kernels[_KERNEL] = xp.module.ElementwiseKernel(*_KERNEL)
+            return xp.kernels[_KERNEL](low, high, least, yes, 0.0, xp.empty(shape, dtype=dtype))
     x = numpy.arange(prod(shape), dtype=numpy.uint32)
     x += numpy.uint32(low)
     x ^= x >> 16
@@ -54,7 +56,9 @@ def random_words(shape: tuple[int, ...], device: Device) -> Array:
     x ^= x >> 15
     x *= numpy.uint32(_SECOND)
     x ^= x >> 16
-    return x.reshape(shape)
+    mask = (x >= least).astype(dtype)
+    mask *= yes
+    return mask.reshape(shape)
 
 
 def manual_seed(seed: int) -> None:

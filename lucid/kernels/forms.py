@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lucid.kernels import recurrent
+from lucid.kernels.elementwise import Fused
 from lucid.kernels.rows import C, launch
 
 MOST = 4096  # rows whose losses one warp adds up; CuPy's own sums are faster for more
@@ -142,6 +143,50 @@ def _row_norm_slope(centred: bool) -> Callable[..., Any]:
     return slope
 
 
+# -- channels brought to mean 0 and variance 1 -------------------------------------------------------------------------
+
+
+def _fused(xp: Any, name: str, function: Callable[..., Any]) -> Fused:
+    """One kernel for what a form does in between."""
+    return xp.kernels.get(name) or xp.kernels.setdefault(name, Fused(xp, name, "form", function))
+
+
+def _batch_norm(xp: Any, x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None, *, eps: float) -> Any:
+    if not _floats(x, mean, var, weight, bias):
+        return NotImplemented
+    channels = x if x.ndim == 2 else x.reshape(*x.shape[:2], -1)
+    scale = _fused(xp, "channel_scale", lambda xp, var, eps: 1 / xp.sqrt(var + eps))(xp, var, eps)
+    weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
+    out, unit = _fused(xp, "channel_norm", _normed)(xp, channels, mean, scale, weight, bias)
+    return out.reshape(x.shape), scale, unit
+
+
+def _normed(xp: Any, x: Any, mean: Any, scale: Any, weight: Any, bias: Any) -> Any:
+    unit = (x - mean) * scale
+    out = unit if weight is None else unit * weight
+    return out if bias is None else out + bias, unit
+
+
+def _batch_norm_slope(
+    xp: Any, g: Any, x_shape: Any, each: Any, total: Any, along: Any, unit: Any, scale: Any, weight: Any
+) -> Any:
+    if not _floats(each, unit, scale, weight):
+        return NotImplemented
+    weight = None if weight is None else weight.reshape(scale.shape)
+    slope = _fused(xp, "channel_slope", _channel_slope)
+    return slope(xp, each, total, along, unit, scale, weight, scale.size / unit.size).reshape(x_shape)
+
+
+def _channel_slope(xp: Any, each: Any, total: Any, along: Any, unit: Any, scale: Any, weight: Any, share: float) -> Any:
+    factor = scale if weight is None else scale * weight
+    return factor * (each - unit * (share * along) - share * total)
+
+
+def _channel_sum(x: Any) -> Any:
+    """In one launch, where NumPy is faster in two steps."""
+    return NotImplemented if x.ndim == 2 else x.sum(axis=(0, 2)).reshape(-1, 1)
+
+
 FORMS: dict[tuple[str, str], Callable[..., Any]] = {
     ("softmax", "forward"): _softmax,
     ("softmax", "x"): _slope_of("softmax_slope"),
@@ -155,6 +200,10 @@ FORMS: dict[tuple[str, str], Callable[..., Any]] = {
     ("layer_norm", "x"): _row_norm_slope(True),
     ("rms_norm", "forward"): _rms_norm,
     ("rms_norm", "x"): _row_norm_slope(False),
+    ("batch_norm", "forward"): _batch_norm,
+    ("batch_norm", "total"): lambda xp, g, each: _channel_sum(each),
+    ("batch_norm", "along"): lambda xp, g, each, unit: NotImplemented if each.ndim == 2 else _channel_sum(each * unit),
+    ("batch_norm", "x"): _batch_norm_slope,
     ("lstm", "forward"): recurrent.lstm,
     ("lstm", "back"): recurrent.lstm_back,
 }

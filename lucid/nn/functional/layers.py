@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lucid.backend import float32, int64, random_words, to_device
+from lucid.backend import float32, int64, random_mask, to_device
 from lucid.functions import where
 from lucid.nn.functional.checks import check_integers, check_probability, check_range, check_tensor
 from lucid.ops import indexing
@@ -57,10 +57,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 def _dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
     """`input` times a mask of `shape`."""
-    kept = random_words(shape, input.device) >= min(int(p * 2**32), 2**32 - 1)
-    mask = kept.astype(input.dtype if input.is_floating_point() else float32)
-    mask *= 1 / (1 - p) if p < 1 else 0
-    return input * Tensor(mask)
+    dtype = input.dtype if input.is_floating_point() else float32
+    return input * Tensor(random_mask(shape, p, dtype, input.device))
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
