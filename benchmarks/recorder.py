@@ -70,8 +70,9 @@ def main() -> None:
     }
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):  # the first is for warming up
-        for name, run in list(contenders.items())[:: 1 if turn % 2 else -1]:
-            times[name].append(run())
+        order, first = list(contenders), turn % len(contenders)  # nobody always follows the same one
+        for name in order[first:] + order[:first]:
+            times[name].append(contenders[name]())
     rows = [
         [name, f"{median(taken[1:]) / TURN * 1e6:,.0f}", f"{_ratio(taken[1:], times['alone'][1:]):.3f}"]
         for name, taken in times.items()
