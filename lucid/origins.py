@@ -1,10 +1,10 @@
 """Chapter 4b. Where a node came from: the user's line that ran the operation, and the module in whose forward it ran.
 
-Looking up the stack at each operation takes about 5 percent of a toy training step (`benchmarks/inside.py` measures
-it), so it is done where somebody asked for it: inside `with remember():`. Off costs nothing, for it is not a question
-that each operation asks. On, nodes are made by another function than `Node.__init__`, and so it is for all that later
-chapters add with `while_remembering`: the call of a module notes which one it is, a Tensor leaves its array with
-its node.
+Looking up the stack at each operation takes more than the two percent of a toy training step that would let it be on
+all the time (`benchmarks/inside.py` measures it), so it is done where somebody asked for it: inside `with remember():`.
+Off costs nothing, for it is not a question that each operation asks. On, nodes are made by another function than
+`Node.__init__`, and so it is for all that later chapters add with `while_remembering`: the call of a module notes which
+one it is, a Tensor leaves its array with its node.
 
 A node remembers a code object and the offset of an instruction in it, which is little, and keeps nothing alive that
 the program would have let go: neither the frame with its variables nor the module. File, line, text and names are made

@@ -250,5 +250,6 @@ def _heat(array: Any, largest: float, cells: int) -> dict[str, Any]:
             flat = flat.take([min(i, n - 1) for i in range(parts * block)], axis=axis)
             flat = flat.reshape((parts, block, -1) if axis == 0 else (flat.shape[0], parts, block)).mean(axis=axis + 1)
     shares = flat.reshape(-1) / (largest or 1.0)
-    heat = "".join("!" if x != x or abs(x) == float("inf") else chr(69 + round(21 * x)) for x in shares.tolist())
+    letters = backend.cpu.where(backend.cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
+    heat = letters.round().astype("uint8").tobytes().decode("ascii")
     return {"rows": flat.shape[0], "columns": flat.shape[1], "heat": heat}

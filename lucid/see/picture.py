@@ -107,9 +107,9 @@ class Picture:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.edges = loss, [], []  # type: ignore[var-annotated]
+        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)
-        self.groups, self._calls = [self.root], {}  # type: ignore[var-annotated]
+        self.groups, self._calls = [self.root], {}  # type: tuple[list[Group], dict[int, Group]]
         self._of: dict[Any, Box] = {}
         self._into: dict[int, list[int]] | None = None
         nodes = history([loss._node]) or [loss._node]
@@ -147,7 +147,7 @@ class Picture:
         box.value, box.changed = self._value(node)
         box.origin = origin(node, self.names.paths)
         if what == "op":
-            box.group = self._group(getattr(node, "made", None))
+            box.group = self._group(node, box.origin)
             box.group.members.append(box)
         self._of[node] = box
         return box
@@ -195,33 +195,21 @@ class Picture:
 
     # -- groups ------------------------------------------------------------------------------------------------
 
-    def _group(self, made: Any) -> Group:
+    def _group(self, node: Node, place: Origin | None) -> Group:
         """The group of the innermost call that a node was made in."""
-        calls = made[2] if made else None
-        chain = []
+        calls, chain = node.made[2] if place else None, []  # type: Any, list[Any]
         while calls is not None:
-            chain.append(calls)
+            chain.insert(0, calls)
             calls = calls[2]
         group = self.root
-        for depth in range(len(chain) - 1, -1, -1):
-            call = chain[depth]
-            if id(call) not in self._calls:
-                cls = call[1].__name__
-                path = self._path_of(chain[-1], call)
-                made_group = Group(len(self.groups), f"{path} · {cls}" if path else cls, path, group)
-                self.groups.append(made_group)
-                group.members.append(made_group)
-                self._calls[id(call)] = (made_group, call)
-            group = self._calls[id(call)][0]
+        for call, (path, cls) in zip(chain, place.modules if place else (), strict=True):
+            if id(call) not in self._calls:  # one and the same object for all that was made in the call, and kept by it
+                inner = Group(len(self.groups), f"{path} · {cls}" if path else cls, path, group)
+                self.groups.append(inner)
+                group.members.append(inner)
+                self._calls[id(call)] = inner
+            group = self._calls[id(call)]
         return group
-
-    def _path_of(self, outermost: Any, call: Any) -> str:
-        root, module = outermost[0](), call[0]()
-        if root is None or module is None:
-            return ""
-        if id(root) not in self.names.paths:
-            self.names.paths[id(root)] = {id(each): name for name, each in root.named_modules()}
-        return self.names.paths[id(root)].get(id(module), "")
 
     def _group_again(self, group: Group) -> None:
         """Where too many stand side by side, put neighbours in the order of their birth together."""

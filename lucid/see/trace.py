@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 
 from lucid import backend
-from lucid.graph import Leaf, Node, fold, history, walk
+from lucid.graph import Leaf, Node, fold, history, walk, watch
 from lucid.origins import HOW, Origin, origin
 from lucid.see.formulas import filled, formulas, taken
 from lucid.see.names import FEW, Names, brief, users_frame
@@ -110,6 +110,8 @@ class Ledger(dict[Node, Any]):
 
     def check(self, node: Node, g: Any, parts: Any) -> None:
         """Told by the walk: a node's formulas have run."""
+        if watch.check is not None:  # detect_anomaly looks on as well
+            watch.check(node, g, parts)
         self.close()
         if self.of is not None and node not in self.of:
             self.count += 1
