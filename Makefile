@@ -49,6 +49,7 @@ bench: $(VENV)/with-parity  ## measure lucid beside PyTorch and hand-written Num
 	$(RUN) benchmarks/optimizers.py
 	$(RUN) benchmarks/engine.py
 	$(RUN) benchmarks/inside.py
+	$(RUN) benchmarks/recorder.py
 
 docs: $(VENV)/with-docs  ## the reference, into site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict  # with --quiet it would count no warnings

@@ -4,8 +4,8 @@
         ...                                 # the training loop, as it is
     recorder.plot("run.png")                # or just `recorder` in a notebook
 
-What costs next to nothing, the loss and the learning rate, is noted at every step; the rest at every 50th. Only numbers
-are kept, never a graph, and modules are looked at only in the steps that count: it can be left on.
+What costs next to nothing, the loss and the learning rate, is noted at every step; the rest at every 100th. Only
+numbers are kept, never a graph, and modules are looked at only in the steps that count: it can be left on.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Recorder:
         model: whose weights and activations are noted.
         optimizer: whose steps are counted.
         every: gradients, steps, activations and state are noted at every so-many-th step, beginning with the first.
+            Take 10 for a run of a few hundred steps.
         state: whether to note the optimizer's memory too: with Adamax, the sizes of m and u for each parameter.
         activations: whether to note what the layers give.
 
@@ -60,16 +61,16 @@ class Recorder:
     >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     >>> optimizer = optim.Adamax(model.parameters())
     >>> with Recorder(model, optimizer, state=True) as recorder:
-    ...     for _ in range(60):
+    ...     for _ in range(120):
     ...         optimizer.zero_grad()
     ...         model(lucid.ones(16, 4)).square().mean().backward()
     ...         optimizer.step()
     >>> len(recorder.losses), recorder.at, sorted(recorder.state["0.weight"])
-    (60, [0, 50], ['m', 'u'])
+    (120, [0, 100], ['m', 'u'])
     """
 
     def __init__(
-        self, model: Module, optimizer: Optimizer, *, every: int = 50, state: bool = False, activations: bool = True
+        self, model: Module, optimizer: Optimizer, *, every: int = 100, state: bool = False, activations: bool = True
     ) -> None:
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
             raise TypeError(
@@ -90,6 +91,7 @@ class Recorder:
         self._loss: Any = math.nan
         self._hooks: list[Callable[[], None]] = []
         self._seen: set[str] = set()
+        self._counts = True  # whether the step that is going on is one of those that are looked at
         self._parameters: list[tuple[str, Tensor, Any]] = []  # with the array that each was before the step
         self._open = ExitStack()
         self._open.callback(follow_walks(self._note_loss, lambda loss: None))
@@ -118,24 +120,21 @@ class Recorder:
     def _note_loss(self, loss: Tensor, frame: Any) -> None:
         self._loss = loss._array if loss._array.size == 1 else math.nan
 
-    def _counts(self) -> bool:
-        """Whether the step that is going on is one of those that are looked at."""
-        return len(self.rates) % self.every == 0
-
     def _before_step(self, frame: Any, closure: Any) -> None:
-        if self._counts():
+        if self._counts:
             self._parameters = [(name, p, p._array.copy()) for name, p in self.model.named_parameters()]
 
     def _after_step(self, result: Any) -> None:
         if isinstance(result, Tensor):
             self._note_loss(result, None)
-        if self._counts():
+        if self._counts:
             self._note_parameters()
             self._look_away()
         self._losses.append(self._loss)
         self.rates.append(float(self.optimizer.param_groups[0].get("lr", math.nan)))
         self._loss = math.nan
-        if self._counts():  # the next one is
+        self._counts = len(self.rates) % self.every == 0
+        if self._counts:  # the next one does
             self._look()
 
     def _note_parameters(self) -> None:
@@ -208,7 +207,8 @@ class Recorder:
         for name, value in deepcopy(dict(state_dict)).items():
             setattr(self, "_losses" if name == "losses" else name, value)
         self._look_away()
-        if self._counts():
+        self._counts = len(self.rates) % self.every == 0
+        if self._counts:
             self._look()
 
     # -- drawing -------------------------------------------------------------------------------------------------
