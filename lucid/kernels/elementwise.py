@@ -32,6 +32,7 @@ SAID_HERE = {name: name + "({})" for name in PLAIN} | SAID | {
 }  # fmt: skip
 ALONE = {"masked"}  # a step that takes the array library several launches
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may be asked for ever new ones
+TRIES = 8
 Step = tuple[str, tuple[Any, ...], "Element"]
 
 
@@ -52,7 +53,7 @@ class Element(Value):
             if isinstance(x, Element):
                 known = x.truth
             elif isinstance(x, Number) or type(x) in (int, float):
-                known = False
+                known = False  # an int is passed as the float that it is taken for
             else:
                 raise Unsayable(f"{function} of {type(x)}")
             if known is not (False if wanted is None else wanted[i]):
@@ -224,10 +225,18 @@ class Recording:
         """A function of all the arguments, which are positional now, that launches the kernel with those it takes."""
         names = {x.name for x in self.arrays}
         parameters = [f"a{i}" if f"a{i}" in names else f"n{i}" for i in range(count)]
-        given = ", ".join([x.name for x in self.arrays] + list(self.scalars))
+        given = ", ".join([x.name for x in self.arrays] + [f"float({text})" for text in self.scalars])
         scope: dict[str, Any] = {"kernel": self.kernel(cupy, name), "inf": float("inf"), "nan": float("nan")}
         exec(f"def launch({', '.join(parameters)}): return kernel({given})", scope)
         return scope["launch"]
+
+
+def _hashable(pattern: Any) -> bool:
+    try:
+        hash(pattern)
+    except TypeError:
+        return False
+    return True
 
 
 class Fused:
@@ -242,9 +251,12 @@ class Fused:
         self.function = function
         self.said: Any = SAID_AGAIN.get(operation, function) if part == "forward" else function
         self.known: dict[Any, Any] = {}
+        self.tries = TRIES  # how many more refusals it takes until this is no longer tried
 
     def __call__(self, xp: Any, *args: Any, **options: Any) -> Any:
         """As the function itself."""
+        if not self.tries:
+            return self.function(xp, *args, **options)
         values = (*args, *options.values()) if options else args
         array = self.array
         key = []
@@ -261,19 +273,19 @@ class Fused:
 
     def _make(self, values: tuple[Any, ...], key: list[Any], options: dict[str, Any]) -> Any:
         """A launcher for arguments such as these; None where there can be none."""
+        recording, pattern = None, tuple(key)
         try:
-            hash(pattern := tuple(key))
-        except TypeError:
-            return None
-        if len(self.known) > MANY:
-            self.known.clear()
-        recording = None
-        try:
+            if len(self.known) > MANY:
+                self.known.clear()
             recording = Recording(self.said, list(options), len(options), values)
             if self.said is self.function and len(recording.steps) < 2 and recording.steps[0][0] not in ALONE:
                 recording = None  # one function of the array library, which is as good
         except Exception:  # of whatever kind: what it says of arrays is said when it runs on arrays
-            pass
+            kinds = {x.dtype.char for x in values if type(x) is self.array} - {"?"}
+            if not any(self.known.values()) and kinds in ({"e"}, {"f"}, {"d"}):
+                self.tries -= 1
+        if not _hashable(pattern):  # a slice among the options, or a list
+            return None
         found = None if recording is None else recording.launcher(self.cupy, self.name, len(values))
         if recording is not None and recording.shaped:
             by_shape = self.known.setdefault(pattern, {})

@@ -206,4 +206,6 @@ FORMS: dict[tuple[str, str], Callable[..., Any]] = {
     ("batch_norm", "x"): _batch_norm_slope,
     ("lstm", "forward"): recurrent.lstm,
     ("lstm", "back"): recurrent.lstm_back,
+    ("rnn", "d"): recurrent.rnn_back,
+    ("gru", "back"): recurrent.gru_back,
 }

@@ -1,4 +1,4 @@
-"""Chapter 4a, continued. A step of an LSTM: one product and one kernel, forwards and backwards.
+"""Chapter 4a, continued. Recurrent networks. A step of an LSTM: one product and one kernel, forwards and backwards.
 
 Everything else of a step is arithmetic on one cell, some thirty functions of the array library. The product is the
 plain one of two matrices, (batch, n) @ (n, 4 n): the four gates of a cell lie side by side in it.
@@ -112,3 +112,48 @@ def lstm_back(xp: Any, g: Any, out: Any, w_hh: Any, gates: Any, cells: Any, squa
         if t:
             through = xp.matmul(d[t], w_hh, out=dh)
     return d.reshape(steps * batch, 4 * n), dc
+
+
+# -- the others --------------------------------------------------------------------------------------------------------
+
+# Going back they write each step into its place. The formulas of ops/recurrent.py are for Tensors too, which cannot do
+# that; and to put many arrays together in the end, CuPy first uploads where they lie.
+
+
+def rnn_back(xp: Any, g: Any, out: Any, w_hh: Any, nonlinearity: str) -> Any:
+    """The gradient of what each step took the tanh (or relu) of, (time * batch, n)."""
+    if not _fit(out, g, w_hh):
+        return NotImplemented
+    slopes = 1 - out * out if nonlinearity == "tanh" else (out > 0).astype(out.dtype)
+    d, dh = xp.empty(out.shape, dtype=out.dtype), g[-1]
+    for t in reversed(range(len(out))):
+        xp.multiply(dh, slopes[t], out=d[t])
+        if t:
+            dh = xp.matmul(d[t], w_hh)
+            dh += g[t - 1]
+    return d.reshape(-1, out.shape[2])
+
+
+def gru_back(xp: Any, g: Any, out: Any, w_hh: Any, h0: Any, inner: Any, gates: Any) -> Any:
+    """The gradients of y and of s, (time * batch, 3 * n), and that of h0 as far as it does not come through s."""
+    if not _fit(out, g, w_hh, h0, inner, gates):
+        return NotImplemented
+    (steps, batch, n), (r, z, a) = out.shape, gates  # a is -n
+    to_n = (1 - z) * (1 - a * a)
+    before, states = (xp.empty(out.shape, dtype=out.dtype) for _ in range(2))
+    before[0], before[1:] = 0 if h0 is None else h0, out[:-1]
+    slopes, to_s = (xp.empty((steps, batch, 3, n), dtype=out.dtype) for _ in range(2))
+    slopes[:, :, 0] = to_n * inner * r * (1 - r)
+    slopes[:, :, 1] = (before + a) * z * (1 - z)
+    slopes[:, :, 2] = to_n * r
+    dh = g[-1]
+    for t in reversed(range(steps)):
+        states[t] = dh
+        xp.multiply(states[t][:, None], slopes[t], out=to_s[t])
+        dh = dh * z[t]
+        if t:
+            dh += g[t - 1]
+            dh += xp.matmul(to_s[t].reshape(batch, 3 * n), w_hh)
+    to_y = to_s.copy()
+    xp.multiply(states, to_n, out=to_y[:, :, 2])
+    return to_y.reshape(-1, 3 * n), to_s.reshape(-1, 3 * n), dh
