@@ -18,7 +18,7 @@ from test_kernels import compiler, hostile
 
 import lucid
 from lucid import backend
-from lucid.kernels import elementwise
+from lucid.kernels import elementwise, rows
 from lucid.kernels.elementwise import Fused
 from lucid.op import TABLE
 from lucid.ops import arithmetic, functions, losses, special
@@ -108,6 +108,17 @@ def test_planted_faults_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(elementwise, "PLAIN", [name for name in elementwise.PLAIN if name != "log1p"])
         run("logsigmoid", {}, [np.ones(3, "float32")], np.ones(3, "float32"), "cuda")
         assert parts() == {"logsigmoid x"}
+
+
+@pytest.mark.parametrize(
+    "name, right, wrong",
+    [("softmax", "sum = total(sum);", "sum = top;"), ("softmax_slope", " - sum)", ")"), ("softmax", "row % inner;", "0;")],
+)
+def test_planted_faults_in_rows_are_caught(name: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert right in rows.TEXTS[name]
+    monkeypatch.setitem(rows.TEXTS, name, rows.TEXTS[name].replace(right, wrong))
+    with there("stand-in"), pytest.raises(AssertionError, match="Not equal"):
+        test_rows_with_hostile_numbers("softmax", {"axis": 0}, "float32", 10, "stand-in")
 
 
 def launches(f: Any) -> int:
@@ -203,6 +214,28 @@ def test_norms_of_rows(name: str, learned: bool, dtype: str, n: int, gpu: str) -
     for a, b in zip(run(name, {"dims": 1, "eps": 1e-5}, [x, *more], slope, "cuda"), expected, strict=True):
         # Of a row of one number nothing is left: its slope is what rounding leaves, times 1 / sqrt(eps).
         np.testing.assert_allclose(a, b, rtol=200 * eps, atol=200 * eps * (1 if n > 1 else 1e-5**-0.5))
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5, 2)])
+@pytest.mark.parametrize("kind", ["batch_norm", "rnn", "lstm", "gru"])
+def test_single_precision_of_what_has_forms(kind: str, shape: tuple[int, ...], gpu: str) -> None:
+    """The table is in double precision; here it is float32, which the tests of models do not look at so closely."""
+    found = []
+    for device in ("cuda", "cpu"):
+        lucid.set_default_device(device)
+        lucid.manual_seed(6)
+        if kind == "batch_norm":
+            model = lucid.nn.BatchNorm1d(3) if len(shape) == 2 else lucid.nn.BatchNorm2d(3)
+            x, out_of = lucid.randn(*shape, requires_grad=True), model
+        else:
+            model = {"rnn": lucid.nn.RNN, "lstm": lucid.nn.LSTM, "gru": lucid.nn.GRU}[kind](3, 70, bias=len(shape) == 2)
+            x, out_of = lucid.randn(5, 2, 3, requires_grad=True), lambda x, model=model: model(x)[0]
+        out = out_of(x)
+        (out * lucid.randn(*out.shape)).sum().backward()
+        found.append([t.detach().cpu().numpy() for t in (out, x.grad, *(p.grad for p in model.parameters()))])
+    for a, b in zip(*found, strict=True):
+        assert a.dtype == b.dtype == "float32"
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])

@@ -11,6 +11,7 @@ from gpus import there
 from test_fused import FUSED, elementwise_operations, run
 from test_kernels import asked, setting
 
+import lucid
 from lucid.kernels import recurrent, rows
 from lucid.kernels.elementwise import Recording
 from lucid.op import TABLE
@@ -92,6 +93,8 @@ def recorded(dtype: str) -> list[tuple[str, Any]]:
         patched.setattr(Recording, "kernel", noting)
         for name, options in elementwise_operations():
             run(name, options, [np.ones(3, dtype)] * len(TABLE[name].inputs), np.ones(3, dtype), "cuda")
+        x, w = (lucid.ones(*shape, dtype=dtype, requires_grad=True) for shape in ((4, 3, 2), (3,)))
+        lucid.nn.functional.batch_norm(x, None, None, w, w, training=True).sum().backward()
     return found
 
 

@@ -32,7 +32,7 @@ SAID_HERE = {name: name + "({})" for name in PLAIN} | SAID | {
 }  # fmt: skip
 ALONE = {"masked"}  # a step that takes the array library several launches
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may be asked for ever new ones
-TRIES = 8
+TRIES = 8  # at a function that symbols could never follow so far
 Step = tuple[str, tuple[Any, ...], "Element"]
 
 
