@@ -432,7 +432,11 @@ def test_the_size_of_the_next_step_is_what_the_optimizer_then_makes(kind: Any) -
                 assert told[name][0] == pytest.approx(moved, rel=1e-3), name
 
 
-@pytest.mark.parametrize("program", [p for p in sorted(EXAMPLES.glob("[0-9]*.py")) if "optim." in p.read_text() and p.stem[:2] != "07"], ids=lambda p: p.stem)
+# Not 05, which races optimizers at learning rates up to 1, at which some of their losses do become NaN; nor 07, which is broken on purpose.
+TRAINED = [p for p in sorted(EXAMPLES.glob("[0-9]*.py")) if "optim." in p.read_text() and p.stem[:2] not in ("05", "07")]
+
+
+@pytest.mark.parametrize("program", TRAINED, ids=lambda p: p.stem)
 def test_no_false_alarm_on_an_example(program: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every optimizer that the example makes is watched from then on, with the modules that stand beside it."""
     watched: list[watch] = []

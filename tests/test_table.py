@@ -324,7 +324,7 @@ NO_ROWS = {
     "says what a tensor is": "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
     "needs a GPU": "Tensor.cuda",
     "gives Python, or NumPy, something": "Tensor.item Tensor.tolist Tensor.numpy",
-    "is Python's": "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__deepcopy__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
+    "is Python's": "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
     "Tensor.__init__ Tensor.__int__ Tensor.__iter__ Tensor.__len__ Tensor.__reduce__ Tensor.__repr__",
 }
 

@@ -75,6 +75,7 @@ def _cupy_namespace() -> Namespace:
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
     xp.names = [Device("cuda", index) for index in range(count)]
     xp.kernels = {}  # what kernels/ has made for this library
+    xp.floor_divide, xp.remainder = (_division(cupy, name) for name in ("floor_divide", "remainder"))
     return xp
 
 
@@ -88,6 +89,34 @@ def _reduction(name: str) -> Callable[..., Array]:
 
 
 _ONLY = (0, -1, (0,), (-1,))
+
+# Python's division with rest: the rest has the sign of b, and a is what quotient and rest make again. CuPy's own functions
+# take the floor of a / b, which is another number where that rounds, or where b is infinite.
+_DIVISION = """
+    T rest = fmod(a, b), quotient = (a - rest) / b;
+    if (rest == 0) rest = copysign(T(0), b);
+    else if ((b < 0) != (rest < 0)) { rest += b; quotient -= 1; }
+    if (quotient == 0) quotient = copysign(T(0), T(a / b));
+    else { const T whole = floor(quotient); quotient = quotient - whole > T(0.5) ? whole + 1 : whole; }
+    if (b == 0) { quotient = a / b; rest = b / b; }
+"""
+
+
+def _division(cupy: Any, name: str) -> Callable[..., Array]:
+    """`floor_divide` or `remainder`, of floats as NumPy has them; integers are CuPy's to divide."""
+    usual, found = getattr(cupy, name), "quotient" if name == "floor_divide" else "rest"
+    kernel = cupy.ElementwiseKernel(
+        "T a, T b", "T out", f"{_DIVISION} out = {found};", f"lucid_{name}", options=("--fmad=false",)
+    )
+
+    def divide(a: Array, b: Array) -> Array:
+        dtype = getattr(a, "dtype", None) or b.dtype
+        if any(getattr(x, "dtype", dtype) != dtype for x in (a, b)) or dtype.char not in "fd":
+            return usual(a, b)
+        shape = cupy.broadcast_shapes(*(getattr(x, "shape", ()) for x in (a, b)))
+        return kernel(a, b, cupy.empty(shape, dtype=dtype))
+
+    return divide
 
 
 def _first_line(error: BaseException) -> str:

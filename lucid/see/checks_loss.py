@@ -11,7 +11,8 @@ from lucid.see.checks import Found, of_a_loss, of_a_run
 from lucid.see.findings import rounded
 from lucid.see.view import Case, Run, behind, given, saved
 
-LOGITS = ("cross_entropy", "log_softmax", "bce_with_logits")
+CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes
+LOGITS = (*CROSS_ENTROPY, "log_softmax", "bce_with_logits")
 PAIRWISE = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "where"}
 ONE_BY_ONE = PAIRWISE | {"square", "abs", "power_number", "negative", "exp", "log", "sqrt", "tanh", "clip", "log1p"}
 
@@ -21,7 +22,7 @@ def softmax_twice(case: Case) -> Iterator[Found]:
     """cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the softmax of those:
     nearly flat, whatever the network says. Gradients are small, and the loss cannot fall below a floor, 1.46 for ten
     classes."""
-    for node in case.of("cross_entropy", "log_softmax"):
+    for node in case.of(*CROSS_ENTROPY, "log_softmax"):
         source = behind(given(node, "x"))
         if source is not None and source.name() == "softmax":
             yield Found(

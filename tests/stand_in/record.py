@@ -9,13 +9,12 @@ import importlib
 import inspect
 import types
 import warnings
-
-import cupy
+from typing import Any
 
 MODULES = ("cupy", "cupy.linalg", "cupy.lib.stride_tricks", "cupyx", "cupyx.scipy.special")
 
 
-def told(thing: object) -> str:
+def told(cupy: Any, thing: Any) -> str:
     """What a name stands for, in a few words."""
     if isinstance(thing, cupy.ufunc):
         return f"ufunc {thing.nin} {thing.nout}"
@@ -34,6 +33,8 @@ def told(thing: object) -> str:
 
 def main() -> None:
     """Print all of it."""
+    import cupy
+
     warnings.simplefilter("ignore")
     print(f"version {cupy.__version__}")
     for path in MODULES:
@@ -41,7 +42,7 @@ def main() -> None:
         for name in sorted(dir(module)):
             thing = getattr(module, name, None)
             if not name.startswith("_") and not isinstance(thing, types.ModuleType):
-                print(f"{path}.{name} {told(thing)}")
+                print(f"{path}.{name} {told(cupy, thing)}")
     for name in sorted(set(dir(cupy.ndarray)) - set(dir(object)) | {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}):
         print(f"cupy.ndarray.{name} member")
 
