@@ -90,8 +90,8 @@ def _reduction(name: str) -> Callable[..., Array]:
 
 _ONLY = (0, -1, (0,), (-1,))
 
-# Python's division with rest: the rest has the sign of b, and a is what quotient and rest make again. CuPy's own functions
-# take the floor of a / b, which is another number where that rounds, or where b is infinite.
+# Python's division with rest: the rest has the sign of b, and a is what quotient and rest make again. CuPy's own take
+# the floor of a / b, which is another number where that rounds, or where b is infinite.
 _DIVISION = """
     T rest = fmod(a, b), quotient = (a - rest) / b;
     if (rest == 0) rest = copysign(T(0), b);
