@@ -31,7 +31,7 @@ parity: $(VENV)/with-test,examples,parity  ## the rows that compare with PyTorch
 # With an interpreter that has CuPy, NumPy and pytest already: nothing is installed. PyTorch, if it is there, is raced.
 GPU ?= $(if $(wildcard $(VENV)/lib/python3*/site-packages/cupy),$(RUN),python3)
 gpu:  ## on a machine with a GPU: the tests that need one, and the benchmarks, with GPU=/a/python that has CuPy
-	PYTHONPATH=. $(GPU) -m pytest -m gpu -p no:benchmark
+	PYTHONPATH=. $(GPU) -m pytest -m gpu -p no:benchmark $$($(GPU) -c 'import xdist' 2>/dev/null && echo --numprocesses=4)
 	PYTHONPATH=. $(GPU) benchmarks/gpu.py
 
 kernels: $(VENV)/with-test,kernels  ## compile every kernel for three generations of GPUs (installs CUDA's compiler)
