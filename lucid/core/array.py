@@ -1,0 +1,438 @@
+"""What an array is: dtypes, devices, and `xp`, the namespace of an array library.
+
+lucid computes with the arrays of two libraries, NumPy's on the CPU and another's on a GPU. A *namespace* is one
+library's functions under one list of names, with whatever the libraries do differently settled. Operations and their
+vjps are written against a namespace called `xp`, so one text serves both. NumPy's is here; lucid/gpu adds the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+from numpy.exceptions import AxisError as AxisError
+
+Array = Any  # numpy.ndarray, or another library's array: vjps do not care, and neither does this alias
+ndarray = numpy.ndarray
+DType = numpy.dtype
+
+float16, float32, float64 = numpy.dtype("float16"), numpy.dtype("float32"), numpy.dtype("float64")
+int8, int16, int32, int64 = (numpy.dtype(name) for name in ("int8", "int16", "int32", "int64"))
+uint8, bool_ = numpy.dtype("uint8"), numpy.dtype("bool")
+DTYPES = {str(dtype): dtype for dtype in (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)}
+
+
+def as_dtype(dtype: Any) -> DType:
+    """The NumPy dtype meant by `lucid.float32`, `"float32"`, `numpy.float32`, `float`, `int` or `bool`.
+
+    Python's `float` means the default dtype (float32), not NumPy's float64.
+
+    Raises:
+        TypeError: for a dtype that lucid has no tensors of, such as strings, objects or complex numbers.
+    """
+    if dtype is float:
+        return _default.dtype
+    try:
+        known = DTYPES.get(str(numpy.dtype(dtype))) if dtype is not None else None
+    except TypeError:
+        known = None
+    if known is None:
+        raise TypeError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+    return known
+
+
+class Device(str):
+    """The name of a device, `"cpu"` or `"cuda:N"`: a string in all respects, with its two parts as attributes.
+
+    `Device("cuda")`, `Device("gpu")` and `Device("cuda", 0)` are `"cuda:0"`. Naming a GPU does not look for it.
+
+    Raises:
+        ValueError: for a device that lucid does not know.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, type: str, index: int | None = None) -> Device:
+        """The normal form of the name."""
+        name = str(type) if index is None else f"{type}:{index}"
+        kind, _, number = name.partition(":")
+        if name != "cpu":
+            if kind not in ("cuda", "gpu") or not (number or "0").isdecimal():
+                raise ValueError(f"unknown device {name!r}; expected 'cpu', 'cuda' or 'cuda:N'")
+            name = f"cuda:{int(number or 0)}"
+        return super().__new__(cls, name)
+
+    @property
+    def type(self) -> str:
+        """`"cpu"` or `"cuda"`."""
+        return self.partition(":")[0]
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]
+        """The GPU's number; None for the CPU."""
+        return int(self[5:]) if self != "cpu" else None
+
+
+CPU = Device("cpu")
+_default = SimpleNamespace(dtype=float32, device=CPU)
+
+
+def as_device(device: Any) -> Device:
+    """The normal form of a device: `"cpu"`, or `"cuda:0"` for `"cuda"`, `"gpu"`, `"cuda:0"`; None is the default one.
+
+    Raises:
+        ValueError: for a device that lucid does not know.
+    """
+    return _default.device if device is None else device if isinstance(device, Device) else Device(device)
+
+
+def get_default_dtype() -> DType:
+    """The dtype of tensors made from Python floats: float32 unless `set_default_dtype` was called."""
+    return _default.dtype
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make `dtype` (float16, float32 or float64) the dtype of tensors made from Python floats.
+
+    Raises:
+        TypeError: for anything but a float dtype.
+    """
+    dtype = as_dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"set_default_dtype: expected float16, float32 or float64, got {dtype}")
+    _default.dtype = dtype
+
+
+def get_default_device() -> Device:
+    """Where tensors are created when no device is given: the CPU unless `set_default_device` was called."""
+    return _default.device
+
+
+def set_default_device(device: Any) -> None:
+    """Make `device` the one where creation functions, and so new modules, put their tensors; None is the CPU again.
+
+    What follows another tensor or array still has that one's device: `zeros_like(x)`, `x.new_zeros(3)`,
+    `from_numpy(array)`.
+
+    Raises:
+        ValueError: for a device that lucid does not know. Whether there is such a GPU shows when it is first used.
+    """
+    _default.device = CPU if device is None else as_device(device)
+
+
+# The functions that the libraries spell alike. An operation may use these, the handful defined below, and every other
+# operation by its name: `op` adds each one to the namespaces.
+SHARED_FUNCTIONS = """
+    absolute add arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos count_nonzero divide
+    empty empty_like equal exp expm1 eye finfo floor floor_divide fmin full full_like greater greater_equal isfinite
+    isinf isnan less less_equal log log1p log2 log10 logical_not matmul maximum minimum multiply negative nonzero
+    not_equal ones ones_like power remainder rint sign sin sqrt subtract take_along_axis tan tanh tril triu trunc
+    where zeros zeros_like
+""".split()
+
+
+class Namespace(SimpleNamespace):
+    """One array library's functions under the names that lucid uses: `xp` in every forward and vjp.
+
+    The methods say what differs from device to device; these are NumPy's answers, which lucid/gpu overrides.
+    """
+
+    name: str
+
+    def forward(self, op: Any) -> Callable[..., Array]:
+        """What computes an operation on arrays of this library: its forward."""
+        return op.forward
+
+    def vjp(self, op: Any) -> Callable[..., Any]:
+        """What computes an operation's vector-Jacobian products on arrays of this library."""
+        return op.vjp
+
+    def follow(self, array: Array) -> Namespace:
+        """This namespace, with the device of `array` made the current one."""
+        return self
+
+    def quick_operands(self, op: Any, operands: Any) -> Any:
+        """A shortcut for `promote_operands`, or None where it does not apply."""
+        return None
+
+    def memory_error(self, error: MemoryError) -> str:
+        """What is left of the device's memory, for an error's text; "" where nothing is known of that."""
+        return ""
+
+    def __getattr__(self, missing: str) -> Any:  # only reached when the name is not there
+        raise AttributeError(
+            f"xp.{missing}: not in lucid's array namespace; use another operation's name, or add it to SHARED_FUNCTIONS"
+        )
+
+    def __repr__(self) -> str:
+        return f"<lucid namespace {self.name}>"
+
+
+_forwards: dict[str, Any] = {}  # operation -> its forward
+NAMESPACES: list[Namespace] = []  # those loaded; NumPy's is always the first
+
+
+def register_namespace(xp: Namespace) -> Namespace:
+    """Give a namespace all operations, those so far and those to come."""
+    NAMESPACES.append(xp)
+    for name, forward in _forwards.items():
+        _install(xp, name, forward)
+    return xp
+
+
+def register_forward(name: str, forward: Any) -> None:
+    """Make an operation's forward callable as `xp.name(...)` in every namespace that has no `name` of its own."""
+    _forwards[name] = forward
+    for xp in NAMESPACES:
+        _install(xp, name, forward)
+
+
+def _install(xp: Namespace, name: str, forward: Any) -> None:
+    own = vars(xp).get(name)
+    if own is None or getattr(own, "is_forward", False):  # a library's own function is at least as fast: keep it
+        bound = partial(forward, xp)
+        bound.is_forward = True  # type: ignore[attr-defined]
+        setattr(xp, name, bound)
+
+
+# -- NumPy's namespace, and where its functions are slow on the small arrays of toy models ------------------------------
+
+# glibc gives the memory of large arrays back when they are freed, and the next are faulted in anew: 2 ms of the 7 of a
+# transformer block's step. Once a block of almost 32 MB has come and gone it keeps as much for reuse (mallopt(3): the
+# thresholds are dynamic); this one is never touched.
+numpy.empty(2**25 - 2**16, numpy.uint8)
+
+# ufunc.reduce is what numpy.sum and numpy.max end in: calling it directly is twice as fast on small arrays. Along a
+# short last axis (the classes of a classifier) it pays some 35 ns a row whatever the row's length; a product with ones,
+# and a maximum over the transposed copy, do not: on 128 x 10, 1.4 us for 4.4 and 3.2 us for 6.9. Down the rows of a
+# matrix (the gradient of every bias) a product with ones is faster as well: 1.9 us for 4.8 on 128 x 128.
+_SHORT, _MANY = 32, 32
+_EXACT = 256  # up to that many terms the product's sums are as exact as NumPy's by pairs: 4 us for 19 on 512 x 64
+_add: Any = numpy.add.reduce
+_maximum: Any = numpy.maximum.reduce
+_minimum: Any = numpy.minimum.reduce
+_ones: dict[Any, Array] = {}
+
+
+def _sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    if axis is not None and x.ndim > 1 and x.dtype.char in "fd":
+        if axis == 0 and x.ndim == 2 and not keepdims:
+            return _ones_of(x.shape[0], x.dtype) @ x
+        if (axis == -1 or axis == x.ndim - 1) and x.shape[-1] <= _EXACT:
+            total = x @ _ones_of(x.shape[-1], x.dtype)
+            return total[..., None] if keepdims else total
+    return _add(x, axis, None, None, keepdims)
+
+
+def _ones_of(n: int, dtype: DType) -> Array:
+    ones = _ones.get((n, dtype))
+    if ones is None:
+        if len(_ones) > 256:
+            _ones.clear()
+        ones = _ones.setdefault((n, dtype), numpy.ones(n, dtype))
+    return ones
+
+
+def _max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    if (axis == -1 or axis == x.ndim - 1) and x.ndim > 1 and 0 < (n := x.shape[-1]) <= _SHORT and x.size >= _MANY * n:
+        top = _maximum(x.reshape(-1, n).T.copy(), 0).reshape(x.shape[:-1])
+        return top[..., None] if keepdims else top
+    return _maximum(x, axis, None, None, keepdims)
+
+
+def _min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return _minimum(x, axis, None, None, keepdims)
+
+
+def _one(x: Array) -> Array:
+    """The number 1 in the shape and dtype of `x`, one element: the gradient that a backward pass starts with."""
+    if x.ndim:
+        return numpy.ones(x.shape, x.dtype)
+    one = _ones.get(x.dtype)
+    if one is None:
+        one = _ones.setdefault(x.dtype, numpy.ones((), x.dtype))
+        one.flags.writeable = False
+    return one
+
+
+def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """numpy.broadcast_to, nine times faster where `x` is one number (the gradient of every full sum)."""
+    if x.size == 1 and type(x) is ndarray and x.ndim <= len(shape):
+        view = ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+        view.flags.writeable = False
+        return view
+    return numpy.broadcast_to(x, shape)
+
+
+def _diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """numpy.diagonal as a view that can be written to, if x can."""
+    view = x.diagonal(offset, axis1, axis2)
+    view.flags.writeable = x.flags.writeable
+    return view
+
+
+cpu = Namespace(
+    name="numpy",
+    array=ndarray,
+    **{name: getattr(numpy, name) for name in SHARED_FUNCTIONS},
+    **{"abs": numpy.absolute, "sum": _sum, "max": _max, "min": _min, "broadcast_to": _broadcast_to, "one": _one},
+    diagonal=_diagonal,
+    add_at=numpy.add.at,
+    scalar=numpy.asarray,
+    quiet=partial(numpy.errstate, all="ignore"),
+    linalg=numpy.linalg,
+    strict=nullcontext,  # numpy.linalg raises LinAlgError by itself
+    as_strided=lambda x, shape, strides: ndarray(shape, x.dtype, x, 0, strides),  # of x without gaps
+)
+register_namespace(cpu)
+
+
+# -- arrays of any library: where they are, how they are made, and how they get elsewhere ------------------------------
+
+LOADERS: dict[Any, Callable[[], Namespace]] = {}  # a kind of device, or (module, name) of an array type -> its namespace
+
+
+def _library(kind: type) -> Namespace | None:
+    """The namespace whose arrays are of this type; None if there is none."""
+    for xp in NAMESPACES:
+        if issubclass(kind, xp.array):
+            return xp
+    load = LOADERS.get((kind.__module__, kind.__name__))  # arrays of a library that only others have loaded so far
+    return load() if load is not None else None
+
+
+def namespace(array: Array) -> Namespace:
+    """The namespace that `array` belongs to. That of a GPU works on the array's device from here on."""
+    if isinstance(array, (ndarray, numpy.generic)):
+        return cpu
+    xp = _library(type(array))
+    if xp is None:
+        raise TypeError(f"expected an array, got {type(array).__name__}")
+    return xp.follow(array)
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array that lucid can compute with."""
+    return isinstance(value, ndarray) or _library(type(value)) is not None
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether `value` is a NumPy scalar, such as what `array[0]` or `numpy.mean(...)` gives."""
+    return isinstance(value, numpy.generic)
+
+
+def storage_of(array: Any) -> Any:
+    """The array whose memory `array` shows: itself, or what it is a view of."""
+    while is_array(array.base):
+        array = array.base
+    return array
+
+
+def is_writable(array: Array) -> bool:
+    """Whether elements can be changed one by one. Not every library has read-only arrays, but each has views that show
+    one element in many places."""
+    if type(array) is ndarray:
+        return array.flags.writeable
+    return not array.size or all(n == 1 or step for n, step in zip(array.shape, array.strides, strict=True))
+
+
+def device_of(array: Array) -> Device:
+    """Where `array` is: `"cpu"` or `"cuda:N"`."""
+    if isinstance(array, (ndarray, numpy.generic)):
+        return CPU
+    return namespace(array).device_of(array)
+
+
+def on_device(device: Device) -> Namespace:
+    """The namespace for a device that is not the CPU.
+
+    Raises:
+        RuntimeError: if there is no such GPU.
+    """
+    return LOADERS[device.type]()
+
+
+def to_device(array: Array, device: Any) -> Array:
+    """`array` on `device`; the array itself where it is there already.
+
+    Raises:
+        RuntimeError: if there is no such GPU.
+    """
+    wanted = as_device(device)
+    if wanted == device_of(array):
+        return array
+    return namespace(array).to_host(array) if wanted == "cpu" else on_device(wanted).to_device(array, wanted)
+
+
+def create_on(device: Any, function: str, *args: Any, **options: Any) -> Array:
+    """What a function of the device's namespace creates: `create_on("cuda", "zeros", (2, 3), dtype=float32)`."""
+    wanted = as_device(device)
+    if wanted == "cpu":
+        return getattr(cpu, function)(*args, **options)
+    return on_device(wanted).create(wanted, function, *args, **options)
+
+
+def to_numpy(array: Array) -> ndarray:
+    """`array` as a NumPy array: itself on the CPU, a copy from a GPU."""
+    return to_device(array, "cpu")
+
+
+def text_of(array: Array, prefix: str) -> str:
+    """The numbers of `array` as people read them: 4 digits, and only the corners of what is large."""
+    return numpy.array2string(
+        to_numpy(array), precision=4, separator=", ", prefix=prefix, threshold=1000, edgeitems=3, suppress_small=None
+    )
+
+
+def as_array(data: Any) -> Array:
+    """`data` as an array: itself if it is one, a 0-d one for a NumPy scalar, else what `from_data` makes of it."""
+    if isinstance(data, numpy.generic) and data.dtype.kind in "biuf":
+        return numpy.asarray(data)
+    return data if is_array(data) else from_data(data, None)
+
+
+def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
+    """A new array of nested lists, numbers or arrays: Python floats become the default dtype, arrays keep theirs.
+
+    Without a `device`, an array of a GPU stays there, and all else goes to the default device.
+
+    Raises:
+        ValueError: for ragged nested lists.
+        TypeError: for strings, objects and other things that are not numbers.
+    """
+    if not is_array(data):
+        has_dtype = isinstance(data, numpy.generic) or hasattr(data, "__array__")
+        try:
+            data = numpy.array(_without_tensors(data))
+        except ValueError as error:
+            raise ValueError(
+                f"expected nested lists that form a full rectangle, got {_short(data)} ({error})"
+            ) from None
+        if dtype is None and not has_dtype and (data.dtype.kind == "f" or not data.size):
+            dtype = _default.dtype
+    native = data.dtype.newbyteorder("=")
+    if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
+        raise TypeError(f"cannot make a tensor of {native} values such as {_short(data)}; expected numbers or bools")
+    wanted = native if dtype is None else dtype
+    target = as_device(device)
+    if not data.ndim and target != "cpu" and isinstance(data, ndarray):  # a number is an argument of the kernel
+        return create_on(target, "full", (), data.item(), dtype=wanted)
+    if device is None and not isinstance(data, ndarray):
+        return data.astype(wanted, copy=True)  # stays on its GPU
+    return to_device(numpy.array(to_numpy(data), dtype=wanted, order="C"), target)
+
+
+def _without_tensors(data: Any) -> Any:
+    """Nested sequences with NumPy arrays in place of the tensors that they hold."""
+    if isinstance(data, (list, tuple)):
+        return [_without_tensors(item) for item in data]
+    return to_numpy(data._array) if hasattr(data, "_array") else data
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

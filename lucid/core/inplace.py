@@ -1,0 +1,280 @@
+"""Writing in place, and when that is refused.
+
+Outside the graph a write is just a write. Within it there are three cases. A leaf that requires a gradient may not be
+written to: the change would be lost to it. A computed tensor may, and the write becomes part of its history. And an
+array that some vjp still needs may be written to, but backward will notice and name the operation.
+
+Where tensors share memory, a write to one changes them all, and so it must change all their histories. Each view knows
+what it shows and through which operation, and each tensor knows its views (`register_view`). So a write to a view is a
+`setitem` on its base, and whatever views there are then get their history from that one anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid.core.array import is_array, is_writable, ndarray, storage_of
+from lucid.core.elementwise import clamp, relu
+from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
+from lucid.core.op import op
+from lucid.core.promotion import KIND_RANK, describe_error, number
+from lucid.core.shapes import normal_index
+
+LEAF = (
+    "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "
+    "it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
+)
+VIEW_WITHOUT_HISTORY = (
+    "{name}: this tensor is a view, taken under no_grad(), of a tensor whose history would not include the change; "
+    "write to it under no_grad() as well, take the view outside of it, or write to a .clone()"
+)
+UNTRACKED = (
+    "{name}: this tensor is a view of another or has views, made by a function that returned its input's memory, and a "
+    "recorded change in place would reach those without the graph knowing; compute a new tensor, x = x + ..., or work "
+    "on a .clone()"
+)
+OWN_HISTORY = (
+    "{name}: a view of this tensor, of shape {shape}, has a history of its own, which would not include the change; "
+    "work on a .clone()"
+)
+READ_ONLY = (
+    "{name}: the memory of this tensor is read-only (expand() and broadcast_to() make it so, and NumPy arrays can be); "
+    "write to a .clone()"
+)
+
+
+# `view_chain` says what operations make the view of its base, as (operation, options) pairs: y[1][2:] = v is
+# setitem(y, v, index=2:, view_chain=[getitem 1]).
+@op(
+    x=lambda xp, g, index, view_chain: xp.setitem(
+        g,
+        xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
+        index=index,
+        view_chain=view_chain,
+    ),
+    value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
+)
+def setitem(xp, x, value, *, index, view_chain=()):
+    """A copy of x with `value` at `index` of what the views of `view_chain` show of it."""
+    return _with_value(xp, x, value, index, view_chain)
+
+
+def _with_value(xp, x, value, index, view_chain):
+    if not view_chain:
+        out = xp.copy(x)
+        out[index] = value
+        return out
+    (name, options), *rest = view_chain
+    view = getattr(xp, name)
+    changed = _with_value(xp, view(x, **options), value, index, rest)
+    if name == "reshape":  # of the copy it may be another copy, but it can be undone
+        return changed.reshape(x.shape)
+    out = xp.copy(x)
+    view(out, **options)[...] = changed
+    return out
+
+
+def _view_of(xp, x, view_chain):
+    """What a chain of views shows of x."""
+    for name, options in view_chain:
+        x = getattr(xp, name)(x, **options)
+    return x
+
+
+class ViewGroup:
+    """Tensors with one memory: a tensor, the base whose memory it shows, and all the views of that.
+
+    Attributes:
+        base: the tensor that is no view; the tensor itself if it is not one.
+        view_chain: what makes the tensor of the base, as (operation, options) pairs.
+        views: the views that there are, each after what it is a view of.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = self.base = tensor
+        self.view_chain: list[tuple[str, dict[str, Any]]] = []
+        self.views: list[Tensor] = []
+        while (source := getattr(self.base, "view_of", None)) is not None:
+            self.base, spec, options = source
+            self.view_chain.insert(0, (spec.name, options))
+        frontier = [self.base]
+        while frontier:
+            for weak in frontier.pop().views or ():
+                if (view := weak()) is not None and view.view_of is not None:
+                    self.views.append(view)
+                    frontier.append(view)
+
+    def check_write(self, name: str, recorded: Any) -> None:
+        """Raise a RuntimeError for a write to the tensor that would be lost, or make a gradient wrong."""
+        tensor, base, views = self.tensor, self.base, self.views
+        if type(tensor._node) is Leaf or type(base._node) is Leaf:
+            raise RuntimeError(LEAF.format(name=name, view="" if type(tensor._node) is Leaf else "view of a "))
+        if base._node is not None and tensor._node is None:
+            raise RuntimeError(VIEW_WITHOUT_HISTORY.format(name=name))
+        if recorded and any(getattr(t, "untracked_alias", False) for t in (base, *views)):
+            raise RuntimeError(UNTRACKED.format(name=name))
+        for view in views:
+            own = type(view._node) is Leaf if recorded else base._node is None and type(view._node) is Node
+            if own:
+                raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
+
+    def rebase(self, node: Node) -> None:
+        """The tensor now holds what `node` computed: give it, and all that share its memory, that history."""
+        if self.tensor is self.base:
+            self._rebase_views(node)
+        else:
+            self.rebase_on_write(node, (Ellipsis,))
+
+    def rebase_on_write(self, value: Node | None, index: tuple[Any, ...]) -> None:
+        """The same where a value, computed by the node `value`, was written at `index` of the tensor."""
+        spec = setitem.op
+        options = {"index": index, "view_chain": tuple(self.view_chain)}
+        saved = tuple([options[name] for name in spec.saved_names])
+        self._rebase_views(Node(spec, (self.base._node, value), saved, self.base._array))
+
+    def _rebase_views(self, node: Node) -> None:
+        """Give the base the history `node`, and the views theirs from there."""
+        first = self.base._node is None
+        _move_history(self.base, node)
+        for view in self.views:
+            if first or view._node is not None:  # or it was taken under no_grad()
+                source, spec, options = view.view_of  # type: ignore[misc]
+                _move_history(view, spec.call(source, **options)._node)
+
+
+def _move_history(tensor: Tensor, node: Node) -> None:
+    """Make `node` the history of `tensor`, and move to it what `retain_grad` left at the old one."""
+    old, tensor._node = tensor._node, node
+    if old is not None and old.retain_hooks and id(tensor) in old.retain_hooks:
+        node.retain_hooks = {**(node.retain_hooks or {}), id(tensor): old.retain_hooks.pop(id(tensor))}
+
+
+def _same_storage(a: Any, b: Any) -> bool:
+    return is_array(a) and storage_of(a) is storage_of(b)
+
+
+def _group_to_write(tensor: Tensor, name: str, recorded: Any) -> ViewGroup | None:
+    """The group whose history a write belongs to, unless that is refused; None where there can be no history."""
+    if not is_writable(tensor._array):
+        raise RuntimeError(READ_ONLY.format(name=name))
+    alone = not recorded and tensor.views is None and getattr(tensor, "view_of", None) is None
+    if not grad_mode.recording or (alone and type(tensor._node) is not Leaf):
+        return None
+    group = ViewGroup(tensor)
+    group.check_write(name, recorded)
+    return group
+
+
+def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
+    """Give `tensor` the values of `new`, which was computed from it, and with them its history."""
+    group = _group_to_write(tensor, name, new._node is not None)
+    if new.shape != tensor.shape:
+        raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {tensor.shape}")
+    if new.dtype != tensor.dtype:
+        if KIND_RANK[new.dtype.kind] > KIND_RANK[tensor.dtype.kind]:
+            raise TypeError(
+                f"{name}: a {new.dtype} result cannot be stored in a tensor of {tensor.dtype}; use x = x + ..."
+            )
+        new = new.to(tensor.dtype)
+    array, node = tensor._array, new._node
+    if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
+        node.saved = tuple([value.copy() if _same_storage(value, array) else value for value in node.saved or ()])
+    array[...] = new._array
+    bump_version(array)
+    if node is not None and group is not None:
+        group.rebase(node)
+    return tensor
+
+
+def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> Tensor:
+    """Write `value`, a number or a tensor, at `index` of `tensor`."""
+    mine, array, node = tensor._array, number(value), None
+    if not isinstance(array, (int, float)):
+        value = value if isinstance(value, Tensor) else tensor.new_tensor(value)
+        array, node = value._array, value._node
+    recorded = grad_mode.recording and (tensor._node is not None or node is not None)
+    group = _group_to_write(tensor, name, recorded)
+    if is_array(array):
+        if type(array) is not type(mine) or (recorded and array.dtype is not mine.dtype):
+            value = value.to(tensor)
+            array, node = value._array, value._node
+        if type(mine) is not ndarray and _same_storage(array, mine):
+            array = array.copy()  # NumPy sees to overlaps by itself
+    try:
+        mine[index] = array
+    except (ValueError, TypeError, IndexError) as error:
+        if isinstance(error, ValueError) and "broadcast" in str(error) and is_array(array):
+            raise ValueError(
+                f"{name}: a value of shape {array.shape} does not fit into a place of shape {mine[index].shape}"
+            ) from error
+        raise describe_error(setitem.op, error, [mine, array]) from error
+    bump_version(mine)
+    if recorded and group is not None:
+        group.rebase_on_write(node, index)
+    return tensor
+
+
+@method("__setitem__")
+def set_at(self: Tensor, index: Any, value: Any) -> None:
+    """self[index] = value, for the indices that `self[index]` takes."""
+    assign_at(self, "setitem", normal_index(self, index), value)
+
+
+@method("add_", "__iadd__")
+def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """self += alpha * other, in place."""
+    return assign_in_place(self, "add_", self + (other if alpha == 1 else other * alpha))
+
+
+@method("sub_", "__isub__")
+def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """self -= alpha * other, in place."""
+    return assign_in_place(self, "sub_", self - (other if alpha == 1 else other * alpha))
+
+
+@method("mul_", "__imul__")
+def mul_(self: Tensor, other: Any) -> Tensor:
+    """self *= other, in place."""
+    return assign_in_place(self, "mul_", self * other)
+
+
+@method("div_", "__itruediv__")
+def div_(self: Tensor, other: Any) -> Tensor:
+    """self /= other, in place."""
+    return assign_in_place(self, "div_", self / other)
+
+
+@method("pow_", "__ipow__")
+def pow_(self: Tensor, exponent: Any) -> Tensor:
+    """self **= exponent, in place."""
+    return assign_in_place(self, "pow_", self**exponent)
+
+
+@method()
+def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """`clamp`, in place."""
+    return assign_in_place(self, "clamp_", clamp(self, min, max))
+
+
+@method()
+def relu_(self: Tensor) -> Tensor:
+    """`relu`, in place."""
+    return assign_in_place(self, "relu_", relu(self))
+
+
+@method()
+def copy_(self: Tensor, source: Any) -> Tensor:
+    """Take over the values of `source`, cast to this dtype and stretched to this shape."""
+    return assign_at(self, "copy_", (Ellipsis,), source)
+
+
+@method()
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Set every element to one number."""
+    return assign_at(self, "fill_", (Ellipsis,), value)
+
+
+@method()
+def zero_(self: Tensor) -> Tensor:
+    """Set every element to 0."""
+    return assign_at(self, "zero_", (Ellipsis,), 0)

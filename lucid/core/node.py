@@ -1,0 +1,260 @@
+"""What is recorded: a Tensor holds an array and the Node that computed it; nodes hold what backward needs of them.
+
+Each recorded operation leaves a Node: which operation, the nodes that its inputs came from, and the arrays that its
+vjps ask for. Nodes hold arrays and other nodes, never Tensors, so there are no reference cycles: drop the loss and the
+whole graph is freed, by reference counting alone.
+
+This file defines the two classes and the switch for recording, which everything after it needs. The methods of Tensor
+are attached by the files that define them, with `@method`; those that are no operations are in tensor.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import ref
+
+from lucid.core.array import Array, Device, DType, as_array, device_of, ndarray, storage_of
+from lucid.core.events import NODE, WRITE
+
+F = TypeVar("F", bound=Callable[..., Any])
+next_sequence = itertools.count(1).__next__  # numbers nodes and writes in place, so that any two can be ordered
+
+
+class Node:
+    """One recorded operation.
+
+    Attributes:
+        op: the operation.
+        inputs: for each differentiable input the node that computed it, or None where it needs no gradient.
+        saved: the values that `op.saved_names` names; None once they were freed, and until `recompute` has run.
+        shape: the output's shape.
+        sequence: its place in the order of creation. An operation is always newer than its inputs, so newest first is
+            a reverse topological order.
+        hooks: functions of the output's gradient that run before it is used, in order; None while there are none.
+        retain_hooks: functions that are given the gradient after all hooks: what `retain_grad` leaves here.
+
+    Four are there only where somebody set them: `recompute` gives `saved` its values when backward gets here, which
+    then are of the time `saved_at`; `provenance` is where the node came from and `out` the array that it computed.
+    """
+
+    __slots__ = (
+        "op", "inputs", "saved", "shape", "sequence", "hooks", "retain_hooks", "recompute", "saved_at", "provenance",
+        "out", "__weakref__",
+    )  # fmt: skip
+    recompute: Callable[[], None]
+    saved_at: int
+    provenance: Any
+    out: Array
+
+    def __init__(self, op: Any, inputs: tuple[Node | None, ...], saved: tuple[Any, ...] | None, out: Any) -> None:
+        self.op, self.inputs, self.saved, self.shape = op, inputs, saved, out.shape
+        self.sequence, self.hooks, self.retain_hooks = next_sequence(), None, None
+        if NODE:
+            self._announce(out)
+
+    hooks: dict[int, Callable[[Any], Any]] | None
+    retain_hooks: dict[int, Callable[[Any], Any]] | None
+
+    def _announce(self, out: Any) -> None:
+        for handler in list(NODE):
+            handler(self, out)
+
+    def name(self) -> str:
+        """The operation's name."""
+        return self.op.name
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class Leaf(Node):
+    """Where the graph ends: a tensor that the user wants gradients of. Held weakly, for the tensor holds the leaf."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__(None, (), (), tensor._array)
+        self.tensor = ref(tensor)
+
+    def name(self) -> str:
+        """Just that."""
+        return "leaf"
+
+
+class Tensor:
+    """An array that can remember how it was computed.
+
+    `Tensor(data)` wraps an array as it is, without copying; of nested lists it makes one. `lucid.tensor(data)`, which
+    always copies, is what most programs want.
+
+    Attributes:
+        grad: the gradient that `backward()` left here, a Tensor of the same shape, or None. Can be assigned.
+        data: the same numbers without the history; assigning it gives this tensor another array.
+    """
+
+    __slots__ = ("_array", "_grad", "_node", "untracked_alias", "view_of", "views", "__weakref__")
+    _array: Array
+    _node: Node | None  # what computed it; a Leaf where the user wants a gradient; None where none is needed
+    _grad: Tensor | None
+    # See `register_view`. Where there is nothing to say, `view_of` and `untracked_alias` are not set, to save time.
+    views: list[ref[Tensor]] | None  # those that show this tensor's memory
+    view_of: tuple[Tensor, Any, dict[str, Any]] | None  # what a view shows, by which operation and options
+    untracked_alias: bool  # another tensor has this memory, and the graph cannot follow how
+    __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
+
+    def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
+        self._array = data if type(data) is ndarray else as_array(data)
+        self._node = _node
+        self._grad = None
+        self.views = None
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dim."""
+        return self._array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self._array.ndim
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of the elements, such as `lucid.float32`."""
+        return self._array.dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the array is, "cpu" or "cuda:N": a string with the attributes `type` and `index`."""
+        return device_of(self._array)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed this tensor; None for leaves."""
+        return None if type(self._node) is Leaf else self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user rather than by a recorded operation."""
+        return self._node is None or type(self._node) is Leaf
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded. Can be assigned on leaves.
+
+        Raises:
+            TypeError: when set on a tensor of integers or bools.
+            RuntimeError: when unset on a tensor that an operation computed.
+        """
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not isinstance(wanted, bool):
+            raise TypeError(f"requires_grad: expected True or False, got {wanted!r}; for a shape use lucid.empty(2, 3)")
+        if not self.is_leaf:
+            if not wanted:
+                raise RuntimeError("requires_grad = False on a computed tensor; use .detach() for one without history")
+        elif not wanted:
+            self._node = None
+        elif self._node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(
+                    f"requires_grad: a tensor of {self.dtype} has no gradients; use a float dtype, x.float()"
+                )
+            self._node = Leaf(self)
+
+
+def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
+    """Make a function a method of Tensor, under its own name or those given; under `reflected`, for `2 - x`, with its
+    two operands exchanged. `Tensor.exp` and `lucid.exp` are one object: no second call, no second docstring."""
+
+    def attach(function: F) -> F:
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+        if reflected is not None:
+            setattr(Tensor, reflected, lambda self, other: function(other, self))
+        return function
+
+    return attach
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.id, self._hooks = next(self._ids), hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; doing so twice is harmless."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+class _GradMode(threading.local):
+    recording = True  # whether operations are recorded, in this thread; no_grad() and its kin switch it
+
+
+grad_mode = _GradMode()
+
+
+# -- views, and writes in place ----------------------------------------------------------------------------------------
+
+# The last write to each storage, by its id. A node need only be checked if it is older than the last write of all; in
+# a training loop, where writes happen between graphs, none ever is.
+_writes: dict[int, list[Any]] = {}  # id of a storage -> [weak reference, time, provenance of the write if tracked]
+last_write = [0]  # the time of the last write of all
+
+
+def bump_version(array: Array) -> None:
+    """Note that `array` was just changed in place; backward then refuses a graph that still needs what was there."""
+    storage = array if array.base is None else storage_of(array)
+    key = id(storage)
+    time = last_write[0] = next_sequence()
+    provenance = [handler(array) for handler in WRITE][-1] if WRITE else None
+    known = _writes.get(key)
+    if known is not None:
+        known[1:] = time, provenance
+    else:
+        _writes[key] = [ref(storage, lambda _: _writes.pop(key, None)), time, provenance]
+
+
+def write_record(value: Any) -> tuple[int, Any]:
+    """When an array that `value` is, or holds, as an index does, was last changed in place, and that write's
+    provenance; time 0 for never."""
+    if isinstance(value, tuple):
+        return max(map(write_record, value), key=lambda record: record[0], default=(0, None))
+    known = _writes.get(id(storage_of(value))) if hasattr(value, "base") else None
+    return (0, None) if known is None else (known[1], known[2])
+
+
+def register_view(x: Any, out: Tensor, op: Any, options: dict[str, Any]) -> None:
+    """Note on both sides that `out` shows x's memory, if it does, so that a change in place can follow."""
+    if not isinstance(x, Tensor):
+        return
+    array, mine, base = out._array, x._array, out._array.base
+    if base is not mine and array is not mine and (base is None or storage_of(array) is not storage_of(mine)):
+        return
+    if op.user_defined:  # what a user's operation would make of a changed input is not known
+        x.untracked_alias = out.untracked_alias = True
+        return
+    out.view_of = (x, op, options)
+    if x.views is None:
+        x.views = [ref(out)]
+    else:
+        x.views.append(ref(out))
+        if (n := len(x.views)) >= 32 and not n & (n - 1):  # at 32, 64, 128, ... those that are gone are dropped
+            x.views[:] = [view for view in x.views if view() is not None]

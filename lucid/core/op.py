@@ -1,0 +1,472 @@
+"""What an operation is: a forward on arrays, and one vector-Jacobian product (vjp) for each input.
+
+    @op(x=lambda xp, g, y: g * y,
+        y=lambda xp, g, x: g * x)
+    def multiply(xp, x, y):
+        return x * y
+
+The forward takes a namespace `xp` (array.py), then arrays by position, then options by keyword. A vjp takes `xp`, the
+gradient `g` of the output, and whatever else it needs *by name*: an input (`y`), the output (`out`), an input's shape
+(`x_shape`) or an option (`axis`). What the vjps of those inputs that need a gradient name is what gets saved for
+backward, and nothing else. The engine, not the vjp, undoes broadcasting.
+
+A forward may return more than its output: `aux_outputs` names values that it has at hand and that vjps need, each with
+a function that recomputes it from the inputs (`losses.cross_entropy` saves its softmax less the labels). `shared` names
+a value that several vjps need and that backward computes once (`recurrent.lstm` goes back through time once, and has
+the gradients of seven inputs).
+
+A vjp is written once and runs on two kinds of values. Normally they are arrays. When the gradient must itself be
+differentiable (`create_graph=True`), the same vjp runs on Tensors with `xp` = `on_tensors`, the operations themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import Signature, signature
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
+from lucid.core.array import cpu, float32, is_array, ndarray, register_forward
+from lucid.core.events import FORWARD
+from lucid.core.node import Node, Tensor, grad_mode, register_view
+from lucid.core.promotion import default_float, describe_error, promote_operands
+
+OPS: dict[str, Op] = {}
+on_tensors = SimpleNamespace()  # name -> the operation on Tensors: `xp` for vjps under create_graph
+
+FORM = "@lucid.op(x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x) above def multiply(xp, x, y): return x * y"
+BARE = "op: @lucid.op stands without its parentheses, or was given an argument by position; write {form}"
+TAKEN = (
+    "op: {module} has an operation {name!r} already, and vjps that say xp.{name} mean that one; give yours another name"
+)
+ONE_OUTPUT = (
+    "{name}: an operation has one output, and the forward returned a {kind}; name what it returns behind the output "
+    "with aux_outputs=..., or use lucid.autograd.Function for several outputs"
+)
+
+
+class Op:
+    """What is known about one operation; `multiply.op` for the operation `multiply`.
+
+    Attributes:
+        name: the forward's name; without a leading underscore, which it has where the public form is another function.
+        forward: the function of `xp` and arrays.
+        vjps: input -> its vector-Jacobian product.
+        inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
+        options: names of the keyword options -> their defaults.
+        floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
+        aux_outputs: name -> what the forward returns behind its output, as a function of xp, inputs, options, `out` and
+            the ones before it.
+        shared: name -> what several vjps name and backward computes before them, a function like them.
+        saved_names: what the vjps name; the layout of a node's `saved`.
+        nullable: the inputs that may be None.
+        promoted: the inputs that are brought to one dtype before the forward sees them.
+        view: whether the output may share memory with the input.
+        user_defined: whether it is of another package: what its forward returns may be anybody's memory.
+        call: the operation on Tensors.
+    """
+
+    shape_rule: Callable[[list[Any]], str] | None = None  # says for which shapes it is defined, in errors
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        vjps: dict[str, Callable[..., Any]],
+        view: bool = False,
+        floats: bool = False,
+        aux_outputs: dict[str, Callable[..., Any]] | None = None,
+        shared: dict[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.name = forward.__name__.removeprefix("_")
+        self.forward, self.vjps, self.view, self.floats = forward, vjps, view, floats
+        self.aux_outputs, self.shared = aux_outputs or {}, shared or {}
+        _names_after(self.name, "the forward", forward, "xp")
+        self.parameters = list(signature(forward).parameters.values())[1:]
+        self.inputs = [p.name for p in self.parameters if p.kind is not p.KEYWORD_ONLY]
+        self.options = {p.name: p.default for p in self.parameters if p.kind is p.KEYWORD_ONLY}
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in self.parameters)
+        self.nullable = {p.name for p in self.parameters if p.default is None and p.name in self.inputs}
+        self.user_defined = not (forward.__module__ or "").startswith("lucid.")
+        self.promoted = [name for name in self.inputs if name in vjps] or self.inputs
+        self._plan_backward()
+        self.call: Any = _call_of(self)
+        self.call.op = self
+
+    # -- what is saved, and the backward half ------------------------------------------------------------------
+
+    def _plan_backward(self) -> None:
+        """Decide from the signatures of the vjps what is saved, and what each vjp is called with."""
+        functions = {**self.shared, **self.vjps}
+        known = {*self.inputs, *(f"{n}_shape" for n in self.inputs), *self.options, *self.aux_outputs, *self.shared}
+        args = {n: _names_after(self.name, f"the vjp of {n!r}", f, "xp", "g") for n, f in functions.items()}
+        for name, wants in args.items():
+            if name in self.vjps and name not in self.inputs:
+                raise TypeError(
+                    f"{self.name}: a vjp of {name!r}, but the inputs are {', '.join(self.inputs)}; write {FORM}"
+                )
+            if odd := [want for want in wants if want not in known | {"out"}]:
+                can = ", ".join(sorted(known | {"out"}))
+                raise TypeError(f"{self.name}: the vjp of {name!r} asks for {', '.join(odd)}; it can have {can}")
+
+        def ingredients(wants: Sequence[str]) -> list[str]:
+            """What must be saved for these names: in place of a shared value, what that is computed from."""
+            lists = [ingredients(args[want]) if want in self.shared else [want] for want in wants]
+            return list(dict.fromkeys(name for names in lists for name in names))
+
+        # An auxiliary output was computed without a history; create_graph recomputes it, from its own ingredients.
+        self.recompute_args = {
+            n: _names_after(self.name, f"the recomputation of {n!r}", f, "xp") for n, f in self.aux_outputs.items()
+        }
+        needs = {name: ingredients(args[name]) for name in self.vjps}
+        for wants in needs.values():
+            for want in wants:  # the list grows as it is read: one recomputation may need what another one makes
+                wants += [name for name in self.recompute_args.get(want, ()) if name not in wants]
+        self.saved_names = list(dict.fromkeys(want for wants in needs.values() for want in wants))
+        self.input_index = {name: i for i, name in enumerate(self.vjps)}  # input -> its place in a node's `inputs`
+        self.differentiable = [self.inputs.index(name) for name in self.vjps]  # ... and in a call's operands
+        # name -> how to get it from a call, and the operands for whose vjps it is saved
+        self._getters = [
+            (
+                self._getter(want),
+                [self.inputs.index(n) for n, wants in needs.items() if want in wants or not self._holds_array(want)],
+            )
+            for want in self.saved_names
+        ]
+        place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
+        self.vjp_calls = [(f, [place[want] for want in args[n]], n) for n, f in self.vjps.items()]
+
+        def users(shared: str) -> list[int]:
+            """Places, in a node's `inputs`, of those whose vjps need a shared value, themselves or through another."""
+            through = [name for name in self.shared if shared in args[name]]
+            direct = [i for name, i in self.input_index.items() if shared in args[name]]
+            return direct + [i for name in through for i in users(name)]
+
+        self.shared_calls = [(f, [place[want] for want in args[n]], n, users(n)) for n, f in self.shared.items()]
+
+    def _holds_array(self, want: str) -> bool:
+        return want == "out" or want in self.aux_outputs or want in self.inputs
+
+    def _getter(self, want: str) -> Callable[..., Any]:
+        """A function of a call's arrays, output, auxiliary outputs and options: the value of this name."""
+        if want in self.options:
+            default = self.options[want]
+            return lambda arrays, out, aux, options: options.get(want, default)
+        if want == "out":
+            return lambda arrays, out, aux, options: out
+        if want in self.aux_outputs:
+            k = list(self.aux_outputs).index(want)
+            return lambda arrays, out, aux, options: aux[k]
+        if self.variadic:
+            if want in self.inputs:
+                return lambda arrays, out, aux, options: tuple(arrays)
+            return lambda arrays, out, aux, options: tuple([array.shape for array in arrays])
+        if want in self.inputs:
+            i = self.inputs.index(want)
+            return lambda arrays, out, aux, options: arrays[i]
+        i = self.inputs.index(want.removesuffix("_shape"))
+        return lambda arrays, out, aux, options: arrays[i].shape
+
+    def save(self, arrays: Any, nodes: Any, out: Any, aux: Any, options: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of `saved_names`; None for an array that no vjp which will run asks for."""
+        saved = []
+        for get, users in self._getters:
+            for i in users:
+                if nodes[i] is not None:
+                    saved.append(get(arrays, out, aux, options))
+                    break
+            else:
+                saved.append(None)
+        return tuple(saved)
+
+    def vjp(self, xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
+        """The gradient of each differentiable input, given that of the output; None where `inputs` has no node."""
+        for f, places, _, users in self.shared_calls:
+            needed = any(inputs[i] is not None for i in users)
+            saved = (*saved, f(xp, g, *[saved[i] for i in places]) if needed else None)
+        if self.variadic:
+            ((f, places, _),) = self.vjp_calls
+            return f(xp, g, *[saved[i] for i in places])
+        gradients = []
+        for (f, places, _), node in zip(self.vjp_calls, inputs):  # noqa: B905 (strict costs a keyword)
+            if node is None:
+                gradients.append(None)
+            elif len(places) == 1:
+                gradients.append(f(xp, g, saved[places[0]]))
+            else:
+                gradients.append(f(xp, g, *[saved[i] for i in places]))
+        return gradients
+
+    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+        """What a node saved, as Tensors with their history: what its vjps run on under create_graph."""
+        values: dict[str, Any] = {}
+        for name, value in zip(self.saved_names, node.saved or (), strict=True):
+            if self.variadic and name in self.inputs:
+                values[name] = tuple(Tensor(array, False, n) for array, n in zip(value, node.inputs, strict=True))
+            elif is_array(value):
+                index = self.input_index.get(name)
+                values[name] = Tensor(
+                    value, False, node if name == "out" else None if index is None else node.inputs[index]
+                )
+            else:
+                values[name] = value
+        for name, recompute in self.aux_outputs.items():
+            values[name] = recompute(on_tensors, *[values[want] for want in self.recompute_args[name]])
+        return tuple(values.values())
+
+    # -- the forward half --------------------------------------------------------------------------------------
+
+    def result(self, xp: Any, operands: Any, arrays: Any, nodes: Any, out: Any, options: dict[str, Any]) -> Tensor:
+        """The output of a call as a Tensor, recorded if need be: what the calls below leave to it is the unusual."""
+        aux: Sequence[Any] = ()
+        if self.aux_outputs:
+            out, *aux = out
+        if type(out) is not ndarray:
+            out = self._as_array(xp, out)
+        if grad_mode.recording and self._any_needs_gradient(nodes):
+            inputs = tuple(nodes) if self.variadic else tuple([nodes[i] for i in self.differentiable])
+            tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
+        else:
+            tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
+        if self.view:
+            register_view(operands[0], tensor, self, {**self.options, **options})
+        elif self.user_defined:
+            for x in operands:
+                register_view(x, tensor, self, {})
+        return tensor
+
+    def _any_needs_gradient(self, nodes: Any) -> bool:
+        if self.variadic:
+            return bool(self.vjps) and any(node is not None for node in nodes)
+        return any(nodes[i] is not None for i in self.differentiable)
+
+    def _as_array(self, xp: Any, out: Any) -> Any:
+        """What a forward returned that is no NumPy array, as an array of `xp`."""
+        if isinstance(out, (tuple, list)):
+            raise TypeError(ONE_OUTPUT.format(name=self.name, kind=type(out).__name__))
+        return out if is_array(out) else xp.asarray(out)
+
+    def bind(self, operands: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Operands by position, in order, of a call that left some out or gave them by name."""
+        missing = self.inputs[len(operands) :]
+        if absent := [name for name in missing if name not in options and name not in self.nullable]:
+            raise TypeError(f"{self.name}() missing the argument {absent[0]!r}")
+        if len(operands) > len(self.inputs):
+            raise TypeError(f"{self.name}() takes {len(self.inputs)} arguments by position, got {len(operands)}")
+        rest = {name: value for name, value in options.items() if name not in missing}
+        return (*operands, *[options.get(name) for name in missing]), rest
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> list[str]:
+    """The names of the parameters of `f` after the first ones, which must be called `first`."""
+    if type(f) is FunctionType and not hasattr(f, "__wrapped__"):  # inspect would take 20 times as long, 3 ms in all
+        names = list(f.__code__.co_varnames[: f.__code__.co_argcount + f.__code__.co_kwonlyargcount])
+    else:
+        names = list(signature(f).parameters)
+    if tuple(names[: len(first)]) != first:
+        rest = "what it needs follows by name" if len(first) > 1 else "xp is the namespace of array functions"
+        raise TypeError(
+            f"{owner}: {what} must begin with {' and '.join(first)}, got ({', '.join(names)}); {rest}; write {FORM}"
+        )
+    return names[len(first) :]
+
+
+# -- the call ----------------------------------------------------------------------------------------------------------
+# One template for each number of inputs. The usual case, NumPy arrays of one dtype, is recognised in place; everything
+# else goes through promote_operands. `simple` says that the output is all there is to take care of.
+
+
+def _cast(x: Any, dtype: Any) -> Tensor:
+    return on_tensors.astype(x, dtype=dtype)
+
+
+def _observed(op: Op, forward: Any) -> Any:
+    """The forward as those who handle the event "forward" want it called."""
+    for handler in list(FORWARD):
+        forward = handler(op, forward)
+    return forward
+
+
+def _unary(op: Op, simple: bool) -> Any:
+    forward, save, floats = op.forward, op.save, op.floats
+
+    def call(x: Any, **options: Any) -> Tensor:
+        if isinstance(x, Tensor):
+            array, node = x._array, x._node
+        else:
+            array, node = x, None
+        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
+            xp, compute = cpu, forward
+        else:
+            xp, (array,), (node,) = promote_operands(op, (x,), _cast)
+            compute = xp.forward(op)
+        if FORWARD:
+            compute = _observed(op, compute)
+        try:
+            out = compute(xp, array, **options) if options else compute(xp, array)
+        except Exception as error:
+            raise describe_error(op, error, (array,), (node,)) from error
+        if not simple or type(out) is not ndarray:
+            return op.result(xp, (x,), (array,), (node,), out, options)
+        if node is None or not grad_mode.recording:
+            return Tensor(out if out.dtype is float32 else default_float(out, (array,)))
+        return Tensor(out, False, Node(op, (node,), save((array,), (node,), out, (), options), out))
+
+    return call
+
+
+def _binary(op: Op, simple: bool) -> Any:
+    forward, save, floats, alike = op.forward, op.save, op.floats, len(op.promoted) == 2
+
+    def call(x: Any, y: Any, **options: Any) -> Tensor:
+        if isinstance(x, Tensor):
+            a, m = x._array, x._node
+        else:
+            a, m = x, None
+        if isinstance(y, Tensor):
+            b, n = y._array, y._node
+        else:
+            b, n = y, None
+        if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
+            not floats or m is not None or a.dtype.kind == "f"
+        ):
+            xp, compute = cpu, forward
+        else:
+            xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
+            compute = xp.forward(op)
+        if FORWARD:
+            compute = _observed(op, compute)
+        try:
+            out = compute(xp, a, b, **options) if options else compute(xp, a, b)
+        except Exception as error:
+            raise describe_error(op, error, (a, b), (m, n)) from error
+        if not simple or type(out) is not ndarray:
+            return op.result(xp, (x, y), (a, b), (m, n), out, options)
+        if (m is None and n is None) or not grad_mode.recording:
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b)))
+        return Tensor(out, False, Node(op, (m, n), save((a, b), (m, n), out, (), options), out))
+
+    return call
+
+
+def _nary(op: Op, simple: bool) -> Any:
+    forward, floats, count = op.forward, op.floats, len(op.inputs)
+    promoted = [name in op.promoted for name in op.inputs]
+
+    def call(*operands: Any, **options: Any) -> Tensor:
+        if len(operands) != count:
+            operands, options = op.bind(operands, options)
+        arrays, nodes, dtype, usual = [], [], None, True
+        for x, is_promoted in zip(operands, promoted):  # noqa: B905 (strict costs a keyword)
+            if isinstance(x, Tensor):
+                array, node = x._array, x._node
+            else:
+                array, node = x, None
+            arrays.append(array)
+            nodes.append(node)
+            if type(array) is not ndarray:
+                usual = usual and array is None
+            elif is_promoted:
+                usual = usual and (dtype is None or array.dtype is dtype)
+                dtype = array.dtype
+        if usual and (dtype is not None and (not floats or dtype.kind == "f")) and operands[0] is not None:
+            xp, compute = cpu, forward
+        elif count:
+            xp, arrays, nodes = promote_operands(op, operands, _cast)
+            compute = xp.forward(op)
+        else:
+            xp, compute = cpu, forward
+        if FORWARD:
+            compute = _observed(op, compute)
+        try:
+            out = compute(xp, *arrays, **options)
+        except Exception as error:
+            raise describe_error(op, error, arrays, nodes) from error
+        return op.result(xp, operands, arrays, nodes, out, options)
+
+    return call
+
+
+def _variadic(op: Op, simple: bool) -> Any:
+    def call(*operands: Any, **options: Any) -> Tensor:
+        xp, arrays, nodes = promote_operands(op, operands, _cast)
+        compute = xp.forward(op)
+        if FORWARD:
+            compute = _observed(op, compute)
+        try:
+            out = compute(xp, *arrays, **options)
+        except Exception as error:
+            raise describe_error(op, error, arrays, nodes) from error
+        return op.result(xp, operands, arrays, nodes, out, options)
+
+    return call
+
+
+def _call_of(op: Op) -> Any:
+    """The operation on Tensors: a template with a copy of its code for this operation alone. CPython adapts a code
+    object's instructions to what they meet; one that all operations share would be adapted to none of them."""
+    count = len(op.inputs)
+    template = _variadic if op.variadic else _unary if count == 1 else _binary if count == 2 else _nary
+    if count == 2 and op.nullable:
+        template = _nary
+    straight = op.differentiable == list(range(count))
+    simple = straight and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
+    call = template(op, simple)
+    code = call.__code__
+    inputs = op.inputs if template in (_unary, _binary) else []  # its arguments have the names that the forward gives
+    code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
+    own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
+    own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
+    own.__signature__ = Signature(op.parameters)  # type: ignore[attr-defined]
+    return own
+
+
+def op(
+    misplaced: None = None,
+    /,
+    *,
+    view: bool = False,
+    floats: bool = False,
+    aux_outputs: dict[str, Callable[..., Any]] | None = None,
+    shared: dict[str, Callable[..., Any]] | None = None,
+    **vjps: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
+    """Make an operation on Tensors out of a forward on arrays; `vjps` gives the gradient of each input by its name.
+
+    Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use
+    operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
+    with the input; `floats` that integers are converted to floats first; `aux_outputs` names what the forward returns
+    behind its output; `shared` what several vjps need.
+
+    Raises:
+        TypeError: when the forward does not begin with `xp`, or a vjp not with `xp` and `g`; when a vjp is of an input,
+            or asks for a name, that the forward does not have; when another module has an operation of this name
+            already, which other operations' vjps may be using.
+
+    >>> import lucid
+    >>> @lucid.op(x=lambda xp, g, x: g * 3 * x * x)
+    ... def cube(xp, x):
+    ...     return x * x * x
+    >>> x = lucid.tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    if misplaced is not None:
+        raise TypeError(BARE.format(form=FORM))
+
+    def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
+        spec = Op(forward, vjps, view, floats, aux_outputs, shared)
+        known = OPS.get(spec.name)
+        if known is not None and known.forward.__module__ != forward.__module__:
+            raise TypeError(TAKEN.format(module=known.forward.__module__, name=known.name))
+        OPS[spec.name] = spec
+        register_forward(spec.name, (lambda *args, **kw: forward(*args, **kw)[0]) if aux_outputs else forward)
+        setattr(on_tensors, spec.name, spec.call)
+        return spec.call
+
+    return register
+
+

@@ -1,0 +1,238 @@
+"""Operands that differ: Python numbers, NumPy arrays, dtypes, devices, and the errors that say so.
+
+The calls of op.py handle the usual case themselves, arrays of one dtype on the CPU. The rest comes here. Promotion is
+PyTorch's: float beats int beats bool, and within a kind the wider dtype wins, but a Python number or a 0-d tensor only
+ever changes the kind. So float32 stays float32, and float64 appears only where somebody asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lucid.core.array import (
+    AxisError,
+    bool_,
+    cpu,
+    device_of,
+    get_default_dtype,
+    int16,
+    int64,
+    is_array,
+    is_scalar,
+    namespace,
+    ndarray,
+)
+from lucid.core.events import describe
+from lucid.core.node import Tensor
+
+KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+NUMBERS = (bool, int, float)
+Cast = Callable[[Any, Any], Tensor]
+
+
+def result_type(operands: Sequence[Any]) -> Any:
+    """The dtype in which `operands` (arrays and Python numbers) meet."""
+    tiers: list[Any] = [None, None, None]  # what arrays, 0-d arrays and Python numbers call for
+    for operand in operands:
+        dtype = getattr(operand, "dtype", None)
+        if dtype is not None:
+            tier = 0 if operand.ndim else 1
+        else:
+            kind, tier = type(operand), 2
+            dtype = get_default_dtype() if kind is float else int64 if kind is int else bool_
+        tiers[tier] = dtype if tiers[tier] is None else _wider(tiers[tier], dtype)
+    result = None
+    for dtype in tiers:
+        if dtype is not None and (result is None or KIND_RANK[dtype.kind] > KIND_RANK[result.kind]):
+            result = dtype
+    return result
+
+
+def _wider(a: Any, b: Any) -> Any:
+    if KIND_RANK[a.kind] != KIND_RANK[b.kind]:
+        return a if KIND_RANK[a.kind] > KIND_RANK[b.kind] else b
+    if a.kind == b.kind:
+        return a if a.itemsize >= b.itemsize else b
+    unsigned, signed = (a, b) if a.kind == "u" else (b, a)  # uint8 fits into int16, not into int8
+    return signed if signed.itemsize > unsigned.itemsize else int16
+
+
+def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any, list[Any], list[Any]]:
+    """The namespace, the arrays and the nodes of `operands`, brought to one device and, where `op` promotes, one dtype.
+
+    A cast of a tensor that needs a gradient is recorded like any operation, by `cast(tensor, dtype)`.
+
+    Raises:
+        TypeError: for an operand that is no Tensor, number or array.
+        RuntimeError: for operands on different devices.
+    """
+    names = op.inputs
+    if len(operands) == 2 and len(op.promoted) == 2:  # x * 2 and 2 * x, at a third of the price of the general case
+        x, y = operands
+        if type(y) in (float, int) and isinstance(x, Tensor) and _is_cpu_float(x._array):
+            return cpu, [x._array, y], [x._node, None]
+        if type(x) in (float, int) and isinstance(y, Tensor) and _is_cpu_float(y._array):
+            return cpu, [x, y._array], [None, y._node]
+    if op.variadic:
+        _check_tensors(op, operands)
+        names = op.inputs * len(operands)
+    for operand in operands:
+        if isinstance(operand, Tensor) and type(operand._array) is not ndarray:
+            quick = namespace(operand._array).quick_operands(op, operands)
+            if quick is not None:
+                return quick
+            break
+    nodes = [x._node if isinstance(x, Tensor) else None for x in operands]
+    arrays = [
+        x._array if isinstance(x, Tensor) else x if op.variadic else _as_operand(op, name, x)
+        for name, x in zip(names, operands, strict=True)
+    ]
+    present = [a for a in arrays if is_array(a)]
+    if len({device_of(a) for a in present}) > 1:
+        raise MixedDevicesError(op.name, names, operands, nodes)
+    xp = namespace(present[0]) if present else cpu
+    dtype = result_type([a for name, a in zip(names, arrays, strict=True) if name in op.promoted and a is not None])
+    if op.floats and dtype.kind != "f":
+        dtype = get_default_dtype()
+    for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
+        if name not in op.promoted or array is None:
+            continue
+        if not is_array(array):
+            if name == op.promoted[0]:  # the forward leans on its first array, so a number there becomes one
+                arrays[i] = xp.scalar(array, dtype=dtype)
+        elif array.dtype != dtype:
+            if nodes[i] is None:
+                arrays[i] = array.astype(dtype)
+            else:
+                converted = cast(operands[i], dtype)
+                arrays[i], nodes[i] = converted._array, converted._node
+    return xp, arrays, nodes
+
+
+def _is_cpu_float(array: Any) -> bool:
+    return type(array) is ndarray and array.dtype.kind == "f"
+
+
+def _check_tensors(op: Any, operands: Sequence[Any]) -> None:
+    if not operands:
+        raise ValueError(f"{op.name}: expected at least one tensor, got none")
+    for operand in operands:
+        if not isinstance(operand, Tensor) and not is_array(operand):
+            raise TypeError(f"{op.name}: expected tensors, got {type_name(operand)}")
+
+
+def _as_operand(op: Any, name: str, operand: Any) -> Any:
+    """What the forward can use of an operand that is not a Tensor: a Python number or an array."""
+    if type(operand) in NUMBERS or (operand is None and name in op.nullable):
+        return operand
+    if is_array(operand):
+        return operand.item() if operand.ndim == 0 and device_of(operand) == "cpu" else operand
+    if hasattr(operand, "item") and getattr(operand, "shape", None) == ():  # a NumPy scalar counts as a Python number
+        return operand.item()
+    if isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
+        return float(operand) if isinstance(operand, float) else int(operand)
+    raise TypeError(
+        f"{op.name}: expected a Tensor, a number or an array for {name!r}, got {type_name(operand)}; "
+        f"lucid.tensor(...) makes a Tensor of it"
+    )
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type, and of another library's Tensor also the library."""
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return f"{library}.{kind.__name__}" if kind.__name__ in ("Tensor", "Parameter") else kind.__name__
+
+
+def number(value: Any) -> Any:
+    """A NumPy scalar as the Python number it stands for, which changes no dtype; anything else as it is."""
+    return value.item() if is_scalar(value) else value
+
+
+def ndim_of(name: str, x: Any) -> int:
+    """The number of dims of a Tensor or array.
+
+    Raises:
+        TypeError: for anything else, naming the function that was given it.
+    """
+    if isinstance(x, Tensor):
+        return x._array.ndim
+    if is_array(x):
+        return x.ndim
+    raise TypeError(f"{name}: expected a Tensor, got {type_name(x)}; lucid.tensor(...) makes one")
+
+
+def default_float(out: Any, inputs: Sequence[Any]) -> Any:
+    """An output that is not float32: a float computed from integers gets the default dtype, not NumPy's float64."""
+    if out.dtype.kind != "f" or out.dtype == (default := get_default_dtype()):
+        return out
+    if any(is_array(a) and a.dtype.kind == "f" for a in inputs):
+        return out
+    return out.astype(default)
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+class MixedDevicesError(RuntimeError):
+    """Operands on different devices. The modules in whose forward it happened add themselves as it passes them."""
+
+    def __init__(self, name: str, inputs: Sequence[str], operands: Sequence[Any], nodes: Sequence[Any]) -> None:
+        arrays = [x._array if isinstance(x, Tensor) else x for x in operands]
+        devices = {device_of(a) for a in arrays if is_array(a)}
+        gpu = max(devices)  # "cuda:N" is behind "cpu"
+        where = []
+        for input_name, x, a in zip(inputs, operands, arrays, strict=True):
+            if isinstance(x, Tensor):
+                where.append(f"{input_name!r} on {device_of(a)}")
+            elif is_array(a):
+                both = devices == {"cpu", gpu}
+                where.append(f"{input_name!r}, a NumPy array, on cpu" if both else f"{input_name!r}, an array")
+        self.name, self.modules = name, list[Any]()  # the innermost module first
+        self.text = (
+            f"operands on different devices, {' and '.join(where)}; move one with .to({str(gpu)!r}), a whole model "
+            f"with model.to({str(gpu)!r}){describe[0].operands(inputs, nodes)}"
+        )
+        super().__init__(name, inputs, operands, nodes)
+
+    def __str__(self) -> str:
+        if not self.modules:
+            return f"{self.name}: {self.text}"
+        inner, outer = self.modules[0], self.modules[-1]
+        path = next((path for path, module in outer.named_modules() if module is inner), "")
+        kind = type(inner).__name__
+        return f"{self.name}, in {f'module {path!r} ({kind})' if path else kind}: {self.text}"
+
+
+def describe_error(op: Any, error: Exception, arrays: Sequence[Any], nodes: Sequence[Any] = ()) -> Exception:
+    """An array library's error as a sentence that names the operation, its operands and, if known, where those came
+    from. Errors of other kinds are raised as they are."""
+    described = _described(op, error, arrays)
+    return type(described)(f"{described}{describe[0].operands(op.inputs * max(1, len(nodes)), nodes)}")
+
+
+def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
+    if not isinstance(error, (ValueError, IndexError, TypeError, MemoryError)):
+        raise error
+    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
+    message, all_shapes = str(error), " and ".join(map(str, shapes))
+    if isinstance(error, AxisError):
+        n = error.ndim
+        extent = f"{-n} to {n - 1}" if n else "none, for it has no dimensions"
+        return IndexError(f"{op.name}: dim {error.axis} is out of range for shape {shapes[0]}; expected {extent}")
+    if isinstance(error, (ValueError, IndexError)) and op.shape_rule is not None:
+        return ValueError(f"{op.name}: shapes {all_shapes} do not fit: {op.shape_rule(shapes)}")
+    if message.startswith(f"{op.name}:"):
+        raise error
+    if isinstance(error, MemoryError):
+        array = next((a for a in arrays if is_array(a)), None)
+        if array is not None and (left := namespace(array).memory_error(error)):
+            return MemoryError(f"{op.name}: {left} (shapes {', '.join(map(str, shapes))})")
+    if isinstance(error, TypeError) and "not supported for the input types" in message:
+        dtypes = " and ".join(str(a.dtype) for a in arrays if hasattr(a, "dtype"))
+        return TypeError(f"{op.name}: not defined for {dtypes}; convert first, with .float(), .long() or .bool()")
+    if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
+        return ValueError(f"{op.name}: shapes {all_shapes} do not broadcast together")
+    kind = next(kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind))
+    return kind(f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")

@@ -1,0 +1,292 @@
+"""Reductions: many numbers into one, along a dim, several, or all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple
+
+from lucid.core.elementwise import maximum, minimum, positive
+from lucid.core.node import Tensor, method
+from lucid.core.op import op
+from lucid.core.shapes import accepts_axis, take_along
+
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "softmax", "sum",
+]  # fmt: skip
+
+Dim = int | Sequence[int] | None
+all_of: Any = all  # this file has an `all` of its own
+
+
+class ValuesIndices(NamedTuple):
+    """What `max(dim=...)`, `min(dim=...)`, `sort` and `topk` return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def axes(name: str, dim: Any, several: bool = True) -> Any:
+    """A `dim` argument as NumPy wants it: None, an int or, where `several` may be given, a tuple.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if dim is None or isinstance(dim, int):
+        return dim
+    if several and isinstance(dim, (tuple, list)) and all_of(isinstance(d, int) for d in dim):
+        return tuple(dim) or None  # as in PyTorch: no dims named are all of them
+    raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
+
+
+def reduction(operation: Any = None, *, several: bool = True, dtype: bool = False, correction: bool = False) -> Any:
+    """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
+    `keepdims`, also the method of that name. `dtype` lets the caller name the dtype to convert to first; `correction`
+    is that of a variance."""
+    if operation is None:
+        return lambda operation: reduction(operation, several=several, dtype=dtype, correction=correction)
+    name = operation.__name__
+
+    def options_of(dim: Any, keepdim: Any, more: dict[str, Any]) -> dict[str, Any]:
+        if more:
+            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+            if more:
+                raise TypeError(
+                    f"{name}: unexpected keyword {next(iter(more))!r}; expected dim and keepdim (or axis and keepdims)"
+                )
+        return {"axis": axes(name, dim, several), "keepdims": keepdim}
+
+    if dtype:
+
+        def reduced(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Any) -> Tensor:
+            return operation(x if dtype is None else x.to(dtype), **options_of(dim, keepdim, numpy))
+    elif correction:
+
+        def reduced(x, dim=None, correction=1, keepdim=False, **numpy):  # type: ignore[no-untyped-def, misc]
+            if "unbiased" in numpy:
+                correction = int(bool(numpy.pop("unbiased")))
+            options = options_of(dim, keepdim, numpy)
+            return operation(x, correction=correction.item() if hasattr(correction, "item") else correction, **options)
+    else:
+
+        def reduced(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:  # type: ignore[misc]
+            return operation(x, **options_of(dim, keepdim, numpy))
+
+    reduced.op = operation.op  # type: ignore[attr-defined]
+    reduced.__name__ = reduced.__qualname__ = name
+    reduced.__doc__, reduced.__module__ = operation.__doc__, operation.__module__
+    return method()(reduced)
+
+
+def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The forward, with half precision summed up in single: 65,504 is soon passed, and counts above it are infinite."""
+
+    @wraps(forward)
+    def widened(xp, x, *others, **options):  # type: ignore[no-untyped-def]
+        if x.dtype.char != "e":
+            return forward(xp, x, *others, **options)
+        wide = [a.astype("float32") if a is not None and a.dtype.char == "e" else a for a in (x, *others)]
+        out = forward(xp, *wide, **options)
+        return xp.asarray(out).astype(x.dtype)
+
+    return widened
+
+
+def mean_weight(n):
+    """1 / n, and NaN for n = 0: the weight of one element in a mean."""
+    return 1 / n if n else math.nan
+
+
+def widen_integers(x):
+    """x with unsigned integers as int64, in which they add up; NumPy itself widens bools and the other integers."""
+    return x.astype("int64") if x.dtype.kind == "u" else x
+
+
+def keepdims_shape(x_shape, axis):
+    """The shape of a reduced array with the reduced axes kept, as length 1."""
+    if axis is None:
+        return (1,) * len(x_shape)
+    reduced = {a % len(x_shape) for a in ((axis,) if isinstance(axis, int) else axis)} if x_shape else ()
+    return tuple(1 if i in reduced else n for i, n in enumerate(x_shape))
+
+
+def count(x_shape, axis):
+    """How many elements go into each result."""
+    return math.prod(n for n, kept in zip(x_shape, keepdims_shape(x_shape, axis), strict=True) if kept == 1)
+
+
+def expand_reduced(xp, g, x_shape, axis):
+    """A reduced array with its axes put back, as length 1, so that it broadcasts against what was reduced."""
+    return xp.reshape(g, shape=keepdims_shape(x_shape, axis))
+
+
+@reduction(dtype=True)
+@op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(expand_reduced(xp, g, x_shape, axis), shape=x_shape))
+def sum(xp, x, *, axis=None, keepdims=False):
+    """The sum over `dim` (an int, several, or None for all); bools and small integers add up as int64.
+
+    >>> import lucid
+    >>> lucid.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
+    tensor([4., 6.])
+    """
+    return xp.sum(widen_integers(x), axis=axis, keepdims=keepdims)
+
+
+@reduction(dtype=True)
+@op(
+    floats=True,
+    x=lambda xp, g, x_shape, axis: xp.broadcast_to(
+        expand_reduced(xp, g * mean_weight(count(x_shape, axis)), x_shape, axis), shape=x_shape
+    ),
+)
+@accumulate_in_float32
+def mean(xp, x, *, axis=None, keepdims=False):
+    """The mean over `dim`, sum(x) / n of n elements; of integers and bools too, as a float; NaN of nothing."""
+    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
+
+
+def _share_of_ties(xp, x, out, axis):
+    ties = xp.astype(x == expand_reduced(xp, out, x.shape, axis), dtype=x.dtype)
+    return ties / xp.sum(ties, axis=axis, keepdims=True)
+
+
+@reduction
+@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
+def amax(xp, x, *, axis=None, keepdims=False):
+    """The largest element over `dim`, NaN if there is one; ties share the gradient evenly."""
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
+def amin(xp, x, *, axis=None, keepdims=False):
+    """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(several=False)
+@op()
+def argmax(xp, x, *, axis=None, keepdims=False):
+    """The int64 index of the largest element, the first of several; without `dim`, into the flattened tensor."""
+    return x.argmax(axis=axis, keepdims=keepdims)
+
+
+@reduction(several=False)
+@op()
+def argmin(xp, x, *, axis=None, keepdims=False):
+    """The int64 index of the smallest element, the first of several; without `dim`, into the flattened tensor."""
+    return x.argmin(axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op()
+def any(xp, x, *, axis=None, keepdims=False):
+    """Whether any element over `dim` is not 0."""
+    return x.any(axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op()
+def all(xp, x, *, axis=None, keepdims=False):
+    """Whether no element over `dim` is 0."""
+    return x.all(axis=axis, keepdims=keepdims)
+
+
+@method()
+@accepts_axis
+def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
+
+    Along a `dim` the gradient goes to the element at the index alone; over all elements ties share it evenly.
+
+    >>> import lucid
+    >>> lucid.tensor([[1., 5.], [7., 2.]]).max(dim=1).indices
+    tensor([1, 0])
+    """
+    return _extreme(maximum, amax, argmax, x, dim, keepdim)
+
+
+@method()
+@accepts_axis
+def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
+    return _extreme(minimum, amin, argmin, x, dim, keepdim)
+
+
+def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
+    if dim is None:
+        return of_all(x)
+    if not isinstance(dim, int):
+        return of_two(x, dim)
+    indices = index_of(x, dim, True)
+    values = take_along(x, indices, axis=dim) if x.ndim else positive(x)
+    if not keepdim and x.ndim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return ValuesIndices(values, indices)
+
+
+# -- softmax -----------------------------------------------------------------------------------------------------------
+
+
+@reduction
+@op(
+    floats=True,
+    x=lambda xp, g, x, out, axis: (
+        expand_reduced(xp, g, x.shape, axis) * _softmax_of(xp, x, expand_reduced(xp, out, x.shape, axis))
+    ),
+)
+def logsumexp(xp, x, *, axis=None, keepdims=False):
+    """log(sum(exp(x))) over `dim`, without overflow."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    with xp.quiet():  # all -inf: log 0 is the answer
+        out = xp.log(total) + top
+    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
+
+
+def _softmax_of(xp, x, out):
+    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
+
+
+def along_dim(operation: Any) -> Any:
+    """The public form of an operation along one dim that must be named, also the method of that name."""
+    name = operation.__name__
+
+    @method(name)
+    @accepts_axis
+    @wraps(operation)
+    def along(x: Tensor, dim: int | None = None) -> Tensor:
+        if not isinstance(dim, int):
+            raise TypeError(f"{name}: expected an int for dim, got {dim!r}; classes are usually the last one, dim=-1")
+        return operation(x, axis=dim)
+
+    return along
+
+
+def softmax_vjp(xp, g, out, axis):
+    """The gradient of a softmax's input."""
+    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+
+@along_dim
+@op(floats=True, x=lambda xp, g, out, axis: softmax_vjp(xp, g, out, axis))
+def softmax(xp, x, *, axis):
+    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
+    if not x.size:
+        return x.copy()
+    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e /= xp.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+@along_dim
+@op(floats=True, x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+def log_softmax(xp, x, *, axis):
+    """log(softmax(x)) along `dim`, without overflow."""
+    if not x.size:
+        return x.copy()
+    out = x - xp.max(x, axis=axis, keepdims=True)
+    out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
+    return out

@@ -1,0 +1,296 @@
+"""CuPy's namespace: what differs from NumPy's settled, and what can go wrong said in a sentence.
+
+CuPy is imported when somebody first asks for a GPU. Arrays are on the device that was current when they were made, and
+kernels run on the one that is current, so whoever works with an array makes its device the current one: `follow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+from lucid.core import array as core_array
+from lucid.core.array import NAMESPACES, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
+from lucid.core.node import Tensor
+from lucid.gpu import deferred_errors
+
+INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
+NOT_INSTALLED = "device 'cuda' needs CuPy, which is not installed here ({error}); {install}"
+DOES_NOT_LOAD = (
+    "device 'cuda': CuPy is installed but does not load ({error}); pip uninstall it, then {install}"  # another CUDA's
+)
+NO_USABLE_GPU = (
+    "device 'cuda': CuPy finds no usable GPU ({error}); see whether nvidia-smi lists one, or use device='cpu'"
+)
+OUT_OF_MEMORY = (
+    "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
+    "del what is no longer needed, or call lucid.cuda.empty_cache()"
+)
+_gpu: CupyNamespace | None = None
+
+
+def gpu() -> CupyNamespace:
+    """CuPy's namespace; the first call imports CuPy.
+
+    Raises:
+        RuntimeError: if CuPy is not installed, or finds no GPU to work with.
+    """
+    global _gpu
+    if _gpu is None:
+        _gpu = _load()
+        register_namespace(_gpu)
+    return _gpu
+
+
+def loaded() -> CupyNamespace | None:
+    """CuPy's namespace if anybody asked for it so far."""
+    return _gpu
+
+
+def reset() -> None:
+    """Have the next call of `gpu` look for CuPy anew."""
+    global _gpu
+    if _gpu is not None:
+        NAMESPACES.remove(_gpu)
+    _gpu = None
+
+
+core_array.LOADERS["cuda"] = core_array.LOADERS["cupy", "ndarray"] = lambda: gpu()
+
+
+class CupyNamespace(Namespace):
+    """CuPy's functions under the names that lucid uses, and what a GPU does in its own way.
+
+    Attributes:
+        module: CuPy.
+        devices: how many GPUs there are.
+        kernels: what has been compiled for this library so far.
+    """
+
+    def forward(self, op: Any) -> Callable[..., Array]:
+        """A kernel for the operation where there is one, else its forward."""
+        from lucid.gpu.fuse import forward_on
+
+        return forward_on(self, op)
+
+    def vjp(self, op: Any) -> Callable[..., Any]:
+        """The operation's vjps, with kernels in the place of those that have one."""
+        from lucid.gpu.fuse import vjp_on
+
+        return vjp_on(self, op)
+
+    def follow(self, array: Array) -> Namespace:
+        """This namespace; from here on the device of `array` is the current one."""
+        if self.devices > 1:
+            array.device.use()
+        return self
+
+    def device_of(self, array: Array) -> Device:
+        """The device that an array is on."""
+        return self.names[array.device.id if self.devices > 1 else 0]
+
+    def to_host(self, array: Array) -> Array:
+        """A copy as a NumPy array. The host waits for the device here, and deferred errors are raised."""
+        deferred_errors.raise_pending()
+        return array.get()
+
+    def to_device(self, array: Array, device: Device) -> Array:
+        """A copy on a GPU."""
+        with on(device), describing_memory():
+            return self.module.asarray(array)
+
+    def create(self, device: Device, function: str, *args: Any, **options: Any) -> Array:
+        """What a function of this namespace creates on a GPU."""
+        with on(device), describing_memory():
+            return getattr(self, function)(*args, **options)
+
+    def assert_in_range(self, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
+        """An IndexError with `message`, at the next wait for the device, if one of `values` is not in [low, high)."""
+        deferred_errors.assert_in_range(self, values, low, high, message, allowed)
+
+    def check_index(self, shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
+        """Refuse indices that are out of bounds, as NumPy does by itself; a GPU would wrap them around silently.
+
+        Raises:
+            IndexError: naming the index.
+        """
+        kinds = [part.dtype.kind if is_array(part) else "" for part in parts]
+        taken = [
+            0 if p is None or p is Ellipsis else p.ndim if kind == "b" else 1
+            for p, kind in zip(parts, kinds, strict=True)
+        ]
+        dim = 0
+        for part, kind, dims in zip(parts, kinds, taken, strict=True):
+            if kind in ("i", "u"):
+                n = shape[dim]
+                text = f"is out of bounds for the {n} of dim {dim} of shape {shape}"
+                if isinstance(part, self.array):
+                    self.assert_in_range(part, -n, n, f"getitem: an index {text}")
+                elif part.size and not (-n <= part.min() and part.max() < n):
+                    raise IndexError(f"getitem: index {low if (low := part.min()) < -n else part.max()} {text}")
+            dim += len(shape) - sum(taken) if part is Ellipsis else dims
+
+    def quick_operands(self, op: Any, operands: Any) -> Any:
+        """The operands as `promote_operands` gives them, for tensors of one float dtype on the only GPU, and numbers:
+        the usual case there, at a fifth of the price. None for all else."""
+        if self.devices > 1 or op.variadic:
+            return None
+        arrays, nodes, dtype = [], [], None
+        for name, x in zip(op.inputs, operands, strict=True):
+            if isinstance(x, Tensor):
+                array = x._array
+                if type(array) is not self.array:
+                    return None
+                if name in op.promoted:
+                    if dtype is None:
+                        dtype = array.dtype
+                        if dtype.kind != "f":
+                            return None
+                    elif array.dtype is not dtype:
+                        return None
+                arrays.append(array)
+                nodes.append(x._node)
+            elif (x is None and name in op.nullable) or (type(x) in (float, int) and dtype is not None):
+                arrays.append(x)
+                nodes.append(None)
+            else:
+                return None
+        return (self, arrays, nodes) if dtype is not None else None
+
+    def memory_error(self, error: MemoryError) -> str:
+        """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
+        return describe_memory_error(error)
+
+
+def _load() -> CupyNamespace:
+    try:
+        import cupy
+        import cupyx
+        from cupyx.scipy.special import erf
+    except ModuleNotFoundError as error:
+        raise RuntimeError(NOT_INSTALLED.format(error=error, install=INSTALL)) from error
+    except ImportError as error:
+        raise RuntimeError(DOES_NOT_LOAD.format(error=_first_line(error), install=INSTALL)) from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        raise RuntimeError(NO_USABLE_GPU.format(error=_first_line(error))) from error
+    if not count:
+        raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
+    xp = CupyNamespace(
+        name="cupy", **{name: getattr(cupy, name) for name in SHARED_FUNCTIONS if hasattr(cupy, name)}
+    )
+    xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
+    xp.names, xp.kernels = [Device("cuda", index) for index in range(count)], {}
+    xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
+    xp.broadcast_to, xp.erf, xp.add_at = cupy.broadcast_to, erf, cupy.add.at
+    xp.quiet = nullcontext  # a GPU raises no floating-point warnings
+    xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
+    xp.as_strided = cupy.lib.stride_tricks.as_strided
+    xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
+    xp.floor_divide, xp.remainder = (_division(cupy, name) for name in ("floor_divide", "remainder"))
+    xp.random_mask = partial(_random_mask, xp)
+    return xp
+
+
+_ONLY = (0, -1, (0,), (-1,))
+
+
+def _reduction(name: str) -> Callable[..., Array]:
+    """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do."""
+
+    def reduction(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return getattr(x, name)(None if not x.ndim and axis in _ONLY else axis, keepdims=keepdims)
+
+    return reduction
+
+
+# Python's division with rest: the rest has the sign of b, and a is what quotient and rest make again. CuPy's own take
+# the floor of a / b, which is another number where that rounds, or where b is infinite.
+_DIVISION = """
+    T rest = fmod(a, b), quotient = (a - rest) / b;
+    if (rest == 0) rest = copysign(T(0), b);
+    else if ((b < 0) != (rest < 0)) { rest += b; quotient -= 1; }
+    if (quotient == 0) quotient = copysign(T(0), T(a / b));
+    else { const T whole = floor(quotient); quotient = quotient - whole > T(0.5) ? whole + 1 : whole; }
+    if (b == 0) { quotient = a / b; rest = b / b; }
+"""
+
+
+def _division(cupy: Any, name: str) -> Callable[..., Array]:
+    """`floor_divide` or `remainder`, of floats as NumPy has them; integers are CuPy's to divide."""
+    usual, found = getattr(cupy, name), "quotient" if name == "floor_divide" else "rest"
+    kernel = cupy.ElementwiseKernel(
+        "T a, T b", "T out", f"{_DIVISION} out = {found};", f"lucid_{name}", options=("--fmad=false",)
+    )
+
+    def divide(a: Array, b: Array) -> Array:
+        dtype = getattr(a, "dtype", None) or b.dtype
+        if any(getattr(x, "dtype", dtype) != dtype for x in (a, b)) or dtype.char not in "fd":
+            return usual(a, b)
+        shape = cupy.broadcast_shapes(*(getattr(x, "shape", ()) for x in (a, b)))
+        return kernel(a, b, cupy.empty(shape, dtype=dtype))
+
+    return divide
+
+
+_MASK = (
+    "uint32 low, uint32 high, uint32 least, T yes, T no", "T out",
+    """unsigned x = (unsigned)i + low;
+    x ^= x >> 16; x *= 0x7FEB352Du; x ^= high;
+    x ^= x >> 15; x *= 0x846CA68Bu; x ^= x >> 16;
+    out = x >= least ? yes : no;""",
+    "lucid_random_mask",
+)  # fmt: skip
+
+
+def _random_mask(
+    xp: Any, shape: tuple[int, ...], key: tuple[int, int], least: int, yes: float, dtype: Any, device: Any
+) -> Any:
+    """What ops/random.py computes on the CPU, as one kernel."""
+    with on(device):
+        if _MASK not in xp.kernels:
+            xp.kernels[_MASK] = xp.module.ElementwiseKernel(*_MASK)
+        return xp.kernels[_MASK](*key, least, yes, 0.0, xp.empty(shape, dtype=dtype))
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of an error's text; CuPy's go on for a page."""
+    lines = [line.strip(" =") for line in str(error).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)
+
+
+def on(device: Device) -> AbstractContextManager[Any]:
+    """Inside, arrays are made on this GPU.
+
+    Raises:
+        RuntimeError: if there is no such GPU.
+    """
+    xp, index = gpu(), device.index
+    if index is None or index >= xp.devices:
+        names = ", ".join(repr(f"cuda:{i}") for i in range(xp.devices))
+        raise RuntimeError(f"device {device!r}: there is no such GPU here; there is {names}")
+    return xp.module.cuda.Device(index)
+
+
+@contextmanager
+def describing_memory() -> Any:
+    """A GPU that runs out of memory inside says what is left."""
+    try:
+        yield
+    except MemoryError as error:
+        if text := describe_memory_error(error):
+            raise MemoryError(text) from error
+        raise
+
+
+def describe_memory_error(error: MemoryError) -> str:
+    """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
+    if _gpu is None or not isinstance(error, _gpu.module.cuda.memory.OutOfMemoryError):
+        return ""
+    free, total = _gpu.module.cuda.Device().mem_info
+    held = _gpu.module.get_default_memory_pool().used_bytes()
+    sizes = {"free": free / 2**20, "total": total / 2**20, "held": held / 2**20}
+    return OUT_OF_MEMORY.format(error=_first_line(error).rstrip("."), **sizes)

@@ -1,0 +1,201 @@
+"""Random numbers: one generator, on the host, so that a seed gives the same model on every device.
+
+Numbers are drawn in float64 and then cast and moved.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy
+
+from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
+from lucid.core.create import as_tensor, float_dtype, from_host
+from lucid.core.node import Tensor
+from lucid.core.promotion import ndim_of
+from lucid.core.tensor import lengths
+from lucid.ops.create import as_count, as_int, options_like
+
+__all__ = [
+    "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+    "set_rng_state",
+]  # fmt: skip
+
+_generator: numpy.random.Generator | None = None  # made when it is first needed: loading numpy.random takes 13 ms
+
+
+def generator() -> numpy.random.Generator:
+    """The one generator that every random number in lucid is drawn from, on the host whatever the device."""
+    global _generator
+    if _generator is None:
+        _generator = numpy.random.default_rng()
+    return _generator
+
+
+def manual_seed(seed: int) -> None:
+    """Start the random generator anew from `seed`: the same program then draws the same numbers, on every device.
+
+    Raises:
+        TypeError: if `seed` is not an int.
+        ValueError: if `seed` is negative.
+    """
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"manual_seed: expected an int, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"manual_seed: expected a seed of 0 or more, got {seed}")
+    bits = generator().bit_generator
+    bits.state = type(bits)(int(seed)).state
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The random generator's state as nested dicts of plain values, to be given to `set_rng_state` later."""
+    return generator().bit_generator.state  # type: ignore[return-value]
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Continue the stream of random numbers from where `get_rng_state` was called.
+
+    Raises:
+        ValueError: if `state` is not such a state.
+    """
+    try:
+        generator().bit_generator.state = state
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"set_rng_state: expected what get_rng_state() returned, got {state!r}") from error
+
+
+def _random(name: str, dtype: Any) -> DType:
+    """The dtype of random numbers that are no integers."""
+    if (found := float_dtype(dtype)).kind != "f":
+        raise TypeError(f"{name}: expected a float dtype, got {found}; use randint, or .to({str(found)!r})")
+    return found
+
+
+def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform random numbers in [0, 1)."""
+    # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
+    found, shape = _random("rand", dtype), lengths("rand", size)
+    drawn = generator().random(shape, dtype=float64 if found == float64 else float32)
+    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+
+
+def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal random numbers."""
+    found, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
+    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
+
+    Raises:
+        ValueError: if there is no integer in that range.
+    """
+    if size is None:
+        low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
+    if size is None or high is None:
+        raise TypeError("randint: expected (high, size) or (low, high, size)")
+    low, high = as_int("randint", "low", low), as_int("randint", "high", high)
+    if low >= high:
+        raise ValueError(f"randint: no integers from {low} up to {high}")
+    drawn = generator().integers(low, high, lengths("randint", (size,)))
+    return from_host(cpu.asarray(drawn), int64 if dtype is None else dtype, device, requires_grad)
+
+
+def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
+    """The integers below n in random order."""
+    drawn = generator().permutation(as_count("randperm", "n", n))
+    return from_host(drawn, int64 if dtype is None else dtype, device, False)
+
+
+def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """Indices drawn at random, index i in proportion to probabilities[i].
+
+    Args:
+        probabilities: weights of 0 or more, floats, which need not add up to 1; shape (n,), or (rows, n).
+        num_samples: how many indices to draw, from each row.
+        replacement: whether one index may be drawn again. Without it each draw is among those that are left.
+
+    Returns:
+        int64, shape (num_samples,) or (rows, num_samples), on the device of the weights.
+
+    Raises:
+        TypeError: if the weights are not a tensor of floats.
+        ValueError: if they have another number of dims, or are negative, not finite, or all 0; or if without
+            replacement there are fewer that are not 0 than `num_samples`.
+
+    >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
+    tensor([1, 1, 1, 1])
+    """
+    who = "multinomial"
+    ndim_of(who, probabilities)
+    if probabilities.dtype.kind != "f":
+        raise TypeError(f"{who}: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()")
+    if probabilities.ndim not in (1, 2):
+        raise ValueError(f"{who}: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}")
+    if (count := as_count(who, "num_samples", num_samples)) == 0:
+        raise ValueError(f"{who}: expected num_samples to be 1 or more, got 0")
+    device = probabilities.device
+    weights = as_tensor(probabilities).detach().cpu().double().numpy()
+    if not (cpu.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"{who}: expected finite weights of 0 or more, got a negative one, inf or nan")
+    drawable = (weights > 0).sum(-1)
+    if (drawable == 0).any():
+        raise ValueError(f"{who}: expected weights that are not all 0")
+    if not replacement and (drawable < count).any():
+        raise ValueError(
+            f"{who}: {count} samples without replacement, but only {drawable.min()} weights above 0; "
+            f"draw fewer, or with replacement=True"
+        )
+    if replacement:
+        sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)
+        places = generator().random((*weights.shape[:-1], count)) * sums[..., -1:]
+        rows = zip(sums.reshape(-1, sums.shape[-1]), places.reshape(-1, count), strict=True)
+        drawn = cpu.asarray([row.searchsorted(place, "right") for row, place in rows]).reshape(places.shape)
+    else:  # the order in which exponential clocks of these rates ring is that of successive draws
+        with cpu.quiet():
+            rings = cpu.log(generator().standard_exponential(weights.shape)) - cpu.log(weights)
+        drawn = rings.argsort(-1)[..., :count]
+    return from_host(drawn, int64, device, False)
+
+
+def rand_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform random numbers in the shape, dtype and device of x."""
+    ndim_of("rand_like", x)
+    return rand(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+
+
+def randn_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal random numbers in the shape, dtype and device of x."""
+    ndim_of("randn_like", x)
+    return randn(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+
+
+# What is drawn at every step, such as which elements dropout drops, must not be sent to a GPU each time. It is made
+# where it is needed: a hash of each element's place and of a key, two words of the generator's, so the same on every
+# device. Multipliers and shifts are those of lowbias32 (C. Wellons, "Prospecting for Hash Functions", 2018), with the
+# second word of the key between its two rounds. On a CPU 16,384 words take 0.76 of the time of drawing them, and 64
+# words, where it is all calls, five times it.
+
+
+def random_mask(shape: tuple[int, ...], p: float, dtype: DType, device: Device) -> Array:
+    """Each element 0 with probability p, else 1 / (1 - p): the same on every device, for one state of the generator."""
+    least, yes = min(int(p * 2**32), 2**32 - 1), 1 / (1 - p) if p < 1 else 0.0
+    key = int(generator().bit_generator.random_raw())
+    words = key & 0xFFFFFFFF, key >> 32
+    if device != "cpu":
+        return on_device(device).random_mask(shape, words, least, yes, dtype, device)
+    x = numpy.arange(prod(shape), dtype=numpy.uint32)
+    x += numpy.uint32(words[0])
+    x ^= x >> 16
+    x *= numpy.uint32(0x7FEB352D)
+    x ^= numpy.uint32(words[1])
+    x ^= x >> 15
+    x *= numpy.uint32(0x846CA68B)
+    x ^= x >> 16
+    mask = (x >= least).astype(dtype)
+    mask *= yes
+    return mask.reshape(shape)

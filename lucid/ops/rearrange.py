@@ -1,0 +1,169 @@
+"""The rest of the operations on shapes: copies side by side, reversals, diagonals and triangles, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lucid.core.elementwise import positive
+from lucid.core.node import Tensor, method
+from lucid.core.op import op
+from lucid.core.promotion import ndim_of
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of, flatten, index_along, permute, reshape, sizes, split
+
+__all__ = ["chunk", "flip", "meshgrid", "movedim", "repeat", "roll", "tile"]
+
+
+@op(
+    view=True,
+    x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(
+        g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2
+    ),
+)
+def _diagonal(xp, x, *, offset=0, axis1=0, axis2=1):
+    """The elements x[i, i + offset] of two axes, along a new last axis that stands for both."""
+    return xp.diagonal(x, offset, axis1, axis2)
+
+
+@op(x=lambda xp, g, offset, axis1, axis2: xp.diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
+def put_diagonal(xp, x, *, shape, offset=0, axis1=0, axis2=1):
+    """Zeros of `shape` with x on a diagonal."""
+    out = xp.zeros(shape, dtype=x.dtype)
+    xp.diagonal(out, offset, axis1, axis2)[...] = x
+    return out
+
+
+@op(x=lambda xp, g, k: xp.tril(g, k=k))
+def _tril(xp, x, *, k=0):
+    """The matrices x with zeros above the k-th diagonal."""
+    return xp.tril(x, k)
+
+
+@op(x=lambda xp, g, k: xp.triu(g, k=k))
+def _triu(xp, x, *, k=0):
+    """The matrices x with zeros below the k-th diagonal."""
+    return xp.triu(x, k)
+
+
+@op(x=lambda xp, g, x_shape, widths: xp.getitem(g, index=_middle(x_shape, widths)))
+def _pad(xp, x, *, widths, value=0.0):
+    """x with `widths[axis] = (before, after)` elements of `value` around it."""
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths, strict=True))
+    out = xp.full(shape, value, dtype=x.dtype)
+    out[_middle(x.shape, widths)] = x
+    return out
+
+
+def _middle(shape, widths):
+    return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
+
+
+@op(x=lambda xp, g, axes: xp.flip(g, axes=axes))
+def _flip(xp, x, *, axes):
+    """A copy of x with the order of its elements reversed along `axes`."""
+    backwards = {axis % x.ndim for axis in axes}
+    return x[tuple(slice(None, None, -1) if axis in backwards else slice(None) for axis in range(x.ndim))].copy()
+
+
+@op(x=lambda xp, g, shift, axis: xp.roll(g, shift=-shift, axis=axis))
+def _roll(xp, x, *, shift, axis):
+    """x shifted by `shift` places along `axis`; what falls off the end comes back at the start."""
+    n = x.shape[axis]
+    cut = n - shift % n if n else 0
+    pieces = [x[index_along(axis, x.ndim, slice(cut, None))], x[index_along(axis, x.ndim, slice(0, cut))]]
+    return xp.concatenate(pieces, axis=axis)
+
+
+@method()
+def movedim(x: Tensor, source: int, destination: int) -> Tensor:
+    """x with one dim moved to another place, the others in their order: a view."""
+    ndim = ndim_of("movedim", x)
+    source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
+    order = [i for i in range(ndim) if i != source]
+    order.insert(destination, source)
+    return permute(x, order)
+
+
+@method()
+def repeat(x: Tensor, *counts: Any) -> Tensor:
+    """x copied `counts[i]` times along dim i, with new dims in front if there are more counts than dims.
+
+    Raises:
+        ValueError: if there are fewer counts than dims, or one is negative.
+    """
+    times = sizes("repeat", counts)
+    if len(times) < x.ndim or any(n < 0 for n in times):
+        raise ValueError(f"repeat: expected at least {x.ndim} counts of 0 or more for shape {x.shape}, got {times}")
+    shape = (1,) * (len(times) - x.ndim) + tuple(x.shape)
+    apart = _reshape(x, shape=tuple(n for size in shape for n in (1, size)))
+    full = _broadcast_to(apart, shape=tuple(n for pair in zip(times, shape, strict=True) for n in pair))
+    found = _reshape(full, shape=tuple(a * b for a, b in zip(times, shape, strict=True)))
+    if all(a == 1 or b == 1 for a, b in zip(times, shape, strict=True)):  # that was no copy so far
+        found = positive(found)
+    return found
+
+
+@method()
+def tile(x: Tensor, *counts: Any) -> Tensor:
+    """`repeat` in which missing counts in front are 1."""
+    times = sizes("tile", counts)
+    return repeat(x, (1,) * (ndim_of("tile", x) - len(times)) + times)
+
+
+@method()
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """x cut along `dim` into at most `chunks` views of one size, save the last."""
+    axis = axis_of("chunk", dim, ndim_of("chunk", x))
+    if not isinstance(chunks, int):
+        raise TypeError(f"chunk: expected an int for the number of chunks, got {chunks!r}")
+    if chunks <= 0:
+        raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
+    return split(x, max(1, -(-x.shape[axis] // chunks)), dim)
+
+
+@method()
+def flip(x: Tensor, *dims: Any) -> Tensor:
+    """x with the order of its elements reversed along `dims`."""
+    ndim = ndim_of("flip", x)
+    return _flip(x, axes=tuple([axis_of("flip", d, ndim) for d in sizes("flip", dims)]))
+
+
+@method()
+def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """x shifted along `dims`; what falls off the end comes back at the start. Without `dims`, x is rolled flattened.
+
+    Raises:
+        ValueError: if there are not as many shifts as dims.
+    """
+    ndim, moves = ndim_of("roll", x), sizes("roll", (shifts,))
+    if dims is None and len(moves) == 1:
+        return _reshape(_roll(flatten(x), shift=moves[0], axis=0), shape=x.shape)
+    along = sizes("roll", () if dims is None else (dims,))
+    if len(moves) != len(along):
+        raise ValueError(f"roll: expected as many shifts as dims, got {moves} and {along}")
+    for shift, dim in zip(moves, along, strict=True):
+        x = _roll(x, shift=shift, axis=axis_of("roll", dim, ndim))
+    return x
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For 1-D tensors of n, m, ... elements as many grids of shape (n, m, ...), each running through one of them.
+
+    The i-th grid runs along dim i with indexing="ij"; with "xy" the first two dims are exchanged. A list does as well.
+
+    Raises:
+        ValueError: for tensors of more than one dim, or another indexing.
+    """
+    axes = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
+    if not axes or any(ndim_of("meshgrid", x) > 1 for x in axes):
+        raise ValueError(f"meshgrid: expected 1-D tensors, got shapes {[x.shape for x in axes]}")
+    places = [1, 0, *range(2, len(axes))] if indexing == "xy" and len(axes) > 1 else list(range(len(axes)))
+    full = [0] * len(axes)
+    for x, place in zip(axes, places, strict=True):
+        full[place] = x._array.size
+    lines = [
+        reshape(x, [n if i == place else 1 for i, n in enumerate(full)]) for x, place in zip(axes, places, strict=True)
+    ]
+    return tuple(_broadcast_to(line, shape=tuple(full)) for line in lines)
