@@ -283,6 +283,8 @@ cpu = Namespace(
     diagonal=_diagonal,
     add_at=numpy.add.at,
     scalar=numpy.asarray,
+    linspace=numpy.linspace,
+    from_dlpack=numpy.from_dlpack,
     quiet=partial(numpy.errstate, all="ignore"),
     linalg=numpy.linalg,
     strict=nullcontext,  # numpy.linalg raises LinAlgError by itself

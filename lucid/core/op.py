@@ -21,12 +21,12 @@ differentiable (`create_graph=True`), the same vjp runs on Tensors with `xp` = `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Signature, signature
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from lucid.core.array import cpu, float32, is_array, ndarray, register_forward
+from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
@@ -124,27 +124,48 @@ class Op:
         self.saved_names = list(dict.fromkeys(want for wants in needs.values() for want in wants))
         self.input_index = {name: i for i, name in enumerate(self.vjps)}  # input -> its place in a node's `inputs`
         self.differentiable = [self.inputs.index(name) for name in self.vjps]  # ... and in a call's operands
-        # name -> how to get it from a call, and the operands for whose vjps it is saved
-        self._getters = [
-            (
-                self._getter(want),
-                [self.inputs.index(n) for n, wants in needs.items() if want in wants or not self._holds_array(want)],
-            )
-            for want in self.saved_names
-        ]
+        # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
+        users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
+        everyone = {n for n in self.saved_names if n in self.options or n.endswith("_shape") or len(users[n]) == len(self.vjps)}
+        self.save = _saver([(self._getter(n), None if n in everyone else users[n]) for n in self.saved_names])
         place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
-        self.vjp_calls = [(f, [place[want] for want in args[n]], n) for n, f in self.vjps.items()]
+        self.vjp_args = {n: [place[want] for want in wants] for n, wants in args.items()}
 
-        def users(shared: str) -> list[int]:
+        def users_of(shared: str) -> list[int]:
             """Places, in a node's `inputs`, of those whose vjps need a shared value, themselves or through another."""
-            through = [name for name in self.shared if shared in args[name]]
             direct = [i for name, i in self.input_index.items() if shared in args[name]]
-            return direct + [i for name in through for i in users(name)]
+            return direct + [i for name in self.shared if shared in args[name] for i in users_of(name)]
 
-        self.shared_calls = [(f, [place[want] for want in args[n]], n, users(n)) for n, f in self.shared.items()]
+        self.shared_users = {name: users_of(name) for name in self.shared}
+        self.vjp = self.vjp_with(functions)
 
-    def _holds_array(self, want: str) -> bool:
-        return want == "out" or want in self.aux_outputs or want in self.inputs
+    def vjp_with(self, functions: Mapping[str, Callable[..., Any]]) -> Callable[..., Sequence[Any]]:
+        """A function of (xp, g, saved, inputs), where `g` is the gradient of the output and `inputs` a node's: the
+        gradient of each differentiable input, None where `inputs` has no node. `functions` are the vjps, by name."""
+        calls = [_on_saved(functions[name], self.vjp_args[name]) for name in self.vjps]
+        if self.shared:
+            shared = [(_on_saved(functions[n], self.vjp_args[n]), self.shared_users[n]) for n in self.shared]
+
+            def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
+                for call, users in shared:
+                    saved = (*saved, call(xp, g, saved) if any(inputs[i] is not None for i in users) else None)
+                return [None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs, strict=True)]
+
+            return vjp_after_shared
+        if self.variadic:
+            return lambda xp, g, saved, inputs: calls[0](xp, g, saved)
+        if len(calls) == 1:
+            (only,) = calls
+            return lambda xp, g, saved, inputs: (only(xp, g, saved),)
+        if len(calls) == 2:
+            first, second = calls
+            return lambda xp, g, saved, inputs: (
+                None if inputs[0] is None else first(xp, g, saved),
+                None if inputs[1] is None else second(xp, g, saved),
+            )
+        return lambda xp, g, saved, inputs: [
+            None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs, strict=True)
+        ]
 
     def _getter(self, want: str) -> Callable[..., Any]:
         """A function of a call's arrays, output, auxiliary outputs and options: the value of this name."""
@@ -165,36 +186,6 @@ class Op:
             return lambda arrays, out, aux, options: arrays[i]
         i = self.inputs.index(want.removesuffix("_shape"))
         return lambda arrays, out, aux, options: arrays[i].shape
-
-    def save(self, arrays: Any, nodes: Any, out: Any, aux: Any, options: dict[str, Any]) -> tuple[Any, ...]:
-        """The values of `saved_names`; None for an array that no vjp which will run asks for."""
-        saved = []
-        for get, users in self._getters:
-            for i in users:
-                if nodes[i] is not None:
-                    saved.append(get(arrays, out, aux, options))
-                    break
-            else:
-                saved.append(None)
-        return tuple(saved)
-
-    def vjp(self, xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
-        """The gradient of each differentiable input, given that of the output; None where `inputs` has no node."""
-        for f, places, _, users in self.shared_calls:
-            needed = any(inputs[i] is not None for i in users)
-            saved = (*saved, f(xp, g, *[saved[i] for i in places]) if needed else None)
-        if self.variadic:
-            ((f, places, _),) = self.vjp_calls
-            return f(xp, g, *[saved[i] for i in places])
-        gradients = []
-        for (f, places, _), node in zip(self.vjp_calls, inputs):  # noqa: B905 (strict costs a keyword)
-            if node is None:
-                gradients.append(None)
-            elif len(places) == 1:
-                gradients.append(f(xp, g, saved[places[0]]))
-            else:
-                gradients.append(f(xp, g, *[saved[i] for i in places]))
-        return gradients
 
     def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
         """What a node saved, as Tensors with their history: what its vjps run on under create_graph."""
@@ -221,7 +212,7 @@ class Op:
         if self.aux_outputs:
             out, *aux = out
         if type(out) is not ndarray:
-            out = self._as_array(xp, out)
+            out = self.as_array(xp, out)
         if grad_mode.recording and self._any_needs_gradient(nodes):
             inputs = tuple(nodes) if self.variadic else tuple([nodes[i] for i in self.differentiable])
             tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
@@ -239,8 +230,10 @@ class Op:
             return bool(self.vjps) and any(node is not None for node in nodes)
         return any(nodes[i] is not None for i in self.differentiable)
 
-    def _as_array(self, xp: Any, out: Any) -> Any:
+    def as_array(self, xp: Any, out: Any) -> Any:
         """What a forward returned that is no NumPy array, as an array of `xp`."""
+        if is_scalar(out):
+            return xp.asarray(out)
         if isinstance(out, (tuple, list)):
             raise TypeError(ONE_OUTPUT.format(name=self.name, kind=type(out).__name__))
         return out if is_array(out) else xp.asarray(out)
@@ -271,6 +264,48 @@ def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> l
             f"{owner}: {what} must begin with {' and '.join(first)}, got ({', '.join(names)}); {rest}; write {FORM}"
         )
     return names[len(first) :]
+
+
+def _on_saved(f: Callable[..., Any], places: list[int]) -> Callable[..., Any]:
+    """A vjp as a function of (xp, g, saved), which takes its further arguments from these places of `saved`."""
+    if not places:
+        return lambda xp, g, saved: f(xp, g)
+    if len(places) == 1:
+        (i,) = places
+        return lambda xp, g, saved: f(xp, g, saved[i])
+    if len(places) == 2:
+        i, j = places
+        return lambda xp, g, saved: f(xp, g, saved[i], saved[j])
+    return lambda xp, g, saved: f(xp, g, *[saved[i] for i in places])
+
+
+def _saver(getters: list[tuple[Callable[..., Any], list[int] | None]]) -> Callable[..., tuple[Any, ...]]:
+    """A function of a call that gives the values of `saved_names`; None for an array that no vjp which runs needs.
+
+    With each getter come the operands for whose vjps its value is needed, or None if that is all of them.
+    """
+    if not getters:
+        return lambda arrays, nodes, out, aux, options: ()
+    if all(users is None for _, users in getters):
+        if len(getters) == 1:
+            ((get, _),) = getters
+            return lambda arrays, nodes, out, aux, options: (get(arrays, out, aux, options),)
+        gets = [get for get, _ in getters]
+        return lambda arrays, nodes, out, aux, options: tuple([get(arrays, out, aux, options) for get in gets])
+    if len(getters) == 2 and all(users is not None and len(users) == 1 for _, users in getters):  # x * y, x @ y
+        (first, (i,)), (second, (j,)) = getters  # type: ignore[misc]
+        return lambda arrays, nodes, out, aux, options: (
+            None if nodes[i] is None else first(arrays, out, aux, options),
+            None if nodes[j] is None else second(arrays, out, aux, options),
+        )
+
+    def save(arrays: Any, nodes: Any, out: Any, aux: Any, options: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple([
+            get(arrays, out, aux, options) if users is None or any(nodes[i] is not None for i in users) else None
+            for get, users in getters
+        ])  # fmt: skip
+
+    return save
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------
@@ -308,8 +343,10 @@ def _unary(op: Op, simple: bool) -> Any:
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
             raise describe_error(op, error, (array,), (node,)) from error
-        if not simple or type(out) is not ndarray:
+        if not simple:
             return op.result(xp, (x,), (array,), (node,), out, options)
+        if type(out) is not ndarray:
+            out = op.as_array(xp, out)
         if node is None or not grad_mode.recording:
             return Tensor(out if out.dtype is float32 else default_float(out, (array,)))
         return Tensor(out, False, Node(op, (node,), save((array,), (node,), out, (), options), out))
@@ -342,8 +379,10 @@ def _binary(op: Op, simple: bool) -> Any:
             out = compute(xp, a, b, **options) if options else compute(xp, a, b)
         except Exception as error:
             raise describe_error(op, error, (a, b), (m, n)) from error
-        if not simple or type(out) is not ndarray:
+        if not simple:
             return op.result(xp, (x, y), (a, b), (m, n), out, options)
+        if type(out) is not ndarray:
+            out = op.as_array(xp, out)
         if (m is None and n is None) or not grad_mode.recording:
             return Tensor(out if out.dtype is float32 else default_float(out, (a, b)))
         return Tensor(out, False, Node(op, (m, n), save((a, b), (m, n), out, (), options), out))

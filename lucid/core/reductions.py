@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from lucid.core.elementwise import maximum, minimum, positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
+from lucid.core.promotion import number
 from lucid.core.shapes import accepts_axis, take_along
 
 __all__ = [
@@ -40,42 +41,41 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
 
 
-def reduction(operation: Any = None, *, several: bool = True, dtype: bool = False, correction: bool = False) -> Any:
+def reduction(operation: Any = None, *, several: bool = True, converts: bool = False, correction: bool = False) -> Any:
     """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
-    `keepdims`, also the method of that name. `dtype` lets the caller name the dtype to convert to first; `correction`
-    is that of a variance."""
+    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`; `correction` is a variance's."""
     if operation is None:
-        return lambda operation: reduction(operation, several=several, dtype=dtype, correction=correction)
+        return lambda operation: reduction(operation, several=several, converts=converts, correction=correction)
     name = operation.__name__
 
-    def options_of(dim: Any, keepdim: Any, more: dict[str, Any]) -> dict[str, Any]:
+    def spelled(more: dict[str, Any], dim: Any, keepdim: Any) -> tuple[Any, Any]:
+        dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
         if more:
-            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+            raise TypeError(
+                f"{name}: unexpected keyword {next(iter(more))!r}; expected dim and keepdim (or axis and keepdims)"
+            )
+        return dim, keepdim
+
+    if correction:
+
+        def reduced(x, dim=None, correction=1, keepdim=False, **more):  # type: ignore[no-untyped-def]
             if more:
-                raise TypeError(
-                    f"{name}: unexpected keyword {next(iter(more))!r}; expected dim and keepdim (or axis and keepdims)"
-                )
-        return {"axis": axes(name, dim, several), "keepdims": keepdim}
-
-    if dtype:
-
-        def reduced(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Any) -> Tensor:
-            return operation(x if dtype is None else x.to(dtype), **options_of(dim, keepdim, numpy))
-    elif correction:
-
-        def reduced(x, dim=None, correction=1, keepdim=False, **numpy):  # type: ignore[no-untyped-def, misc]
-            if "unbiased" in numpy:
-                correction = int(bool(numpy.pop("unbiased")))
-            options = options_of(dim, keepdim, numpy)
-            return operation(x, correction=correction.item() if hasattr(correction, "item") else correction, **options)
+                correction = int(bool(more.pop("unbiased"))) if "unbiased" in more else correction
+                dim, keepdim = spelled(more, dim, keepdim)
+            return operation(x, axis=axes(name, dim, several), correction=number(correction), keepdims=keepdim)
     else:
 
-        def reduced(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Any) -> Tensor:  # type: ignore[misc]
-            return operation(x, **options_of(dim, keepdim, numpy))
+        def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):  # type: ignore[no-untyped-def, misc]
+            if more:
+                dim, keepdim = spelled(more, dim, keepdim)
+            if dim is not None:
+                dim = axes(name, dim, several)
+            if dtype is not None:
+                x = x.to(dtype) if converts else spelled({"dtype": dtype}, dim, keepdim)
+            return operation(x, axis=dim, keepdims=keepdim)
 
-    reduced.op = operation.op  # type: ignore[attr-defined]
-    reduced.__name__ = reduced.__qualname__ = name
-    reduced.__doc__, reduced.__module__ = operation.__doc__, operation.__module__
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
+        setattr(reduced, attribute, getattr(operation, attribute))
     return method()(reduced)
 
 
@@ -121,7 +121,7 @@ def expand_reduced(xp, g, x_shape, axis):
     return xp.reshape(g, shape=keepdims_shape(x_shape, axis))
 
 
-@reduction(dtype=True)
+@reduction(converts=True)
 @op(x=lambda xp, g, x_shape, axis: xp.broadcast_to(expand_reduced(xp, g, x_shape, axis), shape=x_shape))
 def sum(xp, x, *, axis=None, keepdims=False):
     """The sum over `dim` (an int, several, or None for all); bools and small integers add up as int64.
@@ -133,7 +133,7 @@ def sum(xp, x, *, axis=None, keepdims=False):
     return xp.sum(widen_integers(x), axis=axis, keepdims=keepdims)
 
 
-@reduction(dtype=True)
+@reduction(converts=True)
 @op(
     floats=True,
     x=lambda xp, g, x_shape, axis: xp.broadcast_to(

@@ -191,7 +191,7 @@ def _load() -> CupyNamespace:
     xp.as_strided = cupy.lib.stride_tricks.as_strided
     xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
     xp.floor_divide, xp.remainder = (_division(cupy, name) for name in ("floor_divide", "remainder"))
-    xp.random_mask = partial(_random_mask, xp)
+    xp.random_mask, xp.from_dlpack = partial(_random_mask, xp), cupy.from_dlpack
     return xp
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
-from lucid.core.array import LOADERS, create_on
+from lucid.core.array import LOADERS, cpu, create_on
 from lucid.core.create import as_number, empty, float_dtype, from_host, full, ones, zeros
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
@@ -53,7 +51,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly apart."""
     start, end = as_number("linspace", "start", start), as_number("linspace", "end", end)
-    return from_host(numpy.linspace(start, end, as_count("linspace", "steps", steps)), float_dtype(dtype), device, requires_grad)
+    return from_host(cpu.linspace(start, end, as_count("linspace", "steps", steps)), float_dtype(dtype), device, requires_grad)
 
 
 def zeros_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -93,4 +91,4 @@ def is_tensor(value: Any) -> bool:
 def array_from_dlpack(source: Any) -> Any:
     """An array that shares the memory of a DLPack producer, on the device where that is."""
     on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
-    return numpy.from_dlpack(source) if on_cpu else LOADERS["cuda"]().module.from_dlpack(source)
+    return (cpu if on_cpu else LOADERS["cuda"]()).from_dlpack(source)

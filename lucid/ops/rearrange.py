@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from lucid.core.elementwise import positive
@@ -167,3 +168,18 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         reshape(x, [n if i == place else 1 for i, n in enumerate(full)]) for x, place in zip(axes, places, strict=True)
     ]
     return tuple(_broadcast_to(line, shape=tuple(full)) for line in lines)
+
+
+def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all of `shapes` broadcast to.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    joint: list[int] = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        found = {n for n in lengths if n != 1} or {1}
+        if len(found) > 1:
+            raise ValueError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
+        joint.insert(0, found.pop())
+    return tuple(joint)

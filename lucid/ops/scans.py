@@ -14,7 +14,7 @@ from lucid.core.shapes import accepts_axis
 __all__ = ["cumprod", "cumsum", "prod"]
 
 
-@reduction(dtype=True)
+@reduction(converts=True)
 @op(x=lambda xp, g, x, axis: expand_reduced(xp, g, x.shape, axis) * _others(xp, x, axis))
 def prod(xp, x, *, axis=None, keepdims=False):
     """The product over `dim`. Its gradient, for each element the product of the others, divides by nothing: it is right where
