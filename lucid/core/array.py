@@ -35,7 +35,7 @@ def as_dtype(dtype: Any) -> DType:
         TypeError: for a dtype that lucid has no tensors of, such as strings, objects or complex numbers.
     """
     if dtype is float:
-        return _default.dtype
+        return DEFAULT.dtype
     try:
         known = DTYPES.get(str(numpy.dtype(dtype))) if dtype is not None else None
     except TypeError:
@@ -78,7 +78,7 @@ class Device(str):
 
 
 CPU = Device("cpu")
-_default = SimpleNamespace(dtype=float32, device=CPU)
+DEFAULT = SimpleNamespace(dtype=float32, device=CPU)
 
 
 def as_device(device: Any) -> Device:
@@ -87,41 +87,12 @@ def as_device(device: Any) -> Device:
     Raises:
         ValueError: for a device that lucid does not know.
     """
-    return _default.device if device is None else device if isinstance(device, Device) else Device(device)
+    return DEFAULT.device if device is None else device if isinstance(device, Device) else Device(device)
 
 
 def get_default_dtype() -> DType:
     """The dtype of tensors made from Python floats: float32 unless `set_default_dtype` was called."""
-    return _default.dtype
-
-
-def set_default_dtype(dtype: Any) -> None:
-    """Make `dtype` (float16, float32 or float64) the dtype of tensors made from Python floats.
-
-    Raises:
-        TypeError: for anything but a float dtype.
-    """
-    dtype = as_dtype(dtype)
-    if dtype.kind != "f":
-        raise TypeError(f"set_default_dtype: expected float16, float32 or float64, got {dtype}")
-    _default.dtype = dtype
-
-
-def get_default_device() -> Device:
-    """Where tensors are created when no device is given: the CPU unless `set_default_device` was called."""
-    return _default.device
-
-
-def set_default_device(device: Any) -> None:
-    """Make `device` the one where creation functions, and so new modules, put their tensors; None is the CPU again.
-
-    What follows another tensor or array still has that one's device: `zeros_like(x)`, `x.new_zeros(3)`,
-    `from_numpy(array)`.
-
-    Raises:
-        ValueError: for a device that lucid does not know. Whether there is such a GPU shows when it is first used.
-    """
-    _default.device = CPU if device is None else as_device(device)
+    return DEFAULT.dtype
 
 
 # The functions that the libraries spell alike. An operation may use these, the handful defined below, and every other
@@ -199,94 +170,17 @@ def _install(xp: Namespace, name: str, forward: Any) -> None:
         setattr(xp, name, bound)
 
 
-# -- NumPy's namespace, and where its functions are slow on the small arrays of toy models ------------------------------
-
-# glibc gives the memory of large arrays back when they are freed, and the next are faulted in anew: 2 ms of the 7 of a
-# transformer block's step. Once a block of almost 32 MB has come and gone it keeps as much for reuse (mallopt(3): the
-# thresholds are dynamic); this one is never touched.
-numpy.empty(2**25 - 2**16, numpy.uint8)
-
-# ufunc.reduce is what numpy.sum and numpy.max end in: calling it directly is twice as fast on small arrays. Along a
-# short last axis (the classes of a classifier) it pays some 35 ns a row whatever the row's length; a product with ones,
-# and a maximum over the transposed copy, do not: on 128 x 10, 1.4 us for 4.4 and 3.2 us for 6.9. Down the rows of a
-# matrix (the gradient of every bias) a product with ones is faster as well: 1.9 us for 4.8 on 128 x 128.
-_SHORT, _MANY = 32, 32
-_EXACT = 256  # up to that many terms the product's sums are as exact as NumPy's by pairs: 4 us for 19 on 512 x 64
-_add: Any = numpy.add.reduce
-_maximum: Any = numpy.maximum.reduce
-_minimum: Any = numpy.minimum.reduce
-_ones: dict[Any, Array] = {}
-
-
-def _sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    if axis is not None and x.ndim > 1 and x.dtype.char in "fd":
-        if axis == 0 and x.ndim == 2 and not keepdims:
-            return _ones_of(x.shape[0], x.dtype) @ x
-        if (axis == -1 or axis == x.ndim - 1) and x.shape[-1] <= _EXACT:
-            total = x @ _ones_of(x.shape[-1], x.dtype)
-            return total[..., None] if keepdims else total
-    return _add(x, axis, None, None, keepdims)
-
-
-def _ones_of(n: int, dtype: DType) -> Array:
-    ones = _ones.get((n, dtype))
-    if ones is None:
-        if len(_ones) > 256:
-            _ones.clear()
-        ones = _ones.setdefault((n, dtype), numpy.ones(n, dtype))
-    return ones
-
-
-def _max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    if (axis == -1 or axis == x.ndim - 1) and x.ndim > 1 and 0 < (n := x.shape[-1]) <= _SHORT and x.size >= _MANY * n:
-        top = _maximum(x.reshape(-1, n).T.copy(), 0).reshape(x.shape[:-1])
-        return top[..., None] if keepdims else top
-    return _maximum(x, axis, None, None, keepdims)
-
-
-def _min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return _minimum(x, axis, None, None, keepdims)
-
-
-def _one(x: Array) -> Array:
-    """The number 1 in the shape and dtype of `x`, one element: the gradient that a backward pass starts with."""
-    if x.ndim:
-        return numpy.ones(x.shape, x.dtype)
-    one = _ones.get(x.dtype)
-    if one is None:
-        one = _ones.setdefault(x.dtype, numpy.ones((), x.dtype))
-        one.flags.writeable = False
-    return one
-
-
-def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """numpy.broadcast_to, nine times faster where `x` is one number (the gradient of every full sum)."""
-    if x.size == 1 and type(x) is ndarray and x.ndim <= len(shape):
-        view = ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-        view.flags.writeable = False
-        return view
-    return numpy.broadcast_to(x, shape)
-
-
-def _diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """numpy.diagonal as a view that can be written to, if x can."""
-    view = x.diagonal(offset, axis1, axis2)
-    view.flags.writeable = x.flags.writeable
-    return view
-
-
 cpu = Namespace(
     name="numpy",
     array=ndarray,
     **{name: getattr(numpy, name) for name in SHARED_FUNCTIONS},
-    **{"abs": numpy.absolute, "sum": _sum, "max": _max, "min": _min, "broadcast_to": _broadcast_to, "one": _one},
-    diagonal=_diagonal,
+    **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},
+    one=numpy.ones_like,
     add_at=numpy.add.at,
     scalar=numpy.asarray,
     linspace=numpy.linspace,
     from_dlpack=numpy.from_dlpack,
     quiet=partial(numpy.errstate, all="ignore"),
-    linalg=numpy.linalg,
     strict=nullcontext,  # numpy.linalg raises LinAlgError by itself
     as_strided=lambda x, shape, strides: ndarray(shape, x.dtype, x, 0, strides),  # of x without gaps
 )
@@ -415,7 +309,7 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
                 f"expected nested lists that form a full rectangle, got {_short(data)} ({error})"
             ) from None
         if dtype is None and not has_dtype and (data.dtype.kind == "f" or not data.size):
-            dtype = _default.dtype
+            dtype = DEFAULT.dtype
     native = data.dtype.newbyteorder("=")
     if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
         raise TypeError(f"cannot make a tensor of {native} values such as {_short(data)}; expected numbers or bools")

@@ -15,11 +15,10 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from operator import attrgetter
 from typing import Any
-from weakref import ref
 
 from lucid.core.array import cpu, namespace, ndarray
 from lucid.core.events import BACKWARD, VJP, begin, describe
-from lucid.core.node import Leaf, Node, RemovableHandle, Tensor, grad_mode, last_write, method, write_record
+from lucid.core.node import Leaf, Node, Tensor, grad_mode, last_write, method, write_record
 from lucid.core.op import on_tensors
 
 NO_GRAPH = (
@@ -281,58 +280,3 @@ def backward_from(
 
 
 # -- gradients on the way ----------------------------------------------------------------------------------------------
-
-
-@method()
-def retain_grad(self: Tensor) -> None:
-    """Keep the gradient of a computed tensor in its `grad`, as leaves do.
-
-    Raises:
-        RuntimeError: if the tensor does not require a gradient.
-    """
-    node = _node_of("retain_grad", self)
-    if type(node) is not Leaf:
-        retain_gradient(node, self)
-
-
-def retain_gradient(node: Node, tensor: Tensor) -> None:
-    """Let `tensor` keep, in its `grad`, the gradient that reaches `node`."""
-    weak = ref(tensor)
-
-    def keep(g: Any) -> None:
-        if (t := weak()) is not None:
-            g = g if isinstance(g, Tensor) else Tensor(namespace(g).copy(g))
-            t._grad = g if t._grad is None else t._grad + g
-
-    node.retain_hooks = {**(node.retain_hooks or {}), id(tensor): keep}
-
-
-@method()
-def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
-    """Call `hook(gradient)` whenever this tensor's gradient is known; what it returns, if anything, replaces it.
-
-    Returns a handle whose `remove()` takes the hook away.
-    """
-
-    def on_gradient(g: Any) -> Any:
-        given = g if isinstance(g, Tensor) else Tensor(namespace(g).copy(g))
-        result = hook(given)
-        if result is None:
-            return None
-        if not isinstance(result, Tensor) or result.shape != given.shape:
-            raise RuntimeError(
-                f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}"
-            )
-        result = result.to(given.dtype)
-        return result if isinstance(g, Tensor) else result._array
-
-    node = _node_of("register_hook", self)
-    if node.hooks is None:
-        node.hooks = {}
-    return RemovableHandle(node.hooks, on_gradient)
-
-
-def _node_of(name: str, tensor: Tensor) -> Node:
-    if tensor._node is None:
-        raise RuntimeError(f"{name}: this tensor does not require a gradient; call requires_grad_() first")
-    return tensor._node

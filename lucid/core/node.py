@@ -184,26 +184,6 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
     return attach
 
 
-class RemovableHandle:
-    """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
-
-    _ids = itertools.count()
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.id, self._hooks = next(self._ids), hooks
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook away; doing so twice is harmless."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-
 class _GradMode(threading.local):
     recording = True  # whether operations are recorded, in this thread; no_grad() and its kin switch it
 

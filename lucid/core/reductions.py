@@ -7,18 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
-from lucid.core.elementwise import maximum, minimum, positive
+from lucid.core.elementwise import maximum, positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import number
 from lucid.core.shapes import accepts_axis, take_along
 
-__all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "softmax", "sum",
-]  # fmt: skip
+__all__ = ["amax", "argmax", "max", "mean", "sum"]
 
 Dim = int | Sequence[int] | None
-all_of: Any = all  # this file has an `all` of its own
 
 
 class ValuesIndices(NamedTuple):
@@ -36,7 +33,7 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     """
     if dim is None or isinstance(dim, int):
         return dim
-    if several and isinstance(dim, (tuple, list)) and all_of(isinstance(d, int) for d in dim):
+    if several and isinstance(dim, (tuple, list)) and all(isinstance(d, int) for d in dim):
         return tuple(dim) or None  # as in PyTorch: no dims named are all of them
     raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
 
@@ -158,39 +155,11 @@ def amax(xp, x, *, axis=None, keepdims=False):
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
-@reduction
-@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
-def amin(xp, x, *, axis=None, keepdims=False):
-    """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
-    return xp.min(x, axis=axis, keepdims=keepdims)
-
-
 @reduction(several=False)
 @op()
 def argmax(xp, x, *, axis=None, keepdims=False):
     """The int64 index of the largest element, the first of several; without `dim`, into the flattened tensor."""
     return x.argmax(axis=axis, keepdims=keepdims)
-
-
-@reduction(several=False)
-@op()
-def argmin(xp, x, *, axis=None, keepdims=False):
-    """The int64 index of the smallest element, the first of several; without `dim`, into the flattened tensor."""
-    return x.argmin(axis=axis, keepdims=keepdims)
-
-
-@reduction
-@op()
-def any(xp, x, *, axis=None, keepdims=False):
-    """Whether any element over `dim` is not 0."""
-    return x.any(axis=axis, keepdims=keepdims)
-
-
-@reduction
-@op()
-def all(xp, x, *, axis=None, keepdims=False):
-    """Whether no element over `dim` is 0."""
-    return x.all(axis=axis, keepdims=keepdims)
 
 
 @method()
@@ -207,13 +176,6 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return _extreme(maximum, amax, argmax, x, dim, keepdim)
 
 
-@method()
-@accepts_axis
-def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
-    return _extreme(minimum, amin, argmin, x, dim, keepdim)
-
-
 def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return of_all(x)
@@ -227,66 +189,3 @@ def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepd
 
 
 # -- softmax -----------------------------------------------------------------------------------------------------------
-
-
-@reduction
-@op(
-    floats=True,
-    x=lambda xp, g, x, out, axis: (
-        expand_reduced(xp, g, x.shape, axis) * _softmax_of(xp, x, expand_reduced(xp, out, x.shape, axis))
-    ),
-)
-def logsumexp(xp, x, *, axis=None, keepdims=False):
-    """log(sum(exp(x))) over `dim`, without overflow."""
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
-    with xp.quiet():  # all -inf: log 0 is the answer
-        out = xp.log(total) + top
-    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
-
-
-def _softmax_of(xp, x, out):
-    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
-
-
-def along_dim(operation: Any) -> Any:
-    """The public form of an operation along one dim that must be named, also the method of that name."""
-    name = operation.__name__
-
-    @method(name)
-    @accepts_axis
-    @wraps(operation)
-    def along(x: Tensor, dim: int | None = None) -> Tensor:
-        if not isinstance(dim, int):
-            raise TypeError(f"{name}: expected an int for dim, got {dim!r}; classes are usually the last one, dim=-1")
-        return operation(x, axis=dim)
-
-    return along
-
-
-def softmax_vjp(xp, g, out, axis):
-    """The gradient of a softmax's input."""
-    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
-
-
-@along_dim
-@op(floats=True, x=lambda xp, g, out, axis: softmax_vjp(xp, g, out, axis))
-def softmax(xp, x, *, axis):
-    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
-    if not x.size:
-        return x.copy()
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    e /= xp.sum(e, axis=axis, keepdims=True)
-    return e
-
-
-@along_dim
-@op(floats=True, x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
-def log_softmax(xp, x, *, axis):
-    """log(softmax(x)) along `dim`, without overflow."""
-    if not x.size:
-        return x.copy()
-    out = x - xp.max(x, axis=axis, keepdims=True)
-    out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
-    return out

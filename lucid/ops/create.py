@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.array import LOADERS, cpu, create_on
-from lucid.core.create import as_number, empty, float_dtype, from_host, full, ones, zeros
+from lucid.core.array import DTYPES, LOADERS, as_device, as_dtype, cpu, create_on, from_data, int64, is_array
+from lucid.core.create import empty, float_dtype, from_host, ones, tensor, zeros
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
+from lucid.core.tensor import lengths
 
 __all__ = [
-    "empty_like", "eye", "from_dlpack", "full_like", "is_tensor", "linspace", "ones_like", "zeros_like",
+    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "full", "full_like", "is_tensor", "linspace",
+    "ones_like", "zeros_like",
 ]  # fmt: skip
 
 
@@ -92,3 +94,51 @@ def array_from_dlpack(source: Any) -> Any:
     """An array that shares the memory of a DLPack producer, on the device where that is."""
     on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
     return (cpu if on_cpu else LOADERS["cuda"]()).from_dlpack(source)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, without copying where it is a tensor or a NumPy array of the right dtype already."""
+    if isinstance(data, Tensor):
+        return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
+    if is_array(data) and str(data.dtype) in DTYPES:
+        made = Tensor(data).to(data.dtype if dtype is None else dtype)
+        return made if device is None and made.device != "cpu" else made.to(as_device(device))
+    return tensor(data, dtype, device)
+
+
+def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
+    value = from_data(fill_value.tolist() if isinstance(fill_value, Tensor) else fill_value, None, "cpu")
+    wanted = value.dtype if dtype is None else as_dtype(dtype)
+    return Tensor(create_on(device, "full", lengths("full", (size,)), value[()], dtype=wanted), requires_grad)
+
+
+def as_number(name: str, argument: str, n: Any) -> Any:
+    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    n = n.item() if getattr(n, "shape", None) == () else n
+    if not isinstance(n, (int, float)):
+        raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
+    return n
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """From `start` (0) up to, but without, `end`, in steps; int64 where all are ints, else float32.
+
+    Raises:
+        ValueError: if `step` is 0 or leads away from `end`.
+    """
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (as_number("arange", n, x) for n, x in (("start", start), ("end", end), ("step", step)))
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
+    if all(isinstance(n, int) for n in (start, end, step)):  # exact wherever it is made
+        wanted = int64 if dtype is None else as_dtype(dtype)
+        array = create_on(device, "arange", start, end, step, dtype=int64).astype(wanted, copy=False)
+        return Tensor(array, requires_grad)
+    return from_host(cpu.arange(start, end, step), float_dtype(dtype), device, requires_grad)

@@ -1,18 +1,19 @@
-"""The rest of the functions of one number: logarithms, rounding, and comparison within a tolerance."""
+"""The rest of the operations element by element: logarithms, rounding, bits, comparison within a tolerance."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from lucid.core.array import namespace
-from lucid.core.elementwise import _where, abs, isfinite, isnan, positive, reciprocal, sqrt
+from lucid.core.array import get_default_dtype, namespace
+from lucid.core.elementwise import _where, abs, positive, sqrt
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number, result_type
 
 __all__ = [
-    "allclose", "ceil", "expm1", "floor", "isclose", "log1p", "log2", "log10", "round", "rsqrt", "tan", "trunc",
+    "allclose", "ceil", "clamp", "clip", "cos", "expm1", "floor", "isclose", "isfinite", "isinf", "isnan", "log1p",
+    "log2", "log10", "reciprocal", "round", "rsqrt", "sin", "square", "tan", "trunc",
 ]  # fmt: skip
 
 
@@ -109,3 +110,129 @@ def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal
 def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether `isclose` holds everywhere, as a Python bool."""
     return bool(isclose(x, other, rtol, atol, equal_nan).all())
+
+
+@method("__mod__", reflected="__rmod__")
+@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y))
+def remainder(xp, x, y):
+    """What is left of x after whole multiples of y; it has the sign of y, as in Python."""
+    return xp.remainder(x, y)
+
+
+@method("__floordiv__", reflected="__rfloordiv__")
+@op(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
+def floor_divide(xp, x, y):
+    """x / y rounded down. A staircase: its gradient is 0."""
+    return xp.floor_divide(x, y)
+
+
+@method("__and__", "__rand__")
+@op()
+def logical_and(xp, x, y):
+    """x & y: of bools, whether both hold; of integers, bit by bit."""
+    return x & y
+
+
+@method("__or__", "__ror__")
+@op()
+def logical_or(xp, x, y):
+    """x | y: of bools, whether one holds; of integers, bit by bit."""
+    return x | y
+
+
+@method("__xor__", "__rxor__")
+@op()
+def logical_xor(xp, x, y):
+    """x ^ y: of bools, whether just one holds; of integers, bit by bit."""
+    return x ^ y
+
+
+@method("__invert__")
+@op()
+def invert(xp, x):
+    """~x: of bools, not; of integers, bit by bit."""
+    return ~x
+
+
+@method()
+@op()
+def isnan(xp, x):
+    """Whether each element is NaN."""
+    return xp.isnan(x)
+
+
+@method()
+@op()
+def isinf(xp, x):
+    """Whether each element is infinite."""
+    return xp.isinf(x)
+
+
+@method()
+@op()
+def isfinite(xp, x):
+    """Whether each element is neither NaN nor infinite."""
+    return xp.isfinite(x)
+
+
+@method()
+@op(x=lambda xp, g, x: g * (2 * x))
+def square(xp, x):
+    """x * x."""
+    return x * x
+
+
+@method()
+@op(floats=True, x=lambda xp, g, out: -g * out * out)
+def reciprocal(xp, x):
+    """1 / x."""
+    return 1 / x
+
+
+@method()
+@op(floats=True, x=lambda xp, g, x: g * xp.cos(x))
+def sin(xp, x):
+    """The sine of x, in radians."""
+    return xp.sin(x)
+
+
+@method()
+@op(floats=True, x=lambda xp, g, x: -g * xp.sin(x))
+def cos(xp, x):
+    """The cosine of x, in radians."""
+    return xp.cos(x)
+
+
+@op(x=lambda xp, g, x, min, max: xp.masked(g, _inside(x, min, max)))
+def _clip(xp, x, *, min=None, max=None):
+    """x held between the numbers `min` and `max`, either of which may be None; at a bound the gradient still passes."""
+    x = x if min is None else xp.maximum(x, min)
+    return x if max is None else xp.minimum(x, max)
+
+
+def _inside(x, min, max):
+    if min is None or max is None:
+        return x >= min if max is None else x <= max
+    return (x >= min) & (x <= max)
+
+
+@method("clamp", "clip")
+def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """x held between `min` and `max`, numbers or tensors, either of which may be None. The gradient passes at a bound.
+
+    Raises:
+        ValueError: if both bounds are None.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: expected min or max (or both), got neither")
+    ndim_of("clamp", x)
+    min, max = number(min), number(max)
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        x = x if min is None else _where(x < min, min, x)
+        return x if max is None else _where(x > max, max, x)
+    if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
+        x = x.to(get_default_dtype())
+    return _clip(x, min=min, max=max)
+
+
+clip = clamp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -10,9 +11,23 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _broadcast_to, _reshape, axis_of, flatten, index_along, permute, reshape, sizes, split
+from lucid.core.shapes import (
+    _broadcast_to,
+    _complete,
+    _getitem,
+    _list_of_tensors,
+    _reshape,
+    accepts_axis,
+    axis_of,
+    index_along,
+    permute,
+    reshape,
+    sizes,
+)
 
-__all__ = ["chunk", "flip", "meshgrid", "movedim", "repeat", "roll", "tile"]
+__all__ = [
+    "chunk", "expand", "flatten", "flip", "meshgrid", "movedim", "repeat", "roll", "split", "stack", "tile", "unbind",
+]  # fmt: skip
 
 
 @op(
@@ -183,3 +198,97 @@ def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
             raise ValueError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
         joint.insert(0, found.pop())
     return tuple(joint)
+
+
+@method()
+def view(x: Tensor, *shape: Any) -> Tensor:
+    """`reshape` without ever copying: the result shares x's memory. PyTorch's view(dtype) is not supported.
+
+    Raises:
+        ValueError: if the elements do not fit, or are in memory in an order that the new shape cannot express.
+    """
+    out = _reshape(x, shape=_complete("view", x, sizes("view", shape)))
+    a, b = out._array, x._array
+    if b.size and not (a is b or a.base is b or (a.base is not None and a.base is b.base)):
+        raise ValueError(f"view: shape {x.shape} with this memory layout cannot be seen as {out.shape}; use reshape")
+    return out
+
+
+@method()
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """x with the dims from `start_dim` to `end_dim` made one."""
+    if not (ndim := ndim_of("flatten", x)):
+        return reshape(x, 1)
+    start, end = axis_of("flatten", start_dim, ndim), axis_of("flatten", end_dim, ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    return _reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+@method()
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """`broadcast_to` in which -1 keeps a dim as it is."""
+    wanted = sizes("expand", shape)
+    lead = len(wanted) - ndim_of("expand", x)
+    fits = all(n in (-1, m) or m == 1 for n, m in zip(wanted[max(lead, 0) :], x.shape, strict=False))
+    if lead < 0 or not fits or any(n == -1 for n in wanted[:lead]):
+        raise ValueError(f"expand: shape {x.shape} does not expand to {wanted}")
+    return _broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(wanted)))
+
+
+@op(arrays=lambda xp, g, arrays_shape, axis: _layers(xp, g, len(arrays_shape), axis))
+def _stack(xp, *arrays, axis=0):
+    """The arrays, all of one shape, joined along a new axis."""
+    new = axis % (arrays[0].ndim + 1)
+    return xp.concatenate([a.reshape(a.shape[:new] + (1,) + a.shape[new:]) for a in arrays], axis=new)
+
+
+def _layers(xp, g, count, axis):
+    return [xp.getitem(g, index=index_along(axis, len(g.shape), i)) for i in range(count)]
+
+
+@accepts_axis
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors, all of one shape, joined along a new dim.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    tensors = _list_of_tensors("stack", tensors, dim)
+    ndim = ([ndim_of("stack", t) for t in tensors] or [0])[0] + 1
+    if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
+        raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"stack: dim {dim} is out of range; expected {-ndim} to {ndim - 1}")
+    return _stack(*tensors, axis=dim)
+
+
+@method()
+def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """x cut along `dim` into views of a size (the last may be smaller), or of the sizes given.
+
+    Raises:
+        ValueError: if the size is not positive, or sizes do not add up.
+    """
+    axis = axis_of("split", dim, ndim_of("split", x))
+    n, given = x.shape[axis], split_size_or_sections
+    if isinstance(given, int):
+        if given <= 0:
+            raise ValueError(f"split: expected a positive size, got {given}")
+        lengths = [min(given, n - start) for start in range(0, n, given)] or [0]
+    else:
+        lengths = list(given)
+        if math.fsum(lengths) != n or any(length < 0 for length in lengths):
+            raise ValueError(f"split: sizes {lengths} do not add up to the {n} of dim {dim}")
+    pieces, start = [], 0
+    for length in lengths:
+        pieces.append(_getitem(x, index=index_along(axis, x.ndim, slice(start, start + length))))
+        start += length
+    return tuple(pieces)
+
+
+@method()
+def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices of x along `dim`, which they no longer have: views."""
+    axis = axis_of("unbind", dim, ndim_of("unbind", x))
+    return tuple(_getitem(x, index=index_along(axis, x.ndim, i)) for i in range(x.shape[axis]))

@@ -14,11 +14,12 @@ from __future__ import annotations
 from typing import Any
 
 from lucid.core.array import is_array, is_writable, ndarray, storage_of
-from lucid.core.elementwise import clamp, relu
+from lucid.core.elementwise import relu
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.core.shapes import normal_index
+from lucid.ops.elementary import clamp
 
 LEAF = (
     "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "
