@@ -38,7 +38,7 @@ kernels: $(VENV)/with-test,kernels  ## compile every kernel for three generation
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m nvrtc
 
 browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromium (apt install chromium chromium-driver)
-	$(RUN) -m pytest tests/test_see_browser.py -m browser
+	$(RUN) -m pytest tests/see/test_see_browser.py -m browser
 
 check:  ## all that the gate runs, in an environment of its own
 	bash .ci/run

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import stand_in
-from gpus import gpu as gpu
-from gpus import there, unasked
-from stand_in.arrays import counted
-from test_examples import PROGRAMS, example
 
 import lucid
 from lucid import backend, nn, optim
 from lucid.nn import functional as F
+from tests.gpu import stand_in
+from tests.gpu.gpus import gpu as gpu
+from tests.gpu.gpus import there, unasked
+from tests.gpu.stand_in.arrays import counted
+from tests.project.test_examples import PROGRAMS, example
 
 
 def mlp() -> tuple[nn.Module, Callable[[], Any]]:
@@ -392,7 +392,7 @@ def test_training_leaves_nothing_in_the_pool(name: str) -> None:
 
 
 def test_the_program_of_the_documentation(gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).parents[1] / "docs" / "gpu.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text()
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {})
     loss, device = re.fullmatch(r"loss ([\d.]+) on (\w+)\n", capsys.readouterr().out).groups()
     assert float(loss) < 0.1 and device == "cuda"

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpus import gpu as gpu
-from gpus import there, unasked
-from layers import ROWS as LAYERS_ROWS
-from layers import Layer
-from stand_in.arrays import counted
-from table import PLAIN_ROWS, ROWS, Row
-from test_layer_table import differentiable, flat, made, total
-from test_table import gradients, live, tensors, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.autograd import grad
+from tests.gpu.gpus import gpu as gpu
+from tests.gpu.gpus import there, unasked
+from tests.gpu.stand_in.arrays import counted
+from tests.nn.layers import ROWS as LAYERS_ROWS
+from tests.nn.layers import Layer
+from tests.nn.test_layer_table import differentiable, flat, made, total
+from tests.ops.table import PLAIN_ROWS, ROWS, Row
+from tests.ops.test_table import gradients, live, tensors, weights
 
 # Two rows are about the CPU: x.cpu(), and a NumPy array on the left of @.
 rows = pytest.mark.parametrize(

@@ -11,10 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpus import gpu as gpu
-from gpus import there
-from stand_in.arrays import counted
-from test_kernels import compiler, hostile
 
 import lucid
 from lucid import backend
@@ -22,6 +18,10 @@ from lucid.kernels import elementwise, rows
 from lucid.kernels.elementwise import Fused
 from lucid.op import TABLE
 from lucid.ops import arithmetic, functions, losses, special
+from tests.gpu.gpus import gpu as gpu
+from tests.gpu.gpus import there
+from tests.gpu.stand_in.arrays import counted
+from tests.gpu.test_kernels import compiler, hostile
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "clip": [{"min": -1, "max": 2.5}, {"min": 0}, {"max": math.inf}],

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-import cuda_on_cpu
 import numpy as np
 import pytest
-from test_program import RULES
 
 from lucid import nn, optim
 from lucid.backend import cpu, gpu
 from lucid.optim import kernel as kernels
 from lucid.optim.kernel import Table, kernel_of
 from lucid.tape import BINARY, COMPARISONS, NAMED
+from tests.core.test_program import RULES
+from tests.gpu import cuda_on_cpu
 
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 

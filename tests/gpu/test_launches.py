@@ -4,17 +4,16 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
-import cuda_on_cpu
 import numpy as np
 import pytest
-import stand_in
-from test_hostile import CASES
 
 import lucid
 from lucid import nn, optim
 from lucid.backend import gpu, to_device
 from lucid.optim import kernel
 from lucid.optim.launches import Launched
+from tests.gpu import cuda_on_cpu, stand_in
+from tests.optim.test_hostile import CASES
 
 launched: list[str] = []  # the kernels launched, by name
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)

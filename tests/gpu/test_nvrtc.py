@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpus import there
-from test_fused import FUSED, elementwise_operations, run
-from test_kernels import asked, setting
 
 import lucid
 from lucid.kernels import recurrent, rows
 from lucid.kernels.elementwise import Recording
 from lucid.op import TABLE
 from lucid.optim.kernel import OPTIONS, kernel_of
+from tests.gpu.gpus import there
+from tests.gpu.test_fused import FUSED, elementwise_operations, run
+from tests.gpu.test_kernels import asked, setting
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")

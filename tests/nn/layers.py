@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import layers_images
-import layers_norms
-import layers_recurrent
 import numpy as np
-from samples import LABELS, D, U, fixed, uniform
+
+from tests.nn import layers_images, layers_norms, layers_recurrent
+from tests.ops.samples import LABELS, D, U, fixed, uniform
 
 
 @dataclass

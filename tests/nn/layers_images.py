@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from samples import D, U
+from tests.ops.samples import D, U
 
 
 def layer(make: Any, *inputs: Any, **options: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:

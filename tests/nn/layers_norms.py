@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from samples import D, P, U, fixed
+from tests.ops.samples import D, P, U, fixed
 
 KINKED = fixed([-4.0, -2.5, -0.3, 0.4, 2.6, 3.5, 6.5, 9.5])
 LEFT_OUT = fixed([[0, 1, 0, 1, 0], [0, 0, 0, 1, 0], [1, 0, 0, 0, 0]], "bool")  # True: the key does not take part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from samples import U
+from tests.ops.samples import U
 
 STATES = {"RNN": 1, "GRU": 1, "LSTM": 2}
 

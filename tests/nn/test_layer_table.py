@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layers import LAYERS, ROWS, Layer
 
 import lucid
 from lucid import nn
 from lucid.autograd import grad
+from tests.nn.layers import LAYERS, ROWS, Layer
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from samples import D, Row, U, fixed, row
+from tests.ops.samples import D, Row, U, fixed, row
 
 
 def F(m: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from samples import LABELS, D, P, Row, U, each, fixed, row, uniform
 
 import lucid
+from tests.ops.samples import LABELS, D, P, Row, U, each, fixed, row, uniform
 
 
 def functional(m: Any) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from samples import Row, U, row
-
 import lucid
 from lucid.ops import recurrent
+from tests.ops.samples import Row, U, row
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from samples import MASK, D, Row, U, fixed, put, row
 
 import lucid
 from lucid.ops import linalg as ops
+from tests.ops.samples import MASK, D, Row, U, fixed, put, row
 
 
 def ints(values: Any) -> Callable[[np.random.Generator], np.ndarray]:

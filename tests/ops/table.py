@@ -12,13 +12,10 @@ import sys
 import zlib
 
 import numpy as np
-import rows_images
-import rows_norms
-import rows_recurrent
-import rows_tensors
-from samples import BINARY, LABELS, MASK, D, P, Row, U, each, fixed, put, quietly, row, uniform
 
 import lucid
+from tests.ops import rows_images, rows_norms, rows_recurrent, rows_tensors
+from tests.ops.samples import BINARY, LABELS, MASK, D, P, Row, U, each, fixed, put, quietly, row, uniform
 
 RECORDED = sys.modules["lucid.op"].RECORDED  # `lucid.op` itself is the decorator
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from mutants import OWN, Formula, as_it_is, formulas, helpers, mutants
-from samples import Row
-from test_conventions import GRADIENTS, equal
-from test_table import UNSEEN, rows_of, same_when_recorded, tensors
 
 import lucid
 from lucid.autograd import gradcheck, gradgradcheck
+from tests.ops.mutants import OWN, Formula, as_it_is, formulas, helpers, mutants
+from tests.ops.samples import Row
+from tests.ops.test_conventions import GRADIENTS, equal
+from tests.ops.test_table import UNSEEN, rows_of, same_when_recorded, tensors
 
 # Mutants that compute the same, and why. Every other one must be noticed.
 EQUIVALENT: dict[str, str] = {

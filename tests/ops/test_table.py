@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from table import PLAIN, PLAIN_ROWS, ROWS, TABLE, Row
 
 import lucid
 from lucid.autograd import grad, gradcheck, gradgradcheck
 from lucid.graph import history
+from tests.ops.table import PLAIN, PLAIN_ROWS, ROWS, TABLE, Row
 
 op_module = sys.modules["lucid.op"]  # `lucid.op` itself is the decorator
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -277,7 +277,7 @@ def test_every_operation_has_rows() -> None:
     missing = [
         name for name, spec in OWN.items() if name not in (rows_of() if spec.formulas else PLAIN) and name not in UNSEEN
     ]
-    assert not missing, f"no row in tests/table.py runs {missing}"
+    assert not missing, f"no row in tests/ops/table.py runs {missing}"
 
 
 # Operations that are not given a single number: they need a dim to work along, or are spared by the function around them.

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.backend import cpu
 from lucid.optim import Adam, AdamW
 from lucid.optim.program import program
+from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 BOTH = pytest.mark.parametrize("kind", [Adam, AdamW])
 OPTIONS: list[dict[str, Any]] = [

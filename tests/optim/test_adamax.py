@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import Adamax
+from tests.optim.training import equal, give, model_and_data, parameter, train
 
 # -- signature -----------------------------------------------------------------------------------------------
 

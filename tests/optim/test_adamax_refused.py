@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from training import give, parameter
 
 import lucid
 from lucid import nn
 from lucid.optim import Adamax
+from tests.optim.training import give, parameter
 
 BAD_NUMBERS = [
     *[("lr", x, ValueError) for x in (-0.1, math.nan, math.inf, -math.inf)],

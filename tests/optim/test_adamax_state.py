@@ -5,10 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train, weights
 
 import lucid
 from lucid.optim import Adamax
+from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 # -- closures ------------------------------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_adamax_refused import PARAMS
-from training import Naive, equal, give, model_and_data, parameter, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS, Optimizer
 from lucid.optim.optimizer import kinds
 from lucid.optim.options import FLAG
+from tests.optim.test_adamax_refused import PARAMS
+from tests.optim.training import Naive, equal, give, model_and_data, parameter, weights
 
 ALL = {kind.__name__: kind for kind in kinds(Optimizer)}
 every = pytest.mark.parametrize("kind", ALL.values(), ids=ALL)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_optimizers import TABLE
-from training import give, model_and_data, parameter
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import Optimizer
+from tests.optim.test_optimizers import TABLE
+from tests.optim.training import give, model_and_data, parameter
 
 ROWS = [(name, options) for name, rows in TABLE.items() for options in [{}, *rows]]
 

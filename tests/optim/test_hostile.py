@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import pytest
-from training import Naive
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import Optimizer, jobs, runner
+from tests.optim.training import Naive
 
 
 def gradient(rng: np.random.Generator, p: nn.Parameter) -> lucid.Tensor:

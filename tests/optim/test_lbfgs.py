@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, parameter
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS
 from lucid.optim.lbfgs import Pair, dot, downhill
 from lucid.optim.wolfe import C1, C2, Point, cubic, strong_wolfe
+from tests.optim.training import equal, give, parameter
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 

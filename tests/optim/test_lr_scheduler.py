@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train, weights
 
 import lucid
 from lucid import optim
@@ -34,6 +33,7 @@ from lucid.optim.lr_scheduler import (
     SequentialLR,
     StepLR,
 )
+from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 BASES = (0.5, 0.02, 3.0)
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.optim import SGD, Optimizer
+from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 # -- SGD -----------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, train, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.backend import cpu
 from lucid.optim.nadam import product_of_mus
 from lucid.optim.program import program
+from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 DECAYS, UP = [{}, {"weight_decay": 0.1}], [{}, {"maximize": True}]
 

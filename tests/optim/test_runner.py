@@ -14,11 +14,11 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from training import Naive, equal, give, parameter
 
 import lucid
 from lucid import nn
 from lucid.optim import Adamax, jobs, runner
+from tests.optim.training import Naive, equal, give, parameter
 
 # -- how many evaluations, and over what ---------------------------------------------------------------------
 

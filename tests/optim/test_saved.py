@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, parameter
 
 import lucid
 from lucid import nn
 from lucid.optim import SGD, Adam, Adamax
+from tests.optim.training import equal, give, parameter
 
 # -- names ----------------------------------------------------------------------------------------------------
 

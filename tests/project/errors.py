@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import errors_nn
-import errors_tensors
 import numpy as np
 
 import lucid
 from lucid.nn import functional as F
+from tests.project import errors_nn, errors_tensors
 
 Error = tuple[Callable[[], Any], type[Exception], str]
 

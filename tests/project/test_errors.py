@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from errors import ERRORS
-from test_table import surface
 
 import lucid
 from lucid import nn
+from tests.ops.test_table import surface
+from tests.project.errors import ERRORS
 
 TABLE = sys.modules["lucid.op"].TABLE  # `lucid.op` itself is the decorator
 ROWS = [(name, i) for name, rows in ERRORS.items() for i in range(len(rows))]

@@ -13,7 +13,7 @@ import pytest
 import lucid
 from lucid.optim.optimizer import kinds
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("[0-9]*.py"))
 SEEDS = [0, 1, 2]
 

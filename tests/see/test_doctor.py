@@ -22,7 +22,7 @@ from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.diagnosis import _predicted
 from lucid.see.view import Case, Run
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def example(name: str) -> Any:

@@ -11,8 +11,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from table import ROWS, Row
-from test_table import live, tensors, weights
 
 import lucid
 from lucid import nn
@@ -24,6 +22,8 @@ from lucid.see.layout import arrange, place
 from lucid.see.page import shown
 from lucid.see.picture import LIMIT, Picture, first_folded
 from lucid.tensor import Tensor
+from tests.ops.table import ROWS, Row
+from tests.ops.test_table import live, tensors, weights
 
 
 def picture(loss: Tensor, limit: int = LIMIT, **names: Any) -> Picture:

@@ -15,6 +15,7 @@ from numpy.exceptions import AxisError
 
 # Who passes on what somebody else asked for: an upload by lucid.tensor() is its caller's.
 PASSED = ("stand_in/*", "lucid/backend/*", "lucid/creation.py", "lucid/tensor.py", "lucid/conversion.py", "<*")
+TESTS = Path(__file__).parents[2]
 SCALARS = (bool, int, float, np.generic)
 counts: Counter[str] = Counter()  # "uploads", "syncs", "launches"
 current = SimpleNamespace(device=0, devices=1)
@@ -25,8 +26,10 @@ def note(kind: str) -> None:
     frame = sys._getframe(1)
     while frame is not None and any(Path(frame.f_code.co_filename).match(pattern) for pattern in PASSED):
         frame = frame.f_back  # type: ignore[assignment]
+    path = Path(frame.f_code.co_filename)
+    file = path.relative_to(TESTS.parent).as_posix() if path.is_relative_to(TESTS) else path.name
     counts[kind] += 1
-    counts[f"{kind} at {Path(frame.f_code.co_filename).name}:{frame.f_lineno}"] += 1
+    counts[f"{kind} at {file}:{frame.f_lineno}"] += 1
 
 
 class Trap(AssertionError):

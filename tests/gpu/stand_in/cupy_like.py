@@ -7,9 +7,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import cuda_on_cpu
 import numpy as np
 import pytest
+
+from tests.gpu import cuda_on_cpu
 
 from .arrays import Device, counts, current, host, ndarray, note, wrap
 

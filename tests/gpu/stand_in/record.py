@@ -1,6 +1,6 @@
 """Write down which names CuPy has, and the keywords that its functions take: what the stand-in may offer.
 
-    python tests/stand_in/record.py > tests/stand_in/cupy-14.2.txt
+    python tests/gpu/stand_in/record.py > tests/gpu/stand_in/cupy-14.2.txt
 
 Run it where CuPy is installed; it needs no GPU. A line is a name and its parameters, or what else it is.
 """
