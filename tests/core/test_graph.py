@@ -15,6 +15,7 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.graph import history
+from tests.whole import whole
 
 
 def leaf(*values: float) -> lucid.Tensor:
@@ -353,6 +354,7 @@ def test_doublings_are_linear() -> None:
     assert len(history([(x * 2)._node])) == 1
 
 
+@whole
 def test_time_is_linear_in_the_operations() -> None:
     def seconds(n: int) -> float:
         _, y = chain(n)

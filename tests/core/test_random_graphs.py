@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import lucid
 from lucid.autograd import Function, checkpoint, grad
 from lucid.graph import history
+from tests.whole import whole
 
 T = lucid.Tensor
 REPEATABLE = settings(derandomize=True, deadline=None, database=None, max_examples=200)
@@ -336,8 +337,17 @@ def holds(what: Callable[[Program], None], kinds: int, rules: settings = REPEATA
     rules(given(programs(kinds))(lambda program: what(program)))()
 
 
-@pytest.mark.parametrize("what, kinds", PROPERTIES, ids=lambda value: getattr(value, "__name__", None))
+properties = pytest.mark.parametrize("what, kinds", PROPERTIES, ids=lambda value: getattr(value, "__name__", None))
+
+
+@properties
 def test_for_random_graphs(what: Callable[[Program], None], kinds: int) -> None:
+    holds(what, kinds, settings(REPEATABLE, max_examples=20))
+
+
+@whole
+@properties
+def test_for_many_random_graphs(what: Callable[[Program], None], kinds: int) -> None:
     holds(what, kinds)
 
 
@@ -345,6 +355,7 @@ USUAL = """add subtract multiply divide power power_number where matmul sum mean
 reshape swapaxes broadcast_to flip roll pad tril getitem take_along cat stack tanh sin cos sigmoid erf exp log sqrt softplus negative""".split()
 
 
+@whole
 @pytest.mark.parametrize("kinds, names", [(FUNCTIONS, USUAL), (ALL, ["setitem", "Doubling", "positive"])])
 def test_the_programs_are_what_they_should_be(kinds: int, names: list[str]) -> None:
     """Bounded as the docstring says, of up to 30 steps, with values used again and again, and with all the operations."""

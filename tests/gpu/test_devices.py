@@ -19,6 +19,9 @@ from tests.nn.layers import Layer
 from tests.nn.test_layer_table import differentiable, flat, made, total
 from tests.ops.table import PLAIN_ROWS, ROWS, Row
 from tests.ops.test_table import gradients, live, tensors, weights
+from tests.whole import whole
+
+pytestmark = whole  # the second copy of the tables; models and what users do there are in test_cuda.py
 
 # Two rows are about the CPU: x.cpu(), and a NumPy array on the left of @.
 rows = pytest.mark.parametrize(

@@ -22,6 +22,9 @@ from tests.gpu.gpus import gpu as gpu
 from tests.gpu.gpus import there
 from tests.gpu.stand_in.arrays import counted
 from tests.gpu.test_kernels import compiler, hostile
+from tests.whole import whole
+
+pytestmark = whole  # kernels to be compiled
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "clip": [{"min": -1, "max": 2.5}, {"min": 0}, {"max": math.inf}],

@@ -15,6 +15,7 @@ from lucid.optim.kernel import Table, kernel_of
 from lucid.tape import BINARY, COMPARISONS, NAMED
 from tests.core.test_program import RULES
 from tests.gpu import cuda_on_cpu
+from tests.whole import whole
 
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 
@@ -72,7 +73,7 @@ class OnGpu:
         return self.module.asarray(room)[offset:]
 
 
-@pytest.fixture(params=[pytest.param(Compiled, marks=compiler), pytest.param(OnGpu, marks=pytest.mark.gpu)])
+@pytest.fixture(params=[pytest.param(Compiled, marks=[compiler, whole]), pytest.param(OnGpu, marks=pytest.mark.gpu)])
 def on(request: pytest.FixtureRequest) -> Any:
     return request.param()
 
@@ -226,6 +227,7 @@ def test_names_that_are_taken(on: Any) -> None:
     compare(on, (Theta.rule, ("n", "i", "register", "scalars"), (0.5,), constants), "float32", [100])
 
 
+@whole
 @compiler
 def test_exponentials_logarithms_and_powers() -> None:
     def rule(xp, theta, g, a, b, c):
@@ -261,6 +263,7 @@ FAULTS = [
 ]
 
 
+@whole
 @compiler
 @pytest.mark.parametrize("right, wrong", FAULTS, ids=[wrong for _, wrong in FAULTS])
 def test_a_planted_fault_is_caught(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +279,7 @@ def test_a_planted_fault_is_caught(right: str, wrong: str, monkeypatch: pytest.M
         compare(Compiled(), setting("Adamax", 3, {}), "float32", [*SIZES, *range(1, 60)])
 
 
+@whole
 @compiler
 @pytest.mark.parametrize("check, misaligned", [("aligned &&", False), ("true ||", True)])
 def test_vectors_begin_where_they_may(check: str, misaligned: bool, monkeypatch: pytest.MonkeyPatch) -> None:

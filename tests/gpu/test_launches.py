@@ -14,6 +14,7 @@ from lucid.optim import kernel
 from lucid.optim.launches import Launched
 from tests.gpu import cuda_on_cpu, stand_in
 from tests.optim.test_hostile import CASES
+from tests.whole import whole
 
 launched: list[str] = []  # the kernels launched, by name
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
@@ -30,7 +31,7 @@ def counted(kind: Any) -> Any:
     return Counted
 
 
-stand_in_only = pytest.param("stand-in", marks=compiler)
+stand_in_only = pytest.param("stand-in", marks=[compiler, whole])
 
 
 @pytest.fixture(autouse=True, params=[stand_in_only, pytest.param("gpu", marks=pytest.mark.gpu)])

@@ -13,6 +13,9 @@ import pytest
 
 import lucid
 from tests.io.run_that_is_killed import CASES, EVERY, STEPS
+from tests.whole import whole
+
+pytestmark = whole  # whole programs, each of them three times
 
 PROGRAM = Path(__file__).with_name("run_that_is_killed.py")
 

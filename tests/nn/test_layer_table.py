@@ -14,8 +14,10 @@ import lucid
 from lucid import nn
 from lucid.autograd import grad
 from tests.nn.layers import LAYERS, ROWS, Layer
+from tests.whole import one_of_each, whole
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+some = pytest.mark.parametrize("row", one_of_each(ROWS, lambda row: row.name.rpartition("-")[0]), ids=lambda row: row.name)
 
 
 def made(row: Layer, dtype: str = "float64") -> tuple[Any, list[lucid.Tensor]]:
@@ -74,6 +76,7 @@ def test_first_derivatives_are_the_slopes(row: Layer) -> None:
         np.testing.assert_allclose(0.0 if g is None else g.numpy(), slopes(run, x), rtol=1e-4, atol=1e-6)
 
 
+@whole  # the operations' own are tests of test_table.py
 @pytest.mark.parametrize("row", [row for row in ROWS if row.second], ids=lambda row: row.name)
 def test_second_derivatives_are_the_slopes_of_the_first(row: Layer) -> None:
     layer, inputs = made(row)
@@ -90,7 +93,7 @@ def test_second_derivatives_are_the_slopes_of_the_first(row: Layer) -> None:
         np.testing.assert_allclose(0.0 if g is None else g.numpy(), slopes(run, x), rtol=1e-3, atol=2e-5)
 
 
-@rows
+@some
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_kept(row: Layer, dtype: str) -> None:
     layer, inputs = made(row, dtype)
@@ -114,7 +117,7 @@ def close(found: list[np.ndarray | None], expected: list[np.ndarray | None]) -> 
             np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
 
 
-@rows
+@some
 def test_inputs_and_parameters_are_left_alone_and_gradients_are_owned(row: Layer) -> None:
     layer, inputs = made(row)
     given = [*inputs, *layer.parameters()]
@@ -127,7 +130,7 @@ def test_inputs_and_parameters_are_left_alone_and_gradients_are_owned(row: Layer
         assert not any(np.shares_memory(g, other) for other in [*found[:i], *(x.detach().numpy() for x in given)])
 
 
-@rows
+@some
 def test_memory_layout_does_not_matter(row: Layer) -> None:
     layer, inputs = made(row)
     start = copy.deepcopy(layer)
@@ -150,7 +153,7 @@ def test_memory_layout_does_not_matter(row: Layer) -> None:
         close(gradients(copy.deepcopy(start), others, row), slopes)
 
 
-@rows
+@some
 def test_one_of_them_alone_can_require_the_gradient(row: Layer) -> None:
     layer, inputs = made(row)
     start = copy.deepcopy(layer)
@@ -167,14 +170,14 @@ def test_one_of_them_alone_can_require_the_gradient(row: Layer) -> None:
             close([alone[i]], [one])
 
 
-@rows
+@some
 def test_nothing_is_recorded_without_need(row: Layer) -> None:
     layer, inputs = made(row)
     with lucid.no_grad():
         assert not any(t.grad_fn is not None for t in flat(row.call(layer, *inputs)))  # Identity hands a leaf on
 
 
-@rows
+@some
 def test_a_layer_says_what_it_is_and_keeps_the_dtypes_of_its_memory(row: Layer) -> None:
     layer, inputs = made(row, "float32")
     before = {name: (value.dtype, value.shape) for name, value in layer.state_dict().items()}
@@ -183,7 +186,7 @@ def test_a_layer_says_what_it_is_and_keeps_the_dtypes_of_its_memory(row: Layer) 
     assert repr(layer).startswith(type(layer).__name__ + "(")
 
 
-@rows
+@some
 def test_a_copy_and_a_state_compute_the_same(row: Layer) -> None:
     layer, inputs = made(row)
     expected = flat(row.call(copy.deepcopy(layer), *inputs))

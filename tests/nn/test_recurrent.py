@@ -11,6 +11,7 @@ import lucid
 from lucid import nn
 from lucid.autograd import grad, gradcheck, gradgradcheck
 from lucid.ops import recurrent
+from tests.whole import whole
 
 KINDS = {"RNN": (1, 1), "LSTM": (4, 2), "GRU": (3, 1)}  # blocks of rows, states
 
@@ -87,6 +88,7 @@ def test_the_second_derivative_is_that_of_the_plain_composition(kind: str) -> No
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-11)
 
 
+@whole
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_third_derivatives(kind: str) -> None:
     n, gates, states = 1, {"rnn": 1, "lstm": 4, "gru": 3}[kind], 1 + (kind == "lstm")

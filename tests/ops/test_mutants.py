@@ -20,6 +20,7 @@ from tests.ops.mutants import OWN, Formula, as_it_is, formulas, helpers, mutants
 from tests.ops.samples import Row
 from tests.ops.test_conventions import GRADIENTS, equal
 from tests.ops.test_table import UNSEEN, rows_of, same_when_recorded, tensors
+from tests.whole import whole
 
 # Mutants that compute the same, and why. Every other one must be noticed.
 EQUIVALENT: dict[str, str] = {
@@ -83,6 +84,15 @@ def passes(check: Callable[[], bool]) -> bool:
         return False
 
 
+@pytest.fixture
+def before() -> None:
+    """Which operations take part in a row is found out before anything is changed."""
+    rows_of()
+
+
+unchanged = pytest.mark.usefixtures("before")
+
+
 CODE = {code.label(): code for code in [*formulas(), *helpers()] if code.ops() - UNSEEN}
 
 
@@ -93,11 +103,15 @@ def test_every_formula_is_found() -> None:
     assert len(CODE) == len([code for code in [*formulas(), *helpers()] if code.ops() - UNSEEN]), "two of one label"
 
 
+@whole
+@unchanged
 def test_as_they_are_the_rows_pass() -> None:
     """Else every mutant would be noticed."""
     assert not any(noticed({op}, most=5) for op in rows_of().keys() - UNSEEN)
 
 
+@whole
+@unchanged
 @pytest.mark.parametrize("label", CODE)
 def test_put_together_again_as_it_was_it_passes(label: str) -> None:
     """Else a mutant might be noticed for the way in which it is put in the formula's place."""
@@ -106,6 +120,8 @@ def test_put_together_again_as_it_was_it_passes(label: str) -> None:
         assert not noticed(CODE[label].ops(), most=5)
 
 
+@whole
+@unchanged
 @pytest.mark.parametrize("label", [label for label, code in CODE.items() if isinstance(code, Formula) and code.kind != "keeps"])
 @pytest.mark.parametrize("change", [lambda g: -g, lambda g: g * 1.5, lambda g: g + 1], ids=["sign", "factor", "offset"])
 def test_a_spoiled_gradient_is_noticed(label: str, change: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +139,8 @@ def test_a_spoiled_gradient_is_noticed(label: str, change: Callable[..., object]
     assert noticed(formula.ops())
 
 
+@whole
+@unchanged
 @pytest.mark.parametrize("label", CODE)
 def test_one_thing_wrong_is_noticed(label: str) -> None:
     missed = []
@@ -134,5 +152,6 @@ def test_one_thing_wrong_is_noticed(label: str) -> None:
     assert not missed, "no row notices (or, if they are said to be equivalent, some row does): " + "; ".join(missed)
 
 
+@whole
 def test_every_equivalent_mutant_is_one() -> None:
     assert EQUIVALENT.keys() <= {mutant.key() for code in CODE.values() for mutant in mutants(code)}

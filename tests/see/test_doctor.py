@@ -21,6 +21,7 @@ from lucid.see import doctor, watch
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.diagnosis import _predicted
 from lucid.see.view import Case, Run
+from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,6 +37,7 @@ BROKEN = example("07_broken_training")
 CHECKS = {**OF_A_LOSS, **OF_A_RUN}
 
 
+@whole  # `make test` runs them by the example, with one seed
 @pytest.mark.parametrize("name", BROKEN.BUGS)
 def test_a_planted_mistake_is_found_and_a_mended_one_is_not(name: str) -> None:
     """With other seeds test_examples.py runs them too."""
@@ -373,7 +375,7 @@ HEALTHY: dict[str, Callable[[], Healthy]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", first([0, 1, 2]))
 @pytest.mark.parametrize("name", HEALTHY)
 def test_no_false_alarm(name: str, seed: int) -> None:
     lucid.manual_seed(seed)
@@ -436,6 +438,7 @@ def test_the_size_of_the_next_step_is_what_the_optimizer_then_makes(kind: Any) -
 TRAINED = [p for p in sorted(EXAMPLES.glob("[0-9]*.py")) if "optim." in p.read_text() and p.stem[:2] not in ("05", "07")]
 
 
+@whole
 @pytest.mark.parametrize("program", TRAINED, ids=lambda p: p.stem)
 def test_no_false_alarm_on_an_example(program: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every optimizer that the example makes is watched from then on, with the modules that stand beside it."""
