@@ -1,6 +1,7 @@
 """What every test starts from, and the word on tests that were not run."""
 
 import importlib.util
+import re
 import shutil
 
 import pytest
@@ -21,7 +22,7 @@ def have_gpu() -> bool:
 NEEDS = {
     "parity": (
         lambda: importlib.util.find_spec("torch") is not None,
-        "parity rows were not run: PyTorch is not installed here (`make parity` installs it and runs them)",
+        "parity rows were not run: they need PyTorch (`make parity` installs it and runs them)",
     ),
     "browser": (
         lambda: importlib.util.find_spec("selenium") and shutil.which("chromium") and shutil.which("chromedriver"),
@@ -30,21 +31,38 @@ NEEDS = {
     ),
     "nvrtc": (
         lambda: importlib.util.find_spec("cupy") is not None,
-        "kernels were not compiled for GPUs: CUDA's compiler is not installed here (`make kernels` installs it)",
+        "kernels were not compiled for GPUs: that needs CUDA's compiler (`make kernels` installs it)",
     ),
     "gpu": (have_gpu, "tests on a GPU were not run: none answers here (`make gpu` runs them where one does)"),
 }
+WHOLE = "tests of kinds of which one was run, or long ones, are left to `make check` (`make whole` runs them alone)"
 _left_out: dict[str, int] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that need what is not here are deselected, and the summary says how many."""
+    """Tests that need what is not here are deselected, and the summary says how many.
+
+    So is the rest of the whole (whole.py), unless `-m` names one of a test's markers or the test is named itself.
+    """
+    asked = set(re.findall(r"\w+", config.option.markexpr))
+    excluded = asked if config.option.markexpr.startswith("not ") else set()
+    by_name = any("::" in argument for argument in config.args)
     for marker, (here, _) in NEEDS.items():
         found = [item for item in items if item.get_closest_marker(marker)]
-        if found and not here():
-            _left_out[marker] = len(found)
-            config.hook.pytest_deselected(items=found)
-            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+        if found and (marker in excluded or not here()):
+            deselect(marker, found, items, config)
+    if not by_name:
+        named = lambda item: not excluded and any(marker.name in asked for marker in item.iter_markers())
+        found = [item for item in items if item.get_closest_marker("whole") and not named(item)]
+        if found:
+            deselect("whole", found, items, config)
+
+
+def deselect(marker: str, found: list[pytest.Item], items: list[pytest.Item], config: pytest.Config) -> None:
+    _left_out[marker] = len(found)
+    config.hook.pytest_deselected(items=found)
+    gone = set(found)
+    items[:] = [item for item in items if item not in gone]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,7 +87,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for marker, count in _left_out.items():
-        terminalreporter.write_line(f"{count} {NEEDS[marker][1]}")
+        terminalreporter.write_line(f"{count} {NEEDS[marker][1] if marker in NEEDS else WHOLE}")
 
 
 @pytest.fixture(autouse=True)

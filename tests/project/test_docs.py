@@ -1,0 +1,165 @@
+"""The reference lists what is public, all of it, each with a sentence. That it builds is `make docs`'s to say."""
+
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import lucid
+from lucid.op import TABLE
+from lucid.optim.explain import formula
+from lucid.optim.optimizer import kinds
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package
+
+from reference import operations, pages  # noqa: E402
+
+PUBLIC = [(space, name) for space, names in pages.namespaces().items() for name in names]
+PAGES = pages.pages()
+
+
+def entries(made: dict[str, str]) -> list[str]:
+    """The names that have an entry, a row or a line of their own."""
+    text = "\n".join(page for place, page in made.items() if place != "reference/index.md")
+    return re.findall(r"^(?:[-|] )?\[\]\(\)\{#(lucid\.[\w.]+)\}|^::: (lucid\.[\w.]+)", text, re.MULTILINE)
+
+
+def unlisted(public: list[tuple[str, str]], made: dict[str, str]) -> list[str]:
+    """The public names that no page has."""
+    found = {path for pair in entries(made) for path in pair}
+    return [f"{space}.{name}" for space, name in public if f"{space}.{name}" not in found]
+
+
+def silent(thing: Any) -> bool:
+    """Whether something has no docstring of its own whose first sentence is one."""
+    text = inspect.cleandoc(vars(thing).get("__doc__") or "" if inspect.isclass(thing) else thing.__doc__ or "")
+    return not re.match(r".+?[.:](\s|$)", text, re.DOTALL)
+
+
+def test_every_public_name_has_its_place() -> None:
+    assert len(PUBLIC) > 250 and not unlisted(PUBLIC, PAGES)
+
+
+def test_a_name_without_a_place_is_seen() -> None:
+    (place,) = [place for place, text in PAGES.items() if "::: lucid.exp\n" in text]
+    assert unlisted(PUBLIC, {**PAGES, place: PAGES[place].replace("::: lucid.exp\n", "")}) == ["lucid.exp"]
+
+
+@pytest.mark.parametrize(("space", "name"), PUBLIC, ids=[f"{space}.{name}" for space, name in PUBLIC])
+def test_every_public_name_says_what_it_gives(space: str, name: str) -> None:
+    thing = pages.value(space, name)
+    assert not pages.described(thing) or not silent(thing)
+
+
+def test_silence_is_heard() -> None:
+    class Heir(lucid.nn.Linear):
+        pass
+
+    assert silent(Heir) and silent(lambda: None)
+    assert not silent(lucid.nn.Linear) and not silent(lucid.exp)
+
+
+@pytest.mark.parametrize("space", pages.namespaces())
+def test_what_is_public_is_what_a_user_finds(space: str) -> None:
+    """The reading of the text agrees with the module: nothing listed is missing, no re-export is passed over."""
+    module = importlib.import_module(space)
+    listed = pages.namespaces()[space]
+    assert all(hasattr(module, name) for name in listed)
+    public = {name: thing for name, thing in vars(module).items() if name[0] != "_"}
+    if hasattr(module, "__path__"):
+        assert set(listed) == {name for name, thing in public.items() if not isinstance(thing, ModuleType)}
+    else:
+        assert set(listed) >= {name for name, thing in public.items() if getattr(thing, "__module__", "") == space}
+
+
+def test_every_operation_is_shown_with_its_formulas() -> None:
+    page = operations.page()
+    for name, spec in TABLE.items():
+        if not spec.foreign:
+            (shown,) = re.findall(rf"^### `{name}` \{{#op-{name}\}}\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+            assert all(f"{formula}=" in shown for formula in spec.formulas)
+            assert f"def {name}(" in shown and '"""' not in shown
+
+
+def test_helpers_of_a_formula_are_shown_too() -> None:
+    helpers = operations.helpers_of(TABLE["std"].forward)
+    assert {"_over", "_var_slope", "_centred", "half_in_single"} <= {helper.__name__ for helper in helpers}
+    helpers = operations.helpers_of(TABLE["conv"].forward)  # wrapped by a function of another chapter
+    assert {helper.__module__ for helper in helpers} == {"lucid.ops.images", "lucid.ops.reductions"}
+
+
+def test_a_comment_above_an_operation_is_part_of_it() -> None:
+    assert operations.source(TABLE["std"].forward).startswith("```python\n# ")  # wrapped by half_in_single
+    assert operations.source(TABLE["exp"].forward).startswith("```python\n@op(")
+
+
+def test_an_entry_has_the_members_of_bases_that_have_none() -> None:
+    assert {"exp", "sum", "add_", "numpy"} <= set(pages.inherited(lucid.Tensor))  # of methods.py, writing.py, ...
+    assert pages.inherited(lucid.nn.Parameter) == pages.inherited(lucid.nn.Linear) == []  # Tensor and Module have theirs
+    assert pages.common([lucid.nn.MSELoss, lucid.nn.L1Loss, lucid.nn.Linear]) == [lucid.nn.MSELoss.__base__]
+    assert "[`exp`][lucid.Tensor.exp]" in pages.index()
+
+
+def test_the_table_of_contents_has_every_page() -> None:
+    def places(part: Any) -> list[str]:
+        if isinstance(part, str):
+            return [part]
+        return [place for each in (part.values() if isinstance(part, dict) else part) for place in places(each)]
+
+    assert sorted(places(pages.contents())) == sorted(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("docstring", "expected"),
+    [
+        ("x**2 and a*b.", r"x\*\*2 and a\*b."),
+        ("x[i][j].", r"x\[i\]\[j\]."),
+        ("`x[i]**2` is *code*.", "`x[i]**2` is *code*."),
+        ("See `nn.functional.relu`, `relu`.", "See [`nn.functional.relu`][lucid.nn.functional.relu], `relu`."),
+        ("See `lucid.exp`.", "See [`lucid.exp`][lucid.exp]."),
+        ("One.\n\n    a = x**2\n\nArgs:\n    x: not x**2.\n", "One.\n\n    a = x**2\n\nArgs:\n    x: not x\\*\\*2.\n"),
+        ("A sum.\n\n>>> 1 + 1\n2\n", "A sum.\n\n```pycon\n>>> 1 + 1\n2\n```\n"),
+        ("A sum.\n\n>>> 1 + 1\n2", "A sum.\n\n```pycon\n>>> 1 + 1\n2\n```"),
+        ("Two.\n\nArgs:\n    a, b: each\n        long.\n", "Two.\n\nArgs:\n    a: each\n        long.\n    b: each\n        long.\n"),
+    ],
+)
+def test_docstrings_become_markdown(docstring: str, expected: str) -> None:
+    assert pages.markdown(docstring) == expected
+
+
+OPTIMIZERS = (ROOT / "docs" / "optimizers.md").read_text()
+
+
+@pytest.mark.parametrize("kind", kinds(lucid.optim.Optimizer), ids=lambda kind: kind.__name__)
+def test_the_page_of_optimizers_has_the_equation_of_the_docstring(kind: type) -> None:
+    (section,) = re.findall(rf"^## {kind.__name__}\n(.*?)(?=^## |\Z)", OPTIMIZERS, re.MULTILINE | re.DOTALL)
+    equation, told = re.fullmatch(r"\n```text\n(.*?)\n```\n\n(.*)", section, re.DOTALL).groups()
+    assert equation == formula(kind) and "theta" in equation and len(told) > 100
+
+
+def test_the_page_of_optimizers_names_every_schedule() -> None:
+    public = [name for name, thing in vars(lucid.optim.lr_scheduler).items() if inspect.isclass(thing) and name[-2:] == "LR"]
+    assert len(public) > 10 and all(f"`{name}`" in OPTIMIZERS for name in public if name != "LRScheduler")
+
+
+@pytest.mark.parity
+def test_pytorchs_state_is_loaded_as_the_page_of_optimizers_says() -> None:
+    (program,) = [text for text in re.findall(r"```python\n(.*?)```", OPTIMIZERS, re.DOTALL) if ">>>" not in text]
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    weight, theirs = scope["ours"].weight, scope["reference"].state_dict()["state"][0]
+    assert (scope["optimizer"].state[weight]["m"] == theirs["exp_avg"].numpy()).all() and scope["optimizer"].state[weight]["t"] == 1
+
+
+def test_a_first_sentence_ends_at_its_stop() -> None:
+    def f() -> None:
+        """1 / (1 + exp(-x)): exact,
+        e.g. near 0. The rest is another."""
+
+    assert pages.first_sentence(f) == "1 / (1 + exp(-x)): exact, e.g. near 0."
