@@ -1,8 +1,8 @@
-"""Where do windows lie over an image, and how does an image get another size?
+"""Images: where windows lie over them, and how they get another size.
 
 Images are (n, channels, *size) with one, two or more dims of size: (n, channels, length), (n, channels, height, width),
-... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims.
-Resizing multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
+... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims. Resizing
+multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
 
 Results lie in memory with the batch last, (channels, *size, n), and are handed out with their dims in the usual order.
 What one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in
@@ -38,22 +38,21 @@ MaybeInts = int | None | tuple[int | None, ...]
 def cached(f: Callable[..., T]) -> Callable[..., T]:
     """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples."""
     known = lru_cache(maxsize=1024)(f)
-    return lambda *args: known(
-        *[tuple(a) if hasattr(a, "__iter__") and not isinstance(a, (str, tuple)) else a for a in args]
-    )
+    keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
+    return lambda *args: known(*[a if type(a) in keys or not hasattr(a, "__iter__") else tuple(a) for a in args])
 
 
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
     """An option for each dim, given as one int for all or as `dims` of them, none below `least`."""
     try:
-        found = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
+        numbers = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
     except TypeError:
         raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
-    if len(found) != dims:
+    if len(numbers) != dims:
         raise ValueError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}")
-    if any(n < least for n in found):
+    if any(n < least for n in numbers):
         raise ValueError(f"{caller}: {name} must be {least} or more, got {value!r}")
-    return found
+    return numbers
 
 
 def image_size(caller: str, shape: Shape, dims: int) -> Shape:
