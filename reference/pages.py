@@ -42,13 +42,13 @@ BESIDE = {
     ("lucid", "lucid.devices"): "lucid.backend",
     ("lucid", "lucid.ops.linear"): "lucid.functions",
     ("lucid", "lucid.ops.special"): "lucid.ops.functions",
-    ("lucid", "lucid.padding"): "lucid.shaping",
+    ("lucid", "lucid.ops.pad"): "lucid.shaping",
     ("lucid.nn", "lucid.graph"): "lucid.nn.module",
     ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
     ("lucid.nn.functional", "lucid.functions"): "lucid.nn.functional.activations",
     ("lucid.nn.functional", "lucid.ops.functions"): "lucid.nn.functional.activations",
     ("lucid.nn.functional", "lucid.ops.fused"): "lucid.nn.functional.layers",
-    ("lucid.nn.functional", "lucid.padding"): "lucid.nn.functional.layers",
+    ("lucid.nn.functional", "lucid.ops.pad"): "lucid.ops.images",
 }
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
 
