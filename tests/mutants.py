@@ -79,14 +79,15 @@ def formulas() -> tuple[Formula, ...]:
     found = []
     for module in sorted({spec.forward.__module__ for spec in OWN.values()}):
         for function in source(module).body:
+            name = getattr(function, "name", "").removeprefix("_")  # what ops/primitive.py makes of `_gelu`
             for made in function.decorator_list if isinstance(function, ast.FunctionDef) else []:
                 if isinstance(made, ast.Call) and ast.unparse(made.func) == "op":
                     for keyword in made.keywords:
                         if keyword.arg in ("keeps", "once"):
                             parts = zip(keyword.value.keys, keyword.value.values, strict=True)
-                            found += [Formula(function.name, keyword.arg, k.value, module, v) for k, v in parts]
-                        elif keyword.arg in OWN[function.name].formulas:
-                            found.append(Formula(function.name, "formulas", keyword.arg, module, keyword.value))
+                            found += [Formula(name, keyword.arg, k.value, module, v) for k, v in parts]
+                        elif keyword.arg in OWN[name].formulas:
+                            found.append(Formula(name, "formulas", keyword.arg, module, keyword.value))
     return tuple(found)
 
 

@@ -24,7 +24,7 @@ from lucid.autograd import gradcheck, gradgradcheck
 # Mutants that compute the same, and why. Every other one must be noticed.
 EQUIVALENT: dict[str, str] = {
     "arithmetic.power.x: 1 in xp.where((x == 0) & (y == 0), 1, x) -> 2 in xp.where((x == 0) & (y == 0), 1, x)": "what stands in is multiplied by y, which is 0 there",
-    "functions.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)": "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
+    "activations.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)": "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
     "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)": "both compute the same, the one in fewer steps and the other in fewer products",
     "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)": "the same",
     "fused.linear.x: g.ndim == 2 -> g.ndim != 2": "the same",

@@ -17,7 +17,8 @@ from lucid.nn.functional.checks import (
     check_smoothing,
     check_tensor,
 )
-from lucid.ops import functions, losses
+from lucid.ops import losses
+from lucid.ops.activations import logsigmoid
 from lucid.tensor import Tensor
 
 
@@ -150,7 +151,7 @@ def binary_cross_entropy_with_logits(
         each = losses.bce_with_logits(input, target, reduction="none")
     else:
         _check_weight(who, "pos_weight", pos_weight, input)
-        each = (1 - target) * input - (1 + (pos_weight - 1) * target) * functions.logsigmoid(input)
+        each = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
     if weight is not None:
         _check_weight(who, "weight", weight, input)
         each = each * weight
