@@ -1,0 +1,59 @@
+"""What do the functions of `lucid.ops` refuse before they compute?
+
+NumPy would broadcast, wrap an index around or give NaN without a word. For any file of `ops` or `nn`: `check_tensor`,
+`check_integers`, `check_probability`, `check_range` (indices of rows or classes) and, behind it, `check_within` (any
+range, any text). The first argument, `caller`, is the public name that the error begins with.
+"""
+
+from __future__ import annotations
+
+from lucid.backend import Array, cpu, device_of, within
+from lucid.operands import called
+from lucid.tensor import Tensor
+
+UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}  # bytes -> dtype
+
+
+def check_tensor(caller: str, name: str, value: object) -> None:
+    """Refuse what is not a Tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{caller}: {name} must be a Tensor, got {called(value)}; use lucid.tensor(...)")
+
+
+def check_integers(caller: str, name: str, indices: Tensor) -> None:
+    """Refuse what is not a Tensor of integers."""
+    check_tensor(caller, name, indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"{caller}: {name} must hold integers, got {indices.dtype}; convert it with .long()")
+
+
+def check_probability(caller: str, p: float) -> None:
+    """Refuse a `p` outside of [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{caller}: p is a probability and must be in [0, 1], got {p}")
+
+
+def check_range(caller: str, name: str, indices: Tensor, count: int, of: str, ignored: int | None = None) -> None:
+    """Refuse an index that is not one of 0 to `count` - 1 and not `ignored`; `of` says what is counted ("classes")."""
+    check_within(
+        indices._array, count,
+        f"{caller}: {name} holds {{}}, but there are {count} {of}, numbered from 0; expected 0 to {count - 1}: "
+        f"correct {name}, or make room for more {of}",
+        f"{caller}: {name} holds a number that is not one of the {count} {of}, 0 to {count - 1}", ignored,
+    )  # fmt: skip
+
+
+def check_within(indices: Array, count: int, text: str, late_text: str, ignored: int | None = None) -> None:
+    """Refuse integers that are not in [0, count) (NumPy would count those below 0 from the end, a GPU wrap around).
+
+    Raises:
+        IndexError: on the CPU at once, with the number in the place of {} in `text`; on a GPU when it is next waited
+            for, with `late_text`.
+    """
+    if device_of(indices) != "cpu":
+        within(indices, 0, count, late_text, ignored)
+    # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
+    elif indices.size and cpu.max(indices.view(UNSIGNED[indices.itemsize])) >= count:
+        outside = indices if ignored is None else indices[indices != ignored]
+        if outside.size and (odd := min(cpu.min(outside), 0) or cpu.max(outside)) not in range(count):
+            raise IndexError(text.format(odd))
