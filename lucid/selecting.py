@@ -184,7 +184,7 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     tensor([5., 0., 2.])
     """
     axis, src = _scattered("scatter_add", x, dim, index, src)
-    return x + indexing.put_add(src, index, shape=x.shape, axis=axis)
+    return x + indexing.scatter_add_along(src, index, shape=x.shape, axis=axis)
 
 
 def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:

@@ -18,17 +18,23 @@ from lucid.tensor import Parameter, Tensor
 class Activation(Module):
     """A function of one tensor as a module.
 
-    A subclass names the function, and the attributes that its constructor sets and the function takes as `options`.
+    A subclass names the function, and as `options` the attributes that it takes.
     """
 
     function: Callable[..., Tensor]
     options: tuple[str, ...] = ()
 
+    def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, options: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__()
+        cls.options += options
+        if function is not None:
+            cls.function = staticmethod(function)
+
     def forward(self, input: Tensor) -> Tensor:
         """(...) -> (...); `GLU` halves one dim."""
         if not self.options:
             return self.function(input)
-        return self.function(input, *[getattr(self, name) for name in self.options])
+        return self.function(input, **{name: getattr(self, name) for name in self.options})
 
     def extra_repr(self) -> str:
         """The options."""
@@ -42,159 +48,117 @@ class _Inplace(Activation):
         pass
 
 
-class ReLU(_Inplace):
+class ReLU(_Inplace, function=F.relu):
     """max(x, 0)."""
 
-    function = staticmethod(F.relu)
 
-
-class ReLU6(_Inplace):
+class ReLU6(_Inplace, function=F.relu6):
     """min(max(x, 0), 6)."""
 
-    function = staticmethod(F.relu6)
 
-
-class Sigmoid(Activation):
+class Sigmoid(Activation, function=F.sigmoid):
     """1 / (1 + exp(-x))."""
 
-    function = staticmethod(F.sigmoid)
 
-
-class Tanh(Activation):
+class Tanh(Activation, function=F.tanh):
     """The hyperbolic tangent, (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
 
-    function = staticmethod(F.tanh)
 
-
-class SiLU(_Inplace):
+class SiLU(_Inplace, function=F.silu):
     """x * sigmoid(x), also called swish."""
 
-    function = staticmethod(F.silu)
 
-
-class GELU(Activation):
+class GELU(Activation, function=F.gelu, options=("approximate",)):
     """x * P(Z <= x) for a standard normal Z; `approximate="tanh"` takes the faster approximation.
 
     Raises:
         ValueError: for another `approximate`.
     """
 
-    function, options = staticmethod(F.gelu), ("approximate",)
-
     def __init__(self, approximate: str = "none") -> None:
         check_approximate(approximate)
         self.approximate = approximate
 
 
-class LeakyReLU(Activation):
+class LeakyReLU(Activation, function=F.leaky_relu, options=("negative_slope",)):
     """x where it is positive, negative_slope * x elsewhere."""
-
-    function, options = staticmethod(F.leaky_relu), ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
 
 
-class ELU(Activation):
+class ELU(Activation, function=F.elu, options=("alpha",)):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
-
-    function, options = staticmethod(F.elu), ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
 
 
-class SELU(_Inplace):
+class SELU(_Inplace, function=F.selu):
     """scale * elu(x, alpha), with the two numbers that keep mean 0 and variance 1."""
 
-    function = staticmethod(F.selu)
 
-
-class Softplus(Activation):
+class Softplus(Activation, function=F.softplus, options=("beta", "threshold")):
     """log(1 + exp(beta * x)) / beta, and x where beta * x exceeds `threshold`."""
-
-    function, options = staticmethod(F.softplus), ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta, self.threshold = beta, threshold
 
 
-class Mish(_Inplace):
+class Mish(_Inplace, function=F.mish):
     """x * tanh(softplus(x))."""
 
-    function = staticmethod(F.mish)
 
-
-class Hardtanh(Activation):
+class Hardtanh(Activation, function=F.hardtanh, options=("min_val", "max_val")):
     """min(max(x, min_val), max_val)."""
-
-    function, options = staticmethod(F.hardtanh), ("min_val", "max_val")
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         self.min_val, self.max_val = min_val, max_val
 
 
-class Hardsigmoid(_Inplace):
+class Hardsigmoid(_Inplace, function=F.hardsigmoid):
     """relu6(x + 3) / 6."""
 
-    function = staticmethod(F.hardsigmoid)
 
-
-class Hardswish(_Inplace):
+class Hardswish(_Inplace, function=F.hardswish):
     """x * relu6(x + 3) / 6."""
 
-    function = staticmethod(F.hardswish)
 
-
-class Softsign(Activation):
+class Softsign(Activation, function=F.softsign):
     """x / (1 + |x|)."""
 
-    function = staticmethod(F.softsign)
 
-
-class Tanhshrink(Activation):
+class Tanhshrink(Activation, function=F.tanhshrink):
     """x - tanh(x)."""
 
-    function = staticmethod(F.tanhshrink)
 
-
-class LogSigmoid(Activation):
+class LogSigmoid(Activation, function=F.logsigmoid):
     """log(sigmoid(x)), without overflow."""
 
-    function = staticmethod(F.logsigmoid)
 
-
-class _AlongDim(Activation):
+class _AlongDim(Activation, options=("dim",)):
     """One that works along a dim."""
-
-    options = ("dim",)
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
 
-class Softmax(_AlongDim):
+class Softmax(_AlongDim, function=F.softmax):
     """exp(x) / sum(exp(x)) along `dim`."""
 
-    function = staticmethod(F.softmax)
 
-
-class LogSoftmax(_AlongDim):
+class LogSoftmax(_AlongDim, function=F.log_softmax):
     """log(softmax(x)) along `dim`."""
 
-    function = staticmethod(F.log_softmax)
 
-
-class GLU(_AlongDim):
+class GLU(_AlongDim, function=F.glu):
     """a * sigmoid(b) for the two halves, a and b, of the input along `dim`: (..., 2 * n, ...) -> (..., n, ...)."""
-
-    function = staticmethod(F.glu)
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
 
-class PReLU(Activation):
+class PReLU(Activation, function=F.prelu, options=("weight",)):
     """x where it is positive, weight * x elsewhere: (n, channels, ...), or any shape for a single slope.
 
     Args:
@@ -206,8 +170,6 @@ class PReLU(Activation):
     Attributes:
         weight: Parameter (num_parameters,).
     """
-
-    function, options = staticmethod(F.prelu), ("weight",)
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         self.num_parameters, self.init = num_parameters, init
