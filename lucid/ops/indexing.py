@@ -84,11 +84,3 @@ def along(xp, indices, axis):
     for i, n in enumerate(indices.shape):
         grid.append(indices if i == axis else xp.arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - i - 1)))
     return tuple(grid)
-
-
-@op()
-def one_hot(xp, x, *, classes, dtype):
-    """A row of `classes` zeros with a one at x, for each integer in x."""
-    out = xp.zeros((x.size, classes), dtype=dtype)
-    out[xp.arange(x.size), x.reshape(-1)] = 1
-    return out.reshape((*x.shape, classes))

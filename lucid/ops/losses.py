@@ -159,7 +159,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """target * (log(target) - input) for log-probabilities `input`: the Kullback-Leibler divergence, element by element.
+    """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
 
     Args:
         input: log-probabilities.
@@ -336,7 +336,9 @@ def _for_rows(xp, g, reduction):
             1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == "mean" else 1
         ),
     },
-    x=lambda xp, g, error, share, reduction: error * (g * share if reduction == "mean" else _for_rows(xp, g, reduction)),
+    x=lambda xp, g, error, share, reduction: (
+        error * (g * share if reduction == "mean" else _for_rows(xp, g, reduction))
+    ),
 )
 def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean"):
     """cross_entropy, to which a row with the label `ignore_index` adds nothing, and for which it does not count."""
