@@ -156,8 +156,8 @@ class MultiheadAttention(Module):
             shapes = (queries, keys), (batch * self.num_heads, queries, keys)
             if mask.shape not in shapes:
                 raise ValueError(
-                    f"{caller}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of each "
-                    f"sample, got {mask.shape}"
+                    f"{caller}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of "
+                    f"each sample, got {mask.shape}"
                 )
             mask = _excluding(caller, "attn_mask", mask, query)
             mask = mask.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else mask
