@@ -304,7 +304,7 @@ def surface() -> dict[str, Any]:
     """Every public function, and every method and property of Tensor, by name."""
     places = {"lucid": vars(lucid), "lucid.nn.functional": vars(lucid.nn.functional)}
     if hasattr(lucid, "linalg"):
-        places["lucid.linalg"] = {name: value for name, value in vars(lucid.linalg).items() if getattr(value, "__module__", "") == "lucid.linalg"}
+        places["lucid.linalg"] = {name: getattr(lucid.linalg, name) for name in lucid.linalg.__all__}
     found = {f"{place}.{name}": value for place, names in places.items() for name, value in names.items() if not name.startswith("_")}
     for name in dir(lucid.Tensor):
         value = inspect.getattr_static(lucid.Tensor, name)
