@@ -25,7 +25,7 @@ TITLES = {
     "lucid.ops.functions": "Functions of one number",
     "lucid.functions": "Reductions, products and joins",
     "lucid.shaping": "Shapes",
-    "lucid.selecting": "Selecting and sorting",
+    "lucid.ops.sort_index": "Selecting and sorting",
     "lucid.recording": "Recording or not",
     "lucid.op": "Writing operations",
     "lucid.backend": "Dtypes, devices, constants, random numbers",
@@ -38,17 +38,17 @@ TITLES = {
 # Where a namespace has a few names from a chapter, and these belong beside those of another.
 BESIDE = {
     ("lucid", "lucid"): "lucid.backend",
-    ("lucid", "lucid.contraction"): "lucid.functions",
+    ("lucid", "lucid.ops.einsum"): "lucid.functions",
     ("lucid", "lucid.devices"): "lucid.backend",
     ("lucid", "lucid.ops.linear"): "lucid.functions",
     ("lucid", "lucid.ops.special"): "lucid.ops.functions",
     ("lucid", "lucid.padding"): "lucid.shaping",
     ("lucid.nn", "lucid.graph"): "lucid.nn.module",
     ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
-    ("lucid.nn.functional", "lucid.functions"): "lucid.nn.functional.activations",
-    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.nn.functional.activations",
-    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.nn.functional.layers",
-    ("lucid.nn.functional", "lucid.padding"): "lucid.nn.functional.layers",
+    ("lucid.nn.functional", "lucid.functions"): "lucid.ops.activations",
+    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.ops.activations",
+    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.ops.embedding",
+    ("lucid.nn.functional", "lucid.padding"): "lucid.ops.embedding",
 }
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
 
