@@ -118,7 +118,7 @@ from lucid.shaping import flatten as flatten
 from lucid.shaping import flip as flip
 from lucid.shaping import meshgrid as meshgrid
 from lucid.shaping import movedim as movedim
-from lucid.padding import pad as pad
+from lucid.ops.pad import pad as pad
 from lucid.shaping import permute as permute
 from lucid.shaping import reshape as reshape
 from lucid.shaping import roll as roll

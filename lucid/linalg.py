@@ -2,17 +2,10 @@
 
 All take one matrix or a batch of them, shape (..., n, n), in float32 or float64, and are differentiable to every order.
 """
+# ruff: noqa: I001 (types, then functions)
 
-from lucid.ops.linalg import EigenvaluesEigenvectors as EigenvaluesEigenvectors
-from lucid.ops.linalg import SignLogabsdet as SignLogabsdet
-from lucid.ops.linalg import cholesky as cholesky
-from lucid.ops.linalg import det as det
-from lucid.ops.linalg import eigh as eigh
-from lucid.ops.linalg import inv as inv
-from lucid.ops.linalg import matrix_power as matrix_power
-from lucid.ops.linalg import norm as norm
-from lucid.ops.linalg import slogdet as slogdet
-from lucid.ops.linalg import solve as solve
+from lucid.ops.linalg import EigenvaluesEigenvectors, SignLogabsdet
+from lucid.ops.linalg import cholesky, det, eigh, inv, matrix_power, norm, slogdet, solve
 
 __all__ = [
     "EigenvaluesEigenvectors", "SignLogabsdet", "cholesky", "det", "eigh", "inv", "matrix_power", "norm", "slogdet",

@@ -42,23 +42,25 @@ BESIDE = {
     ("lucid", "lucid.devices"): "lucid.backend",
     ("lucid", "lucid.ops.linear"): "lucid.functions",
     ("lucid", "lucid.ops.special"): "lucid.ops.functions",
-    ("lucid", "lucid.padding"): "lucid.shaping",
+    ("lucid", "lucid.ops.pad"): "lucid.shaping",
     ("lucid.nn", "lucid.graph"): "lucid.nn.module",
     ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
     ("lucid.nn.functional", "lucid.functions"): "lucid.ops.activations",
     ("lucid.nn.functional", "lucid.ops.functions"): "lucid.ops.activations",
     ("lucid.nn.functional", "lucid.ops.fused"): "lucid.ops.embedding",
-    ("lucid.nn.functional", "lucid.padding"): "lucid.ops.embedding",
+    ("lucid.nn.functional", "lucid.ops.pad"): "lucid.ops.images",
 }
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
 
 
 def exported(module: ModuleType) -> list[str]:
-    """The public names of a module, in the order of its text.
+    """The public names of a module: its `__all__`, or else, in the order of its text:
 
-    Of a package: what it imports `as` a public name, and what it assigns. Of a plain module: the functions and classes
+    of a package, what it imports `as` a public name, and what it assigns; of a plain module, the functions and classes
     that it defines, and what it imports under its own name (`from x import f as f`).
     """
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
     path = Path(str(module.__file__))
     package, found = path.name == "__init__.py", []
     for node in ast.parse(path.read_text()).body:

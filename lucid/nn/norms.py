@@ -1,4 +1,4 @@
-"""Normalisation as layers. The formulas, and what each is for, stand at `lucid.nn.functional`."""
+"""Normalisation as layers. The formulas, their sources and what each is for stand at `lucid.nn.functional`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,50 @@ from typing import Any
 from lucid.creation import ones, tensor, zeros
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.functional.norms import as_shape, check_groups
 from lucid.nn.module import Module
+from lucid.ops.norms import as_shape, check_groups
 from lucid.tensor import Parameter, Tensor
 
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "CosineSimilarity", "GroupNorm", "LayerNorm", "PairwiseDistance", "RMSNorm",
+]  # fmt: skip
 
-class LayerNorm(Module):
+
+class Norm(Module):
+    """What layers that normalise have in common: a weight and a bias, either of which may be None, and their repr."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+    sizes: tuple[str, ...]  # the attributes that the repr shows,
+    options: tuple[str, ...]  # and those that it names
+
+    def learn(self, shape: Any, device: Any, dtype: Any, **learned: bool) -> None:
+        """Make a Parameter of each name that is to be `learned`, and None of the others."""
+        for name, wanted in learned.items():
+            fill = ones if name == "weight" else zeros
+            setattr(self, name, Parameter(fill(shape, device=device, dtype=dtype)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """Make the weight ones and the bias zeros again."""
+        for name, fill_ in (("weight", init.ones_), ("bias", init.zeros_)):
+            if (parameter := getattr(self, name, None)) is not None:
+                fill_(parameter)
+
+    def extra_repr(self) -> str:
+        """The sizes and the options."""
+        sizes = [str(getattr(self, name)) for name in self.sizes]
+        return ", ".join(sizes + [f"{name}={getattr(self, name)}" for name in self.options])
+
+
+class LayerNorm(Norm):
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
 
     Args:
         normalized_shape: the lengths of these dims, or the length of the last one.
-        eps: what keeps the root away from 0.
+        eps: keeps the root away from 0.
         elementwise_affine: whether there are weight and bias.
         bias: whether there is a bias, if there is a weight.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight: Parameter of shape normalized_shape, ones at first; or None.
@@ -32,43 +61,26 @@ class LayerNorm(Module):
         ValueError: if `normalized_shape` is not made of positive ints.
     """
 
+    sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
+
     def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
+        bias: bool = True, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
         self.normalized_shape = as_shape("LayerNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        made = {"device": device, "dtype": dtype}
-        self.weight = Parameter(ones(self.normalized_shape, **made)) if elementwise_affine else None
-        self.bias = Parameter(zeros(self.normalized_shape, **made)) if elementwise_affine and bias else None
-
-    def reset_parameters(self) -> None:
-        """Make the weight ones and the bias zeros again."""
-        _reset(self.weight, self.bias)
+        self.learn(self.normalized_shape, device, dtype, weight=elementwise_affine, bias=elementwise_affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., *normalized_shape) -> the same shape."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        """The shape and the options."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
-
-class RMSNorm(Module):
+class RMSNorm(Norm):
     """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
 
-    Args:
-        normalized_shape: the lengths of these dims, or the length of the last one.
-        eps: what keeps the root away from 0; None for the gap between 1 and the next number of the input's dtype.
-        elementwise_affine: whether there is a weight.
-        device: where it lives.
-        dtype: its dtype; float32 by default.
+    Args as `LayerNorm`'s, but that there is no bias, and `eps=None` is the gap between 1 and the next number of the
+    input's dtype.
 
     Attributes:
         weight: Parameter of shape normalized_shape, ones at first; or None.
@@ -77,43 +89,31 @@ class RMSNorm(Module):
         ValueError: if `normalized_shape` is not made of positive ints.
     """
 
+    sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
+
     def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
         self.normalized_shape = as_shape("RMSNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        shape = self.normalized_shape
-        self.weight = Parameter(ones(shape, device=device, dtype=dtype)) if elementwise_affine else None
-
-    def reset_parameters(self) -> None:
-        """Make the weight ones again."""
-        _reset(self.weight, None)
+        self.learn(self.normalized_shape, device, dtype, weight=elementwise_affine)
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., *normalized_shape) -> the same shape."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        """The shape and the options."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
-
-class GroupNorm(Module):
+class GroupNorm(Norm):
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
 
     Args:
         num_groups: into how many groups of one size the channels are split.
         num_channels: how many channels there are, the second dim of the input.
-        eps: what keeps the root away from 0.
+        eps: keeps the root away from 0.
         affine: whether there are weight and bias.
         bias: whether there is a bias, if there is a weight.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight: Parameter (num_channels,), ones at first; or None.
@@ -123,25 +123,15 @@ class GroupNorm(Module):
         ValueError: if `num_groups` does not divide `num_channels`.
     """
 
+    sizes, options = ("num_groups", "num_channels"), ("eps", "affine")
+
     def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        eps: float = 1e-5,
-        affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
+        dtype: Any = None, *, bias: bool = True,
+    ) -> None:  # fmt: skip
         check_groups("GroupNorm", num_groups, num_channels)
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self.weight = Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None
-        self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None
-
-    def reset_parameters(self) -> None:
-        """Make the weight ones and the bias zeros again."""
-        _reset(self.weight, self.bias)
+        self.learn(num_channels, device, dtype, weight=affine, bias=affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, num_channels, ...) -> the same shape."""
@@ -149,12 +139,8 @@ class GroupNorm(Module):
             raise ValueError(f"GroupNorm: expected (n, {self.num_channels}, ...), got shape {input.shape}")
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        """The sizes and the options."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
-
-class BatchNorm(Module):
+class BatchNorm(Norm):
     """What BatchNorm1d and BatchNorm2d have: (x - mean) / sqrt(var + eps) * weight + bias for each channel.
 
     In training mean and variance are those of the batch, and running averages of them are kept. In evaluation
@@ -162,13 +148,12 @@ class BatchNorm(Module):
 
     Args:
         num_features: how many channels there are, the second dim of the input.
-        eps: what keeps the root away from 0.
+        eps: keeps the root away from 0.
         momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
         affine: whether there are weight and bias.
         track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics.
         bias: whether there is a bias, if there is a weight.
-        device: where parameters and buffers live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of parameters and buffers; float32 by default.
 
     Attributes:
         weight: Parameter (num_features,), ones at first; or None.
@@ -178,6 +163,7 @@ class BatchNorm(Module):
         num_batches_tracked: buffer, an int64: how many batches went into them; or None.
     """
 
+    sizes, options = ("num_features",), ("eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -185,22 +171,13 @@ class BatchNorm(Module):
     layout: str
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
+    ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
+        self.learn(num_features, device, dtype, weight=affine, bias=affine and bias)
         made, track = {"device": device, "dtype": dtype}, track_running_stats
-        self.weight = Parameter(ones(num_features, **made)) if affine else None
-        self.bias = Parameter(zeros(num_features, **made)) if affine and bias else None
         self.register_buffer("running_mean", zeros(num_features, **made) if track else None)
         self.register_buffer("running_var", ones(num_features, **made) if track else None)
         self.register_buffer("num_batches_tracked", tensor(0, device=device) if track else None)
@@ -215,7 +192,7 @@ class BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Make the weight ones and the bias zeros again, and forget the averages."""
         self.reset_running_stats()
-        _reset(self.weight, self.bias)
+        super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, num_features, ...) -> the same shape; a ValueError in training if a channel has one value."""
@@ -230,13 +207,6 @@ class BatchNorm(Module):
         mean, var = self.running_mean, self.running_var
         training = self.training or mean is None
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
-
-    def extra_repr(self) -> str:
-        """The size and the options."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(BatchNorm):
@@ -279,10 +249,3 @@ class PairwiseDistance(Module):
     def extra_repr(self) -> str:
         """The norm."""
         return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"
-
-
-def _reset(weight: Parameter | None, bias: Parameter | None) -> None:
-    if weight is not None:
-        init.ones_(weight)
-    if bias is not None:
-        init.zeros_(bias)

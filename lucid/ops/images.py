@@ -1,92 +1,170 @@
-"""Chapter 3k. Images: convolution, its two adjoints, and the windows that it looks through.
+"""Where do windows lie over an image, and how does an image get another size?
 
-Arrays are (N, C, *size): N images of C channels, with one, two or more dims of size. A `Grid` says how windows lie over
-them, and from there on all numbers of dims are one.
+Images are (n, channels, *size) with one, two or more dims of size: (n, channels, length), (n, channels, height, width),
+... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims.
+Resizing multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
 
-A convolution is linear in the image and in the weight. Weighed with any y of its output's shape it is one number,
+Results lie in memory with the batch last, (channels, *size, n), and are handed out with their dims in the usual order.
+What one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in
+float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory and 29 with (n, *size, channels).
 
-    T(x, weight, y) = sum of x[n, c, place + k] * weight[o, c, k] * y[n, o, place],
-
-whose three derivatives are the three operations below: with respect to y the convolution, `conv`; with respect to x the
-transposed convolution, `conv_transpose`; with respect to the weight, `conv_weight`. So each has the other two for its
-gradients, to every order. They come down to matrix products, with the windows of the image as columns.
-
-Results lie in memory with the batch last, (C, *size, N), and are handed out with their dims in the usual order. What
-one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in float32,
-are copied in 10 us; that takes 134 with (C, N, *size) in memory and 29 with (N, *size, C).
+Sizes depend on shapes and options alone, and a program has few of those: `cached` keeps the answers.
 """
 
-from functools import cached_property
-from itertools import product
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
+from itertools import pairwise, product
 from math import prod
+from typing import Any, TypeVar
 
+from lucid.backend import cpu, device_of, float32
 from lucid.op import op
+from lucid.ops.checks import check_tensor
 from lucid.ops.reductions import half_in_single
+from lucid.tensor import Tensor
 
+__all__ = ["fold", "interpolate", "unfold"]
+
+T = TypeVar("T")
 Shape = tuple[int, ...]
+Ints = int | tuple[int, ...]
+MaybeInts = int | None | tuple[int | None, ...]
+
+
+# The options of images: one value for all dims, or one for each
+
+
+def cached(f: Callable[..., T]) -> Callable[..., T]:
+    """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples."""
+    known = lru_cache(maxsize=1024)(f)
+    return lambda *args: known(*[a if type(a) in (int, tuple, str) else _key(a) for a in args])
+
+
+def _key(option: Any) -> Any:
+    return tuple(option) if not isinstance(option, (str, tuple)) and hasattr(option, "__iter__") else option
+
+
+def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
+    """An option for each dim, given as one int for all or as `dims` of them, none below `least`."""
+    try:
+        found = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
+    except TypeError:
+        raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
+    if len(found) != dims:
+        raise ValueError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}")
+    if any(n < least for n in found):
+        raise ValueError(f"{caller}: {name} must be {least} or more, got {value!r}")
+    return found
+
+
+def image_size(caller: str, shape: Shape, dims: int) -> Shape:
+    """The image's size in the shape of an input, which has channels, and perhaps a batch, in front of it."""
+    if len(shape) not in (dims + 1, dims + 2):
+        one = "channels, length" if dims == 1 else "channels, height, width"
+        raise ValueError(f"{caller}: input must have the shape ({one}), or (batch, {one}), got {shape}")
+    return shape[-dims:]
+
+
+def batched(dims: int, input: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
+    """f of a batch of images; of one image, f of it as a batch of one."""
+    return f(input) if input.ndim == dims + 2 else f(input.unsqueeze(0)).squeeze(0)
+
+
+def check_floats(caller: str, input: Tensor) -> None:
+    """Refuse what is not a Tensor of floats."""
+    check_tensor(caller, "input", input)
+    if not input.is_floating_point():
+        raise TypeError(f"{caller}: input must hold floats to be averaged, got {input.dtype}; convert it with .float()")
+
+
+# Windows
 
 
 class Grid:
-    """How windows lie over an image. Element k of window w is at place w * stride + k * dilation - padding, dim by dim.
+    """How windows lie over an image. Element k of window w is at w * stride + k * dilation - padding, dim by dim.
 
     Attributes:
         size: the image's.
         kernel: the windows'.
         out: how many windows there are along each dim.
         stride, padding, dilation: as above.
-        room: the size of the image with the padding before it, and behind it with what the last window needs.
-        middle: the index of the image in there.
-        whole: whether every element of every window is in the image.
-        apart: whether no two windows share a place.
+        padded_size: the size of the image with the padding before it, and behind it with what the last window needs.
+        interior: the index of the image in there.
+        inside: whether every element of every window is in the image.
+        disjoint: whether no two windows share a place.
     """
 
     def __init__(self, size: Shape, kernel: Shape, out: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
         self.size, self.kernel, self.out = size, kernel, out
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        dims = zip(size, kernel, out, stride, padding, dilation, strict=True)
-        self.room = tuple(max(n + p, (o - 1) * s + (k - 1) * d + 1) for n, k, o, s, p, d in dims)
-        self.middle = (slice(None), *(slice(p, p + n) for n, p in zip(size, padding, strict=True)))
-        self.whole = self.room == size
-        self.apart = all(s > (k - 1) * d for k, s, d in zip(kernel, stride, dilation, strict=True))
+        self.dims = list(zip(size, kernel, out, stride, padding, dilation, strict=True))
+        self.padded_size = tuple(max(n + p, (o - 1) * s + (k - 1) * d + 1) for n, k, o, s, p, d in self.dims)
+        self.interior = (slice(None), *(slice(p, p + n) for n, _, _, _, p, _ in self.dims))
+        self.inside = self.padded_size == size
+        self.disjoint = all(s > (k - 1) * d for _, k, _, s, _, d in self.dims)
 
     @cached_property
-    def meetings(self):
-        """(k, windows, places) for each element of a window: which windows have it in the image, and where there. To
-        be used on (C, *kernel, ...), (C, *out, N) and (C, *size, N)."""
-        dims = zip(self.size, self.kernel, self.out, self.stride, self.padding, self.dilation, strict=True)
-        found = []
-        for along in product(*[_along(*dim) for dim in dims]):
-            k, windows, places = zip(*along, strict=True)
-            found.append(tuple((slice(None), *index) for index in (k, windows, places)))
-        return found
+    def taps(self):
+        """(k, windows, places) for each element of a window: the windows that have it in the image, and where there.
+        Indices of (channels, *kernel, ...), (channels, *out, n) and (channels, *size, n)."""
+        return [
+            tuple((slice(None), *index) for index in zip(*tap, strict=True))
+            for tap in product(*[_taps(*dim) for dim in self.dims])
+        ]
 
     @cached_property
     def mirrored(self):
-        """The grid over the output that gathers, for each place of the image, all that was computed from it. There
-        with a stride of 1 only, and None where it would begin inside the output."""
-        padding = tuple((k - 1) * d - p for k, d, p in zip(self.kernel, self.dilation, self.padding, strict=True))
+        """The grid over the output that gathers, for each place of the image, all that was computed from it. It exists
+        for a stride of 1 only; None also where it would begin inside the output."""
+        padding = tuple((k - 1) * d - p for _, k, _, _, p, d in self.dims)
         if any(s != 1 for s in self.stride) or any(p < 0 for p in padding):
             return None
         return Grid(self.out, self.kernel, self.size, self.stride, padding, self.dilation)
 
 
-def _along(n, kernel, out, stride, padding, dilation):
-    """The meetings along one dim."""
-    found = []
+def _taps(n, kernel, out, stride, padding, dilation):
+    """The taps along one dim."""
+    taps = []
     for k in range(kernel):
         shift = k * dilation - padding
         first, end = max(0, -(shift // stride)), min(out, (n - 1 - shift) // stride + 1)
         if first < end:
             places = slice(first * stride + shift, (end - 1) * stride + shift + 1, stride)
-            found.append((k, slice(first, end), places))
-    return found
+            taps.append((k, slice(first, end), places))
+    return taps
 
 
-# -- memory ----------------------------------------------------------------------------------------------------------
+@cached
+def window_grid(
+    caller: str, size: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool = False
+) -> Grid:
+    """The grid of as many windows as fit; in `ceil_mode` the last may stick out, as long as it begins in the image or
+    in the padding before it."""
+    dims = len(size)
+    kernel, stride = ints(caller, "kernel_size", kernel_size, dims), ints(caller, "stride", stride, dims)
+    padding, dilation = ints(caller, "padding", padding, dims, 0), ints(caller, "dilation", dilation, dims)
+    out = []
+    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
+        free = n + 2 * p - (k - 1) * d - 1
+        count = (free + (s - 1 if ceil_mode else 0)) // s + 1
+        out.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)
+    if any(count < 1 for count in out):
+        reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+        dilated = f", {reach} with dilation {dilation}," if reach != kernel else ""
+        padded = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
+        raise ValueError(
+            f"{caller}: the kernel of size {kernel}{dilated} does not fit into the input of size {size}"
+            + (f", {padded} with padding {padding}" if padded != size else "")
+            + "; make it smaller, or padding larger"
+        )
+    return Grid(size, kernel, tuple(out), stride, padding, dilation)
 
 
 def batch_last(xp, x):
-    """x, (N, C, *size), as (C, *size, N), without gaps in memory."""
+    """x, (n, channels, *size), as (channels, *size, n), without gaps in memory."""
     return xp.ascontiguousarray(x.transpose((*range(1, x.ndim), 0)))
 
 
@@ -95,127 +173,274 @@ def batch_first(x):
     return x.transpose((x.ndim - 1, *range(x.ndim - 1)))
 
 
-def _windows(xp, x, grid):
-    """All windows of x, (N, C, *size), as a view of it, or of it with zeros around: (C, *kernel, *out, N)."""
-    if grid.whole:
-        room = batch_last(xp, x)
+def window_view(xp, x, grid):
+    """All windows of x as a view of it, or of it with zeros around."""
+    if grid.inside:
+        image = batch_last(xp, x)  # (channels, *size, n)
     else:
-        room = xp.zeros((x.shape[1], *grid.room, x.shape[0]), dtype=x.dtype)
-        room[grid.middle] = x.transpose((*range(1, x.ndim), 0))
-    first, *along, last = room.strides
-    within = [a * d for a, d in zip(along, grid.dilation, strict=True)]
-    between = [a * s for a, s in zip(along, grid.stride, strict=True)]
+        image = xp.zeros((x.shape[1], *grid.padded_size, x.shape[0]), dtype=x.dtype)
+        image[grid.interior] = x.transpose((*range(1, x.ndim), 0))
+    first, *along, last = image.strides
+    within = [step * d for step, d in zip(along, grid.dilation, strict=True)]
+    between = [step * s for step, s in zip(along, grid.stride, strict=True)]
     shape = (x.shape[1], *grid.kernel, *grid.out, x.shape[0])
-    return xp.as_strided(room, shape, (first, *within, *between, last))
+    return xp.as_strided(image, shape, (first, *within, *between, last))  # (channels, *kernel, *out, n)
 
 
-def _columns(xp, x, grid, groups):
-    """The same as a matrix for each group of channels: (groups, C / groups * elements of a window, windows * N)."""
-    rows = x.shape[1] // groups * prod(grid.kernel)
-    return _windows(xp, x, grid).reshape(groups, rows, prod(grid.out) * x.shape[0])
-
-
-def _overlaid(xp, columns, channels, grid):
-    """The adjoint: an image, (C, *size, N), in which each place has the sum of the elements that windows have of it."""
+def add_windows(xp, columns, channels, grid):
+    """The adjoint: an image in which each place has the sum of the elements that windows have of it."""
     columns = columns.reshape(channels, *grid.kernel, *grid.out, columns.shape[-1] // prod(grid.out))
-    image = xp.zeros((channels, *grid.size, columns.shape[-1]), dtype=columns.dtype)
-    for k, windows, places in grid.meetings:
+    image = xp.zeros((channels, *grid.size, columns.shape[-1]), dtype=columns.dtype)  # (channels, *size, n)
+    for k, windows, places in grid.taps:
         image[places] += columns[k][windows]
     return image
 
 
-def _rows(xp, x, groups):
-    """x, (N, C, *size), as a matrix for each group of channels: (groups, C / groups, places * N)."""
-    return batch_last(xp, x).reshape(groups, x.shape[1] // groups, prod(x.shape[2:]) * x.shape[0])
-
-
-def _matrices(weight, groups):
-    """A weight, (O, C / groups, *kernel), likewise: (groups, O / groups, C / groups * elements of a window)."""
-    return weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
-
-
-# -- operations ------------------------------------------------------------------------------------------------------
-
-# Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
-
-
 @op(x=lambda xp, g, grid: xp.col2im(g, grid=grid))
 def im2col(xp, x, *, grid):
-    """All windows of x, (N, C, *size), one after the other: (N, C * elements of a window, windows)."""
-    windows = _windows(xp, x, grid).copy()
+    """All windows of x, (n, channels, *size), one after the other: (n, channels * elements of a window, windows)."""
+    windows = window_view(xp, x, grid).copy()
     return batch_first(windows.reshape(x.shape[1] * prod(grid.kernel), prod(grid.out), x.shape[0]))
 
 
 @op(columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
 @half_in_single
 def col2im(xp, columns, *, grid):
-    """The adjoint of im2col: (N, C * elements of a window, windows) put back and added up, (N, C, *size)."""
+    """The adjoint of im2col: (n, channels * elements of a window, windows) added up to (n, channels, *size)."""
     n, rows, windows = columns.shape
     flat = batch_last(xp, columns).reshape(rows, windows * n)
-    return batch_first(_overlaid(xp, flat, rows // prod(grid.kernel), grid))
+    return batch_first(add_windows(xp, flat, rows // prod(grid.kernel), grid))
 
 
-@op(
-    x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
-    weight=lambda xp, g, x, grid, groups: xp.conv_weight(x, g, grid=grid, groups=groups),
-    bias=lambda xp, g: _by_channel(xp, g),
-)
+def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> Tensor:
+    """All windows of images as columns.
+
+    (n, channels, height, width) gives (n, channels * elements of a window, windows): out[n, (c, k), window] =
+    input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A convolution is
+    `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out.
+
+    Raises:
+        ValueError: for another shape, a kernel larger than the padded image, or an option out of range.
+    """
+    check_tensor("unfold", "input", input)
+    grid = window_grid("unfold", image_size("unfold", input.shape, 2), kernel_size, stride, padding, dilation)
+    return batched(2, input, lambda x: im2col(x, grid=grid))
+
+
+def fold(
+    input: Tensor, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
+) -> Tensor:
+    """Columns put back into images of `output_size`, and added up where windows overlap: the adjoint of `unfold`,
+
+        out[n, c, window * stride + k * dilation - padding] += input[n, (c, k), window]
+
+    for all k and windows, except for what would be outside of the image.
+
+    (n, channels * elements of a window, windows) gives (n, channels, *output_size); the batch may be left out.
+
+    Raises:
+        ValueError: if the number of rows does not divide by the elements of a window, or that of columns is not the
+            number of windows in an image of `output_size`.
+    """
+    check_tensor("fold", "input", input)
+    size = ints("fold", "output_size", output_size, 2)
+    grid = window_grid("fold", size, kernel_size, stride, padding, dilation)
+    if input.ndim not in (2, 3):
+        raise ValueError(
+            "fold: input must have the shape (channels * elements of a window, windows), or that with a batch in "
+            f"front, got {input.shape}"
+        )
+    rows, columns = input.shape[-2:]
+    if rows % prod(grid.kernel):
+        raise ValueError(
+            f"fold: input of shape {input.shape} has {rows} rows, which do not divide by the {prod(grid.kernel)} "
+            f"elements of a window of size {grid.kernel}"
+        )
+    if columns != prod(grid.out):
+        raise ValueError(
+            f"fold: input of shape {input.shape} has {columns} columns, but in an image of size {size} there are "
+            f"{prod(grid.out)} windows, {grid.out}, with kernel_size {grid.kernel}, stride {grid.stride}, padding "
+            f"{grid.padding} and dilation {grid.dilation}"
+        )
+    return batched(1, input, lambda x: col2im(x, grid=grid))
+
+
+# Resizing
+
+
+class SparseMatrix:
+    """A matrix with few entries a row: of which of `columns` old places each of `rows` new ones is a weighted sum.
+
+    Its entries, (row, column, weight), come in passes in which each row is named once at most, so that a pass is one
+    addition of arrays.
+    """
+
+    def __init__(self, rows: int, columns: int, passes: list[list[tuple[int, int, float]]]) -> None:
+        self.rows, self.columns, self.passes = rows, columns, [entries for entries in passes if entries]
+        self.on_devices: dict[Any, Any] = {}
+
+    @cached_property
+    def steps(self):
+        """The passes as indices of rows and of columns, and an array of weights, or one for all, or None for 1."""
+        steps = []
+        for entries in self.passes:
+            rows, columns, weights = zip(*entries, strict=True)
+            shared = float(weights[0]) if len(set(weights)) == 1 else cpu.asarray(weights)
+            steps.append((_index(rows), _index(columns), None if set(weights) == {1} else shared))
+        return steps
+
+    def steps_for(self, xp, x):
+        """The same on the device of x, the weights in its dtype; kept for the next time."""
+        key = device_of(x), x.dtype
+        if key not in self.on_devices:
+            self.on_devices[key] = [
+                (
+                    *[i if type(i) is slice else xp.asarray(i) for i in (rows, columns)],
+                    weight if weight is None or type(weight) is float else xp.asarray(weight, dtype=x.dtype),
+                )
+                for rows, columns, weight in self.steps
+            ]
+        return self.on_devices[key]
+
+    @cached_property
+    def transposed(self):
+        """The matrix with rows for columns; a pass that names a column twice becomes several."""
+        passes: list[list[tuple[int, int, float]]] = []
+        for entries in self.passes:
+            turns: dict[int, int] = {}
+            split: list[list[tuple[int, int, float]]] = []
+            for row, column, weight in entries:
+                turn = turns[column] = turns.get(column, -1) + 1
+                if turn == len(split):
+                    split.append([])
+                split[turn].append((column, row, weight))
+            passes += split
+        matrix = SparseMatrix(self.columns, self.rows, passes)
+        matrix.__dict__["transposed"] = self
+        return matrix
+
+
+def _index(places):
+    """Places as a slice where they are evenly apart: that takes neither a copy nor an array on the GPU."""
+    step = places[1] - places[0] if len(places) > 1 else 1
+    even = step > 0 and all(b - a == step for a, b in pairwise(places))
+    return slice(places[0], places[-1] + 1, step) if even else cpu.asarray(places)
+
+
+@op(x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])))
 @half_in_single
-def conv(xp, x, weight, bias=None, *, grid, groups):
-    """The windows of x, (N, C, *size), each times the weight, (O, C / groups, *kernel), plus bias: (N, O, *out). The
-    channels of a group of outputs look at those of the same group of inputs."""
-    found = xp.matmul(_matrices(weight, groups), _columns(xp, x, grid, groups))
-    return _image(found, bias, weight.shape[0], grid.out, x.shape[0])
+def resample(xp, x, *, matrices):
+    """Each dim of size of x, (n, channels, *size), multiplied by a matrix, out[i] = sum of matrix[i, j] * x[j], or left
+    for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""
+    out = batch_last(xp, x)  # (channels, *size, n)
+    for axis, matrix in enumerate(matrices, 1):
+        if matrix is not None:
+            out = _multiplied(xp, out, axis, matrix)
+    return batch_first(out if any(matrices) else out.copy())
 
 
-@op(
-    y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
-    weight=lambda xp, g, y, grid, groups: xp.conv_weight(g, y, grid=grid, groups=groups),
-    bias=lambda xp, g: _by_channel(xp, g),
-)
-@half_in_single
-def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
-    """The weight, (O, C / groups, *kernel), times each element of y, (N, O, *out), put down where that element's window
-    lies and added up, plus bias: (N, C, *size)."""
-    channels = weight.shape[1] * groups
-    # Copying windows is cheaper than adding them up, unless there are many more of them. For 64 images, 8 x 8, a 3 x 3
-    # kernel takes 0.25 of the other way's time from 8 channels to 64, 0.84 from 32 to 32, 1.19 from 64 to 32.
-    if grid.mirrored is not None and weight.shape[0] <= channels:
-        found = xp.matmul(_turned(weight, groups), _columns(xp, y, grid.mirrored, groups))
-        return _image(found, bias, channels, grid.size, y.shape[0])
-    columns = xp.matmul(_matrices(weight, groups).swapaxes(1, 2), _rows(xp, y, groups))
-    columns = columns.reshape(channels * prod(grid.kernel), columns.shape[-1])
-    return _image(_overlaid(xp, columns, channels, grid), bias, channels, grid.size, y.shape[0])
+def _multiplied(xp, x, axis, matrix):
+    before, behind = (slice(None),) * axis, (1,) * (x.ndim - axis - 1)
+    out = xp.zeros((*x.shape[:axis], matrix.rows, *x.shape[axis + 1 :]), dtype=x.dtype)
+    for rows, columns, weight in matrix.steps_for(xp, x):
+        term = x[(*before, columns)]
+        if weight is not None:
+            term = term * (weight if type(weight) is float else weight.reshape(-1, *behind))
+        out[(*before, rows)] += term
+    return out
 
 
-@op(
-    x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
-    y=lambda xp, g, x, grid, groups: xp.conv(x, g, grid=grid, groups=groups),
-)
-@half_in_single
-def conv_weight(xp, x, y, *, grid, groups):
-    """For each element of a weight the sum of the products of what it joins: x, (N, C, *size), and y, (N, O, *out),
-    give (O, C / groups, *kernel)."""
-    # This way round the product takes 39 us, the other way 44, for 8 and 16 channels of 64 images, 4 x 4, float32.
-    found = xp.matmul(_columns(xp, x, grid, groups), _rows(xp, y, groups).swapaxes(1, 2))
-    return found.swapaxes(1, 2).reshape(y.shape[1], x.shape[1] // groups, *grid.kernel)
+def interpolate(
+    input: Tensor, size: Ints | None = None, scale_factor: float | tuple[float, ...] | None = None,
+    mode: str = "nearest", align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """Images in another size, (n, channels, *size): each new place takes its value from the old ones nearest to it.
+
+    With s the old size over the new, new place i lies at i * s, of which "nearest" takes the whole part. The others mix
+    the two places around u = (i + 0.5) * s - 0.5, but not below 0, as out[i] = (1 - t) * input[floor(u)] + t *
+    input[floor(u) + 1] for t = u - floor(u), dim by dim; with `align_corners` u = i * (old - 1) / (new - 1).
+
+    Args:
+        input: (n, channels, length) or (n, channels, height, width); "nearest" takes any number of dims.
+        size: the new one; or
+        scale_factor: a number for all dims, or one for each, that the old size is multiplied by and rounded down.
+        mode: "nearest" takes one old place; "linear" (of signals) and "bilinear" (of images) go in a straight line
+            from one to the next.
+        align_corners: for the latter, whether the outermost places are points that stay where they are; otherwise
+            places are squares, and the outer edges of the outermost stay.
+        recompute_scale_factor: whether places follow from the sizes, where `scale_factor` does not give a whole number
+            of them, rather than from `scale_factor` itself.
+
+    Raises:
+        ValueError: for another mode, a shape or align_corners that does not go with it, and unless one of `size` and
+            `scale_factor` is given.
+
+    >>> from lucid import tensor
+    >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
+    [[[0.0, 0.5, 1.0]]]
+    """
+    check_tensor("interpolate", "input", input)
+    if mode != "nearest":
+        check_floats("interpolate", input)
+    options = size, scale_factor, mode, align_corners, recompute_scale_factor
+    return resample(input, matrices=_interpolation(input._array.shape, *options))
 
 
-def _by_channel(xp, g):
-    return xp.sum(g, axis=(0, *range(2, len(g.shape))))
+LINEAR = {"linear": 1, "bilinear": 2}  # mode -> dims of size
 
 
-def _image(found, bias, channels, size, n):
-    """The result of a product as an image, with its bias."""
-    if bias is not None:
-        found = found.reshape(channels, prod(size) * n)
-        found += bias[:, None]
-    return batch_first(found.reshape(channels, *size, n))
+@cached
+def _interpolation(
+    shape: Shape, size: Any, scale_factor: Any, mode: str, align_corners: bool | None, recompute: bool | None
+) -> tuple[SparseMatrix, ...]:
+    """For each dim of size the matrix that gives its new places."""
+    caller, dims, old = "interpolate", len(shape) - 2, shape[2:]
+    if mode != "nearest" and mode not in LINEAR:
+        raise ValueError(f"{caller}: mode must be 'nearest', 'linear' or 'bilinear', got {mode!r}")
+    if dims < 1 or mode in LINEAR and dims != LINEAR[mode]:
+        expected = "at least 3 dims, (batch, channels, ...)" if mode == "nearest" else f"{LINEAR[mode] + 2} dims"
+        raise ValueError(f"{caller}: mode {mode!r} needs an input of {expected}, got shape {shape}")
+    if align_corners is not None and mode == "nearest":
+        raise ValueError(
+            f"{caller}: align_corners={align_corners} goes with the modes 'linear' and 'bilinear', not with 'nearest'"
+        )
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{caller}: expected size or scale_factor, and not both; got {size} and {scale_factor}")
+    if 0 in old:
+        raise ValueError(f"{caller}: input of size {old} has nothing to take values from")
+    scales: tuple[float | None, ...] = (None,) * dims
+    if size is not None:
+        new = ints(caller, "size", size, dims)
+    else:
+        factors = scale_factor if isinstance(scale_factor, tuple) else (scale_factor,) * dims
+        if len(factors) != dims or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
+            expected = f"a positive number, or a tuple of {dims}"
+            raise ValueError(f"{caller}: scale_factor must be {expected}, got {scale_factor!r}")
+        new = tuple(int(n * float(f)) for n, f in zip(old, factors, strict=True))
+        if 0 in new:
+            raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
+        scales = scales if recompute else factors
+    matrix = partial(_linear, align_corners=bool(align_corners)) if mode in LINEAR else _nearest
+    return tuple([matrix(n, m, scale) for n, m, scale in zip(old, new, scales, strict=True)])
 
 
-def _turned(weight, groups):
-    """A weight seen from the output, each kernel back to front: (groups, C / groups, O / groups * elements)."""
-    outputs, inputs, *kernel = weight.shape
-    back = (slice(None),) * 3 + (slice(None, None, -1),) * len(kernel)
-    turned = weight.reshape(groups, outputs // groups, inputs, *kernel)[back].swapaxes(1, 2)
-    return turned.reshape(groups, inputs, outputs // groups * prod(kernel))
+def _nearest(n: int, m: int, factor: float | None) -> SparseMatrix:
+    # The product is in float32, as PyTorch has it: rounding decides which of two places is taken.
+    step = float32.type(1 / factor if factor else n / m)
+    return SparseMatrix(m, n, [[(i, min(int(float32.type(i) * step), n - 1), 1) for i in range(m)]])
+
+
+def _linear(n: int, m: int, factor: float | None, align_corners: bool) -> SparseMatrix:
+    """Between two old places, the nearer the more of it. Places are squares, and the outer edges of the outermost meet;
+    with `align_corners` they are points, and the outermost meet."""
+    passes: list[list[Any]] = [[], []]
+    for i in range(m):
+        if align_corners:
+            u = i * (n - 1) / (m - 1) if m > 1 else 0.0
+        else:
+            u = max(0.0, (i + 0.5) * (1 / factor if factor else n / m) - 0.5)
+        low = min(int(u), n - 1)
+        t = min(u - low, 1.0) if low < n - 1 else 0.0
+        passes[0] += [(i, low, 1 - t)] if t < 1 else []
+        passes[1] += [(i, low + 1, t)] if t > 0 else []
+    return SparseMatrix(m, n, passes)

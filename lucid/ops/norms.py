@@ -1,20 +1,37 @@
-"""Chapter 3j. Normalisation: numbers brought to mean 0 and variance 1, then stretched and shifted as was learned.
+"""Normalisation: numbers brought to mean 0 and variance 1, then scaled and shifted as was learned.
 
-What has been so brought is called `unit` below, and what it was multiplied by, 1 / sqrt(var + eps), a number for each
+The normalised numbers are called `unit` below, and what they were multiplied by, 1 / sqrt(var + eps), a number for each
 row or channel, `scale`. Where g is the gradient of the unit, that of the n numbers it was made of is
 
     scale * (g - mean(g) - unit * mean(g * unit)):
 
-neither moving all n numbers nor stretching them changes the unit, so what g says of these two is taken out of it.
+neither shifting all n numbers nor scaling them changes the unit, so what g says of these two is taken out of it.
+
+Half precision is computed in single throughout, and rounded at the end: sums of squares soon pass 65,504.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from lucid.backend import cpu, float16, float32, namespace
+from lucid.functions import norm, rsqrt
 from lucid.op import op
+from lucid.ops.checks import check_tensor
+from lucid.ops.primitive import primitive
 from lucid.ops.reductions import share_of
+from lucid.recording import no_grad
+from lucid.shaping import axis_of, joint_shape
+from lucid.tensor import Tensor
 
-# -- along rows: the last dims, as many as `dims` ---------------------------------------------------------------------
+__all__ = [
+    "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
+]  # fmt: skip
+
+
+# Along rows: the last dims, as many as `dims`
 
 
 def _rows(xp, x, dims):
@@ -29,7 +46,7 @@ def _centred(xp, x, dims):
 
 
 def _row_sum(xp, rows, weight=None):
-    """The sum of each row, its elements weighted."""
+    """The sum of each row, its elements weighted: (rows, 1)."""
     if weight is None:
         return xp.sum(rows, axis=1, keepdims=True)
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
@@ -48,7 +65,8 @@ def _stretched(xp, rows, weight):
 
 
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
-    """The gradient above, for g = rows * weight; `along` is rows * unit. The mean of g goes where `moved` says so."""
+    """The gradient above, for g = rows * weight; `along` is rows * unit, `moved` the sum of g where a mean was taken
+    out."""
     share = share_of(unit.shape[1])
     return scale * (_stretched(xp, rows, weight) - unit * (share * _row_sum(xp, along, weight)) - share * moved)
 
@@ -77,12 +95,40 @@ def _learned(unit, weight, bias):
     weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
     bias=lambda xp, g, x_shape, rows, dims: xp.reshape(xp.sum(rows, axis=0), shape=x_shape[-dims:]),
 )
-def layer_norm(xp, x, weight=None, bias=None, *, dims, eps):
-    """(x - mean) / sqrt(var + eps) * weight + bias along the last dims (Ba et al. 2016, arXiv 1607.06450)."""
-    unit = _centred(xp, x, dims)
-    scale = _row_scale(xp, unit, eps)
+@primitive
+def _layer_norm(xp, x, weight=None, bias=None, *, dims, eps):
+    """(x - mean) / sqrt(var + eps) * weight + bias along the last dims."""
+    unit = _centred(xp, x, dims)  # (rows, numbers of a row)
+    scale = _row_scale(xp, unit, eps)  # (rows, 1)
     unit *= scale
     return _learned(unit.reshape(x.shape), weight, bias), scale, unit
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
+
+    Args:
+        input: (..., *normalized_shape).
+        normalized_shape: the lengths of the dims that mean and variance are taken over.
+        weight: of shape normalized_shape, or None for ones.
+        bias: of shape normalized_shape, or None for zeros.
+        eps: keeps the root away from 0.
+
+    Source: Ba et al. 2016, arXiv 1607.06450.
+
+    Raises:
+        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of weight and bias.
+
+    >>> from lucid import tensor
+    >>> layer_norm(tensor([[1.0, 3.0], [10.0, 30.0]]), 2)
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
+    """
+    dims = _check_last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return _in_single(_layer_norm, input, weight, bias, dims=dims, eps=float(eps))
 
 
 @op(
@@ -100,15 +146,61 @@ def layer_norm(xp, x, weight=None, bias=None, *, dims, eps):
     ),
     weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
 )
-def rms_norm(xp, x, weight=None, *, dims, eps):
-    """x / sqrt(mean(x * x) + eps) * weight along the last dims: no mean is taken out (arXiv 1910.07467)."""
-    rows = _rows(xp, x, dims)
-    scale = _row_scale(xp, rows, eps)
+@primitive
+def _rms_norm(xp, x, weight=None, *, dims, eps):
+    """x / sqrt(mean(x * x) + eps) * weight along the last dims: no mean is taken out."""
+    rows = _rows(xp, x, dims)  # (rows, numbers of a row)
+    scale = _row_scale(xp, rows, eps)  # (rows, 1)
     unit = rows * scale
     return _learned(unit.reshape(x.shape), weight, None), scale, unit
 
 
-# -- down channels: x is (n, channels), or (n, channels, rest) once the dims behind are made one -----------------------
+def rms_norm(
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
+
+    `eps=None` is the gap between 1 and the next number of the dtype computed in, 1.2e-7 for float32 and half. The other
+    arguments are those of `layer_norm`. Source: Zhang and Sennrich 2019, arXiv 1910.07467.
+
+    Raises:
+        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of the weight.
+    """
+    dims = _check_last_dims("rms_norm", input, normalized_shape, weight=weight)
+    if eps is None:
+        eps = cpu.finfo(float32 if input.dtype == float16 else input.dtype).eps
+    return _in_single(_rms_norm, input, weight, dims=dims, eps=float(eps))
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
+
+    Args:
+        input: (n, channels, ...).
+        num_groups: into how many groups of one size the channels are split; 1 makes it a layer norm.
+        weight: (channels,), or None for ones.
+        bias: (channels,), or None for zeros.
+        eps: keeps the root away from 0.
+
+    Source: Wu and He 2018, arXiv 1803.08494.
+
+    Raises:
+        ValueError: if the input has no channels, the groups do not divide them, or weight or bias does not fit them.
+    """
+    _check_channels("group_norm", input, weight=weight, bias=bias)
+    check_groups("group_norm", num_groups, input.shape[1])
+
+    def grouped(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        size = math.prod(x.shape[1:]) // num_groups
+        unit = _layer_norm(x.reshape(x.shape[0], num_groups, size), dims=1, eps=float(eps))  # (n, groups, size)
+        return _of_channels(unit.reshape(x.shape), weight, bias)
+
+    return _in_single(grouped, input, weight, bias)
+
+
+# Down channels: x is (n, channels), or (n, channels, rest) once the dims behind are made one
 
 
 def _channels(xp, x):
@@ -153,13 +245,14 @@ def _channel_scale(xp, x, eps):
     weight=lambda xp, g, x_shape, along: xp.reshape(along, shape=x_shape[1:2]),
     bias=lambda xp, g, x_shape, total: xp.reshape(total, shape=x_shape[1:2]),
 )
-def batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
-    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of a batch (Ioffe and Szegedy 2015).
+@primitive
+def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of a batch.
 
     `mean` and `var` are the batch's own `moments`, which the caller has already; the formulas know them as such.
     """
-    scale = 1 / xp.sqrt(var + eps)
-    unit = _channels(xp, x) - mean
+    scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
+    unit = _channels(xp, x) - mean  # (n, channels) or (n, channels, rest)
     unit *= scale
     weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
     return _learned(unit, weight, bias).reshape(x.shape), scale, unit
@@ -167,3 +260,168 @@ def batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
 
 def _factor(xp, scale, weight):
     return scale if weight is None else scale * xp.reshape(weight, shape=scale.shape)
+
+
+def batch_norm(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel, with the batch's statistics in training, and else
+    with running averages of them.
+
+    Args:
+        input: (n, channels) or (n, channels, ...).
+        running_mean: (channels,). In training it moves towards the batch's mean, in place, by the share `momentum`.
+        running_var: (channels,), likewise, with n - 1 in the denominator; None keeps no statistics.
+        weight: (channels,), or None for ones.
+        bias: (channels,), or None for zeros.
+        training: whether mean and variance are the batch's own; else they are running_mean and running_var.
+        momentum: the weight of the newest batch.
+        eps: keeps the root away from 0.
+
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167.
+
+    Raises:
+        ValueError: if the shapes do not fit, there is nothing to normalise by, or in training a channel has one value.
+    """
+    _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: with training=False it needs running_mean and running_var, got None")
+        return _in_single(_by_running_statistics, input, running_mean, running_var, weight, bias, eps=float(eps))
+    count = input.numel() // max(input.shape[1], 1)
+    if count == 1:
+        raise ValueError(
+            f"batch_norm: input of shape {input.shape} has one value for each channel, whose variance is 0; "
+            "training needs more: a larger batch, or .eval() if this is not training"
+        )
+
+    def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
+        if count:
+            with no_grad():
+                _move(running_mean, mean, momentum)
+                _move(running_var, var * (count / (count - 1)), momentum)
+        return _batch_norm(x, mean, var, weight, bias, eps=float(eps))
+
+    return _in_single(by_batch, input, weight, bias)
+
+
+def _by_running_statistics(
+    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float
+) -> Tensor:
+    scale = rsqrt(var.to(x.dtype) + eps)
+    return _of_channels(x - _upright(mean, x), scale if weight is None else scale * weight, bias)
+
+
+def _move(running: Tensor | None, newest: Tensor, momentum: float) -> None:
+    """running = (1 - momentum) * running + momentum * newest, in place."""
+    if running is not None:
+        running.mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
+
+
+def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """x * weight + bias, channel by channel."""
+    x = x if weight is None else x * _upright(weight, x)
+    return x if bias is None else x + _upright(bias, x)
+
+
+def _upright(vector: Tensor, x: Tensor) -> Tensor:
+    """A number for each channel, (channels,), in a shape that broadcasts against x."""
+    return vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+# By length
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(|x|, eps), with |x| the p-norm over `dim`: vectors of length 1.
+
+    >>> from lucid import tensor
+    >>> normalize(tensor([[3.0, 4.0]]))
+    tensor([[0.6, 0.8]])
+    """
+    check_tensor("normalize", "input", input)
+    return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=eps), input)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`: the cosine of the angle between the two.
+
+    The shapes broadcast; `dim` is one of the shape that they broadcast to.
+
+    >>> from lucid import tensor
+    >>> cosine_similarity(tensor([[3.0, 0.0]]), tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
+    check_tensor("cosine_similarity", "x1", x1)
+    check_tensor("cosine_similarity", "x2", x2)
+    shape = joint_shape("cosine_similarity", x1.shape, x2.shape)
+    axis = axis_of("cosine_similarity", dim, len(shape))
+    a, b = (normalize(x.expand(shape), 2, axis, eps) for x in (x1, x2))
+    return _in_single(lambda x: x.sum(axis), a * b)
+
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """|x1 - x2 + eps|, the p-norm over the last dim; eps keeps it away from 0, where it has no slope.
+
+    >>> from lucid import tensor
+    >>> pairwise_distance(tensor([[3.0, 0.0]]), tensor([[0.0, 4.0]]))
+    tensor([5.])
+    """
+    return _in_single(lambda x: norm(x + eps, p, -1, keepdim), x1 - x2)
+
+
+def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, **options: float) -> Tensor:
+    if input._array.dtype.char != "e":
+        return f(input, *others, **options)
+    return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way
+
+
+# Checks
+
+
+def _check_last_dims(
+    caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None
+) -> int:
+    """How many dims `normalized_shape` has; refuses one that is not how the input's shape ends, or not that of the
+    others."""
+    check_tensor(caller, "input", input)
+    shape = as_shape(caller, normalized_shape)
+    if input.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"{caller}: normalized_shape {shape} is not how the input's shape {input.shape} ends; "
+            "give the lengths of the last dims, those to take the mean over"
+        )
+    for name, vector in others.items():
+        if vector is not None and vector.shape != shape:
+            raise ValueError(f"{caller}: {name} has shape {vector.shape}, expected normalized_shape, {shape}")
+    return len(shape)
+
+
+def as_shape(caller: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """`normalized_shape` as a tuple of at least one int."""
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
+    if not shape or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise ValueError(f"{caller}: normalized_shape must be a positive int, or several, got {normalized_shape!r}")
+    return shape
+
+
+def check_groups(caller: str, num_groups: int, channels: int) -> None:
+    """Refuse groups that are not all of one size."""
+    if not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+        raise ValueError(f"{caller}: num_groups must divide the {channels} channels, got {num_groups!r}")
+
+
+def _check_channels(caller: str, input: Tensor, **vectors: Tensor | None) -> None:
+    check_tensor(caller, "input", input)
+    if input.ndim < 2:
+        raise ValueError(f"{caller}: input must be (n, channels, ...), got shape {input.shape}")
+    for name, vector in vectors.items():
+        if vector is not None and vector.shape != input.shape[1:2]:
+            raise ValueError(
+                f"{caller}: {name} has shape {vector.shape}, expected ({input.shape[1]},), a number for each channel "
+                f"of the input, whose shape is {input.shape}"
+            )

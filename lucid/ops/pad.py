@@ -1,22 +1,20 @@
-"""Chapter 5e. Padding: a number around a tensor, or more of the tensor itself."""
+"""Padding: a number around a tensor, or more of the tensor itself."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from lucid.operands import ndim_of
-from lucid.ops import indexing, pooling, shapes
-from lucid.ops.pooling import Mix
+from lucid.ops import indexing, shapes
+from lucid.ops.images import SparseMatrix, cached, resample
 from lucid.shaping import squeeze, unsqueeze
+from lucid.tensor import Tensor
 
-if TYPE_CHECKING:
-    from lucid.tensor import Tensor
+__all__ = ["pad"]
 
 # mode -> the place that stands in for place i of n, and how far beyond the edge that may be
-AROUND: dict[str, tuple[Callable[[int, int], int], Callable[[int], float]]] = {
+MODES: dict[str, tuple[Callable[[int, int], int], Callable[[int], float]]] = {
     "reflect": (lambda i, n: n - 1 - abs(n - 1 - abs(i)), lambda n: n - 1),
     "replicate": (lambda i, n: min(max(i, 0), n - 1), lambda n: math.inf if n else 0),
     "circular": (lambda i, n: i % n, lambda n: n),
@@ -41,15 +39,15 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
     >>> pad(tensor([[1, 2, 3]]), (2, 1), mode="reflect").tolist()
     [[3, 2, 1, 2, 3, 2]]
     """
-    if mode in AROUND and value is None:
+    if mode in MODES and value is None:
         return _pad_around(x, tuple(pad), mode)
     if mode != "constant":
-        modes = f"'constant', {', '.join(map(repr, AROUND))}, value with the first alone"
+        modes = f"'constant', {', '.join(map(repr, MODES))}, value with the first alone"
         raise ValueError(f"pad: expected mode {modes}; got {mode!r} and value={value}")
     if len(pad) % 2 or len(pad) > 2 * ndim_of("pad", x):
         raise ValueError(f"pad: expected a (before, after) pair for each of at most {x.ndim} dims, got {tuple(pad)}")
-    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
-    widths = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
+    pairs = list(zip(pad[-2::-2], pad[::-2], strict=True))  # of the dims in their order
+    widths = [(0, 0)] * (x.ndim - len(pairs)) + pairs
     if any(n < 0 for pair in widths for n in pair):
         cut = []
         for n, (before, after) in zip(x.shape, widths, strict=True):
@@ -62,7 +60,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
 
 
 def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:
-    dims, (_, most) = len(pad) // 2, AROUND[mode]
+    dims, (_, most) = len(pad) // 2, MODES[mode]
     if len(pad) % 2 or ndim_of("pad", x) not in (dims + 1, dims + 2):
         raise ValueError(
             f"pad: mode {mode!r} expects a (before, after) pair for each dim behind (n, channels) or (channels), got "
@@ -70,17 +68,17 @@ def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:
         )
     if mode == "circular" and min(pad, default=0) < 0:
         raise ValueError(f"pad: mode 'circular' takes no negative numbers, got {pad}; cut off first, with x[..., 1:]")
-    mixes = []
+    matrices = []
     for n, before, after in zip(x.shape[-dims:], pad[-2::-2], pad[::-2], strict=True):
         if max(before, after) > most(n) or n + before + after < 0:
             raise ValueError(f"pad: {pad} does not fit shape {x.shape} with mode {mode!r}: {n} places give {most(n)}")
-        mixes.append(_around(mode, n, before, after))
-    out = pooling.resample(x if x.ndim > dims + 1 else unsqueeze(x, 0), mixes=tuple(mixes))
+        matrices.append(_around(mode, n, before, after))
+    out = resample(x if x.ndim > dims + 1 else unsqueeze(x, 0), matrices=tuple(matrices))
     return out if x.ndim > dims + 1 else squeeze(out, 0)
 
 
-@lru_cache(maxsize=1024)
-def _around(mode: str, n: int, before: int, after: int) -> Mix:
-    """Which of a dim's n places stands at each place of the padded one; kept, as is what it lays down on a GPU."""
-    place, _ = AROUND[mode]
-    return Mix(n + before + after, n, [[(i, place(i - before, n), 1) for i in range(n + before + after)]])
+@cached
+def _around(mode: str, n: int, before: int, after: int) -> SparseMatrix:
+    """Which of a dim's n places stands at each place of the padded one; kept, as is what it has on a GPU."""
+    source, length = MODES[mode][0], n + before + after
+    return SparseMatrix(length, n, [[(i, source(i - before, n), 1) for i in range(length)]])

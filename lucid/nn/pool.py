@@ -1,0 +1,196 @@
+"""Layers for images without weights: pooling, resizing, and windows as columns. The formulas stand at
+`lucid.nn.functional`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid.nn import functional as F
+from lucid.nn.module import Module
+from lucid.ops.images import Ints, MaybeInts, ints
+from lucid.tensor import Tensor
+
+__all__ = [
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "Fold", "MaxPool1d", "MaxPool2d", "Unfold",
+    "Upsample",
+]  # fmt: skip
+
+
+class ImageFunction(Module):
+    """A function of images as a layer: `function` takes the input and, by name, the attributes listed in `options`."""
+
+    dims = 2
+    function: Any
+    options: tuple[str, ...] = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+    shown: tuple[str, ...] = ("kernel_size", "stride", "padding")  # in the layer's repr
+
+    def check(self, *names: str) -> None:
+        """Refuse options that are not ints, or tuples of `dims` of them, or too small."""
+        for name in names:
+            ints(type(self).__name__, name, getattr(self, name), self.dims, 0 if name == "padding" else 1)
+
+    def forward(self, input: Tensor) -> Any:
+        """Images -> what the function makes of them; the class says which shapes these have."""
+        return self.function(input, **{name: getattr(self, name) for name in self.options})
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.shown)
+
+
+class MaxPool(ImageFunction):
+    """What MaxPool1d and MaxPool2d have in common."""
+
+    options = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+    shown = options[:-1]
+
+    def __init__(
+        self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.dilation = padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+        self.check("kernel_size", "stride", "padding", "dilation")
+
+
+class MaxPool1d(MaxPool):
+    """The largest element of every window: out[n, c, i] = max over k of input[n, c, i * stride + k].
+
+    (n, channels, length) gives (n, channels, windows). See `MaxPool2d`, which has one dim more.
+    """
+
+    dims, function = 1, staticmethod(F.max_pool1d)
+
+
+class MaxPool2d(MaxPool):
+    """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k].
+
+    (n, channels, height, width) gives (n, channels, *windows), or a pair with `return_indices`; n may be left out.
+    Arguments as for `nn.functional.max_pool2d`. The gradient goes to the first of equal elements.
+
+    Raises:
+        TypeError, ValueError: if an option is no int or out of range.
+    """
+
+    function = staticmethod(F.max_pool2d)
+
+
+class AvgPool1d(ImageFunction):
+    """The mean of every window: out[n, c, i] = mean over k of input[n, c, i * stride + k - padding].
+
+    (n, channels, length) gives (n, channels, windows); n may be left out. Arguments as for `nn.functional.avg_pool1d`.
+
+    Raises:
+        TypeError, ValueError: if an option is no int or out of range.
+    """
+
+    function = staticmethod(F.avg_pool1d)
+
+    def __init__(
+        self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:  # fmt: skip
+        self.kernel_size = ints("AvgPool1d", "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else ints("AvgPool1d", "stride", stride, 1)
+        self.padding = ints("AvgPool1d", "padding", padding, 1, 0)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+
+class AvgPool2d(ImageFunction):
+    """The mean of every window: out[n, c, place] = mean over k of input[n, c, place * stride + k - padding].
+
+    (n, channels, height, width) gives (n, channels, *windows); n may be left out. Arguments as for
+    `nn.functional.avg_pool2d`.
+
+    Raises:
+        TypeError, ValueError: if an option is no int or out of range.
+    """
+
+    function, options = staticmethod(F.avg_pool2d), (*ImageFunction.options, "divisor_override")
+
+    def __init__(
+        self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True, divisor_override: int | None = None,
+    ) -> None:  # fmt: skip
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode = padding, ceil_mode
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+        self.check("kernel_size", "stride", "padding")
+
+
+class AdaptiveAvgPool(ImageFunction):
+    """What AdaptiveAvgPool1d and AdaptiveAvgPool2d have in common."""
+
+    options = shown = ("output_size",)
+
+    def __init__(self, output_size: MaybeInts) -> None:
+        self.output_size = output_size
+
+
+class AdaptiveAvgPool1d(AdaptiveAvgPool):
+    """The means of `output_size` windows, whatever the length n of the signal: out[i] = mean(input[floor(i * n / out) :
+    ceil((i + 1) * n / out)]). (n, channels, length) gives (n, channels, output_size); n may be left out."""
+
+    function = staticmethod(F.adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(AdaptiveAvgPool):
+    """The means of as many windows as make `output_size`, whatever the size of the image: an int for squares, or
+    (height, width), where None stands for the image's own. In each dim of n places out[i] =
+    mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]); see `nn.functional.adaptive_avg_pool2d`.
+
+    (n, channels, height, width) gives (n, channels, *output_size); n may be left out."""
+
+    function = staticmethod(F.adaptive_avg_pool2d)
+
+
+class Upsample(ImageFunction):
+    """Images in another size, by `nn.functional.interpolate`, whose arguments these are: (n, channels, *size) gives
+    (n, channels, *new size)."""
+
+    function = staticmethod(F.interpolate)
+    options = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor")
+
+    def __init__(
+        self, size: Ints | None = None, scale_factor: float | tuple[float, ...] | None = None, mode: str = "nearest",
+        align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+    ) -> None:  # fmt: skip
+        if isinstance(scale_factor, (tuple, list)):
+            scale_factor = tuple(map(float, scale_factor))
+        self.size = size
+        self.scale_factor = float(scale_factor) if isinstance(scale_factor, int) else scale_factor
+        self.mode, self.align_corners = mode, align_corners
+        self.recompute_scale_factor = recompute_scale_factor
+
+    def extra_repr(self) -> str:
+        """The size or the factor, and the mode."""
+        name = "size" if self.scale_factor is None else "scale_factor"
+        return f"{name}={getattr(self, name)}, mode={self.mode!r}"
+
+
+class Unfold(ImageFunction):
+    """All windows of images as columns, by `nn.functional.unfold`: (n, channels, height, width) gives (n, channels *
+    elements of a window, windows); n may be left out."""
+
+    function = staticmethod(F.unfold)
+    options = shown = ("kernel_size", "dilation", "padding", "stride")
+
+    def __init__(self, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> None:
+        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
+        self.check(*self.options)
+
+
+class Fold(ImageFunction):
+    """Columns put back into images of `output_size`, and added up where windows overlap, by `nn.functional.fold`:
+    (n, channels * elements of a window, windows) gives (n, channels, *output_size); n may be left out."""
+
+    function = staticmethod(F.fold)
+    options = shown = ("output_size", "kernel_size", "dilation", "padding", "stride")
+
+    def __init__(
+        self, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
+    ) -> None:
+        self.output_size, self.kernel_size = output_size, kernel_size
+        self.dilation, self.padding, self.stride = dilation, padding, stride
+        self.check(*self.options)

@@ -1,0 +1,285 @@
+"""Pooling: each window of an image as one number, its largest or its mean.
+
+Which element of a window is the largest depends on the numbers, so that has operations of its own. Means do not: they
+multiply each dim by a fixed matrix (`images.resample`), and the means of means are those of the whole windows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lucid.op import op
+from lucid.ops.checks import check_tensor
+from lucid.ops.images import (
+    Grid,
+    Ints,
+    MaybeInts,
+    Shape,
+    SparseMatrix,
+    batch_first,
+    batch_last,
+    batched,
+    cached,
+    check_floats,
+    image_size,
+    ints,
+    resample,
+    window_grid,
+)  # fmt: skip
+from lucid.ops.special import BITS
+from lucid.tensor import Tensor
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d",
+]  # fmt: skip
+
+
+@op(x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
+def max_pool(xp, x, *, grid):
+    """The largest element of every window, NaN if it has one: (n, channels, *size) gives (n, channels, *out). The
+    gradient goes to the first of equals, and of NaNs."""
+    image, taps = batch_last(xp, x), grid.taps  # (channels, *size, n)
+    if grid.inside:
+        best = image[taps[0][2]].copy()
+        taps = taps[1:]
+    else:
+        best = xp.full((image.shape[0], *grid.out, image.shape[-1]), _lowest(x.dtype), dtype=x.dtype)
+    for _, windows, places in taps:
+        view = best[windows]
+        xp.maximum(view, image[places], out=view)
+    return batch_first(best)
+
+
+def _lowest(dtype):
+    if dtype.kind == "f":
+        return -math.inf
+    return -(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "i" else 0
+
+
+# Each y goes through its window, element by element, and stays at the first that does not fall short of the maximum. It
+# is carried as the integer that its bits spell: that times 1 or 0 is it or nothing, even if it is infinite.
+@op(y=lambda xp, g, x, top, grid: _read(xp, g, xp.find_maxima(x, top, grid=grid)))
+def to_maxima(xp, y, x, top, *, grid):
+    """y, (n, channels, *out), added where the maxima `top` of the windows of x are: (n, channels, *size)."""
+    image, top, bits = batch_last(xp, x), _reached(xp, top), BITS[y.dtype.char]
+    out, carried = xp.zeros(image.shape, dtype=y.dtype), batch_last(xp, y).view(bits)  # (channels, ..., n)
+
+    def leave(places, values):
+        if grid.disjoint:
+            out.view(bits)[places] = values
+        else:
+            out[places] += values.view(y.dtype)
+
+    if grid.inside:
+        *others, (_, _, last) = grid.taps
+        for _, _, places in others:
+            passed = (image[places] < top).astype(bits)
+            passed *= carried
+            leave(places, carried - passed)
+            carried = passed
+        leave(last, carried)  # the last element takes what passed all others
+    else:
+        carried = carried.copy()
+        for _, windows, places in grid.taps:
+            passed = (image[places] < top[windows]).astype(bits)
+            passed *= carried[windows]
+            leave(places, carried[windows] - passed)
+            carried[windows] = passed
+    return batch_first(out)
+
+
+@op()
+def find_maxima(xp, x, top, *, grid):
+    """Where the maxima `top` of the windows of x are, (n, channels, *out): places counted row by row in an image,
+    int64."""
+    image, top = batch_last(xp, x), _reached(xp, top)
+    numbers = xp.arange(math.prod(grid.size)).reshape(*grid.size, 1)
+    out, open = xp.zeros(top.shape, dtype="int64"), xp.ones(top.shape, dtype=bool)
+    for _, windows, places in grid.taps:
+        before = open[windows]
+        after = before & (image[places] < top[windows])
+        out[windows] += (before ^ after) * numbers[places[1:]]
+        open[windows] = after
+    return batch_first(out)
+
+
+def _read(xp, x, places):
+    """x, (n, channels, *size), at places in each image: the adjoint of to_maxima."""
+    values, indices = (xp.reshape(a, shape=(*a.shape[:2], math.prod(a.shape[2:]))) for a in (x, places))
+    return xp.reshape(xp.take_along(values, indices, axis=2), shape=places.shape)
+
+
+def _reached(xp, top):
+    """Maxima with the batch last, and infinity for NaN: nothing but a NaN (or infinity) does not fall short of that."""
+    top = batch_last(xp, top)
+    return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype))
+
+
+# PyTorch's functions, of any number of dims
+
+
+def max_pool1d(
+    input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """`max_pool2d` with one dim less: (n, channels, length) or (channels, length)."""
+    return _max_pool(1, input, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool2d(
+    input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k * dilation -
+    padding], in both dims. What lies outside of the image is never the largest.
+
+    The gradient goes to the first of equal elements. A NaN in a window is its maximum.
+
+    Args:
+        input: (n, channels, height, width), or (channels, height, width).
+        kernel_size: of the windows; like the next three, one int for both dims or one for each.
+        stride: how far apart they are; by default they lie side by side.
+        padding: how far they may begin before the image and end behind it, at most half of the kernel.
+        dilation: how far apart the elements of a window are.
+        ceil_mode: whether to add a window that sticks out where the last does not reach the end.
+        return_indices: whether to return (values, indices), the latter int64 places counted row by row in each image.
+
+    Raises:
+        ValueError: if the shape does not fit, the kernel is larger than the padded image, `padding` than half of the
+            kernel, or an option is out of range.
+
+    >>> from lucid import tensor
+    >>> max_pool2d(tensor([[[1.0, 2.0, 5.0, 3.0], [4.0, 0.0, 1.0, 5.0]]]), 2).tolist()
+    [[[4.0, 5.0]]]
+    """
+    return _max_pool(2, input, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def _max_pool(dims: int, input: Tensor, return_indices: bool, *options: Any) -> Any:
+    caller = f"max_pool{dims}d"
+    check_tensor(caller, "input", input)
+    grid = _pool_grid(caller, dims, input._array.shape, *options)
+    out = batched(dims, input, lambda x: max_pool(x, grid=grid))
+    if not return_indices:
+        return out
+    if input.ndim == dims + 2:
+        return out, find_maxima(input, out, grid=grid)
+    return out, find_maxima(input.unsqueeze(0), out.unsqueeze(0), grid=grid).squeeze(0)
+
+
+@cached
+def _pool_grid(
+    caller: str, dims: int, shape: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Grid:
+    """The grid of a pooling; without a stride, its windows lie side by side."""
+    stride = kernel_size if stride is None else stride
+    grid = window_grid(caller, image_size(caller, shape, dims), kernel_size, stride, padding, dilation, ceil_mode)
+    if any(2 * p > (k - 1) * d + 1 for _, k, _, _, p, d in grid.dims):
+        raise ValueError(
+            f"{caller}: padding must be at most half of the kernel, or windows would see nothing else; got padding "
+            f"{grid.padding}, kernel_size {grid.kernel} and dilation {grid.dilation}"
+        )
+    return grid
+
+
+def avg_pool1d(
+    input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """`avg_pool2d` with one dim less: (n, channels, length) or (channels, length)."""
+    return _average(1, "avg_pool1d", _windows, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
+    """The mean of every window, with zeros around: out[n, c, place] = mean over k of input[n, c, place * stride + k -
+    padding].
+
+    Args:
+        input, kernel_size, stride, padding, ceil_mode: as for `max_pool2d`.
+        count_include_pad: whether the zeros of the padding count as elements of a window.
+        divisor_override: what sums are divided by, whatever a window holds.
+
+    Raises:
+        ValueError: as `max_pool2d`, and if `divisor_override` is 0.
+    """
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _average(2, "avg_pool2d", _windows, input, *options)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: MaybeInts) -> Tensor:
+    """`adaptive_avg_pool2d` with one dim less: (n, channels, length) or (channels, length)."""
+    return _average(1, "adaptive_avg_pool1d", _adaptive, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: MaybeInts) -> Tensor:
+    """The means of as many windows as make `output_size`, whatever the size of the image.
+
+    Window i of a dim of n places begins at i * n / out, rounded down, and ends at (i + 1) * n / out, rounded up: out[i]
+    = mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]). None stands for the image's own size.
+
+    Raises:
+        ValueError: if the shape does not fit, or a size is negative.
+
+    >>> from lucid import arange
+    >>> adaptive_avg_pool2d(arange(6.0).reshape(1, 2, 3), (1, None)).tolist()
+    [[[1.5, 2.5, 3.5]]]
+    """
+    return _average(2, "adaptive_avg_pool2d", _adaptive, input, output_size)
+
+
+def _average(dims: int, caller: str, matrices_of: Any, input: Tensor, *options: Any) -> Tensor:
+    check_floats(caller, input)
+    matrices = matrices_of(caller, dims, input._array.shape, *options)
+    if matrices is None:  # one window is all: 73 us for 284 on 64 x 16 x 8 x 8
+        return input.mean(tuple(range(-dims, 0)), keepdim=True)
+    return batched(dims, input, lambda x: resample(x, matrices=matrices))
+
+
+@cached
+def _windows(
+    caller: str, dims: int, shape: Shape, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
+    count_include_pad: bool, divisor: int | None,
+) -> tuple[SparseMatrix, ...]:  # fmt: skip
+    """For each dim the matrix that averages windows along it."""
+    grid = _pool_grid(caller, dims, shape, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor == 0:
+        raise ValueError(f"{caller}: divisor_override must not be 0")
+    matrices, total = [], divisor
+    for n, k, out, s, p, _ in grid.dims:
+        passes: list[list[Any]] = [[] for _ in range(k)]
+        for o in range(out):
+            first, end = o * s - p, min(o * s - p + k, n + p)
+            inside = range(max(first, 0), min(end, n))
+            count = total if total is not None else end - first if count_include_pad else len(inside)
+            for place in inside:
+                passes[place - first].append((o, place, 1 / count))
+        matrices.append(SparseMatrix(out, n, passes))
+        total = None if divisor is None else 1  # the divisor is one for all dims: the first sees to it
+    return tuple(matrices)
+
+
+@cached
+def _adaptive(caller: str, dims: int, shape: Shape, output_size: Any) -> tuple[SparseMatrix | None, ...] | None:
+    """For each dim the matrix that averages it to `output_size`, None where it stays; None if all become one number."""
+    size = image_size(caller, shape, dims)
+    sizes = output_size if isinstance(output_size, tuple) else (output_size,) * dims
+    if len(sizes) != dims:
+        raise ValueError(f"{caller}: output_size must be an int, or a tuple of {dims}, got {output_size!r}")
+    sizes = ints(caller, "output_size", tuple(n if o is None else o for n, o in zip(size, sizes, strict=True)), dims, 0)
+    if 0 in size:
+        raise ValueError(f"{caller}: input of size {size} has nothing to average")
+    matrices = tuple(None if n == out else _adaptive_1d(n, out) for n, out in zip(size, sizes, strict=True))
+    return None if all(matrix is not None and matrix.rows == 1 for matrix in matrices) else matrices
+
+
+def _adaptive_1d(n: int, out: int) -> SparseMatrix:
+    spans = [(o * n // out, -(-(o + 1) * n // out)) for o in range(out)]
+    longest = max((end - first for first, end in spans), default=0)
+    return SparseMatrix(out, n, [
+        [(o, first + turn, 1 / (end - first)) for o, (first, end) in enumerate(spans) if first + turn < end]
+        for turn in range(longest)
+    ])  # fmt: skip
