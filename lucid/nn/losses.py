@@ -24,7 +24,7 @@ class Loss(Module):
 
     function: Callable[..., Tensor]
     options: tuple[str, ...] = ()
-    reductions = REDUCTIONS
+    reductions: tuple[str, ...] = REDUCTIONS
 
     def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, options: tuple[str, ...] = ()) -> None:
         super().__init_subclass__()
@@ -120,13 +120,9 @@ class CrossEntropyLoss(WeightedLoss, function=F.cross_entropy, options=("ignore_
     """-log(softmax(input)[target]): logits (n, classes, ...), and labels (n, ...) or class probabilities."""
 
     def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
         label_smoothing: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(weight, reduction=reduction)
         check_smoothing("CrossEntropyLoss", label_smoothing)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing

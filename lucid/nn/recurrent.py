@@ -33,6 +33,8 @@ class Recurrent(Module):
     All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch.
     """
 
+    operation = staticmethod(recurrent.rnn)
+    options: tuple[str, ...] = ()  # attributes that the operation takes by name
     gates = 1  # blocks of hidden_size rows in each weight
     states: tuple[str, ...] = ("hx",)  # what is passed from step to step
 
@@ -57,10 +59,11 @@ class Recurrent(Module):
     def _run_layer(self, x: Tensor, suffix: str, initial: Initial) -> Result:
         """One layer in one direction on x, (time, batch, features)."""
         weights = [getattr(self, name + suffix, None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        return self._run(x, weights, initial)
-
-    def _run(self, x: Tensor, weights: list[Any], initial: Initial) -> Result:
-        raise NotImplementedError
+        options = {name: getattr(self, name) for name in self.options}
+        out = self.operation(x, *weights, *initial, **options)
+        if len(self.states) == 1:
+            return out, (out[-1],)
+        return out[:-1], (out[-2], out[-1])  # an LSTM's last cell comes after every h
 
     def _check_input(self, input: Tensor, shapes: dict[int, str]) -> None:
         caller = type(self).__name__
@@ -192,21 +195,6 @@ class Cell(Recurrent):
         return f"{self.input_size}, {self.hidden_size}{'' if self.bias else ', bias=False'}"
 
 
-def _run_rnn(self: Any, x: Tensor, weights: list[Any], initial: Initial) -> Result:
-    out = recurrent.rnn(x, *weights, *initial, nonlinearity=self.nonlinearity)
-    return out, (out[-1],)
-
-
-def _run_lstm(self: Any, x: Tensor, weights: list[Any], initial: Initial) -> Result:
-    out = recurrent.lstm(x, *weights, *initial)  # the last cell comes after every h
-    return out[:-1], (out[-2], out[-1])
-
-
-def _run_gru(self: Any, x: Tensor, weights: list[Any], initial: Initial) -> Result:
-    out = recurrent.gru(x, *weights, *initial)
-    return out, (out[-1],)
-
-
 class RNN(Layers):
     """h[t] = tanh(x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh), layer upon layer (Elman 1990).
 
@@ -251,7 +239,7 @@ class RNN(Layers):
     ((5, 4, 8), (2, 4, 8))
     """
 
-    _run = _run_rnn
+    options = ("nonlinearity",)
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
@@ -281,7 +269,7 @@ class LSTM(Layers):
     ((4, 5, 8), (1, 4, 8), (1, 4, 8))
     """
 
-    gates, states, _run = 4, ("h_0", "c_0"), _run_lstm
+    operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
 
 class GRU(Layers):
@@ -295,7 +283,7 @@ class GRU(Layers):
     different lengths are those of `RNN`, without `nonlinearity`; the weights have 3 * hidden_size rows, for r, z and n.
     """
 
-    gates, _run = 3, _run_gru
+    operation, gates = staticmethod(recurrent.gru), 3
 
 
 class RNNCell(Cell):
@@ -316,7 +304,7 @@ class RNNCell(Cell):
     (4, 8)
     """
 
-    _run = _run_rnn
+    options = ("nonlinearity",)
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
@@ -337,7 +325,7 @@ class LSTMCell(Cell):
     batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`.
     """
 
-    gates, states, _run = 4, ("h_0", "c_0"), _run_lstm
+    operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
 
 class GRUCell(Cell):
@@ -346,7 +334,7 @@ class GRUCell(Cell):
     Input, state and errors are those of `RNNCell`.
     """
 
-    gates, _run = 3, _run_gru
+    operation, gates = staticmethod(recurrent.gru), 3
 
 
 def _check_nonlinearity(caller: str, nonlinearity: str) -> str:

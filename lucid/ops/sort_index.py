@@ -162,7 +162,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
             ndim_of("scatter", tensor)
         src = shapes.broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
-    positions = indexing.along(backend.namespace(x._array), index._array, axis)  # type: ignore[no-untyped-call]
+    positions = indexing.along(backend.namespace(x._array), index._array, axis)
     return indexing.setitem(x, src, index=positions)
 
 
