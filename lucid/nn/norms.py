@@ -49,13 +49,11 @@ class LayerNorm(Norm):
     Args:
         normalized_shape: the lengths of these dims, or the length of the last one.
         eps: keeps the root away from 0.
-        elementwise_affine: whether there are weight and bias.
-        bias: whether there is a bias, if there is a weight.
+        elementwise_affine, bias: whether there are weight and bias; the bias only if there is a weight.
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
-        weight: Parameter of shape normalized_shape, ones at first; or None.
-        bias: Parameter of shape normalized_shape, zeros at first; or None.
+        weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None.
 
     Raises:
         ValueError: if `normalized_shape` is not made of positive ints.
@@ -111,13 +109,11 @@ class GroupNorm(Norm):
         num_groups: into how many groups of one size the channels are split.
         num_channels: how many channels there are, the second dim of the input.
         eps: keeps the root away from 0.
-        affine: whether there are weight and bias.
-        bias: whether there is a bias, if there is a weight.
+        affine, bias: whether there are weight and bias; the bias only if there is a weight.
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
-        weight: Parameter (num_channels,), ones at first; or None.
-        bias: Parameter (num_channels,), zeros at first; or None.
+        weight, bias: Parameters (num_channels,), ones and zeros at first; or None.
 
     Raises:
         ValueError: if `num_groups` does not divide `num_channels`.
@@ -150,16 +146,14 @@ class BatchNorm(Norm):
         num_features: how many channels there are, the second dim of the input.
         eps: keeps the root away from 0.
         momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
-        affine: whether there are weight and bias.
+        affine, bias: whether there are weight and bias; the bias only if there is a weight.
         track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics.
-        bias: whether there is a bias, if there is a weight.
         device, dtype: of parameters and buffers; float32 by default.
 
     Attributes:
-        weight: Parameter (num_features,), ones at first; or None.
-        bias: Parameter (num_features,), zeros at first; or None.
-        running_mean: buffer (num_features,), zeros at first; or None.
-        running_var: buffer (num_features,), ones at first, with n - 1 in the denominator; or None.
+        weight, bias: Parameters (num_features,), ones and zeros at first; or None.
+        running_mean, running_var: buffers (num_features,), zeros and ones at first, the variance with n - 1 in the
+            denominator; or None.
         num_batches_tracked: buffer, an int64: how many batches went into them; or None.
     """
 

@@ -11,25 +11,14 @@ gradients, to every order. They come down to matrix products, with the windows o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
 from lucid.op import op
+from lucid.ops import images
 from lucid.ops.checks import check_tensor
-from lucid.ops.images import (
-    Grid,
-    Ints,
-    Shape,
-    add_windows,
-    batch_first,
-    batch_last,
-    batched,
-    cached,
-    image_size,
-    ints,
-    window_grid,
-    window_view,
-)  # fmt: skip
+from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 from lucid.ops.reductions import half_in_single
 from lucid.tensor import Tensor
 
@@ -121,9 +110,6 @@ def _image(out, bias, channels, size, n):
     return batch_first(out.reshape(channels, *size, n))
 
 
-# PyTorch's functions, of any number of dims
-
-
 def conv1d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Ints = 1, padding: Ints | str = 0,
     dilation: Ints = 1, groups: int = 1,
@@ -133,7 +119,7 @@ def conv1d(
     Args, and what is raised, as for `conv2d`, with one dim less: input (n, channels, length) or (channels, length),
     weight (out_channels, channels / groups, kernel).
     """
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(conv, 1, input, weight, bias, groups, stride, padding, dilation)
 
 
 def conv2d(
@@ -166,35 +152,36 @@ def conv2d(
     >>> conv2d(ones(1, 1, 3, 3), ones(1, 1, 2, 2)).tolist()
     [[[[4.0, 4.0], [4.0, 4.0]]]]
     """
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(conv, 2, input, weight, bias, groups, stride, padding, dilation)
 
 
-def _conv(dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor:
-    caller = f"conv{dims}d"
-    grid = _conv_grid(caller, dims, *_shapes(caller, input, weight, bias), *options)
-    return batched(dims, input, lambda x: conv(x, weight, bias, grid=grid, groups=options[-1]))
-
-
-def _shapes(caller: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Any, Any, Any]:
+def _convolve(
+    operation: Callable[..., Tensor], dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int,
+    *options: Any,
+) -> Tensor:  # fmt: skip
+    caller, grid_of = ("conv", _conv_grid) if operation is conv else ("conv_transpose", _conv_transpose_grid)
+    caller += f"{dims}d"
     check_tensor(caller, "input", input)
     check_tensor(caller, "weight", weight)
     if bias is not None:
         check_tensor(caller, "bias", bias)
-    return input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
+    shapes = input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
+    grid = grid_of(caller, dims, *shapes, groups, *options)
+    return batched(dims, input, lambda x: operation(x, weight, bias, grid=grid, groups=groups))
 
 
 @cached
 def _conv_grid(
-    caller: str, dims: int, shape: Shape, weight: Shape, bias: Shape | None, stride: Any, padding: Any, dilation: Any,
-    groups: int,
+    caller: str, dims: int, shape: Shape, weight: Shape, bias: Shape | None, groups: int, stride: Any, padding: Any,
+    dilation: Any,
 ) -> Grid:  # fmt: skip
     size, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=False)
-    stride, dilation = ints(caller, "stride", stride, dims), ints(caller, "dilation", dilation, dims)
+    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
     check_padding(caller, padding, stride)
     if padding == "same":  # with an even kernel, the odd zero goes behind
         before = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
         return Grid(size, kernel, size, stride, before, dilation)
-    return window_grid(caller, size, kernel, stride, 0 if padding == "valid" else padding, dilation)
+    return images.window_grid(caller, size, kernel, stride, 0 if padding == "valid" else padding, dilation)
 
 
 def conv_transpose1d(
@@ -203,7 +190,7 @@ def conv_transpose1d(
 ) -> Tensor:  # fmt: skip
     """`conv_transpose2d` with one dim less: input (n, channels, length) or (channels, length), weight (channels,
     out_channels / groups, kernel)."""
-    return _conv_transpose(1, input, weight, bias, groups, stride, padding, output_padding, dilation)
+    return _convolve(conv_transpose, 1, input, weight, bias, groups, stride, padding, output_padding, dilation)
 
 
 def conv_transpose2d(
@@ -240,15 +227,7 @@ def conv_transpose2d(
     >>> conv_transpose2d(ones(1, 1, 2, 1), ones(1, 1, 2, 1), stride=2).flatten().tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    return _conv_transpose(2, input, weight, bias, groups, stride, padding, output_padding, dilation)
-
-
-def _conv_transpose(
-    dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *options: Any
-) -> Tensor:
-    caller = f"conv_transpose{dims}d"
-    grid = _conv_transpose_grid(caller, dims, *_shapes(caller, input, weight, bias), groups, *options)
-    return batched(dims, input, lambda x: conv_transpose(x, weight, bias, grid=grid, groups=groups))
+    return _convolve(conv_transpose, 2, input, weight, bias, groups, stride, padding, output_padding, dilation)
 
 
 @cached
@@ -258,9 +237,9 @@ def _conv_transpose_grid(
 ) -> Grid:  # fmt: skip
     """The grid of the convolution whose adjoint this is: its `out` is the input, its `size` the output."""
     out, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=True)
-    stride, dilation = ints(caller, "stride", stride, dims), ints(caller, "dilation", dilation, dims)
-    padding = ints(caller, "padding", padding, dims, 0)
-    extra = ints(caller, "output_padding", output_padding, dims, 0)
+    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
+    padding = images.ints(caller, "padding", padding, dims, 0)
+    extra = images.ints(caller, "output_padding", output_padding, dims, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ValueError(
             f"{caller}: output_padding must be smaller than stride or dilation, got {extra} with stride {stride} and "
@@ -281,7 +260,7 @@ def _check_shapes(
 ) -> tuple[Shape, Shape]:
     """The sizes of the image and of the kernel, once input, weight and bias fit together. A transposed convolution's
     weight is (in, out / groups, *kernel), another's (out, in / groups, *kernel)."""
-    size = image_size(caller, shape, dims)
+    size = images.image_size(caller, shape, dims)
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
         raise ValueError(f"{caller}: groups must be an int of 1 or more, got {groups!r}")
     first, second = ("in_channels", "out_channels") if transposed else ("out_channels", "in_channels")
@@ -299,7 +278,7 @@ def _check_shapes(
     if bias is not None and bias != (outputs,):
         one_each = f"({outputs},), one number for each output channel"
         raise ValueError(f"{caller}: bias must have the shape {one_each}, got {bias}")
-    return size, ints(caller, "the kernel's size", weight[2:], dims)
+    return size, images.ints(caller, "the kernel's size", weight[2:], dims)
 
 
 def check_padding(caller: str, padding: Any, stride: Shape) -> None:

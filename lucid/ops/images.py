@@ -1,8 +1,8 @@
-"""Where do windows lie over an image, and how does an image get another size?
+"""Images: where windows lie over them, and how they get another size.
 
 Images are (n, channels, *size) with one, two or more dims of size: (n, channels, length), (n, channels, height, width),
-... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims.
-Resizing multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
+... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims. Resizing
+multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
 
 Results lie in memory with the batch last, (channels, *size, n), and are handed out with their dims in the usual order.
 What one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in
@@ -14,6 +14,7 @@ Sizes depend on shapes and options alone, and a program has few of those: `cache
 from __future__ import annotations
 
 import operator
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise, product
@@ -34,30 +35,24 @@ Ints = int | tuple[int, ...]
 MaybeInts = int | None | tuple[int | None, ...]
 
 
-# The options of images: one value for all dims, or one for each
-
-
 def cached(f: Callable[..., T]) -> Callable[..., T]:
     """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples."""
     known = lru_cache(maxsize=1024)(f)
-    return lambda *args: known(*[a if type(a) in (int, tuple, str) else _key(a) for a in args])
-
-
-def _key(option: Any) -> Any:
-    return tuple(option) if not isinstance(option, (str, tuple)) and hasattr(option, "__iter__") else option
+    keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
+    return lambda *args: known(*[a if type(a) in keys or not hasattr(a, "__iter__") else tuple(a) for a in args])
 
 
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
     """An option for each dim, given as one int for all or as `dims` of them, none below `least`."""
     try:
-        found = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
+        numbers = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
     except TypeError:
         raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
-    if len(found) != dims:
+    if len(numbers) != dims:
         raise ValueError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}")
-    if any(n < least for n in found):
+    if any(n < least for n in numbers):
         raise ValueError(f"{caller}: {name} must be {least} or more, got {value!r}")
-    return found
+    return numbers
 
 
 def image_size(caller: str, shape: Shape, dims: int) -> Shape:
@@ -80,17 +75,13 @@ def check_floats(caller: str, input: Tensor) -> None:
         raise TypeError(f"{caller}: input must hold floats to be averaged, got {input.dtype}; convert it with .float()")
 
 
-# Windows
-
-
 class Grid:
     """How windows lie over an image. Element k of window w is at w * stride + k * dilation - padding, dim by dim.
 
     Attributes:
-        size: the image's.
-        kernel: the windows'.
+        size, kernel: the sizes of the image and of a window.
         out: how many windows there are along each dim.
-        stride, padding, dilation: as above.
+        stride, padding, dilation: as above. `dims` has these six for each dim.
         padded_size: the size of the image with the padding before it, and behind it with what the last window needs.
         interior: the index of the image in there.
         inside: whether every element of every window is in the image.
@@ -110,15 +101,13 @@ class Grid:
     def taps(self):
         """(k, windows, places) for each element of a window: the windows that have it in the image, and where there.
         Indices of (channels, *kernel, ...), (channels, *out, n) and (channels, *size, n)."""
-        return [
-            tuple((slice(None), *index) for index in zip(*tap, strict=True))
-            for tap in product(*[_taps(*dim) for dim in self.dims])
-        ]
+        along = product(*[_taps(*dim) for dim in self.dims])
+        return [tuple((slice(None), *index) for index in zip(*tap, strict=True)) for tap in along]
 
     @cached_property
     def mirrored(self):
-        """The grid over the output that gathers, for each place of the image, all that was computed from it. It exists
-        for a stride of 1 only; None also where it would begin inside the output."""
+        """The grid over the output that gathers, for each place of the image, all that was computed from it. None with
+        a stride other than 1, and where it would begin inside the output."""
         padding = tuple((k - 1) * d - p for _, k, _, _, p, d in self.dims)
         if any(s != 1 for s in self.stride) or any(p < 0 for p in padding):
             return None
@@ -246,10 +235,8 @@ def fold(
     size = ints("fold", "output_size", output_size, 2)
     grid = window_grid("fold", size, kernel_size, stride, padding, dilation)
     if input.ndim not in (2, 3):
-        raise ValueError(
-            "fold: input must have the shape (channels * elements of a window, windows), or that with a batch in "
-            f"front, got {input.shape}"
-        )
+        expected = "the shape (channels * elements of a window, windows), or that with a batch in front"
+        raise ValueError(f"fold: input must have {expected}, got {input.shape}")
     rows, columns = input.shape[-2:]
     if rows % prod(grid.kernel):
         raise ValueError(
@@ -265,9 +252,6 @@ def fold(
     return batched(1, input, lambda x: col2im(x, grid=grid))
 
 
-# Resizing
-
-
 class SparseMatrix:
     """A matrix with few entries a row: of which of `columns` old places each of `rows` new ones is a weighted sum.
 
@@ -277,54 +261,42 @@ class SparseMatrix:
 
     def __init__(self, rows: int, columns: int, passes: list[list[tuple[int, int, float]]]) -> None:
         self.rows, self.columns, self.passes = rows, columns, [entries for entries in passes if entries]
-        self.on_devices: dict[Any, Any] = {}
-
-    @cached_property
-    def steps(self):
-        """The passes as indices of rows and of columns, and an array of weights, or one for all, or None for 1."""
-        steps = []
-        for entries in self.passes:
-            rows, columns, weights = zip(*entries, strict=True)
-            shared = float(weights[0]) if len(set(weights)) == 1 else cpu.asarray(weights)
-            steps.append((_index(rows), _index(columns), None if set(weights) == {1} else shared))
-        return steps
+        self.steps: dict[Any, Any] = {}
 
     def steps_for(self, xp, x):
-        """The same on the device of x, the weights in its dtype; kept for the next time."""
+        """The passes as indices of rows and of columns, and an array of weights, or one for all, or None for 1; on the
+        device of x, in its dtype, and kept for the next time."""
         key = device_of(x), x.dtype
-        if key not in self.on_devices:
-            self.on_devices[key] = [
-                (
-                    *[i if type(i) is slice else xp.asarray(i) for i in (rows, columns)],
-                    weight if weight is None or type(weight) is float else xp.asarray(weight, dtype=x.dtype),
-                )
-                for rows, columns, weight in self.steps
-            ]
-        return self.on_devices[key]
+        if key not in self.steps:
+            self.steps[key] = [_step(xp, x.dtype, *zip(*entries, strict=True)) for entries in self.passes]
+        return self.steps[key]
 
     @cached_property
     def transposed(self):
         """The matrix with rows for columns; a pass that names a column twice becomes several."""
         passes: list[list[tuple[int, int, float]]] = []
         for entries in self.passes:
-            turns: dict[int, int] = {}
-            split: list[list[tuple[int, int, float]]] = []
+            turns: Counter[int] = Counter()
+            split = defaultdict(list)
             for row, column, weight in entries:
-                turn = turns[column] = turns.get(column, -1) + 1
-                if turn == len(split):
-                    split.append([])
-                split[turn].append((column, row, weight))
-            passes += split
+                split[turns[column]].append((column, row, weight))
+                turns[column] += 1
+            passes += split.values()
         matrix = SparseMatrix(self.columns, self.rows, passes)
         matrix.__dict__["transposed"] = self
         return matrix
 
 
-def _index(places):
+def _step(xp, dtype, rows, columns, weights):
+    shared = float(weights[0]) if len(set(weights)) == 1 else xp.asarray(cpu.asarray(weights), dtype=dtype)
+    return _index(xp, rows), _index(xp, columns), None if set(weights) == {1} else shared
+
+
+def _index(xp, places):
     """Places as a slice where they are evenly apart: that takes neither a copy nor an array on the GPU."""
     step = places[1] - places[0] if len(places) > 1 else 1
     even = step > 0 and all(b - a == step for a, b in pairwise(places))
-    return slice(places[0], places[-1] + 1, step) if even else cpu.asarray(places)
+    return slice(places[0], places[-1] + 1, step) if even else xp.asarray(cpu.asarray(places))
 
 
 @op(x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])))

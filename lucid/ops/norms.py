@@ -31,11 +31,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Along rows: the last dims, as many as `dims`
-
-
 def _rows(xp, x, dims):
-    """x as a matrix, a row for each result of a mean."""
+    """x as a matrix, a row for each result of a mean over the last dims, as many as `dims`."""
     cut = len(x.shape) - dims
     return xp.reshape(x, shape=(math.prod(x.shape[:cut]), math.prod(x.shape[cut:])))
 
@@ -56,19 +53,12 @@ def _row_scale(xp, rows, eps):
     return 1 / xp.sqrt(_row_sum(xp, rows * rows) * share_of(rows.shape[1]) + eps)
 
 
-def _scaled(xp, rows, eps):
-    return rows * _row_scale(xp, rows, eps)
-
-
-def _stretched(xp, rows, weight):
-    return rows if weight is None else rows * xp.reshape(weight, shape=(rows.shape[1],))
-
-
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
     """The gradient above, for g = rows * weight; `along` is rows * unit, `moved` the sum of g where a mean was taken
     out."""
     share = share_of(unit.shape[1])
-    return scale * (_stretched(xp, rows, weight) - unit * (share * _row_sum(xp, along, weight)) - share * moved)
+    g = rows if weight is None else rows * xp.reshape(weight, shape=(rows.shape[1],))
+    return scale * (g - unit * (share * _row_sum(xp, along, weight)) - share * moved)
 
 
 def _learned(unit, weight, bias):
@@ -83,7 +73,7 @@ def _learned(unit, weight, bias):
     floats=True,
     keeps={
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _centred(xp, x, dims), eps),
-        "unit": lambda xp, x, dims, eps: _scaled(xp, _centred(xp, x, dims), eps),
+        "unit": lambda xp, x, dims, scale: _centred(xp, x, dims) * scale,
     },
     once={
         "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
@@ -113,8 +103,7 @@ def layer_norm(
     Args:
         input: (..., *normalized_shape).
         normalized_shape: the lengths of the dims that mean and variance are taken over.
-        weight: of shape normalized_shape, or None for ones.
-        bias: of shape normalized_shape, or None for zeros.
+        weight, bias: of shape normalized_shape, or None for ones and zeros.
         eps: keeps the root away from 0.
 
     Source: Ba et al. 2016, arXiv 1607.06450.
@@ -135,7 +124,7 @@ def layer_norm(
     floats=True,
     keeps={
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _rows(xp, x, dims), eps),
-        "unit": lambda xp, x, dims, eps: _scaled(xp, _rows(xp, x, dims), eps),
+        "unit": lambda xp, x, dims, scale: _rows(xp, x, dims) * scale,
     },
     once={
         "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
@@ -180,8 +169,7 @@ def group_norm(
     Args:
         input: (n, channels, ...).
         num_groups: into how many groups of one size the channels are split; 1 makes it a layer norm.
-        weight: (channels,), or None for ones.
-        bias: (channels,), or None for zeros.
+        weight, bias: (channels,), or None for ones and zeros.
         eps: keeps the root away from 0.
 
     Source: Wu and He 2018, arXiv 1803.08494.
@@ -200,10 +188,8 @@ def group_norm(
     return _in_single(grouped, input, weight, bias)
 
 
-# Down channels: x is (n, channels), or (n, channels, rest) once the dims behind are made one
-
-
 def _channels(xp, x):
+    """x as (n, channels), or as (n, channels, rest) with the dims behind made one."""
     return x if len(x.shape) == 2 else xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:])))
 
 
@@ -224,15 +210,11 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
     return mean, _channel_sum(xp, away * away) * _share(x)
 
 
-def _channel_scale(xp, x, eps):
-    return 1 / xp.sqrt(moments(xp, x)[1] + eps)
-
-
 @op(
     floats=True,
     keeps={
-        "scale": lambda xp, x, eps: _channel_scale(xp, x, eps),
-        "unit": lambda xp, x, eps: (_channels(xp, x) - moments(xp, x)[0]) * _channel_scale(xp, x, eps),
+        "scale": lambda xp, x, eps: 1 / xp.sqrt(moments(xp, x)[1] + eps),
+        "unit": lambda xp, x, scale: (_channels(xp, x) - moments(xp, x)[0]) * scale,
     },
     once={
         "each": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
@@ -240,7 +222,9 @@ def _channel_scale(xp, x, eps):
         "along": lambda xp, g, each, unit: _channel_sum(xp, each * unit),
     },
     x=lambda xp, g, x_shape, each, total, along, unit, scale, weight: xp.reshape(
-        _factor(xp, scale, weight) * (each - unit * (_share(unit) * along) - _share(unit) * total), shape=x_shape
+        (scale if weight is None else scale * xp.reshape(weight, shape=scale.shape))
+        * (each - unit * (_share(unit) * along) - _share(unit) * total),
+        shape=x_shape,
     ),
     weight=lambda xp, g, x_shape, along: xp.reshape(along, shape=x_shape[1:2]),
     bias=lambda xp, g, x_shape, total: xp.reshape(total, shape=x_shape[1:2]),
@@ -258,10 +242,6 @@ def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     return _learned(unit, weight, bias).reshape(x.shape), scale, unit
 
 
-def _factor(xp, scale, weight):
-    return scale if weight is None else scale * xp.reshape(weight, shape=scale.shape)
-
-
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -271,10 +251,9 @@ def batch_norm(
 
     Args:
         input: (n, channels) or (n, channels, ...).
-        running_mean: (channels,). In training it moves towards the batch's mean, in place, by the share `momentum`.
-        running_var: (channels,), likewise, with n - 1 in the denominator; None keeps no statistics.
-        weight: (channels,), or None for ones.
-        bias: (channels,), or None for zeros.
+        running_mean, running_var: (channels,). In training they move towards the batch's, in place, by the share
+            `momentum`; the variance with n - 1 in the denominator. None keeps no statistics.
+        weight, bias: (channels,), or None for ones and zeros.
         training: whether mean and variance are the batch's own; else they are running_mean and running_var.
         momentum: the weight of the newest batch.
         eps: keeps the root away from 0.
@@ -331,9 +310,6 @@ def _upright(vector: Tensor, x: Tensor) -> Tensor:
     return vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
 
 
-# By length
-
-
 def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:
     """x / max(|x|, eps), with |x| the p-norm over `dim`: vectors of length 1.
 
@@ -378,9 +354,6 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, 
     if input._array.dtype.char != "e":
         return f(input, *others, **options)
     return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way
-
-
-# Checks
 
 
 def _check_last_dims(

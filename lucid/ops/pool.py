@@ -10,23 +10,9 @@ import math
 from typing import Any
 
 from lucid.op import op
+from lucid.ops import images
 from lucid.ops.checks import check_tensor
-from lucid.ops.images import (
-    Grid,
-    Ints,
-    MaybeInts,
-    Shape,
-    SparseMatrix,
-    batch_first,
-    batch_last,
-    batched,
-    cached,
-    check_floats,
-    image_size,
-    ints,
-    resample,
-    window_grid,
-)  # fmt: skip
+from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 from lucid.ops.special import BITS
 from lucid.tensor import Tensor
 
@@ -116,9 +102,6 @@ def _reached(xp, top):
     return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype))
 
 
-# PyTorch's functions, of any number of dims
-
-
 def max_pool1d(
     input: Tensor, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -173,8 +156,8 @@ def _pool_grid(
     caller: str, dims: int, shape: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Grid:
     """The grid of a pooling; without a stride, its windows lie side by side."""
-    stride = kernel_size if stride is None else stride
-    grid = window_grid(caller, image_size(caller, shape, dims), kernel_size, stride, padding, dilation, ceil_mode)
+    size, stride = images.image_size(caller, shape, dims), kernel_size if stride is None else stride
+    grid = images.window_grid(caller, size, kernel_size, stride, padding, dilation, ceil_mode)
     if any(2 * p > (k - 1) * d + 1 for _, k, _, _, p, d in grid.dims):
         raise ValueError(
             f"{caller}: padding must be at most half of the kernel, or windows would see nothing else; got padding "
@@ -232,11 +215,11 @@ def adaptive_avg_pool2d(input: Tensor, output_size: MaybeInts) -> Tensor:
 
 
 def _average(dims: int, caller: str, matrices_of: Any, input: Tensor, *options: Any) -> Tensor:
-    check_floats(caller, input)
+    images.check_floats(caller, input)
     matrices = matrices_of(caller, dims, input._array.shape, *options)
     if matrices is None:  # one window is all: 73 us for 284 on 64 x 16 x 8 x 8
         return input.mean(tuple(range(-dims, 0)), keepdim=True)
-    return batched(dims, input, lambda x: resample(x, matrices=matrices))
+    return batched(dims, input, lambda x: images.resample(x, matrices=matrices))
 
 
 @cached
@@ -265,11 +248,12 @@ def _windows(
 @cached
 def _adaptive(caller: str, dims: int, shape: Shape, output_size: Any) -> tuple[SparseMatrix | None, ...] | None:
     """For each dim the matrix that averages it to `output_size`, None where it stays; None if all become one number."""
-    size = image_size(caller, shape, dims)
+    size = images.image_size(caller, shape, dims)
     sizes = output_size if isinstance(output_size, tuple) else (output_size,) * dims
     if len(sizes) != dims:
         raise ValueError(f"{caller}: output_size must be an int, or a tuple of {dims}, got {output_size!r}")
-    sizes = ints(caller, "output_size", tuple(n if o is None else o for n, o in zip(size, sizes, strict=True)), dims, 0)
+    sizes = tuple(n if o is None else o for n, o in zip(size, sizes, strict=True))
+    sizes = images.ints(caller, "output_size", sizes, dims, 0)
     if 0 in size:
         raise ValueError(f"{caller}: input of size {size} has nothing to average")
     matrices = tuple(None if n == out else _adaptive_1d(n, out) for n, out in zip(size, sizes, strict=True))
