@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid import functions, selecting, shaping
+from lucid import functions, shaping
 from lucid.operands import ndim_of
 from lucid.ops import arithmetic, linear, shapes, special
 from lucid.ops import functions as elementwise
+from lucid.ops import sort_index as selecting
 
 
 class Operations:

@@ -14,11 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from lucid import backend, functions, operands, selecting, shaping
+from lucid import backend, functions, operands, shaping
 from lucid.graph import Leaf, Node, memory_of, written
 from lucid.op import RUNTIME, Op
 from lucid.ops import functions as elementwise
 from lucid.ops import indexing
+from lucid.ops import sort_index as selecting
 from lucid.recording import grad_mode
 
 if TYPE_CHECKING:

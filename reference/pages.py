@@ -25,7 +25,7 @@ TITLES = {
     "lucid.ops.functions": "Functions of one number",
     "lucid.functions": "Reductions, products and joins",
     "lucid.shaping": "Shapes",
-    "lucid.selecting": "Selecting and sorting",
+    "lucid.ops.sort_index": "Selecting and sorting",
     "lucid.recording": "Recording or not",
     "lucid.op": "Writing operations",
     "lucid.backend": "Dtypes, devices, constants, random numbers",
@@ -38,27 +38,29 @@ TITLES = {
 # Where a namespace has a few names from a chapter, and these belong beside those of another.
 BESIDE = {
     ("lucid", "lucid"): "lucid.backend",
-    ("lucid", "lucid.contraction"): "lucid.functions",
+    ("lucid", "lucid.ops.einsum"): "lucid.functions",
     ("lucid", "lucid.devices"): "lucid.backend",
     ("lucid", "lucid.ops.linear"): "lucid.functions",
     ("lucid", "lucid.ops.special"): "lucid.ops.functions",
     ("lucid", "lucid.ops.pad"): "lucid.shaping",
     ("lucid.nn", "lucid.graph"): "lucid.nn.module",
     ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
-    ("lucid.nn.functional", "lucid.functions"): "lucid.nn.functional.activations",
-    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.nn.functional.activations",
-    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.nn.functional.layers",
+    ("lucid.nn.functional", "lucid.functions"): "lucid.ops.activations",
+    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.ops.activations",
+    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.ops.embedding",
     ("lucid.nn.functional", "lucid.ops.pad"): "lucid.ops.images",
 }
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
 
 
 def exported(module: ModuleType) -> list[str]:
-    """The public names of a module, in the order of its text.
+    """The public names of a module: its `__all__`, or else, in the order of its text:
 
-    Of a package: what it imports `as` a public name, and what it assigns. Of a plain module: the functions and classes
+    of a package, what it imports `as` a public name, and what it assigns; of a plain module, the functions and classes
     that it defines, and what it imports under its own name (`from x import f as f`).
     """
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
     path = Path(str(module.__file__))
     package, found = path.name == "__init__.py", []
     for node in ast.parse(path.read_text()).body:

@@ -36,7 +36,9 @@ FORWARD = {
     "softmax": "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
     "log_softmax": "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
     "cross_entropy": "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
-    "cross_entropy_of_kept": "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
+    "cross_entropy_ignore_index": (
+        "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked"
+    ),
     "astype": "the number is beyond the largest of that dtype (float16: 65504): stay in float32, or scale first",
     "square": "an overflow: the values have grown out of bounds; a smaller learning rate, or clip_grad_norm_",
 }

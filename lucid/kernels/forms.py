@@ -86,11 +86,11 @@ def _attention_weights(xp: Any, query: Any, key: Any, mask: Any = None, *, scale
 
 
 def _cross_entropy(xp: Any, x: Any, labels: Any, *, reduction: str) -> Any:
-    found = _cross_entropy_of_kept(xp, x, labels, ignore_index=-1, reduction=reduction)
+    found = _cross_entropy_ignore_index(xp, x, labels, ignore_index=-1, reduction=reduction)
     return found if found is NotImplemented else found[:2]
 
 
-def _cross_entropy_of_kept(xp: Any, x: Any, labels: Any, *, ignore_index: int, reduction: str) -> Any:
+def _cross_entropy_ignore_index(xp: Any, x: Any, labels: Any, *, ignore_index: int, reduction: str) -> Any:
     if not _floats(x) or str(labels.dtype) not in C or len(labels) > MOST:
         return NotImplemented
     (rows, n), size = x.shape, x.itemsize
@@ -195,7 +195,7 @@ FORMS: dict[tuple[str, str], Callable[..., Any]] = {
     ("attention_weights", "forward"): _attention_weights,
     ("attention_weights", "slope"): _slope_of("softmax_slope"),
     ("cross_entropy", "forward"): _cross_entropy,
-    ("cross_entropy_of_kept", "forward"): _cross_entropy_of_kept,
+    ("cross_entropy_ignore_index", "forward"): _cross_entropy_ignore_index,
     ("layer_norm", "forward"): _layer_norm,
     ("layer_norm", "x"): _row_norm_slope(True),
     ("rms_norm", "forward"): _rms_norm,

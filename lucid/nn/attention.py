@@ -1,4 +1,4 @@
-"""Attention as layers: several heads side by side, and the transformer's encoder that is built of them."""
+"""Attention as layers: several heads side by side, and the transformer's encoder, built of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from lucid.creation import empty
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.functional.attention import as_added, attention_weights
-from lucid.nn.functional.checks import check_probability, check_tensor
 from lucid.nn.layers import Dropout, Linear, count
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
+from lucid.ops.attention import additive_mask, attention_weights
+from lucid.ops.checks import check_probability, check_tensor
 from lucid.tensor import Parameter, Tensor
 
 
 class MultiheadAttention(Module):
-    """Attention by several heads, each on its own share of the features, and a linear mixture of what they found:
+    """Attention by several heads, each on its own slice of the features, and a linear mixture of their results:
 
         head_i = softmax(q_i @ k_i.T / sqrt(features of a head)) @ v_i
         output = concat(head_1, ..., head_h) @ out_proj.weight.T + out_proj.bias
@@ -57,18 +57,9 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int,
-        dropout: float = 0.0,
-        bias: bool = True,
-        *,
-        kdim: int | None = None,
-        vdim: int | None = None,
-        batch_first: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, kdim: int | None = None,
+        vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads must divide embed_dim, got embed_dim={embed_dim}, num_heads={num_heads}"
@@ -77,14 +68,14 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.batch_first = dropout, batch_first
-        made = {"device": device, "dtype": dtype}
+        options = {"device": device, "dtype": dtype}
         packed = self.kdim == self.vdim == embed_dim
-        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **made)) if packed else None
-        self.q_proj_weight = None if packed else Parameter(empty(embed_dim, embed_dim, **made))
-        self.k_proj_weight = None if packed else Parameter(empty(embed_dim, self.kdim, **made))
-        self.v_proj_weight = None if packed else Parameter(empty(embed_dim, self.vdim, **made))
-        self.in_proj_bias = Parameter(empty(3 * embed_dim, **made)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **made)
+        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **options)) if packed else None
+        self.q_proj_weight = None if packed else Parameter(empty(embed_dim, embed_dim, **options))
+        self.k_proj_weight = None if packed else Parameter(empty(embed_dim, self.kdim, **options))
+        self.v_proj_weight = None if packed else Parameter(empty(embed_dim, self.vdim, **options))
+        self.in_proj_bias = Parameter(empty(3 * embed_dim, **options)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **options)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -97,16 +88,10 @@ class MultiheadAttention(Module):
                 init.zeros_(bias)
 
     def forward(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        key_padding_mask: Tensor | None = None,
-        need_weights: bool = True,
-        attn_mask: Tensor | None = None,
-        average_attn_weights: bool = True,
+        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
+        need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
         is_causal: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Attend with `query` to `key`, and mix `value` accordingly.
 
         Masks of bools hold where a key does NOT take part, the reverse of `scaled_dot_product_attention`, as in
@@ -139,73 +124,73 @@ class MultiheadAttention(Module):
             query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
         elif not self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-        mask = self._mask(query, key, key_padding_mask, attn_mask)
-        q, k, v = self._heads(query, key, value)  # (batch, heads, length, head_dim)
-        weights = F.dropout(attention_weights("MultiheadAttention", q, k, mask), self.dropout, self.training)
-        mixed = (weights @ v).transpose(1, 2).reshape(*query.shape[:2], self.embed_dim)
-        out = self.out_proj(mixed)
+        mask = self._mask(query, key, key_padding_mask, attn_mask)  # broadcasts to (batch, heads, queries, keys)
+        q, k, v = self._heads(query, key, value)  # (batch, heads, length, head_dim) each
+        weights = attention_weights("MultiheadAttention", q, k, mask)  # (batch, heads, queries, keys)
+        weights = F.dropout(weights, self.dropout, self.training)
+        mixed = (weights @ v).transpose(1, 2)  # (batch, queries, heads, head_dim)
+        out = self.out_proj(mixed.reshape(*query.shape[:2], self.embed_dim))  # (batch, queries, embed_dim)
         if average_attn_weights and need_weights:
-            weights = weights.mean(1)
+            weights = weights.mean(1)  # (batch, queries, keys)
         if not batched:
             return out.squeeze(0), weights.squeeze(0) if need_weights else None
         return out if self.batch_first else out.transpose(0, 1), weights if need_weights else None
 
     def _heads(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-        """What each head makes of query, key and value: (batch, heads, length, head_dim) each."""
-        n, whole, biases = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        """Query, key and value mapped and split into heads: (batch, heads, length, head_dim) each."""
+        n, packed, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        found = []
-        for i, x in enumerate((query, key, value)):
-            part = slice(i * n, i * n + n)
-            weight = weights[i] if whole is None else whole[part]
-            mapped = F.linear(x, weight, None if biases is None else biases[part])
-            found.append(mapped.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2))
-        return tuple(found)
+        heads = []
+        for i, x in enumerate((query, key, value)):  # (batch, length, features)
+            rows = slice(i * n, i * n + n)
+            weight = weights[i] if packed is None else packed[rows]
+            mapped = F.linear(x, weight, None if bias is None else bias[rows])  # (batch, length, embed_dim)
+            heads.append(mapped.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2))
+        return tuple(heads)
 
     def _mask(self, query: Tensor, key: Tensor, padding: Tensor | None, mask: Tensor | None) -> Tensor | None:
         """Both masks as one, to be added to scores of shape (batch, heads, queries, keys)."""
-        who, batch, queries, keys = "MultiheadAttention", query.shape[0], query.shape[1], key.shape[1]
-        found = None
+        caller, batch, queries, keys = "MultiheadAttention", query.shape[0], query.shape[1], key.shape[1]
         if mask is not None:
-            check_tensor(who, "attn_mask", mask)
+            check_tensor(caller, "attn_mask", mask)
             shapes = (queries, keys), (batch * self.num_heads, queries, keys)
             if mask.shape not in shapes:
                 raise ValueError(
-                    f"{who}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of each "
-                    f"sample, got {mask.shape}"
+                    f"{caller}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of "
+                    f"each sample, got {mask.shape}"
                 )
-            found = _as_added(who, "attn_mask", mask, query)
-            found = found.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else found
-        if padding is not None:
-            check_tensor(who, "key_padding_mask", padding)
-            padding = padding.unsqueeze(0) if padding.ndim == 1 and batch == 1 else padding
-            if padding.shape != (batch, keys):
-                raise ValueError(f"{who}: key_padding_mask must have shape ({batch}, {keys}), got {padding.shape}")
-            padding = _as_added(who, "key_padding_mask", padding, query).reshape(batch, 1, 1, keys)
-            found = padding if found is None else found + padding
-        return found
+            mask = _excluding(caller, "attn_mask", mask, query)
+            mask = mask.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else mask
+        if padding is None:
+            return mask
+        check_tensor(caller, "key_padding_mask", padding)
+        padding = padding.unsqueeze(0) if padding.ndim == 1 and batch == 1 else padding
+        if padding.shape != (batch, keys):
+            raise ValueError(f"{caller}: key_padding_mask must have shape ({batch}, {keys}), got {padding.shape}")
+        padding = _excluding(caller, "key_padding_mask", padding, query).reshape(batch, 1, 1, keys)
+        return padding if mask is None else mask + padding
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
-        who, shapes = "MultiheadAttention", (query.shape, key.shape, value.shape)
+        caller, shapes = "MultiheadAttention", (query.shape, key.shape, value.shape)
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
-            raise ValueError(f"{who}: query, key and value must have 3 dims, or unbatched 2; got shapes {shapes}")
+            raise ValueError(f"{caller}: query, key and value must have 3 dims, or unbatched 2; got shapes {shapes}")
         for name, x, size in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
             if x.shape[-1] != size:
-                raise ValueError(f"{who}: {name} has {x.shape[-1]} features, expected {size}; got shapes {shapes}")
+                raise ValueError(f"{caller}: {name} has {x.shape[-1]} features, expected {size}; got shapes {shapes}")
         if key.shape[:-1] != value.shape[:-1]:
-            raise ValueError(f"{who}: key and value must agree in batch and length; got shapes {shapes}")
+            raise ValueError(f"{caller}: key and value must agree in batch and length; got shapes {shapes}")
         batch = 0 if self.batch_first else 1
         if query.ndim == 3 and query.shape[batch] != key.shape[batch]:
-            raise ValueError(f"{who}: query and key must agree in the batch, dim {batch}; got shapes {shapes}")
+            raise ValueError(f"{caller}: query and key must agree in the batch, dim {batch}; got shapes {shapes}")
 
     def extra_repr(self) -> str:
         """The sizes."""
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}, batch_first={self.batch_first}"
 
 
-def _as_added(who: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
-    """A mask of this chapter, whose bools hold where a key is left out, as what is added to the scores."""
-    return as_added(who, name, ~mask if mask.dtype.kind == "b" else mask, like)
+def _excluding(caller: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
+    """`additive_mask` of a mask whose bools hold where a key is left out."""
+    return additive_mask(caller, name, ~mask if mask.dtype.kind == "b" else mask, like)
 
 
 class TransformerEncoderLayer(Module):
@@ -226,11 +211,11 @@ class TransformerEncoderLayer(Module):
         d_model: features.
         nhead: heads of the attention.
         dim_feedforward: features between the two linear maps.
-        dropout: the probability in training, in the attention and behind each map.
+        dropout: the probability in training, in the attention and after each map.
         activation: "relu", "gelu", or a function of one Tensor.
         layer_norm_eps: what keeps the root of the norms away from 0.
         batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
-        norm_first: whether norms come before attention and network rather than behind the sums.
+        norm_first: whether norms come before attention and network rather than after the sums.
         bias: whether linear maps and norms have one.
         device: where the parameters live.
         dtype: their dtype; float32 by default.
@@ -240,60 +225,48 @@ class TransformerEncoderLayer(Module):
     """
 
     def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        made = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
-        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **made)
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        options = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **options)
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **options)
         self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **made)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **options)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
+        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
+        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
         self.activation = _activation(activation)
 
     def forward(
-        self,
-        src: Tensor,
-        src_mask: Tensor | None = None,
-        src_key_padding_mask: Tensor | None = None,
+        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         """(batch, length, d_model) in and out, or as `batch_first` says; the masks are those of MultiheadAttention."""
 
-        def attend(x: Tensor) -> Tensor:
-            found, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, True, is_causal)
-            return self.dropout1(found)
+        def attention(x: Tensor) -> Tensor:
+            mixture, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, True, is_causal)
+            return self.dropout1(mixture)
 
-        def think(x: Tensor) -> Tensor:
+        def feedforward(x: Tensor) -> Tensor:
             return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
         if self.norm_first:
-            src = src + attend(self.norm1(src))
-            return src + think(self.norm2(src))
-        src = self.norm1(src + attend(src))
-        return self.norm2(src + think(src))
+            src = src + attention(self.norm1(src))
+            return src + feedforward(self.norm2(src))
+        src = self.norm1(src + attention(src))
+        return self.norm2(src + feedforward(src))
 
 
 class TransformerEncoder(Module):
-    """Several copies of one TransformerEncoderLayer, one after the other, and a norm behind the last.
+    """Several copies of one TransformerEncoderLayer, one after the other, and a norm after the last.
 
     Args:
         encoder_layer: the layer to copy, its weights included.
         num_layers: how many copies.
-        norm: a layer for what comes out, or None.
+        norm: a layer for the result, or None.
 
     Attributes:
         layers: the copies.
@@ -311,12 +284,9 @@ class TransformerEncoder(Module):
         self.norm = norm
 
     def forward(
-        self,
-        src: Tensor,
-        mask: Tensor | None = None,
-        src_key_padding_mask: Tensor | None = None,
+        self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         """(batch, length, d_model) in and out, or as the layers' `batch_first` says; the masks go to every layer."""
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))

@@ -12,9 +12,9 @@ from typing import Any
 from lucid.creation import empty
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.functional.checks import check_probability
-from lucid.nn.functional.layers import row_number
 from lucid.nn.module import Module
+from lucid.ops.checks import check_probability
+from lucid.ops.embedding import row_number
 from lucid.recording import no_grad
 from lucid.tensor import Parameter, Tensor
 

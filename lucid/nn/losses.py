@@ -1,29 +1,48 @@
-"""Losses as modules: `criterion = nn.CrossEntropyLoss()`. The formulas stand at `lucid.nn.functional`.
+"""Losses as modules: `criterion = nn.CrossEntropyLoss()`; the functions are those of `lucid.nn.functional`.
 
 Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the loss of each element.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lucid.nn import functional as F
-from lucid.nn.functional.checks import check_kl_reduction, check_reduction, check_smoothing
 from lucid.nn.module import Module
+from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 from lucid.tensor import Tensor
 
 
 class Loss(Module):
-    """What all losses have: a `reduction`, checked when the loss is made.
+    """A loss function as a module, with a `reduction` that is checked when the loss is made.
+
+    A subclass names the function, and as `options` the attributes that it takes besides.
 
     Raises:
         ValueError: if it is not "mean", "sum" or "none".
     """
 
+    function: Callable[..., Tensor]
+    options: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = REDUCTIONS
+
+    def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, options: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__()
+        cls.options += options
+        if function is not None:
+            cls.function = staticmethod(function)
+
     def __init__(self, *, reduction: str = "mean") -> None:
-        check_reduction(type(self).__name__, reduction)
+        check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
 
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of one shape; logits or log-probabilities (n, classes, ...) go with labels (n, ...), too."""
+        options = {name: getattr(self, name) for name in self.options}
+        return self.function(input, target, reduction=self.reduction, **options)
 
-class MSELoss(Loss):
+
+class MSELoss(Loss, function=F.mse_loss):
     """(input - target)**2.
 
     >>> from lucid import nn, tensor
@@ -31,21 +50,13 @@ class MSELoss(Loss):
     tensor(2.)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.mse_loss(input, target, reduction=self.reduction)
 
-
-class L1Loss(Loss):
+class L1Loss(Loss, function=F.l1_loss):
     """|input - target|."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.l1_loss(input, target, reduction=self.reduction)
 
-
-class HuberLoss(Loss):
-    """away**2 / 2 for away = |input - target| up to `delta`, beyond it delta * (away - delta / 2).
+class HuberLoss(Loss, function=F.huber_loss, options=("delta",)):
+    """d**2 / 2 for d = |input - target| up to `delta`, beyond it delta * (d - delta / 2).
 
     A parabola and then a straight line: outliers pull no harder than delta.
     """
@@ -54,39 +65,29 @@ class HuberLoss(Loss):
         super().__init__(reduction=reduction)
         self.delta = delta
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
-
-class SmoothL1Loss(Loss):
-    """away**2 / (2 * beta) for away = |input - target| up to `beta`, beyond it away - beta / 2: HuberLoss over beta."""
+class SmoothL1Loss(Loss, function=F.smooth_l1_loss, options=("beta",)):
+    """d**2 / (2 * beta) for d = |input - target| up to `beta`, beyond it d - beta / 2: HuberLoss over beta."""
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         self.beta = beta
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
-
-class KLDivLoss(Loss):
+class KLDivLoss(Loss, function=F.kl_div, options=("log_target",)):
     """target * (log(target) - input) for log-probabilities `input` and probabilities, or their logs, as the target.
 
     "batchmean" is the reduction that divides by the length of the batch; "mean" divides by the number of elements.
     """
 
+    reductions = KL_REDUCTIONS
+
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
-        check_kl_reduction("KLDivLoss", reduction)
-        self.reduction, self.log_target = reduction, log_target
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+        super().__init__(reduction=reduction)
+        self.log_target = log_target
 
 
-class WeightedLoss(Loss):
+class WeightedLoss(Loss, options=("weight",)):
     """A loss with a buffer `weight`, or None."""
 
     weight: Tensor | None
@@ -96,18 +97,14 @@ class WeightedLoss(Loss):
         self.register_buffer("weight", weight)
 
 
-class BCELoss(WeightedLoss):
+class BCELoss(WeightedLoss, function=F.binary_cross_entropy):
     """-(target * log(input) + (1 - target) * log(1 - input)), the cross entropy of probabilities in [0, 1].
 
     No log goes below -100; for logits take BCEWithLogitsLoss, which is exact.
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
-
-class BCEWithLogitsLoss(WeightedLoss):
+class BCEWithLogitsLoss(WeightedLoss, function=F.binary_cross_entropy_with_logits, options=("pos_weight",)):
     """BCELoss of sigmoid(input), without overflow: max(x, 0) - x * target + log(1 + exp(-|x|)) for logits x."""
 
     pos_weight: Tensor | None
@@ -118,51 +115,22 @@ class BCEWithLogitsLoss(WeightedLoss):
         super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Two tensors of one shape."""
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
 
-
-class CrossEntropyLoss(WeightedLoss):
+class CrossEntropyLoss(WeightedLoss, function=F.cross_entropy, options=("ignore_index", "label_smoothing")):
     """-log(softmax(input)[target]): logits (n, classes, ...), and labels (n, ...) or class probabilities."""
 
     def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
         label_smoothing: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(weight, reduction=reduction)
         check_smoothing("CrossEntropyLoss", label_smoothing)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """See `lucid.nn.functional.cross_entropy`."""
-        return F.cross_entropy(
-            input,
-            target,
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
 
-
-class NLLLoss(WeightedLoss):
+class NLLLoss(WeightedLoss, function=F.nll_loss, options=("ignore_index",)):
     """-input[target]: log-probabilities (n, classes, ...) and integer labels (n, ...)."""
 
-    def __init__(
-        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction=reduction)
         self.ignore_index = ignore_index
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """See `lucid.nn.functional.nll_loss`."""
-        return F.nll_loss(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )

@@ -1,11 +1,10 @@
-"""Recurrent layers: networks that read a sequence step by step, and remember.
+"""Recurrent layers: networks that read a sequence step by step, and keep a state from step to step.
 
-Each of the three kinds comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), stacked and
-in both directions where asked, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for loops
-of one's own. Both run the same operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
+Each of the three kinds comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), stacked and in both
+directions if wanted, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for loops of one's own. Both
+run the same operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
 
-Names of parameters, their shapes and the order of the gates are PyTorch's, so weights move between the two as
-they are.
+Names of parameters, their shapes and the order of the gates are PyTorch's, so weights move between the two as they are.
 """
 
 from __future__ import annotations
@@ -18,28 +17,26 @@ from lucid.creation import empty
 from lucid.functions import cat, stack
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.functional.checks import check_tensor
 from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
+from lucid.ops.checks import check_tensor
 from lucid.tensor import Parameter, Tensor
 
-Start = list[Tensor | None]  # for each of a network's states the first one, or None for zeros
-Read = tuple[Tensor, tuple[Tensor, ...]]  # every h, and the last one of each state
+Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
+Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size), and the last one of each state
 
 
 class Recurrent(Module):
     """What layers and cells have in common: sizes, weights, and what they refuse.
 
     All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1.
     """
 
+    operation = staticmethod(recurrent.rnn)
+    options: tuple[str, ...] = ()  # attributes that the operation takes by name
     gates = 1  # blocks of hidden_size rows in each weight
-    states: tuple[str, ...] = ("hx",)  # what is handed from step to step
+    states: tuple[str, ...] = ("hx",)  # what is passed from step to step
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
         self.input_size = count(type(self).__name__, "input_size", input_size, 1)
@@ -48,11 +45,10 @@ class Recurrent(Module):
 
     def _add_weights(self, suffix: str, input_size: int, device: Any, dtype: Any) -> None:
         rows = self.gates * self.hidden_size
-        made = {"device": device, "dtype": dtype}
         for name, columns in (("weight_ih", input_size), ("weight_hh", self.hidden_size)):
-            setattr(self, name + suffix, Parameter(empty(rows, columns, **made)))
+            setattr(self, name + suffix, Parameter(empty(rows, columns, device=device, dtype=dtype)))
         for name in ("bias_ih", "bias_hh") if self.bias else ():
-            setattr(self, name + suffix, Parameter(empty(rows, **made)))
+            setattr(self, name + suffix, Parameter(empty(rows, device=device, dtype=dtype)))
 
     def reset_parameters(self) -> None:
         """Draw all weights and biases anew."""
@@ -60,66 +56,62 @@ class Recurrent(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    def _read(self, x: Tensor, suffix: str, start: Start) -> Read:
-        """What the weights of one layer and direction make of x, (time, batch, features)."""
+    def _run_layer(self, x: Tensor, suffix: str, initial: Initial) -> Result:
+        """One layer in one direction on x, (time, batch, features)."""
         weights = [getattr(self, name + suffix, None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        return self._run(x, weights, start)
-
-    def _run(self, x: Tensor, weights: list[Any], start: Start) -> Read:
-        raise NotImplementedError
+        options = {name: getattr(self, name) for name in self.options}
+        out = self.operation(x, *weights, *initial, **options)
+        if len(self.states) == 1:
+            return out, (out[-1],)
+        return out[:-1], (out[-2], out[-1])  # an LSTM's last cell comes after every h
 
     def _check_input(self, input: Tensor, shapes: dict[int, str]) -> None:
-        who = type(self).__name__
-        check_tensor(who, "input", input)
+        caller = type(self).__name__
+        check_tensor(caller, "input", input)
         if input.ndim not in shapes:
-            raise ValueError(f"{who}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
+            raise ValueError(f"{caller}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
         if input.shape[-1] != self.input_size:
             raise ValueError(
-                f"{who}: input has {input.shape[-1]} features, its shape being {input.shape}; expected "
+                f"{caller}: input has {input.shape[-1]} features, its shape being {input.shape}; expected "
                 f"input_size={self.input_size} of them in the last dim"
             )
 
-    def _start(self, hx: Any, shape: tuple[int, ...], meaning: str) -> Start:
+    def _initial_states(self, hx: Any, shape: tuple[int, ...], meaning: str) -> Initial:
         """The states that a caller gave, each of `shape`."""
-        who = type(self).__name__
+        caller = type(self).__name__
         if hx is None:
             return [None] * len(self.states)
-        given = (hx,) if len(self.states) == 1 else hx
-        if not isinstance(given, (tuple, list)) or len(given) != len(self.states):
-            got = f"{len(given)} of them" if isinstance(given, (tuple, list)) else type(given).__name__
-            raise TypeError(f"{who}: hx must be a pair of Tensors, ({', '.join(self.states)}), got {got}")
-        for name, state in zip(self.states, given, strict=True):
-            check_tensor(who, name, state)
+        states = (hx,) if len(self.states) == 1 else hx
+        if not isinstance(states, (tuple, list)) or len(states) != len(self.states):
+            got = f"{len(states)} of them" if isinstance(states, (tuple, list)) else type(states).__name__
+            raise TypeError(f"{caller}: hx must be a pair of Tensors, ({', '.join(self.states)}), got {got}")
+        for name, state in zip(self.states, states, strict=True):
+            check_tensor(caller, name, state)
             if state.shape != shape:
-                raise ValueError(f"{who}: {name} has shape {state.shape}; expected {shape}, which is {meaning}")
-        return list(given)
+                raise ValueError(f"{caller}: {name} has shape {state.shape}; expected {shape}, which is {meaning}")
+        return list(states)
 
-    def _handed(self, states: list[Tensor]) -> Any:
-        """States as a caller wants them: h, or in an LSTM the pair of h and c."""
+    def _returned(self, states: list[Tensor]) -> Any:
+        """States as a caller gets them: h, or from an LSTM the pair of h and c."""
         return states[0] if len(states) == 1 else tuple(states)
 
 
 class Layers(Recurrent):
-    """What `RNN`, `LSTM` and `GRU` have in common.
-
-    Raises:
-        TypeError: if a size or `num_layers` is not an int.
-        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
-    """
+    """What `RNN`, `LSTM` and `GRU` have in common."""
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
         dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        who = type(self).__name__
+        caller = type(self).__name__
         super().__init__(input_size, hidden_size, bias)
-        self.num_layers = count(who, "num_layers", num_layers, 1)
+        self.num_layers = count(caller, "num_layers", num_layers, 1)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"{who}: dropout is a probability and must be in [0, 1], got {dropout}")
+            raise ValueError(f"{caller}: dropout is a probability and must be in [0, 1], got {dropout}")
         if dropout and num_layers == 1:
             warnings.warn(
-                f"{who}: dropout={dropout} drops between layers, and num_layers=1 has nothing between", stacklevel=2
+                f"{caller}: dropout={dropout} drops between layers, and num_layers=1 has nothing between", stacklevel=2
             )
         self.directions = ("", "_reverse") if bidirectional else ("",)
         for layer in range(num_layers):
@@ -135,46 +127,44 @@ class Layers(Recurrent):
             TypeError: if `input` or a state is not a Tensor, or if an LSTM's `hx` is not a pair.
             ValueError: if `input` or a state has a wrong shape, or a sequence no steps.
         """
-        who = type(self).__name__
         order = "batch, time" if self.batch_first else "time, batch"
         self._check_input(input, {2: "(time, features)", 3: f"({order}, features)"})
-        one = input.ndim == 2
-        x = input.unsqueeze(1) if one else input.transpose(0, 1) if self.batch_first else input
-        if not x.shape[0]:
-            raise ValueError(f"{who}: input has shape {input.shape}; expected a sequence of at least one step")
-        sizes = (self.num_layers * len(self.directions), *([] if one else [x.shape[1]]), self.hidden_size)
-        meaning = f"(num_layers * directions, {'' if one else 'batch, '}hidden_size)"
-        start = [state if state is None or not one else state.unsqueeze(1) for state in self._start(hx, sizes, meaning)]
-        ends: list[tuple[Tensor, ...]] = []
+        unbatched = input.ndim == 2
+        x = input.unsqueeze(1) if unbatched else input.transpose(0, 1) if self.batch_first else input
+        if not x.shape[0]:  # (time, batch, features)
+            raise ValueError(
+                f"{type(self).__name__}: input has shape {input.shape}; expected a sequence of at least one step"
+            )
+        shape = (self.num_layers * len(self.directions), *([] if unbatched else [x.shape[1]]), self.hidden_size)
+        meaning = f"(num_layers * directions, {'' if unbatched else 'batch, '}hidden_size)"
+        states = self._initial_states(hx, shape, meaning)
+        if unbatched:
+            states = [None if state is None else state.unsqueeze(1) for state in states]
+        last: list[tuple[Tensor, ...]] = []  # of each layer and direction, its states (batch, hidden_size)
         for layer in range(self.num_layers):
             if layer:
                 x = F.dropout(x, self.dropout, self.training)
-            found = []
+            outputs = []
             for direction in self.directions:
-                own = [None if state is None else state[len(ends)] for state in start]
-                read, last = self._read(x.flip(0) if direction else x, f"_l{layer}{direction}", own)
-                found.append(read.flip(0) if direction else read)
-                ends.append(last)
-            x = cat(found, dim=2) if len(found) > 1 else found[0]
-        states = [stack(each) for each in zip(*ends, strict=True)]  # copies, which do not keep the whole output alive
-        if one:
-            return x.squeeze(1), self._handed([state.squeeze(1) for state in states])
-        return x.transpose(0, 1) if self.batch_first else x, self._handed(states)
+                initial = [None if state is None else state[len(last)] for state in states]
+                out, end = self._run_layer(x.flip(0) if direction else x, f"_l{layer}{direction}", initial)
+                outputs.append(out.flip(0) if direction else out)  # (time, batch, hidden_size)
+                last.append(end)
+            x = cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]  # (time, batch, directions * hidden_size)
+        final = [stack(ends) for ends in zip(*last, strict=True)]  # copies, which do not keep the whole output alive
+        if unbatched:
+            return x.squeeze(1), self._returned([state.squeeze(1) for state in final])
+        return x.transpose(0, 1) if self.batch_first else x, self._returned(final)
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that differ from the usual."""
-        usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
-        options = [f", {name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
-        return f"{self.input_size}, {self.hidden_size}{''.join(options)}"
+        """The sizes, and the options that are not the defaults."""
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        options = [f"{name}={getattr(self, name)}" for name, usual in defaults.items() if getattr(self, name) != usual]
+        return ", ".join([str(self.input_size), str(self.hidden_size), *options])
 
 
 class Cell(Recurrent):
-    """What `RNNCell`, `LSTMCell` and `GRUCell` have in common.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1.
-    """
+    """What `RNNCell`, `LSTMCell` and `GRUCell` have in common."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None, dtype: Any = None
@@ -191,35 +181,18 @@ class Cell(Recurrent):
             ValueError: if `input` or a state has a wrong shape.
         """
         self._check_input(input, {1: "(features,)", 2: "(batch, features)"})
-        one = input.ndim == 1
-        meaning = "(hidden_size,)" if one else "(batch, hidden_size)"
-        start = self._start(hx, (*input.shape[:-1], self.hidden_size), meaning)
-        if one:
-            start = [None if state is None else state.unsqueeze(0) for state in start]
-        _, states = self._read(input.reshape(1, -1, self.input_size), "", start)
-        return self._handed([state[0] if one else state for state in states])
+        unbatched = input.ndim == 1
+        meaning = "(hidden_size,)" if unbatched else "(batch, hidden_size)"
+        initial = self._initial_states(hx, (*input.shape[:-1], self.hidden_size), meaning)
+        if unbatched:
+            initial = [None if state is None else state.unsqueeze(0) for state in initial]
+        x = input.reshape(1, -1, self.input_size)  # (time, batch, features)
+        _, states = self._run_layer(x, "", initial)
+        return self._returned([state[0] if unbatched else state for state in states])
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that differ from the usual."""
+        """The sizes, and the options that are not the defaults."""
         return f"{self.input_size}, {self.hidden_size}{'' if self.bias else ', bias=False'}"
-
-
-# -- the three kinds -----------------------------------------------------------------------------------------
-
-
-def _elman(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
-    read = recurrent.rnn(x, *weights, *start, nonlinearity=self.nonlinearity)
-    return read, (read[-1],)
-
-
-def _long_short_term(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
-    read = recurrent.lstm(x, *weights, *start)  # the last cell comes behind every h
-    return read[:-1], (read[-2], read[-1])
-
-
-def _gated(self: Any, x: Tensor, weights: list[Any], start: Start) -> Read:
-    read = recurrent.gru(x, *weights, *start)
-    return read, (read[-1],)
 
 
 class RNN(Layers):
@@ -228,7 +201,7 @@ class RNN(Layers):
     `rnn(input, hx=None)` gives `(output, h_n)`. With D = 2 directions if `bidirectional`, else 1:
 
     - input: (time, batch, input_size); (batch, time, input_size) if `batch_first`; or (time, input_size).
-    - hx, the states to start from, or None for zeros: (D * num_layers, batch, hidden_size), or without the batch.
+    - hx, the initial states, or None for zeros: (D * num_layers, batch, hidden_size), or without the batch.
     - output, every state of the last layer: as the input, with D * hidden_size features.
     - h_n, the last state of every layer and direction: as hx.
 
@@ -266,16 +239,17 @@ class RNN(Layers):
     ((5, 4, 8), (2, 4, 8))
     """
 
-    _run = _elman
+    options = ("nonlinearity",)
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None,
         dtype: Any = None,
     ) -> None:  # fmt: skip
-        self.nonlinearity = _known("RNN", nonlinearity)
-        made = {"device": device, "dtype": dtype}
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, **made)
+        self.nonlinearity = _check_nonlinearity("RNN", nonlinearity)
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype
+        )
 
 
 class LSTM(Layers):
@@ -285,13 +259,9 @@ class LSTM(Layers):
     keep, what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al.
     2000.
 
-    `lstm(input, hx=None)` gives `(output, (h_n, c_n))`, and takes `hx=(h_0, c_0)`. Shapes, arguments, names and
-    what to do about sequences of different lengths are those of `RNN`; the weights have 4 * hidden_size rows, for
-    i, f, g and o.
-
-    Raises:
-        TypeError: if a size or `num_layers` is not an int.
-        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
+    `lstm(input, hx=None)` gives `(output, (h_n, c_n))`, and takes `hx=(h_0, c_0)`. Shapes, arguments, names, errors
+    and what to do about sequences of different lengths are those of `RNN`, without `nonlinearity`; the weights have
+    4 * hidden_size rows, for i, f, g and o.
 
     >>> from lucid import nn, randn
     >>> output, (h_n, c_n) = nn.LSTM(3, 8, batch_first=True)(randn(4, 5, 3))
@@ -299,7 +269,7 @@ class LSTM(Layers):
     ((4, 5, 8), (1, 4, 8), (1, 4, 8))
     """
 
-    gates, states, _run = 4, ("h_0", "c_0"), _long_short_term
+    operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
 
 class GRU(Layers):
@@ -309,15 +279,11 @@ class GRU(Layers):
     r = sigmoid(y_r + s_r), z = sigmoid(y_z + s_z). Source: Cho et al. 2014, arXiv 1406.1078, where r multiplies
     h[t-1] and not, as here and in PyTorch, s_n.
 
-    `gru(input, hx=None)` gives `(output, h_n)`. Shapes, arguments, names and what to do about sequences of
-    different lengths are those of `RNN`; the weights have 3 * hidden_size rows, for r, z and n.
-
-    Raises:
-        TypeError: if a size or `num_layers` is not an int.
-        ValueError: if one of them is less than 1, or `dropout` is not in [0, 1].
+    `gru(input, hx=None)` gives `(output, h_n)`. Shapes, arguments, names, errors and what to do about sequences of
+    different lengths are those of `RNN`, without `nonlinearity`; the weights have 3 * hidden_size rows, for r, z and n.
     """
 
-    gates, _run = 3, _gated
+    operation, gates = staticmethod(recurrent.gru), 3
 
 
 class RNNCell(Cell):
@@ -338,13 +304,13 @@ class RNNCell(Cell):
     (4, 8)
     """
 
-    _run = _elman
+    options = ("nonlinearity",)
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        self.nonlinearity = _known("RNNCell", nonlinearity)
+        self.nonlinearity = _check_nonlinearity("RNNCell", nonlinearity)
         super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
 
     def extra_repr(self) -> str:
@@ -356,31 +322,22 @@ class LSTMCell(Cell):
     """One step of an `LSTM`: from (h, c) to the next (h, c).
 
     `cell(input, hx=None)` takes input (batch, input_size) and hx a pair of (batch, hidden_size), all without the
-    batch if there is none, or hx=None for zeros; it gives the next pair.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1.
+    batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`.
     """
 
-    gates, states, _run = 4, ("h_0", "c_0"), _long_short_term
+    operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
 
 class GRUCell(Cell):
     """One step of a `GRU`: from h to (1 - z) * n + z * h.
 
-    `cell(input, hx=None)` takes input (batch, input_size) and hx (batch, hidden_size), both without the batch if
-    there is none, or hx=None for zeros; it gives the next state, of hx's shape.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1.
+    Input, state and errors are those of `RNNCell`.
     """
 
-    gates, _run = 3, _gated
+    operation, gates = staticmethod(recurrent.gru), 3
 
 
-def _known(who: str, nonlinearity: str) -> str:
+def _check_nonlinearity(caller: str, nonlinearity: str) -> str:
     if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"{who}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        raise ValueError(f"{caller}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
     return nonlinearity

@@ -6,7 +6,6 @@ Each saves arrays and calls against the plain composition, and has that composit
 import math
 
 from lucid.op import op
-from lucid.ops.reductions import half_in_single
 
 
 @op(
@@ -54,34 +53,3 @@ def log_softmax(xp, x, *, axis):
     out = x - xp.max(x, axis=axis, keepdims=True)
     out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
     return out
-
-
-@op(
-    floats=True,
-    once={"slope": lambda xp, g, out: _softmax_slope(xp, g, out, -1)},
-    query=lambda xp, g, slope, key, scale: xp.matmul(slope, key) * scale,
-    key=lambda xp, g, slope, query, scale: xp.matmul(xp.swapaxes(slope, a=-1, b=-2), query) * scale,
-    mask=lambda xp, g, slope: slope,
-)
-@half_in_single
-def attention_weights(xp, query, key, mask=None, *, scale):
-    """softmax(query @ key.T * scale + mask) along the keys; 0 throughout where the mask is -inf for every key.
-
-    query is (..., queries, features), key (..., keys, features), the result (..., queries, keys); the mask broadcasts
-    to that. How much each query attends to each key (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1).
-    """
-    scores = xp.matmul(query, xp.swapaxes(key, a=-1, b=-2))
-    if not scores.size:
-        return scores
-    scores *= scale
-    if mask is not None:
-        scores += mask
-    top = xp.max(scores, axis=-1, keepdims=True)
-    if mask is None:
-        scores -= top
-    else:
-        scores -= xp.maximum(top, xp.finfo(scores.dtype).min)  # of -inf throughout there stays -inf, and not NaN
-    xp.exp(scores, out=scores)
-    total = xp.sum(scores, axis=-1, keepdims=True)
-    scores /= total if mask is None else total + (total == 0)
-    return scores

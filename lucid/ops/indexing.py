@@ -64,14 +64,14 @@ def _seen(xp, x, through):
     return x
 
 
-@op(x=lambda xp, g, x_shape, indices, axis: xp.put_add(g, indices, shape=x_shape, axis=axis))
+@op(x=lambda xp, g, x_shape, indices, axis: xp.scatter_add_along(g, indices, shape=x_shape, axis=axis))
 def take_along(xp, x, indices, *, axis):
     """x at `indices` along one axis: out[i, j] = x[indices[i, j], j] for axis 0."""
     return x[along(xp, indices, axis % x.ndim)]
 
 
 @op(x=lambda xp, g, indices, axis: xp.take_along(g, indices, axis=axis))
-def put_add(xp, x, indices, *, shape, axis):
+def scatter_add_along(xp, x, indices, *, shape, axis):
     """Zeros of `shape` with x added at `indices` along one axis: the adjoint of take_along."""
     out = xp.zeros(shape, dtype=x.dtype)
     xp.add_at(out, along(xp, indices, axis % len(shape)), x)
@@ -84,11 +84,3 @@ def along(xp, indices, axis):
     for i, n in enumerate(indices.shape):
         grid.append(indices if i == axis else xp.arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - i - 1)))
     return tuple(grid)
-
-
-@op()
-def one_hot(xp, x, *, classes, dtype):
-    """A row of `classes` zeros with a one at x, for each integer in x."""
-    out = xp.zeros((x.size, classes), dtype=dtype)
-    out[xp.arange(x.size), x.reshape(-1)] = 1
-    return out.reshape((*x.shape, classes))

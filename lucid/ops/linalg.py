@@ -1,54 +1,87 @@
-"""Chapter 3m. Linear algebra: inverses, determinants and factors of square matrices, one or a batch of them.
+"""Linear algebra: inverses, determinants and factors of square matrices, one or a batch of them; `lucid.linalg`.
 
-The last two axes are the matrix. The formulas are those of Giles (2008, "An extended collection of matrix derivative
+The last two axes are the matrix. The vjps are those of Giles (2008, "An extended collection of matrix derivative
 results for forward and reverse mode algorithmic differentiation") unless one says otherwise. They are made of products
-and of the operations of this file, and so there are derivatives of every order.
+and of the operations of this file, and so there are derivatives of every order. A matrix that has no inverse, or no
+such factor, is an error that says which one of the batch it is.
+
+>>> import lucid
+>>> lucid.linalg.inv(lucid.tensor([[2., 0.], [0., 4.]]))
+tensor([[0.5 , 0.  ],
+        [0.  , 0.25]])
 """
 
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from lucid import functions
 from lucid.op import op
+from lucid.operands import ndim_of
+from lucid.ops import shapes
+from lucid.ops.linear import matmul
+from lucid.ops.primitive import primitive
+from lucid.shaping import axis_of, joint_shape
+from lucid.tensor import Tensor
+
+
+def _square(name, A):
+    """The matrices A, arrays or a Tensor, if they are square."""
+    if ndim_of(name, A) < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"{name}: expected a square matrix or a batch of them, (..., n, n), got shape {A.shape}")
+    return A
 
 
 def _t(xp, x):
     return xp.swapaxes(x, a=-1, b=-2)
 
 
-def _scale(xp, x):
+def _per_matrix(xp, x):
     """One number for each matrix, in a shape that multiplies it."""
     return xp.reshape(x, shape=(*x.shape, 1, 1))
 
 
 def _lapack(xp, name, why, routine, *arrays):
-    """What a LAPACK routine gives; where it cannot, an error that says which matrix it stopped at, and why."""
+    """The result of a LAPACK routine; where it fails, an error that says at which matrix, and why."""
     try:
         with xp.strict():
             return routine(*arrays)
     except xp.linalg.LinAlgError:
-        raise ValueError(f"{name}: {_culprit(xp, routine, arrays)} {why}") from None
+        raise ValueError(f"{name}: {_failing(xp, routine, arrays)} {why}") from None
 
 
-def _culprit(xp, routine, arrays):
+def _failing(xp, routine, arrays):
+    """The first matrix that a routine fails at, in words."""
     batch = arrays[0].shape[:-2]
-    for i, parts in enumerate(zip(*(x.reshape((-1, *x.shape[-2:])) for x in arrays), strict=True)):
+    for i, matrices in enumerate(zip(*(x.reshape((-1, *x.shape[-2:])) for x in arrays), strict=True)):
         try:
             with xp.strict():
-                routine(*parts)
+                routine(*matrices)
         except xp.linalg.LinAlgError:
-            place: list[int] = []
+            index: list[int] = []
             for n in reversed(batch):
-                i, at = divmod(i, n)
-                place.insert(0, at)
-            return f"matrix [{', '.join(map(str, place))}] of the batch" if batch else "the matrix"
+                i, last = divmod(i, n)
+                index.insert(0, last)
+            return f"matrix [{', '.join(map(str, index))}] of the batch" if batch else "the matrix"
     return "a matrix"
 
 
 _SINGULAR = "is singular: its rows are linearly dependent; x + 1e-6 * eye(n), say, is a matrix near it that is not"
 _INFINITE = "has no such factors in floating point; are there NaN or infinite elements in it?"
+_INDEFINITE = "is not positive definite; if only rounding has made it so, x + 1e-6 * eye(n), say, mends that"
 
 
-@op(floats=True, x=lambda xp, g, out: -xp.matmul(xp.matmul(_t(xp, out), g), _t(xp, out)))
-def inv(xp, x):
-    """The inverse."""
-    return _lapack(xp, "inv", _SINGULAR, xp.linalg.inv, x)
+@op(floats=True, A=lambda xp, g, out: -xp.matmul(xp.matmul(_t(xp, out), g), _t(xp, out)))
+def inv(xp, A):
+    """The inverse: inv(A) A = A inv(A) = I.
+
+    `solve(A, B)` is faster and more accurate than `inv(A) @ B`.
+
+    Raises:
+        ValueError: for a singular matrix, and for one that is not square.
+    """
+    return _lapack(xp, "inv", _SINGULAR, xp.linalg.inv, _square("inv", A))
 
 
 @op(
@@ -57,58 +90,99 @@ def inv(xp, x):
     a=lambda xp, g, d, out: -xp.matmul(d, _t(xp, out)),
     b=lambda xp, g, d: d,
 )
-def solve(xp, a, b):
+@primitive
+def _solve(xp, a, b):
     """The matrix x for which a x = b; a and b have the same leading axes."""
     return _lapack(xp, "solve", _SINGULAR, xp.linalg.solve, a, b)
 
 
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """X such that A X = B, or with `left=False` X A = B.
+
+    B is a matrix (..., n, k), or for each A a vector: (n,), or the shape of A without its last dim. Batches broadcast.
+
+    Raises:
+        ValueError: for a singular matrix, for one that is not square, and where B does not fit.
+    """
+    _square("solve", A)
+    vector = ndim_of("solve", B) == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+    X = B.unsqueeze(-1) if vector else B
+    A, X = (A, X) if left or vector else (A.mT, X.mT)
+    if X.ndim < 2 or X.shape[-2] != A.shape[-1]:
+        raise ValueError(
+            f"solve: shapes {A.shape} and {B.shape} do not fit; expected (..., n, n) and (..., n, k) or (n,)"
+        )
+    batch = joint_shape("solve", A.shape[:-2], X.shape[:-2])
+    A, X = (x if x.shape[:-2] == batch else shapes.broadcast_to(x, shape=batch + x.shape[-2:]) for x in (A, X))
+    X = _solve(A, X)
+    return X.squeeze(-1) if vector else X if left else X.mT
+
+
 @op(floats=True, x=lambda xp, g, out: _cholesky_slope(xp, g, out))
-def cholesky(xp, x):
+@primitive
+def _cholesky(xp, x):
     """The lower triangular matrix l with l l' = x. Of x the lower triangle is read; the gradient is symmetric."""
-    why = "is not positive definite; if only rounding has made it so, x + 1e-6 * eye(n), say, mends that"
-    return _lapack(xp, "cholesky", why, xp.linalg.cholesky, x)
+    return _lapack(xp, "cholesky", _INDEFINITE, xp.linalg.cholesky, x)
 
 
 def _cholesky_slope(xp, g, out):
     """l'^-1 s l^-1 / 2, where s is the lower triangle of l' g mirrored (Murray 2016, arXiv 1602.07527)."""
-    up = _t(xp, out)
-    lower = xp.tril(xp.matmul(up, g))
+    upper = _t(xp, out)
+    lower = xp.tril(xp.matmul(upper, g))
     mirrored = lower + _t(xp, xp.tril(lower, k=-1))
-    return xp.solve(up, _t(xp, xp.solve(up, mirrored))) / 2
+    return xp.solve(upper, _t(xp, xp.solve(upper, mirrored))) / 2
 
 
-# -- determinants ----------------------------------------------------------------------------------------------------
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """The lower triangular L with a positive diagonal for which L L' = A; with `upper` its transpose.
+
+    A must be symmetric and positive definite; only its lower (with `upper`, upper) triangle is read. The gradient is
+    a symmetric matrix.
+
+    Raises:
+        ValueError: for a matrix that is not positive definite, and for one that is not square.
+    """
+    _square("cholesky", A)
+    return _cholesky(A.mT).mT if upper else _cholesky(A)
+
 
 # The gradient of the determinant is the matrix of cofactors. For an invertible x that is det(x) inv(x)', but it exists
 # for every x, and at a singular one (where a loss may well start) it need not be 0. With x = u diag(s) v' it is
-# det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is that of diag(s), turned
-# likewise. For the third order and beyond x must be invertible.
+# det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is that of diag(s), in
+# the same bases. For the third order and beyond x must be invertible.
 
 
-@op(floats=True, x=lambda xp, g, x: _scale(xp, g) * xp.cofactor(x))
-def det(xp, x):
-    """The determinant."""
-    return xp.linalg.det(x)
+@op(floats=True, A=lambda xp, g, A: _per_matrix(xp, g) * xp.cofactor(A))
+def det(xp, A):
+    """The determinant, one number for each matrix: sum over permutations p of sign(p) * A[0, p[0]] * A[1, p[1]] * ...
+
+    Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative; from the
+    third on A must be invertible.
+
+    Raises:
+        ValueError: for a matrix that is not square.
+    """
+    return xp.linalg.det(_square("det", A))
 
 
 @op(x=lambda xp, g, x: xp.cofactor_along(x, g))
 def cofactor(xp, x):
     """The matrix of cofactors, the gradient of the determinant."""
     u, s, v, sign = _svd(xp, x)
-    others = xp.where(xp.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    others = xp.where(xp.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)  # all but s[i]: (..., i)
     return sign * xp.matmul(u * others[..., None, :], v)
 
 
 @op(x=lambda xp, g, x, h: _third_slope(xp, g, x, h), h=lambda xp, g, x: xp.cofactor_along(x, g))
 def cofactor_along(xp, x, h):
-    """How the matrix of cofactors of x + t h changes with t, at t = 0."""
+    """The derivative of the matrix of cofactors of x + t h by t, at t = 0."""
     u, s, v, sign = _svd(xp, x)
-    turned = xp.matmul(xp.matmul(_t(xp, u), h), _t(xp, v))
+    in_bases = xp.matmul(xp.matmul(_t(xp, u), h), _t(xp, v))  # (..., n, n)
     one = xp.eye(s.shape[-1], dtype=bool)
     others = xp.where(one[:, None] | one, 1, s[..., None, None, :]).prod(axis=-1)  # all but two: (..., i, j)
     others = xp.where(one, 0, others)
-    diagonal = xp.matmul(others, turned.diagonal(0, -2, -1)[..., None])
-    slope = xp.where(one, diagonal, -others * _t(xp, turned))
+    diagonal = xp.matmul(others, in_bases.diagonal(0, -2, -1)[..., None])
+    slope = xp.where(one, diagonal, -others * _t(xp, in_bases))
     return sign * xp.matmul(xp.matmul(u, slope), v)
 
 
@@ -123,42 +197,55 @@ def _third_slope(xp, g, x, h):
     b = _t(xp, xp.inv(x))
     g_b, h_b = xp.matmul(_t(xp, g), b), xp.matmul(_t(xp, h), b)
     b_g_b, b_h_b = xp.matmul(b, g_b), xp.matmul(b, h_b)
-    along_g, along_h = _product(xp, b, g), _product(xp, b, h)
-    slope = along_g * (along_h * b - b_h_b) - _product(xp, b_g_b, h) * b - along_h * b_g_b
-    return _scale(xp, xp.det(x)) * (slope + xp.matmul(b_g_b, h_b) + xp.matmul(b_h_b, g_b))
+    along_g, along_h = _inner_product(xp, b, g), _inner_product(xp, b, h)
+    slope = along_g * (along_h * b - b_h_b) - _inner_product(xp, b_g_b, h) * b - along_h * b_g_b
+    return _per_matrix(xp, xp.det(x)) * (slope + xp.matmul(b_g_b, h_b) + xp.matmul(b_h_b, g_b))
 
 
-def _product(xp, a, b):
+def _inner_product(xp, a, b):
     """The sum of the products of the elements of two matrices, in a shape that multiplies a matrix."""
     return xp.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
-@op(floats=True, x=lambda xp, g, x: _scale(xp, xp.getitem(g, index=(1, Ellipsis))) * _t(xp, xp.inv(x)))
-def slogdet(xp, x):
+@op(floats=True, x=lambda xp, g, x: _per_matrix(xp, xp.getitem(g, index=(1, Ellipsis))) * _t(xp, xp.inv(x)))
+@primitive
+def _slogdet(xp, x):
     """Two numbers for each matrix, along a new first axis: the sign of the determinant, and log |determinant|."""
-    sign, size = xp.linalg.slogdet(x)
     out = xp.empty((2, *x.shape[:-2]), dtype=x.dtype)
-    out[0], out[1] = sign, size
+    out[0], out[1] = xp.linalg.slogdet(x)
     return out
 
 
-# -- eigenvalues -----------------------------------------------------------------------------------------------------
+class SignLogabsdet(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+def slogdet(A: Tensor) -> SignLogabsdet:
+    """The sign of the determinant and log |det A|, which neither overflow nor underflow; 0 and -inf for singular A.
+
+    The gradient is that of log |det A|, inv(A)'; the sign has none.
+
+    Raises:
+        ValueError: for a matrix that is not square; from `backward()`, for a singular one.
+    """
+    both = _slogdet(_square("slogdet", A))
+    return SignLogabsdet(both.detach()[0].clone(), both[1].clone())
 
 
 @op(floats=True, x=lambda xp, g, out: _eigh_slope(xp, *_unpacked(xp, g), *_unpacked(xp, out)))
-def eigh(xp, x):
-    """The eigenvalues of a symmetric matrix, in ascending order, as the first row; below each its eigenvector.
-
-    Of x the lower triangle is read; the gradient is symmetric. Eigenvectors have a slope only where eigenvalues differ.
-    """
+@primitive
+def _eigh(xp, x):
+    """The eigenvalues of a symmetric matrix, in ascending order, as the first row; below each its eigenvector."""
     values, vectors = _lapack(xp, "eigh", _INFINITE, xp.linalg.eigh, x)
-    return xp.concatenate([values[..., None, :], vectors], axis=-2)
+    return xp.concatenate([values[..., None, :], vectors], axis=-2)  # (..., n + 1, n)
 
 
 def _unpacked(xp, out):
-    return xp.getitem(out, index=(Ellipsis, slice(0, 1), slice(None))), xp.getitem(
-        out, index=(Ellipsis, slice(1, None), slice(None))
-    )
+    values = xp.getitem(out, index=(Ellipsis, slice(0, 1), slice(None)))  # (..., 1, n)
+    return values, xp.getitem(out, index=(Ellipsis, slice(1, None), slice(None)))
 
 
 def _eigh_slope(xp, g_values, g_vectors, values, vectors):
@@ -166,6 +253,105 @@ def _eigh_slope(xp, g_values, g_vectors, values, vectors):
     turn = xp.matmul(_t(xp, vectors), g_vectors)
     turn = (turn - _t(xp, turn)) / 2
     gaps = values - _t(xp, values)
-    none = (gaps == 0) & (turn == 0)  # on the diagonal, and between equal eigenvalues whose vectors nobody asks about
+    none = (gaps == 0) & (turn == 0)  # on the diagonal, and of equal eigenvalues whose vectors the loss does not use
     turn = turn / xp.where(none, 1, gaps)
     return xp.matmul(xp.matmul(vectors, turn) + vectors * g_values, _t(xp, vectors))
+
+
+class EigenvaluesEigenvectors(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
+    """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns: A V = V diag(w).
+
+    Only the lower (UPLO="U": upper) triangle of A is read; the gradient is a symmetric matrix. An eigenvector has no
+    sign of its own: a loss must not depend on which of v and -v comes out. Where eigenvalues are equal, the gradient of
+    the eigenvectors, and the second derivative of the eigenvalues, do not exist and come out infinite or NaN.
+
+    Raises:
+        ValueError: for a matrix that is not square, and another UPLO.
+    """
+    if UPLO not in ("L", "U"):
+        raise ValueError(f"eigh: expected UPLO to be 'L' or 'U', got {UPLO!r}")
+    _square("eigh", A)
+    both = _eigh(A.mT if UPLO == "U" else A)
+    return EigenvaluesEigenvectors(both[..., 0, :].clone(), both[..., 1:, :].clone())
+
+
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """A @ A @ ... @ A, n times, in about log2(n) products; I for n = 0, and inv(A)'s power -n where n is negative.
+
+    Raises:
+        TypeError: if n is not an int.
+        ValueError: for a matrix that is not square, and for a singular one with a negative n.
+    """
+    if not isinstance(n, int):
+        raise TypeError(f"matrix_power: expected n to be an int, got {n!r}")
+    A, left = _square("matrix_power", A), abs(n)
+    if not n:
+        return shapes.put_diagonal(A.new_ones(A.shape[:-1]), shape=A.shape, axis1=-2, axis2=-1)
+    square = inv(A) if n < 0 else A
+    power = square.clone() if left & 1 else None
+    while left := left >> 1:
+        square = matmul(square, square)
+        if left & 1:
+            power = square if power is None else matmul(power, square)
+    return power  # type: ignore[return-value]
+
+
+def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The norm of vectors, (sum |x|**ord)**(1 / ord), or of matrices: `dim` is an int, or two for the matrices in them.
+
+    Without `dim`, a 1-D tensor is a vector and a 2-D one a matrix; without `ord` as well, all elements are one vector.
+
+    Args:
+        ord: of vectors, any number, or inf or -inf (`lucid.norm`; None is 2). Of matrices "fro" (None), the root of the
+            sum of squares; "nuc", the sum of the singular values; 2 or -2, the largest or smallest of them; 1 or -1,
+            the largest or smallest sum of magnitudes in a column; inf or -inf, in a row.
+
+    Raises:
+        ValueError: for another `ord`, or more than two dims.
+
+    >>> import lucid
+    >>> lucid.linalg.norm(lucid.tensor([[3., 0.], [0., 4.]])), lucid.linalg.norm(lucid.tensor([[3., 0.], [0., 4.]]), 2)
+    (tensor(5.), tensor(4.))
+    """
+    ndim = ndim_of("norm", A)
+    A = A if dtype is None else A.to(dtype)
+    dims = [dim] if isinstance(dim, int) else list(range(ndim) if dim is None else dim)
+    if len(dims) == 1 or (ord is None and dim is None):
+        if isinstance(ord, str):
+            raise ValueError(f"norm: {ord!r} is a norm of matrices; expected a number for ord, or two dims")
+        return functions.norm(A, 2 if ord is None else ord, dim, keepdim)
+    if len(dims) != 2:
+        raise ValueError(f"norm: expected one dim or two, got {dim!r} for shape {A.shape}; name them with dim=")
+    row, column = (axis_of("norm", d, ndim) for d in dims)
+    if row == column:
+        raise ValueError(f"norm: expected two different dims, got {dim!r}")
+    if ord is None or ord == "fro":
+        return functions.norm(A, 2, (row, column), keepdim)
+    if ord == "nuc" or ord in (2, -2):
+        order = [i for i in range(ndim) if i not in (row, column)] + [row, column]
+        values = _singular_values(shapes.transpose(A, axes=tuple(order)))
+        out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
+        kept = tuple(1 if i in (row, column) else n for i, n in enumerate(A.shape))
+        return shapes.reshape(out, shape=kept) if keepdim else out
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise ValueError(f"norm: expected ord to be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for matrices, got {ord!r}")
+    along, over = (row, column) if abs(ord) == 1 else (column, row)
+    sums = A.abs().sum(along, keepdim=True)
+    out = sums.amax(over, keepdim=True) if ord > 0 else sums.amin(over, keepdim=True)
+    return out if keepdim else out.squeeze((row, column))
+
+
+def _singular_values(A: Tensor) -> Tensor:
+    """The singular values of (..., m, n), in ascending order: the upper eigenvalues of [[0, A], [A', 0]]."""
+    m, n = A.shape[-2:]
+    upper = shapes.pad(A, widths=((0, 0),) * (A.ndim - 1) + ((m, 0),))
+    lower = shapes.pad(A.mT, widths=((0, 0),) * (A.ndim - 1) + ((0, n),))
+    both = _eigh(shapes.cat(upper, lower, axis=-2))
+    return both[..., 0, m + n - min(m, n) :]

@@ -1,84 +1,189 @@
-"""Chapter 3i. Losses: one number for how wrong a prediction is.
+"""Losses: one number for how wrong a prediction is.
 
-Each takes predictions `x` and what they should have been, and a `reduction`: "none" gives the loss of each element,
-"sum" adds them up, "mean" divides that by their number.
+Each takes predictions and what they should have been, and a `reduction`: "none" gives the loss of each element, "sum"
+adds them up, "mean" divides that by their number.
 """
+
+from __future__ import annotations
 
 import math
 
+from lucid.backend import cpu, device_of, namespace
+from lucid.functions import where
 from lucid.op import op
+from lucid.ops.activations import logsigmoid
+from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor
+from lucid.ops.primitive import primitive
 from lucid.ops.reductions import share_of
+from lucid.tensor import Tensor
+
+REDUCTIONS = ("mean", "sum", "none")
+KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
 
 
-def reduced(xp, losses, reduction):
-    """What a forward returns: the losses, their sum or their mean."""
+def _reduce(xp, losses, reduction):
+    """The losses, their sum or their mean: what a forward returns."""
     if reduction == "none":
         return losses
     if losses.dtype.char == "e":  # see reductions.half_in_single
-        return reduced(xp, losses.astype("float32"), reduction).astype(losses.dtype)
+        return _reduce(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
 
 
-def per_element(g, shape, reduction, factor=1):
-    """What each element's loss is worth in the result, times `factor`: what its own formula is multiplied by."""
+def _element_gradient(g, shape, reduction, factor=1):
+    """The gradient of each element's loss, times `factor`: the vjps multiply it by the derivative of that loss."""
     if reduction == "mean":
         factor = factor * share_of(math.prod(shape))
     return g if factor == 1 else g * factor
 
 
+def check_reduction(caller: str, reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
+    """Refuse a `reduction` that the loss does not have."""
+    if reduction not in allowed:
+        *others, last = map(repr, allowed)
+        raise ValueError(f"{caller}: reduction must be {', '.join(others)} or {last}, got {reduction!r}")
+
+
+def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> None:
+    """Refuse an input and a target that are not Tensors of one shape, and an unknown `reduction`."""
+    if reduction not in REDUCTIONS:
+        check_reduction(caller, reduction)
+    check_tensor(caller, "target", target)
+    check_tensor(caller, "input", input)
+    if input._array.shape != target._array.shape:
+        raise ValueError(
+            f"{caller}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; make them equal, "
+            "with reshape, unsqueeze or expand (broadcasting here is nearly always a mistake)"
+        )
+
+
 @op(
     floats=True,
-    x=lambda xp, g, x, target, reduction: (x - target) * per_element(g, x.shape, reduction, 2),
-    target=lambda xp, g, x, target, reduction: (target - x) * per_element(g, x.shape, reduction, 2),
+    x=lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2),
+    target=lambda xp, g, x, target, reduction: (target - x) * _element_gradient(g, x.shape, reduction, 2),
 )
 def mse(xp, x, target, *, reduction="mean"):
     """(x - target)**2."""
-    away = x - target
-    away *= away
-    return reduced(xp, away, reduction)
+    difference = x - target
+    difference *= difference
+    return _reduce(xp, difference, reduction)
+
+
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """(input - target)**2.
+
+    Raises:
+        ValueError: if the shapes differ, or `reduction` is unknown.
+    """
+    _check_pair("mse_loss", input, target, reduction)
+    return mse(input, target, reduction=reduction)
 
 
 @op(
     floats=True,
-    x=lambda xp, g, x, target, reduction: xp.sign(x - target) * per_element(g, x.shape, reduction),
-    target=lambda xp, g, x, target, reduction: xp.sign(target - x) * per_element(g, x.shape, reduction),
+    x=lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction),
+    target=lambda xp, g, x, target, reduction: xp.sign(target - x) * _element_gradient(g, x.shape, reduction),
 )
 def l1(xp, x, target, *, reduction="mean"):
     """|x - target|."""
-    return reduced(xp, xp.abs(x - target), reduction)
+    return _reduce(xp, xp.abs(x - target), reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """|input - target|.
+
+    Raises:
+        ValueError: if the shapes differ, or `reduction` is unknown.
+    """
+    _check_pair("l1_loss", input, target, reduction)
+    return l1(input, target, reduction=reduction)
 
 
 @op(
     floats=True,
     x=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(x - target, min=-delta, max=delta) * per_element(g, x.shape, reduction)
+        xp.clip(x - target, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(target - x, min=-delta, max=delta) * per_element(g, x.shape, reduction)
+        xp.clip(target - x, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
     ),
 )
 def huber(xp, x, target, *, delta=1.0, reduction="mean"):
-    """away**2 / 2 up to a distance of delta, then the tangent delta * (|away| - delta / 2) (Huber 1964)."""
-    away = xp.abs(x - target)
-    near = xp.minimum(away, delta)
-    return reduced(xp, near * (away - 0.5 * near), reduction)
+    """d**2 / 2 for a distance d = |x - target| up to delta, then the tangent delta * (d - delta / 2)."""
+    distance = xp.abs(x - target)
+    near = xp.minimum(distance, delta)
+    return _reduce(xp, near * (distance - 0.5 * near), reduction)
+
+
+def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964).
+
+    Raises:
+        ValueError: if the shapes differ, `reduction` is unknown, or `delta` is not positive.
+    """
+    _check_pair("huber_loss", input, target, reduction)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    return huber(input, target, delta=float(delta), reduction=reduction)
 
 
 @op(
     floats=True,
     x=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((x - target) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
+        xp.clip((x - target) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((target - x) / beta, min=-1, max=1) * per_element(g, x.shape, reduction)
+        xp.clip((target - x) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
     ),
 )
 def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
-    """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta (Girshick 2015, arXiv 1504.08083)."""
-    away = xp.abs(x - target)
-    near = xp.minimum(away, beta)
-    return reduced(xp, near * (away - 0.5 * near) / beta, reduction)
+    """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta."""
+    distance = xp.abs(x - target)
+    near = xp.minimum(distance, beta)
+    return _reduce(xp, near * (distance - 0.5 * near) / beta, reduction)
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """huber_loss with delta = beta, divided by beta; with beta = 0, l1_loss (Girshick 2015, arXiv 1504.08083).
+
+    Raises:
+        ValueError: if the shapes differ, `reduction` is unknown, or `beta` is negative.
+    """
+    _check_pair("smooth_l1_loss", input, target, reduction)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
+    if beta == 0:
+        return l1(input, target, reduction=reduction)
+    return smooth_l1(input, target, beta=float(beta), reduction=reduction)
+
+
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
+
+    Args:
+        input: log-probabilities.
+        target: probabilities, or with `log_target` their logarithms; 0 * log(0) counts as 0.
+        reduction: "batchmean" divides the sum by the first dim's length, which is the divergence by its definition;
+            "mean" divides it by the number of elements.
+        log_target: whether the target holds logarithms.
+
+    Raises:
+        ValueError: if the shapes differ, or `reduction` is unknown.
+    """
+    check_reduction("kl_div", reduction, KL_REDUCTIONS)
+    _check_pair("kl_div", input, target, "sum")
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        losses = target * (where(target == 0, 1.0, target).log() - input)
+    if reduction == "batchmean":
+        return losses.sum() / (input.shape[0] if input.ndim else 1)
+    return _reduce_tensor(losses, reduction)
+
+
+def _reduce_tensor(losses: Tensor, reduction: str) -> Tensor:
+    return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
 
 
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
@@ -86,29 +191,96 @@ def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
 @op(
     floats=True,
     x=lambda xp, g, x, target, reduction: (
-        (x - target) / xp.maximum(x * (1 - x), 1e-12) * per_element(g, x.shape, reduction)
+        (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
     ),
-    target=lambda xp, g, x, target, reduction: (_log(xp, 1 - x) - _log(xp, x)) * per_element(g, x.shape, reduction),
+    target=lambda xp, g, x, target, reduction: (
+        (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
+    ),
 )
 def bce(xp, x, target, *, reduction="mean"):
     """-(target * log(x) + (1 - target) * log(1 - x)) for probabilities x."""
     with xp.quiet():  # log 0 is meant
-        yes, no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
-    return reduced(xp, (target - 1) * no - target * yes, reduction)
+        log_yes, log_no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
+    return _reduce(xp, (target - 1) * log_no - target * log_yes, reduction)
 
 
-def _log(xp, x):
-    return xp.log(xp.maximum(x, math.exp(-100)))  # held inside: the derivative of this is finite at 0 too
+def _bounded_log(xp, x):
+    return xp.log(xp.maximum(x, math.exp(-100)))  # bounded inside: the derivative of this is finite at 0 too
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """-(target * log(input) + (1 - target) * log(1 - input)) * weight for probabilities; no log goes below -100.
+
+    Args:
+        input: probabilities.
+        target: what they should have been, in the same shape.
+        weight: of each element's loss, in a shape that broadcasts to that; the mean divides by the number of
+            elements all the same.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: if the shapes differ, `reduction` is unknown, or `input` is not made of probabilities.
+    """
+    _check_pair("binary_cross_entropy", input, target, reduction)
+    if input.device == "cpu" and input.numel():
+        low, high = cpu.min(input._array), cpu.max(input._array)
+        if low < 0 or high > 1:  # NaN passes: it shows in the result
+            raise ValueError(
+                f"binary_cross_entropy: input must hold probabilities, 0 to 1, got {low if low < 0 else high}; "
+                "apply a sigmoid, or give the logits to binary_cross_entropy_with_logits"
+            )
+    if weight is None:
+        return bce(input, target, reduction=reduction)
+    _check_weight("binary_cross_entropy", "weight", weight, input)
+    return _reduce_tensor(bce(input, target, reduction="none") * weight, reduction)
 
 
 @op(
     floats=True,
-    x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * per_element(g, x.shape, reduction),
-    target=lambda xp, g, x, reduction: -x * per_element(g, x.shape, reduction),
+    x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
+    target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
 )
 def bce_with_logits(xp, x, target, *, reduction="mean"):
     """bce(sigmoid(x), target) without overflow or cut-off: max(x, 0) - x * target + log(1 + exp(-|x|)) for logits x."""
-    return reduced(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
+    return _reduce(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """binary_cross_entropy(sigmoid(x), target) without overflow: max(x, 0) - x * target + log(1 + exp(-|x|)).
+
+    Arguments are those of `binary_cross_entropy`, with logits as `input`, and `pos_weight`: of the part of the loss
+    that belongs to the target, in a shape that broadcasts to it; above 1 it makes a missed 1 worse than a false one.
+
+    Raises:
+        ValueError: if the shapes differ, or `reduction` is unknown.
+    """
+    caller = "binary_cross_entropy_with_logits"
+    _check_pair(caller, input, target, reduction)
+    if weight is None and pos_weight is None:
+        return bce_with_logits(input, target, reduction=reduction)
+    if pos_weight is None:
+        losses = bce_with_logits(input, target, reduction="none")
+    else:
+        _check_weight(caller, "pos_weight", pos_weight, input)
+        losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+    if weight is not None:
+        _check_weight(caller, "weight", weight, input)
+        losses = losses * weight
+    return _reduce_tensor(losses, reduction)
+
+
+def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None:
+    check_tensor(caller, name, weight)
+    pairs = zip(weight.shape[::-1], input.shape[::-1], strict=False)
+    if weight.ndim > input.ndim or any(m not in (1, n) for m, n in pairs):
+        raise ValueError(
+            f"{caller}: {name} of shape {weight.shape} does not broadcast to the input's shape {input.shape}"
+        )
 
 
 @op(
@@ -119,20 +291,21 @@ def bce_with_logits(xp, x, target, *, reduction="mean"):
         "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
     },
     x=lambda xp, g, error, labels_shape, reduction: (
-        error * _by_row(xp, per_element(g, labels_shape, reduction), reduction)
+        error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
 )
-def cross_entropy(xp, x, labels, *, reduction="mean"):
+@primitive
+def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
-    losses, error = _row_by_row(xp, x, labels)
-    return reduced(xp, losses, reduction), error
+    losses, error = _row_losses(xp, x, labels)
+    return _reduce(xp, losses, reduction), error
 
 
-def _row_by_row(xp, x, labels):
-    """The loss of each row, and p - y."""
+def _row_losses(xp, x, labels):
+    """The loss of each row, (n,), and p - y, (n, classes)."""
     # Class by class in memory, unless there are many: what is done to each row is then done to long runs. The step of a
     # 64-128-64-10 network, batch 128, takes 355 us for 372; beyond some 256 classes the copy costs more than it saves.
-    x = xp.ascontiguousarray(x.T) if x.shape[1] <= 256 else x.T
+    x = xp.ascontiguousarray(x.T) if x.shape[1] <= 256 else x.T  # (classes, n)
     rows = xp.arange(len(labels))
     x = x - xp.max(x, axis=0)
     p = xp.exp(x)
@@ -144,7 +317,12 @@ def _row_by_row(xp, x, labels):
     return losses, p.T
 
 
-# The labels of a GPU are not looked at, so whether some are to be ignored is not known there, and this one is taken.
+def _for_rows(xp, g, reduction):
+    """A gradient of losses in a shape that multiplies rows: (n, 1), or one number if they were reduced."""
+    return xp.reshape(g, shape=(-1, 1)) if reduction == "none" else g
+
+
+# Labels on a GPU are not read by the host, which therefore cannot know whether some are to be ignored, and takes this.
 @op(
     floats=True,
     keeps={
@@ -158,15 +336,17 @@ def _row_by_row(xp, x, labels):
             1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == "mean" else 1
         ),
     },
-    x=lambda xp, g, error, share, reduction: error * (g * share if reduction == "mean" else _by_row(xp, g, reduction)),
+    x=lambda xp, g, error, share, reduction: (
+        error * (g * share if reduction == "mean" else _for_rows(xp, g, reduction))
+    ),
 )
-def cross_entropy_of_kept(xp, x, labels, *, ignore_index, reduction="mean"):
+def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean"):
     """cross_entropy, to which a row with the label `ignore_index` adds nothing, and for which it does not count."""
     kept = labels != ignore_index
-    losses, error = _row_by_row(xp, x, xp.where(kept, labels, 0))
+    losses, error = _row_losses(xp, x, xp.where(kept, labels, 0))
     losses, error = xp.where(kept, losses, 0), xp.where(kept[:, None], error, 0)
     if reduction != "mean":
-        return reduced(xp, losses, reduction), error, xp.ones((), dtype=x.dtype)
+        return _reduce(xp, losses, reduction), error, xp.ones((), dtype=x.dtype)
     wide = losses.astype("float32") if x.dtype.char == "e" else losses
     count = xp.sum(xp.astype(kept, dtype=wide.dtype))
     with xp.quiet():  # no row is kept: 0 / 0 is the answer, and its slope 0
@@ -174,8 +354,150 @@ def cross_entropy_of_kept(xp, x, labels, *, ignore_index, reduction="mean"):
     return xp.asarray(mean).astype(x.dtype), error, xp.asarray(share).astype(x.dtype)
 
 
-def _by_row(xp, g, reduction):
-    return xp.reshape(g, shape=(-1, 1)) if reduction == "none" else g
+def cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """-log(softmax(input)[target]): how surprised the logits `input` are by the true classes.
+
+    Args:
+        input: logits; shape (classes,), (n, classes) or (n, classes, d1, ...).
+        target: integer labels from 0, in the shape of `input` without its class dimension; or the
+            probabilities of all classes, floating point, in the shape of `input`.
+        weight: (classes,), what a surprise by each class counts; the mean of labels divides by the sum of their
+            weights.
+        ignore_index: a label, not necessarily a class, whose places count for nothing.
+        reduction: "mean" (over all labels), "sum" or "none".
+        label_smoothing: the share of the target that is spread evenly over all classes (arXiv 1512.00567).
+
+    Raises:
+        TypeError: if `target` is not a Tensor of integers or floats.
+        ValueError: if the shapes do not fit, `reduction` is unknown, or `label_smoothing` is not in [0, 1].
+        IndexError: if a label is negative, or not below the number of classes, and not `ignore_index`.
+
+    >>> from lucid import tensor
+    >>> round(cross_entropy(tensor([[2.0, 1.0, 0.1]]), tensor([0])).item(), 4)
+    0.417
+    """
+    if label_smoothing:
+        check_smoothing("cross_entropy", label_smoothing)
+    if isinstance(target, Tensor) and target.dtype.kind == "f":
+        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    rows, labels, all_count = _rows_and_labels("cross_entropy", input, target, weight, ignore_index, reduction)
+    if weight is not None or label_smoothing:
+        weight = None if weight is None else weight.detach().to(rows.dtype)
+        out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
+    elif all_count:
+        out = _cross_entropy(rows, labels, reduction=reduction)
+    else:
+        out = cross_entropy_ignore_index(rows, labels, ignore_index=ignore_index, reduction=reduction)
+    return out if rows is input or reduction != "none" else out.reshape(target.shape)
+
+
+def check_smoothing(caller: str, label_smoothing: float) -> None:
+    """Refuse a `label_smoothing` outside of [0, 1]."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{caller}: label_smoothing is a share and must be in [0, 1], got {label_smoothing}")
+
+
+def _rows_and_labels(
+    caller: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> tuple[Tensor, Tensor, bool]:
+    """Check everything; give the logits as (n, classes), the labels as (n,), and whether all are known to count."""
+    if reduction not in REDUCTIONS:
+        check_reduction(caller, reduction)
+    check_integers(caller, "target", target)
+    check_tensor(caller, "input", input)
+    shape = input.shape
+    if not shape:
+        raise ValueError(f"{caller}: input needs a class dimension, got a single number")
+    expected = _labels_shape(shape)
+    if target.shape != expected:
+        hint = ""
+        if target.shape == shape and caller == "cross_entropy":
+            hint = "; probabilities of all classes must be floats: convert them with .float()"
+        elif len(shape) > 2 and target.shape == shape[:-1]:
+            move = "transpose(1, 2)" if len(shape) == 3 else "movedim(-1, 1)"
+            hint = f"; the classes are dim 1 of the input: if they are the last dim here, give input.{move}"
+        raise ValueError(
+            f"{caller}: input of shape {shape} needs a target of shape {expected} (integer labels), "
+            f"got shape {target.shape}{hint}"
+        )
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    if weight is not None:
+        _check_class_weight(caller, weight, classes)
+    all_count = _check_labels(caller, target, classes, ignore_index)
+    if len(shape) == 2:
+        return input, target, all_count
+    rows = (input.movedim(1, -1) if len(shape) > 2 else input).reshape(-1, classes)
+    return rows, target.reshape(-1), all_count
+
+
+def _labels_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the labels for logits of `shape`."""
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
+
+
+def _check_labels(caller: str, target: Tensor, classes: int, ignore_index: int) -> bool:
+    """Refuse a label that is neither a class nor `ignore_index`. Whether all are known to be classes: of labels on a
+    GPU nothing is known at once."""
+    labels = target._array
+    known, outside = device_of(labels) == "cpu", not 0 <= ignore_index < classes
+    # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
+    if known and outside and (not labels.size or cpu.max(labels.view(UNSIGNED[labels.itemsize])) < classes):
+        return True
+    check_range(caller, "target", target, classes, "classes", ignore_index)
+    return False
+
+
+def _check_class_weight(caller: str, weight: Tensor, classes: int) -> None:
+    check_tensor(caller, "weight", weight)
+    if weight.shape != (classes,):
+        raise ValueError(f"{caller}: weight must have shape ({classes},), one for each class, got shape {weight.shape}")
+
+
+def _weighted_cross_entropy(
+    rows: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
+    logs = rows.log_softmax(1)
+    loss = nll(logs, labels, weight, ignore_index=ignore_index, reduction=reduction)
+    if not smoothing:
+        return loss
+    kept = labels != ignore_index
+    spread = where(kept, -(logs if weight is None else logs * weight).sum(1), 0.0)
+    if reduction != "none":
+        spread = spread.sum()
+    if reduction == "mean":
+        row_weight = kept if weight is None else where(kept, weight[where(kept, labels, 0)], 0.0)
+        with namespace(rows._array).quiet():  # no label is kept: 0 / 0 is the answer
+            spread = spread / row_weight.sum()
+    return loss * (1 - smoothing) + spread * (smoothing / rows.shape[1])
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
+    """cross_entropy for a target of probabilities."""
+    if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
+        raise TypeError(
+            f"cross_entropy: target has the shape of labels, {target.shape}, and labels must be integers, got "
+            f"{target.dtype}; convert it with .long()"
+        )
+    _check_pair("cross_entropy", input, target, reduction)
+    if ignore_index >= 0:
+        raise ValueError(
+            f"cross_entropy: ignore_index={ignore_index} is for labels, but target holds probabilities; make those "
+            "of a place 0 instead"
+        )
+    dim = 1 if input.ndim > 1 else 0
+    classes = input.shape[dim]
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / classes
+    logs = input.log_softmax(dim)
+    if weight is not None:
+        _check_class_weight("cross_entropy", weight, classes)
+        logs = logs * weight.detach().to(logs.dtype).reshape((-1,) + (1,) * max(input.ndim - 2, 0))
+    return _reduce_tensor(-(target * logs).sum(dim), reduction)
 
 
 @op(
@@ -183,7 +505,7 @@ def _by_row(xp, g, reduction):
     once={"kept": lambda xp, g, labels, ignore_index: labels != ignore_index},
     x=lambda xp, g, x, labels, weight, kept, reduction: (
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
-        * _by_row(xp, xp.where(kept, g * _share_of_row(xp, labels, weight, kept, x.dtype, reduction), 0), "none")
+        * _for_rows(xp, xp.where(kept, g * _mean_weight(xp, labels, weight, kept, x.dtype, reduction), 0), "none")
     ),
 )
 def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
@@ -195,24 +517,37 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     picked = xp.where(kept, x[xp.arange(len(labels)), xp.where(kept, labels, 0)], 0)
     if x.dtype.char == "e":  # see reductions.half_in_single
         picked = picked.astype("float32")
-    worth = _worth(xp, labels, weight, kept, picked.dtype)
-    losses = -picked * worth
+    weights = _row_weights(xp, labels, weight, kept, picked.dtype)
+    losses = -picked * weights
     if reduction != "none":
         losses = xp.sum(losses)
     if reduction == "mean":
         with xp.quiet():  # no row is kept: 0 / 0 is the answer
-            losses = losses / xp.sum(worth)
+            losses = losses / xp.sum(weights)
     return xp.asarray(losses).astype(x.dtype, copy=False)
 
 
-def _worth(xp, labels, weight, kept, dtype):
+def _row_weights(xp, labels, weight, kept, dtype):
     """The weight of each row: that of its label, 1 without weights, 0 where the label is ignored."""
-    worth = xp.astype(kept, dtype=dtype)
+    weights = xp.astype(kept, dtype=dtype)
     if weight is None:
-        return worth
-    return worth * xp.astype(xp.take_along(weight, xp.where(kept, labels, 0), axis=0), dtype=dtype)
+        return weights
+    return weights * xp.astype(xp.take_along(weight, xp.where(kept, labels, 0), axis=0), dtype=dtype)
 
 
-def _share_of_row(xp, labels, weight, kept, dtype, reduction):
-    worth = _worth(xp, labels, weight, kept, dtype)
-    return worth / xp.sum(worth) if reduction == "mean" else worth
+def _mean_weight(xp, labels, weight, kept, dtype, reduction):
+    """The weight of each row's loss in the result."""
+    weights = _row_weights(xp, labels, weight, kept, dtype)
+    return weights / xp.sum(weights) if reduction == "mean" else weights
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """-input[target] * weight[target] for log-probabilities `input`: cross_entropy without its log_softmax.
+
+    Arguments and errors are those of `cross_entropy` with labels.
+    """
+    rows, labels, _ = _rows_and_labels("nll_loss", input, target, weight, ignore_index, reduction)
+    out = nll(rows, labels, weight, ignore_index=ignore_index, reduction=reduction)
+    return out if rows is input or reduction != "none" else out.reshape(target.shape)

@@ -11,7 +11,7 @@ from lucid.see.checks import Found, of_a_loss, of_a_run
 from lucid.see.findings import rounded
 from lucid.see.view import Case, Run, behind, given, saved
 
-CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes
+CROSS_ENTROPY = ("cross_entropy", "cross_entropy_ignore_index")  # the second is what a GPU takes
 LOGITS = (*CROSS_ENTROPY, "log_softmax", "bce_with_logits")
 PAIRWISE = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "where"}
 ONE_BY_ONE = PAIRWISE | {"square", "abs", "power_number", "negative", "exp", "log", "sqrt", "tanh", "clip", "log1p"}

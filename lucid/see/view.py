@@ -187,7 +187,7 @@ class Case:
 
     def classified(self) -> Iterator[tuple[Node, Any, Any]]:
         """(node, scores, labels) of each loss over classes."""
-        for node in self.of("cross_entropy", "cross_entropy_of_kept", "nll"):
+        for node in self.of("cross_entropy", "cross_entropy_ignore_index", "nll"):
             x, labels = saved(node, "x"), saved(node, "labels")
             if x is not None and labels is not None:
                 yield node, x, labels

@@ -17,7 +17,7 @@ from lucid import backend
 from lucid.kernels import elementwise, rows
 from lucid.kernels.elementwise import Fused
 from lucid.op import TABLE
-from lucid.ops import arithmetic, functions, losses, special
+from lucid.ops import activations, arithmetic, functions, losses, special
 from tests.gpu.gpus import gpu as gpu
 from tests.gpu.gpus import there
 from tests.gpu.stand_in.arrays import counted
@@ -50,7 +50,7 @@ FUSED = {
 
 def elementwise_operations() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every operation on one or two arrays of floats that has formulas, and options to call it with."""
-    modules = {module.__name__ for module in (arithmetic, functions, losses, special)}
+    modules = {module.__name__ for module in (activations, arithmetic, functions, losses, special)}
     for name, spec in TABLE.items():
         asked = spec.formulas and "labels" not in spec.inputs and name not in ("masked", "where", "astype")
         if asked and spec.forward.__module__ in modules:

@@ -86,7 +86,7 @@ def test_a_plain_cross_entropy_is_one_operation_and_stays_one_with_a_label_that_
         return [node.op.name for node in history([loss._node]) if node.op is not None]
 
     assert operations() == operations(ignore_index=-1) == operations(ignore_index=3) == ["cross_entropy"]
-    assert operations(ignore_index=2) == ["cross_entropy_of_kept"]
+    assert operations(ignore_index=2) == ["cross_entropy_ignore_index"]
     assert operations(label_smoothing=0.1)[-1] == "log_softmax"
 
 

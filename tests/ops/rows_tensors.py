@@ -73,7 +73,7 @@ TABLE: dict[str, list[Row]] = {
     + [row(lambda m, x: x.diagonal(1, -2, -1), U(2, 3, 4)), row(lambda m, x: x.diagonal(dim1=2, dim2=0), U(2, 3, 4)), row(lambda m, x: m.diag(x), U(3, 3)), row(lambda m, x: m.diag(x, -1), U(3, 2)), row(lambda m, x: m.trace(x), U(3, 4)), row(lambda m, x: x.trace(), U(0, 0))],
     "put_diagonal": [row(lambda m, x: m.diag(x), U(3)), row(lambda m, x: x.diag(2), U(2)), row(lambda m, x: x.diag(diagonal=-1), U(2)), row(lambda m, x: m.diag(x), U(0))],
     # by index
-    "put_add": [
+    "scatter_add_along": [
         row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
         row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3), ints([]), U(0)),
     ],

@@ -285,7 +285,7 @@ def test_every_operation_has_rows() -> None:
 
 
 # Operations that are not given a single number: they need a dim to work along, or are spared by the function around them.
-NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose conv_weight cross_entropy cross_entropy_of_kept cumprod cumsum det diagonal eigh flip gru im2col inv layer_norm linear lstm matmul max_pool nll pad put_add put_diagonal recurrence resample rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
+NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose conv_weight cross_entropy cross_entropy_ignore_index cumprod cumsum det diagonal eigh flip gru im2col inv layer_norm linear lstm matmul max_pool nll pad scatter_add_along put_diagonal recurrence resample rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
 
 
 def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> None:
@@ -308,7 +308,7 @@ def surface() -> dict[str, Any]:
     """Every public function, and every method and property of Tensor, by name."""
     places = {"lucid": vars(lucid), "lucid.nn.functional": vars(lucid.nn.functional)}
     if hasattr(lucid, "linalg"):
-        places["lucid.linalg"] = {name: value for name, value in vars(lucid.linalg).items() if getattr(value, "__module__", "") == "lucid.linalg"}
+        places["lucid.linalg"] = {name: getattr(lucid.linalg, name) for name in lucid.linalg.__all__}
     found = {f"{place}.{name}": value for place, names in places.items() for name, value in names.items() if not name.startswith("_")}
     for name in dir(lucid.Tensor):
         value = inspect.getattr_static(lucid.Tensor, name)

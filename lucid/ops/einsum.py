@@ -1,9 +1,8 @@
-"""Chapter 5i. Sums of products over named dims: einsum, and tensordot, which is einsum without the names.
+"""Sums of products over named dims: einsum, and tensordot, which is einsum without the names.
 
-A product of several tensors is taken two at a time, and each of these is one matrix product: the labels that both have
-and the result keeps are the batch, those that both have and nobody needs any more are summed, and what only one has are
-its rows or its columns. So BLAS does the work, and as everything is made of operations, derivatives of every order come
-for free.
+A product of several tensors is taken two at a time, and each of these is one matrix product: of the labels that both
+have, those that are needed later are the batch and the others are summed; those that only one has are its rows or its
+columns. So BLAS does the work, and as everything is made of operations, there are derivatives of every order.
 """
 
 from __future__ import annotations
@@ -11,24 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lucid.operands import ndim_of
 from lucid.ops import arithmetic, linear, reductions, shapes
 from lucid.shaping import axis_of
+from lucid.tensor import Tensor
 
-if TYPE_CHECKING:
-    from lucid.tensor import Tensor
-
+Shape = tuple[int, ...]
 Labels = tuple[str | int, ...]  # of the dims of a tensor: letters, and ints for those that "..." stands for
-Term = tuple[int, Labels]  # the place of an operand or a result, and its labels
+Term = tuple[int, Labels]  # the number of a value (first the operands, then each step's result), and its labels
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
     """The sum of products that `equation` spells, in the notation of Einstein: "ij,jk->ik" is the matrix product.
 
     Each operand's dims are named by letters. What is named twice is multiplied element by element, and what the output
-    (behind "->") does not name is summed over; a letter twice in one operand takes its diagonal. Without "->" the
+    (after "->") does not name is summed over; a letter twice in one operand takes its diagonal. Without "->" the
     output has the letters that occur once, in alphabetical order. "..." stands for any number of dims, which broadcast;
     they come first in an output that is not spelled out. A dim of length 1 goes with any length.
 
@@ -48,7 +46,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         operands = tuple(operands[0])
     for x in operands:
         ndim_of("einsum", x)
-    return _contract(operands, *_parsed(equation, tuple([x._array.shape for x in operands])))
+    return _contract(operands, *_parse(equation, tuple([x._array.shape for x in operands])))
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -71,23 +69,24 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         of_a, of_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         of_a, of_b = (
-            [axis_of("tensordot", d, x.ndim) for d in each] for x, each in zip((a, b), _pair(dims), strict=True)
+            [axis_of("tensordot", d, x.ndim) for d in ds] for x, ds in zip((a, b), _two_lists(dims), strict=True)
         )
+    pairs = list(zip(of_a, of_b, strict=False))
     if len(of_a) != len(of_b) or len(set(of_a)) != len(of_a) or len(set(of_b)) != len(of_b):
         raise ValueError(f"tensordot: expected as many different dims of a as of b, got {of_a} and {of_b}")
-    if any(a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]) for i, j in zip(of_a, of_b, strict=True)):
+    if any(a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]) for i, j in pairs):
         raise ValueError(f"tensordot: dims {of_a} of shape {a.shape} and {of_b} of shape {b.shape} differ in length")
-    labels = list(range(a.ndim)), list(range(a.ndim, a.ndim + b.ndim))
-    for i, j in zip(of_a, of_b, strict=True):
-        labels[1][j] = i
-    rest = [i for i in labels[0] if i not in of_a] + [i for i in labels[1] if i >= a.ndim]
-    return _contract((a, b), (tuple(labels[0]), tuple(labels[1])), tuple(rest))
+    labels_a, labels_b = list(range(a.ndim)), list(range(a.ndim, a.ndim + b.ndim))
+    for i, j in pairs:
+        labels_b[j] = i
+    output = [i for i in labels_a if i not in of_a] + [i for i in labels_b if i >= a.ndim]
+    return _contract((a, b), (tuple(labels_a), tuple(labels_b)), tuple(output))
 
 
-def _pair(dims: Any) -> tuple[Sequence[int], Sequence[int]]:
+def _two_lists(dims: Any) -> tuple[Sequence[int], Sequence[int]]:
     dims = dims.tolist() if hasattr(dims, "tolist") else dims
     try:
-        of_a, of_b = ([each] if isinstance(each, int) else list(each) for each in dims)
+        of_a, of_b = ([ds] if isinstance(ds, int) else list(ds) for ds in dims)
         if not all(isinstance(d, int) for d in of_a + of_b):
             raise TypeError
     except (TypeError, ValueError):
@@ -95,29 +94,26 @@ def _pair(dims: Any) -> tuple[Sequence[int], Sequence[int]]:
     return of_a, of_b
 
 
-# -- what the equation says ------------------------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=256)
-def _parsed(equation: str, operands: tuple[tuple[int, ...], ...]) -> tuple[tuple[Labels, ...], Labels]:
+def _parse(equation: str, operands: tuple[Shape, ...]) -> tuple[tuple[Labels, ...], Labels]:
     """The labels of each operand's dims, and those of the output, for operands of these shapes."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
-    parts = inputs.split(",")
-    if len(parts) != len(operands):
-        raise ValueError(f"einsum: {equation!r} is about {_counted(len(parts), 'operand')}, but got {len(operands)}")
-    for part in [*parts, output]:
-        if odd := [c for c in part.replace("...", "", 1) if not (c.isascii() and c.isalpha())]:
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum: {equation!r} is about {_counted(len(terms), 'operand')}, but got {len(operands)}")
+    for term in [*terms, output]:
+        if odd := [c for c in term.replace("...", "", 1) if not (c.isascii() and c.isalpha())]:
             raise ValueError(
                 f"einsum: {odd[0]!r} in {equation!r}; expected letters, one '...' for each tensor, ',' and '->'"
             )
     labels: list[Labels] = []
     sizes: dict[str | int, int] = {}
-    for i, (part, shape) in enumerate(zip(parts, operands, strict=True)):
-        before, dots, after = part.partition("...")
+    for i, (term, shape) in enumerate(zip(terms, operands, strict=True)):
+        before, dots, after = term.partition("...")
         hidden = len(shape) - len(before) - len(after)
         if hidden < 0 or (hidden and not dots):
             dims = _counted(len(before + after), "dim")
-            raise ValueError(f"einsum: {part!r} names {dims}, but operand {i} has shape {shape}")
+            raise ValueError(f"einsum: {term!r} names {dims}, but operand {i} has shape {shape}")
         labels.append((*before, *range(hidden, 0, -1), *after))  # counted from the last, as broadcasting does
         own: dict[str | int, int] = {}
         for label, n in zip(labels[-1], shape, strict=True):
@@ -126,12 +122,12 @@ def _parsed(equation: str, operands: tuple[tuple[int, ...], ...]) -> tuple[tuple
                 what = f"a dim of '...', the last but {label - 1} of them," if isinstance(label, int) else repr(label)
                 raise ValueError(f"einsum: {what} is {known} long, but {n} in operand {i} of shape {shape}")
             sizes[label] = n if known == 1 else known
-    hidden_in_all = range(max((n for n in sizes if isinstance(n, int)), default=0), 0, -1)
+    all_hidden = range(max((n for n in sizes if isinstance(n, int)), default=0), 0, -1)
     if not arrow:
-        letters = "".join(parts).replace(".", "")
-        return tuple(labels), (*hidden_in_all, *sorted(c for c in letters if letters.count(c) == 1))
+        letters = "".join(terms).replace(".", "")
+        return tuple(labels), (*all_hidden, *sorted(c for c in letters if letters.count(c) == 1))
     before, dots, after = output.partition("...")
-    named = (*before, *(hidden_in_all if dots else ()), *after)
+    named = (*before, *(all_hidden if dots else ()), *after)
     for c in before + after:
         if c not in sizes or named.count(c) > 1:
             why = " more than once" if c in sizes else ", but no operand does"
@@ -143,30 +139,27 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-# -- the products ----------------------------------------------------------------------------------------------------
-
-
 def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Labels) -> Tensor:
     """The sum of the products of `operands` over every label that is not in `output`."""
     values = list(operands)
-    for operation, places, options in _plan(tuple([x._array.shape for x in operands]), labels, output).steps:
-        values.append(operation(*[values[i] for i in places], **options))
+    for operation, inputs, options in _plan(tuple([x._array.shape for x in operands]), labels, output).steps:
+        values.append(operation(*[values[i] for i in inputs], **options))
     return values[-1]
 
 
 @lru_cache(maxsize=256)
-def _plan(operands: tuple[tuple[int, ...], ...], labels: tuple[Labels, ...], output: Labels) -> _Plan:
-    """What must be done to operands of these shapes. Plans are kept: making one takes longer than a small product."""
+def _plan(operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Labels) -> _Plan:
+    """The steps for operands of these shapes. Plans are kept: making one takes longer than a small product."""
     plan = _Plan(operands, labels)
-    terms = [plan.distinct(i, shape, names) for i, (shape, names) in enumerate(zip(operands, labels, strict=True))]
-    terms = [plan.summed(term, _needed(output, terms, term)) for term in terms]
+    terms = [plan.without_repeats(i, operands[i], names) for i, names in enumerate(labels)]
+    terms = [plan.sum_out(term, _needed(output, terms, term)) for term in terms]
     while len(terms) > 1:
-        x, y = plan.cheapest(terms)
+        x, y = plan.cheapest_pair(terms)
         terms = [term for term in terms if term is not x and term is not y]
         terms.append(plan.product(x, y, _needed(output, terms)))
-    plan.arranged(terms[0], output, None)
+    plan.arrange(terms[0], output, None)
     if not plan.steps:
-        plan.do(arithmetic.positive, 0)  # the result is never the operand itself
+        plan.add(arithmetic.positive, 0)  # the result is never the operand itself
     return plan
 
 
@@ -176,58 +169,58 @@ def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[s
 
 
 class _Plan:
-    """A list of operations, each on operands or on results of those before it, by their place.
+    """A list of operations, each on operands or on results of those before it, by their numbers.
 
     Attributes:
-        steps: (operation, the places of its inputs, its options).
+        steps: (operation, the numbers of its inputs, its options).
         sizes: the length of the dims with each label.
     """
 
-    def __init__(self, operands: tuple[tuple[int, ...], ...], labels: tuple[Labels, ...]) -> None:
+    def __init__(self, operands: tuple[Shape, ...], labels: tuple[Labels, ...]) -> None:
         self.steps: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = []
         self.count, self.sizes = len(operands), {}  # type: ignore[var-annotated]
         for shape, names in zip(operands, labels, strict=True):
             self.sizes |= {label: n for label, n in zip(names, shape, strict=True) if n != 1 or label not in self.sizes}
 
-    def do(self, operation: Any, *places: int, **options: Any) -> int:
-        """Add a step; the place of its result."""
-        self.steps.append((operation, places, options))
+    def add(self, operation: Any, *inputs: int, **options: Any) -> int:
+        """Add a step; the number of its result."""
+        self.steps.append((operation, inputs, options))
         self.count += 1
         return self.count - 1
 
-    def shape(self, names: Labels) -> tuple[int, ...]:
+    def shape(self, names: Labels) -> Shape:
         """The shape of a term with these labels."""
         return tuple([self.sizes[label] for label in names])
 
-    def distinct(self, x: int, shape: tuple[int, ...], names: Labels) -> Term:
+    def without_repeats(self, x: int, shape: Shape, names: Labels) -> Term:
         """An operand without labels that stand twice, and without dims of length 1 that stand for greater ones."""
         while len(set(names)) < len(names):
             label = next(label for label in names if names.count(label) > 1)
             first = names.index(label)
             second = names.index(label, first + 1)
-            x = self.do(shapes.diagonal, x, axis1=first, axis2=second)
+            x = self.add(shapes.diagonal, x, axis1=first, axis2=second)
             rest = [i for i in range(len(names)) if i not in (first, second)]
             shape = (*(shape[i] for i in rest), shape[first])
             names = (*(names[i] for i in rest), label)
         names, full = tuple([label for label, n in zip(names, shape, strict=True) if n == self.sizes[label]]), names
         if len(names) < len(full):
-            x = self.do(shapes.reshape, x, shape=self.shape(names))
+            x = self.add(shapes.reshape, x, shape=self.shape(names))
         return x, names
 
-    def summed(self, term: Term, needed: set[str | int]) -> Term:
-        """The term summed over the labels that nobody needs."""
+    def sum_out(self, term: Term, needed: set[str | int]) -> Term:
+        """The term summed over the labels that are not needed."""
         x, names = term
         gone = tuple([i for i, label in enumerate(names) if label not in needed])
-        x = self.do(reductions.sum, x, axis=gone) if gone else x
+        x = self.add(reductions.sum, x, axis=gone) if gone else x
         return x, tuple([label for label in names if label in needed])
 
-    def cheapest(self, terms: list[Term]) -> tuple[Term, Term]:
+    def cheapest_pair(self, terms: list[Term]) -> tuple[Term, Term]:
         """The two terms whose product takes the fewest multiplications; the first of equals."""
         pairs = [(x, y) for i, y in enumerate(terms) for x in terms[:i]]
         return min(pairs, key=lambda pair: math.prod(self.shape(tuple({*pair[0][1], *pair[1][1]}))))
 
     def product(self, x: Term, y: Term, needed: set[str | int]) -> Term:
-        """The product of two terms, summed over the labels that both have and nobody else needs."""
+        """The product of two terms, summed over the labels that both have and that are not needed."""
         both = [label for label in x[1] if label in y[1]]
         batch = tuple([label for label in both if label in needed])
         inner = tuple([label for label in both if label not in needed])
@@ -237,19 +230,19 @@ class _Plan:
         b, r, i, c = (self.shape(group) for group in (batch, rows, inner, columns))
         if inner and (rows or columns or not batch):
             n, k, m = math.prod(r), math.prod(i), math.prod(c)
-            left = self.arranged(x, (*batch, *rows, *inner), (*b, n, k))
-            right = self.arranged(y, (*batch, *inner, *columns), (*b, k, m))
-            out = self.do(linear.matmul, left, right)
-            return (out if (n, m) == (*r, *c) else self.do(shapes.reshape, out, shape=(*b, *r, *c))), names
+            left = self.arrange(x, (*batch, *rows, *inner), (*b, n, k))
+            right = self.arrange(y, (*batch, *inner, *columns), (*b, k, m))
+            out = self.add(linear.matmul, left, right)  # (*b, n, m)
+            return (out if (n, m) == (*r, *c) else self.add(shapes.reshape, out, shape=(*b, *r, *c))), names
         # Element by element. That is for batches of dot products as well: BLAS would be called for each of them.
-        left = self.arranged(x, (*batch, *rows, *inner), (*b, *r, *(1,) * len(c), *i))
-        right = self.arranged(y, (*batch, *columns, *inner), (*b, *(1,) * len(r), *c, *i))
-        out = self.do(arithmetic.multiply, left, right)
-        return (self.do(reductions.sum, out, axis=tuple(range(-len(inner), 0))) if inner else out), names
+        left = self.arrange(x, (*batch, *rows, *inner), (*b, *r, *(1,) * len(c), *i))
+        right = self.arrange(y, (*batch, *columns, *inner), (*b, *(1,) * len(r), *c, *i))
+        out = self.add(arithmetic.multiply, left, right)  # (*b, *r, *c, *i)
+        return (self.add(reductions.sum, out, axis=tuple(range(-len(inner), 0))) if inner else out), names
 
-    def arranged(self, term: Term, order: Labels, shape: tuple[int, ...] | None) -> int:
-        """The place of a term with its labels in another order, and then in another shape."""
+    def arrange(self, term: Term, order: Labels, shape: Shape | None) -> int:
+        """The number of a term with its labels in another order, and then in another shape."""
         x, names = term
         if names != order:
-            x = self.do(shapes.transpose, x, axes=tuple([names.index(label) for label in order]))
-        return x if shape is None or shape == self.shape(order) else self.do(shapes.reshape, x, shape=shape)
+            x = self.add(shapes.transpose, x, axes=tuple([names.index(label) for label in order]))
+        return x if shape is None or shape == self.shape(order) else self.add(shapes.reshape, x, shape=shape)

@@ -1,5 +1,5 @@
-"""Chapter 5h. Elements chosen by their place or their rank, and put back: diagonals and triangles, gather's
-relatives, sorting. Each function has PyTorch's name, and most are also the method of that name.
+"""Elements picked by their position or their rank, and put back: diagonals and triangles, gather and its relatives,
+sorting. Each function has PyTorch's name, and most are also the method of that name.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from lucid.shaping import axis_of, getitem, joint_shape, reshape
 
 if TYPE_CHECKING:
     from lucid.tensor import Tensor
-
-
-# -- diagonals and triangles -----------------------------------------------------------------------------------------
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -47,7 +44,8 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     Raises:
         ValueError: if the dims are one and the same.
     """
-    first, second = axis_of("diagonal", dim1, ndim_of("diagonal", x)), axis_of("diagonal", dim2, ndim_of("diagonal", x))
+    ndim = ndim_of("diagonal", x)
+    first, second = axis_of("diagonal", dim1, ndim), axis_of("diagonal", dim2, ndim)
     if first == second:
         raise ValueError(f"diagonal: expected two different dims, got {dim1} and {dim2} of shape {x.shape}")
     return shapes.diagonal(x, offset=offset, axis1=first, axis2=second)
@@ -80,9 +78,6 @@ def trace(x: Tensor) -> Tensor:
     return reductions.sum(shapes.diagonal(x))
 
 
-# -- by index --------------------------------------------------------------------------------------------------------
-
-
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The `length` slices of x along `dim` from `start` on: a view.
 
@@ -111,12 +106,12 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
         raise ValueError(
             f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
         )
-    check_range("gather", index, x.shape[axis], dim)
+    _check_index("gather", index, x.shape[axis], dim)
     return indexing.take_along(x, index, axis=axis)
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of x along `dim` whose numbers stand in the 1-D int tensor `index`.
+    """The slices of x along `dim` that the 1-D int tensor `index` names.
 
     Raises:
         IndexError: for an index that is not there.
@@ -125,7 +120,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     axis = axis_of("index_select", dim, ndim_of("index_select", x))
     if ndim_of("index_select", index) > 1:
         raise ValueError(f"index_select: expected a 1-D index, got shape {index.shape}; x[:, index] takes any")
-    check_range("index_select", index, x.shape[axis], dim)
+    _check_index("index_select", index, x.shape[axis], dim)
     return indexing.getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
 
 
@@ -142,7 +137,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     axis = axis_of("take_along_dim", dim, ndim_of("take_along_dim", x))
     if ndim_of("take_along_dim", indices) != x.ndim:
         raise ValueError(f"take_along_dim: expected indices with {x.ndim} dims, as x has, got shape {indices.shape}")
-    check_range("take_along_dim", indices, x.shape[axis], dim)
+    _check_index("take_along_dim", indices, x.shape[axis], dim)
     others = [shape[:axis] + (1,) + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
     joint = joint_shape("take_along_dim", *others)
     x, indices = (
@@ -166,9 +161,9 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
         for tensor in (x, index):
             ndim_of("scatter", tensor)
         src = shapes.broadcast_to(x.new_tensor(src), shape=index.shape)
-    axis, src = _scattered("scatter", x, dim, index, src)
-    place = indexing.along(backend.namespace(x._array), index._array, axis)  # type: ignore[no-untyped-call]
-    return indexing.setitem(x, src, index=place)
+    axis, src = _axis_and_source("scatter", x, dim, index, src)
+    positions = indexing.along(backend.namespace(x._array), index._array, axis)
+    return indexing.setitem(x, src, index=positions)
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -183,12 +178,12 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     >>> lucid.zeros(3).scatter_add(0, lucid.tensor([0, 2, 0]), lucid.tensor([1., 2., 4.]))
     tensor([5., 0., 2.])
     """
-    axis, src = _scattered("scatter_add", x, dim, index, src)
-    return x + indexing.put_add(src, index, shape=x.shape, axis=axis)
+    axis, src = _axis_and_source("scatter_add", x, dim, index, src)
+    return x + indexing.scatter_add_along(src, index, shape=x.shape, axis=axis)
 
 
-def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
-    """`dim` counted from the front, and the part of `src` that `index` speaks of."""
+def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
+    """`dim` counted from the front, and the part of `src` that `index` covers, all checked."""
     axis = axis_of(name, dim, ndim_of(name, x))
     fits = ndim_of(name, index) == x.ndim == ndim_of(name, src) and all(
         n <= s and (n <= m or i == axis)
@@ -202,14 +197,14 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tu
         )
     if src.dtype != x.dtype:
         raise TypeError(f"{name}: src is {src.dtype} and the tensor {x.dtype}; expected one dtype, use src.to(x.dtype)")
-    check_range(name, index, x.shape[axis], dim)
+    _check_index(name, index, x.shape[axis], dim)
     if src.shape != index.shape:
         src = indexing.getitem(src, index=tuple(slice(0, n) for n in index.shape))
     return axis, src
 
 
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """x with `alpha` times the slices of `source` along `dim` added to those whose numbers stand in the 1-D `index`.
+    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
 
     Raises:
         IndexError: for an index that is not there.
@@ -222,9 +217,9 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         raise ValueError(
             f"index_add: expected a 1-D index and a source of shape {expected}, got {index.shape} and {source.shape}"
         )
-    check_range("index_add", index, x.shape[axis], dim)
-    place = (slice(None),) * axis + (index._array.reshape(-1),)
-    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=place)
+    _check_index("index_add", index, x.shape[axis], dim)
+    positions = (slice(None),) * axis + (index._array.reshape(-1),)
+    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
 def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -233,7 +228,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     Raises:
         TypeError: for a mask that is not made of bools.
     """
-    return arithmetic.where(_checked("masked_fill", x, mask), value, x)
+    return arithmetic.where(_bool_mask("masked_fill", x, mask), value, x)
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
@@ -243,13 +238,13 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
         TypeError: for a mask that is not made of bools.
         ValueError: if the shapes do not broadcast.
     """
-    if _checked("masked_select", x, mask).shape != x.shape:
+    if _bool_mask("masked_select", x, mask).shape != x.shape:
         shape = joint_shape("masked_select", x.shape, mask.shape)
         x, mask = shapes.broadcast_to(x, shape=shape), shapes.broadcast_to(mask, shape=shape)
     return getitem(x, mask)
 
 
-def _checked(name: str, x: Tensor, mask: Tensor) -> Tensor:
+def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
     """The mask, if it is one."""
     ndim_of(name, x)
     ndim_of(name, mask)
@@ -258,26 +253,14 @@ def _checked(name: str, x: Tensor, mask: Tensor) -> Tensor:
     return mask
 
 
-def check_range(name: str, index: Tensor, n: int, dim: int) -> None:
-    """Refuse indices that are not within the n of a dim: NumPy would count negative ones from the end, and a GPU wraps
-    around; there the error comes when it is next waited for.
+def _check_index(name: str, index: Tensor, n: int, dim: int) -> None:
+    """Refuse what is not made of integers, and integers that are not within the n of a dim."""
+    from lucid.ops.checks import check_within  # which needs the Tensor, and the Tensor's methods are made of these
 
-    Raises:
-        TypeError: if they are not integers.
-        IndexError: naming the first of those that are out of range.
-    """
-    values = index._array
-    if values.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected an index of integers, got {values.dtype}")
-    if index.device != "cpu":
-        backend.within(values, 0, n, f"{name}: an index is out of range for the {n} of dim {dim}")
-    elif values.size and (values.min() < 0 or values.max() >= n):
-        raise IndexError(
-            f"{name}: index {min(values.min(), 0) or values.max()} is out of range for the {n} of dim {dim}"
-        )
-
-
-# -- by rank ---------------------------------------------------------------------------------------------------------
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected an index of integers, got {index.dtype}")
+    text = f"out of range for the {n} of dim {dim}"
+    check_within(index._array, n, f"{name}: index {{}} is {text}", f"{name}: an index is {text}")
 
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> Tensor:
@@ -294,8 +277,8 @@ def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> ValuesIndices:
-    """x sorted along `dim`, and the indices in x of what stands where. Equals keep their order, with `stable` and
-    without; NaN is the largest. The gradient of each value goes to the element it was.
+    """x sorted along `dim`, and the index in x of each value. Equals keep their order, with `stable` and without; NaN
+    is the largest. The gradient of each value goes to the element it was.
 
     >>> import lucid
     >>> lucid.tensor([3., 1., 2.]).sort(descending=True).values
@@ -304,7 +287,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
     if numpy:
         dim, _ = numpy_style("sort", numpy, dim)
     indices = _order("sort", x, dim, descending)
-    return ValuesIndices(_taken(x, indices, dim), indices)
+    return ValuesIndices(_pick(x, indices, dim), indices)
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
@@ -321,8 +304,8 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
         raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k!r}")
     indices = _order("topk", x, dim, largest)
     indices = narrow(indices, dim, 0, k).clone() if ndim else indices
-    return ValuesIndices(_taken(x, indices, dim), indices)
+    return ValuesIndices(_pick(x, indices, dim), indices)
 
 
-def _taken(x: Tensor, indices: Tensor, dim: int) -> Tensor:
+def _pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
     return indexing.take_along(x, indices, axis=dim) if x.ndim else arithmetic.positive(x)

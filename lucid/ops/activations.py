@@ -1,0 +1,230 @@
+"""Activations: the nonlinear functions between the layers. relu, tanh and sigmoid are among the elementwise functions.
+
+At a kink, leaky_relu, elu, selu and prelu take the slope from below; hardtanh's is 0 at both bounds.
+"""
+
+from __future__ import annotations
+
+import math
+
+from lucid.functions import where
+from lucid.op import op
+from lucid.operands import ndim_of
+from lucid.ops import functions
+from lucid.ops.primitive import primitive
+from lucid.ops.special import normal_tail, with_sign
+from lucid.shaping import axis_of
+from lucid.tensor import Tensor
+
+ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
+# The fixed point that makes a deep network keep mean 0 and variance 1 (arXiv 1706.02515, equation 14).
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+@op(floats=True, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+@primitive
+def _leaky_relu(xp, x, *, negative_slope=0.01):
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x where it is positive, negative_slope * x elsewhere (Maas et al. 2013)."""
+    return _leaky_relu(input, negative_slope=float(negative_slope))
+
+
+@op(floats=True, x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+@primitive
+def _elu(xp, x, *, alpha=1.0):
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015, arXiv 1511.07289)."""
+    return _elu(input, alpha=float(alpha))
+
+
+def selu(input: Tensor) -> Tensor:
+    """scale * elu(x, alpha), with the two numbers that keep mean 0 and variance 1 (arXiv 1706.02515)."""
+    return _elu(input, alpha=SELU_ALPHA) * SELU_SCALE
+
+
+@op(floats=True, x=lambda xp, g, x, low, high: xp.masked(g, (x > low) & (x < high)))
+@primitive
+def _hardtanh(xp, x, *, low=-1.0, high=1.0):
+    return x.clip(low, high)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0.
+
+    Raises:
+        ValueError: unless `min_val` is below `max_val`.
+    """
+    if not min_val < max_val:
+        raise ValueError(f"hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
+    return _hardtanh(input, low=float(min_val), high=float(max_val))
+
+
+def relu6(input: Tensor) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return _hardtanh(input, low=0.0, high=6.0)
+
+
+def hardsigmoid(input: Tensor) -> Tensor:
+    """relu6(x + 3) / 6, a sigmoid of three straight lines."""
+    ndim_of("hardsigmoid", input)
+    return relu6(input + 3) / 6
+
+
+def hardswish(input: Tensor) -> Tensor:
+    """x * relu6(x + 3) / 6, a silu without exponentials (Howard et al. 2019, arXiv 1905.02244)."""
+    return input * hardsigmoid(input)
+
+
+@op(floats=True, x=lambda xp, g, x: g * xp.sigmoid(-x))
+def logsigmoid(xp, x):
+    """log(sigmoid(x)), which never overflows, nor rounds to log 0."""
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@op(floats=True, x=lambda xp, g, x: _silu_slope(g, x, xp.sigmoid(x)))
+def silu(xp, x):
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
+    return x * xp.sigmoid(x)
+
+
+def _silu_slope(g, x, s):
+    return g * (s * (1 + x * (1 - s)))
+
+
+@op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
+@primitive
+def _softplus(xp, x, *, beta=1.0, threshold=20.0):
+    z = x * beta
+    smooth = (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
+    return xp.where(z > threshold, x, smooth)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta * x)) / beta, a smooth relu; x itself where beta * x exceeds `threshold`."""
+    return _softplus(input, beta=float(beta), threshold=float(threshold))
+
+
+def mish(input: Tensor) -> Tensor:
+    """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
+    return input * functions.tanh(_softplus(input))
+
+
+@op(
+    floats=True,
+    keeps={
+        "slope": lambda xp, x, approximate: (
+            _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)
+        )
+    },
+    x=lambda xp, g, slope: g * slope,
+)
+@primitive
+def _gelu(xp, x, *, approximate="none"):
+    wide = x.astype("float32") if x.dtype.char == "e" else x
+    if approximate == "tanh":
+        near = wide.clip(-40, 40)  # farther out nothing changes, but x * x overflows
+        gate = _tanh_gate(xp, near)
+        out, slope = wide * gate, _tanh_gelu_slope(xp, near, gate)
+    else:
+        out, slope = _gelu_by_tail(xp, wide)
+    return (out, slope) if wide is x else (out.astype(x.dtype), slope.astype(x.dtype))
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+
+    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's approximation
+    0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))).
+
+    Raises:
+        ValueError: for another `approximate`.
+    """
+    check_approximate(approximate)
+    return _gelu(input, approximate=approximate)
+
+
+def check_approximate(approximate: str) -> None:
+    """Refuse a form that gelu does not have."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+def _gelu_slope(xp, x):
+    return 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+def _gelu_by_tail(xp, x):
+    """gelu and its slope from the normal distribution's tail beyond |x|, in two thirds of the time that erf takes; and
+    gelu keeps its digits far below 0, where 1 + erf has none left."""
+    flat = x.reshape(x.shape or 1)
+    size = xp.abs(flat.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
+    tail, density = normal_tail(xp, size)
+    density *= size
+    density -= tail  # the slope below 0, negated; above 0 it is 1 less that
+    density += 0.5
+    slope = with_sign(density, flat)
+    slope += 0.5
+    tail *= size
+    out = flat.clip(0, math.inf)
+    out -= tail
+    return out.reshape(x.shape), slope.reshape(x.shape)
+
+
+def _tanh_gate(xp, x):
+    return 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+
+
+def _tanh_gelu_slope(xp, x, gate):  # gate' = 2 gate (1 - gate) u' for gate = (1 + tanh u) / 2
+    return gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (1 + functions.abs(input))
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return input - functions.tanh(input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a * sigmoid(b) for the two halves, a and b, of `input` along `dim` (Dauphin et al. 2016, arXiv 1612.08083).
+
+    Raises:
+        IndexError: if there is no such dim.
+        ValueError: if its length is odd.
+    """
+    axis = axis_of("glu", dim, ndim_of("glu", input))
+    half, remainder = divmod(input.shape[axis], 2)
+    if remainder:
+        raise ValueError(f"glu: dim {dim} must have an even length, to be halved; got shape {input.shape}")
+    value, gate = input.split([half, half], axis)
+    return value * functions.sigmoid(gate)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where it is positive, weight * x elsewhere: a leaky_relu that learns its slope (arXiv 1502.01852).
+
+    Args:
+        input: (n, channels, ...), or any shape for a single weight.
+        weight: (1,), or (channels,), a slope for each.
+
+    Raises:
+        ValueError: if there is neither one weight nor one for each channel.
+    """
+    channels = input.shape[1] if ndim_of("prelu", input) > 1 else 1
+    if ndim_of("prelu", weight) > 1 or weight.numel() not in (1, channels):
+        raise ValueError(
+            f"prelu: expected weight of shape (1,), or ({channels},) for the channels of an input of shape "
+            f"{input.shape}, got {weight.shape}"
+        )
+    slope = weight.reshape((-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
+    positive = input > 0
+    return where(positive, input, slope * where(positive, 0.0, input))

@@ -1,0 +1,122 @@
+"""Rows picked by integers (embedding, one_hot), and elements dropped at random (dropout)."""
+
+from __future__ import annotations
+
+from lucid.backend import float32, int64, random_mask, to_device
+from lucid.functions import where
+from lucid.op import op
+from lucid.ops import indexing
+from lucid.ops.checks import check_integers, check_probability, check_range, check_tensor
+from lucid.ops.primitive import primitive
+from lucid.tensor import Tensor
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """weight[input], the rows of `weight`, (entries, features), that integers name: (...) gives (..., features).
+
+    The row `padding_idx`, counted from the end if negative, gets no gradient.
+
+    Raises:
+        TypeError: if `input` is not a Tensor of integers.
+        IndexError: if it, or `padding_idx`, names a row that is not there.
+    """
+    check_integers("embedding", "input", input)
+    check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
+    ids = to_device(input._array, weight.device)
+    rows = indexing.getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
+    if padding_idx is None:
+        return rows
+    padding = (input == row_number("embedding", padding_idx, weight.shape[0])).unsqueeze(-1)
+    return where(padding, rows.detach(), rows)
+
+
+def row_number(caller: str, padding_idx: int, count: int) -> int:
+    """`padding_idx` as one of 0 to count - 1."""
+    if not -count <= padding_idx < count:
+        raise IndexError(
+            f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; expected {-count} to {count - 1}"
+        )
+    return padding_idx % count
+
+
+@op()
+@primitive
+def _one_hot(xp, x, *, classes, dtype):
+    out = xp.zeros((x.size, classes), dtype=dtype)
+    out[xp.arange(x.size), x.reshape(-1)] = 1
+    return out.reshape((*x.shape, classes))
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """For each label a row of `num_classes` zeros with a 1 at the label: (...) gives (..., num_classes).
+
+    The result is int64. `num_classes=-1` takes the largest label plus one.
+
+    Raises:
+        TypeError: if `tensor` is not a Tensor of integers.
+        IndexError: if a label is negative, or not below `num_classes`.
+        ValueError: if there are no labels to take `num_classes` from.
+
+    >>> from lucid import tensor
+    >>> one_hot(tensor([0, 2]), num_classes=3).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+    check_integers("one_hot", "tensor", tensor)
+    if num_classes == -1:
+        if not tensor.numel():
+            raise ValueError("one_hot: no labels, so num_classes must be given")
+        num_classes = max(int(tensor.max().item()) + 1, 1)
+    check_range("one_hot", "tensor", tensor, num_classes, "classes")
+    return _one_hot(tensor, classes=num_classes, dtype=int64)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`.
+
+    The mean stays what it was, so that nothing needs scaling when training is over. Source: Srivastava et al.
+    2014, "Dropout: a simple way to prevent neural networks from overfitting".
+
+    Raises:
+        ValueError: if `p` is not in [0, 1].
+    """
+    check_tensor("dropout", "input", input)
+    return _dropout("dropout", input, p, training, input.shape)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """`dropout` of whole channels of (n, channels, length) or (channels, length): each is kept or lost as one.
+
+    Neighbours in a channel are so alike that single elements, dropped, would hardly be missed (arXiv 1411.4280).
+
+    Raises:
+        ValueError: if `p` is not in [0, 1], or the input has another number of dims.
+    """
+    check_tensor("dropout1d", "input", input)
+    if input.ndim not in (2, 3):
+        raise ValueError(f"dropout1d: expected (n, channels, length) or (channels, length), got shape {input.shape}")
+    return _dropout("dropout1d", input, p, training, (*input.shape[:-1], 1))
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """`dropout` of whole channels of images, (n, channels, height, width): see `dropout1d`.
+
+    Raises:
+        ValueError: if `p` is not in [0, 1], or the input has another number of dims. (Of three, PyTorch takes the
+            second for the channels, and warns that this will change.)
+    """
+    check_tensor("dropout2d", "input", input)
+    if input.ndim != 4:
+        raise ValueError(
+            f"dropout2d: expected (n, channels, height, width), got shape {input.shape}; for one image write "
+            "x.unsqueeze(0), and for (n, channels, length) use dropout1d"
+        )
+    return _dropout("dropout2d", input, p, training, (*input.shape[:2], 1, 1))
+
+
+def _dropout(caller: str, input: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+    """`input` times a mask of `shape`, scaled; unless `training`, the input itself."""
+    check_probability(caller, p)
+    if not (training and p):
+        return input
+    dtype = input.dtype if input.is_floating_point() else float32
+    return input * Tensor(random_mask(shape, p, dtype, input.device))
