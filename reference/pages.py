@@ -56,19 +56,20 @@ SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each
 def exported(module: ModuleType) -> list[str]:
     """The public names of a module, in the order of its text.
 
-    Of a package: what it imports `as` a public name, and what it assigns. Of a plain module: the functions and classes
-    that it defines, and what it imports under its own name (`from x import f as f`).
+    Those in its `__all__`. Without one, of a package: what it imports `as` a public name, and what it assigns; of a
+    plain module: functions and classes that it defines, and what it imports under its own name (`from x import f as f`).
     """
-    path = Path(str(module.__file__))
+    path, listed = Path(str(module.__file__)), getattr(module, "__all__", None)
     package, found = path.name == "__init__.py", []
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found += [alias.asname for alias in node.names if alias.asname and (package or alias.asname == alias.name)]
+            public = [a for a in node.names if listed or a.asname and (package or a.asname == a.name)]
+            found += [alias.asname or alias.name for alias in public]
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.append(node.name)
         elif isinstance(node, ast.Assign) and package:
             found += [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
-    return [name for name in dict.fromkeys(found) if not name.startswith("_")]
+    return [name for name in dict.fromkeys(found) if not name.startswith("_") and (not listed or name in listed)]
 
 
 @cache
