@@ -57,7 +57,7 @@ def exported(module: ModuleType) -> list[str]:
     """The public names of a module, in the order of its text.
 
     Those in its `__all__`. Without one, of a package: what it imports `as` a public name, and what it assigns; of a
-    plain module: functions and classes that it defines, and what it imports under its own name (`from x import f as f`).
+    plain module: what it defines, and what it imports under its own name (`from x import f as f`).
     """
     path, listed = Path(str(module.__file__)), getattr(module, "__all__", None)
     package, found = path.name == "__init__.py", []
