@@ -65,7 +65,8 @@ def exported(module: ModuleType) -> list[str]:
     package, found = path.name == "__init__.py", []
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found += [alias.asname for alias in node.names if alias.asname and (package or alias.asname == alias.name)]
+            public = [a for a in node.names if a.asname and (package or a.asname == a.name)]
+            found += [alias.asname or alias.name for alias in public]
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.append(node.name)
         elif isinstance(node, ast.Assign) and package:

@@ -1,31 +1,24 @@
-"""Chapter 6. Derivatives as functions.
+"""Derivatives as functions.
 
-Reading order: `gradients` (the gradient of anything with respect to anything), `function` (a forward and backward of
-one's own), `functional` (Jacobians, Hessians and products with them), `checkpointing` (memory for time), `check` (what
-"correct" means) and `anomaly` (where a NaN came from).
+Reading order: `grad` (the gradient of anything with respect to anything), `function` (an operation with a backward of
+one's own), `functional` (Jacobians, Hessians and products with them), `recompute` (memory for time), `gradcheck` (what
+"correct" means) and `anomaly` (which operation made a NaN).
 """
 
-from lucid.autograd import functional as functional
-from lucid.autograd.anomaly import detect_anomaly as detect_anomaly
-from lucid.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
-from lucid.autograd.check import gradcheck as gradcheck
-from lucid.autograd.check import gradgradcheck as gradgradcheck
-from lucid.autograd.checkpointing import checkpoint as checkpoint
-from lucid.autograd.function import Function as Function
-from lucid.autograd.function import FunctionCtx as FunctionCtx
-from lucid.autograd.functional import hessian as hessian
-from lucid.autograd.functional import hvp as hvp
-from lucid.autograd.functional import jacobian as jacobian
-from lucid.autograd.functional import jvp as jvp
-from lucid.autograd.functional import vhp as vhp
-from lucid.autograd.functional import vjp as vjp
-from lucid.autograd.gradients import backward as backward
-from lucid.autograd.gradients import grad as grad
-from lucid.recording import enable_grad as enable_grad
-from lucid.recording import inference_mode as inference_mode
-from lucid.recording import is_grad_enabled as is_grad_enabled
-from lucid.recording import no_grad as no_grad
-from lucid.recording import set_grad_enabled as set_grad_enabled
+from lucid.autograd import functional
+from lucid.autograd.anomaly import detect_anomaly, set_detect_anomaly
+from lucid.autograd.function import Function, FunctionCtx
+from lucid.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
+from lucid.autograd.grad import backward, grad
+from lucid.autograd.gradcheck import gradcheck, gradgradcheck
+from lucid.autograd.recompute import checkpoint
+from lucid.recording import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+
+__all__ = [
+    "Function", "FunctionCtx", "backward", "checkpoint", "detect_anomaly", "enable_grad", "functional", "grad",
+    "gradcheck", "gradgradcheck", "hessian", "hvp", "inference_mode", "is_grad_enabled", "jacobian", "jvp", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled", "vhp", "vjp",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there

@@ -1,13 +1,13 @@
-"""Operations with a backward of one's own, for what one gradient formula for each input cannot say.
+"""Operations with a backward of one's own, for what one vjp for each input cannot say.
 
-To the walk a Function is a node like any other. It may have several outputs, where all other nodes have one: then each
-output gets a small node of its own in front of the Function's, which puts the output's gradient into its place of a
-`Bundle`, and bundles are what the walk adds up and brings to the Function.
+To the backward pass a Function's node is like any other. A Function may have several outputs, where all other
+operations have one. Then each output comes from a node of its own between its users and the Function's: its op,
+`SelectOutput`, makes of the output's gradient an `OutputGradients` for the Function's node, where these add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any, NoReturn
@@ -19,12 +19,14 @@ from lucid.op import RECORDED
 from lucid.recording import grad_mode, no_grad, set_grad_enabled
 from lucid.tensor import Tensor
 
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+
 
 class FunctionCtx:
-    """What a `Function`'s forward hands to its backward: saved tensors, and any attribute set on it.
+    """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it.
 
     Attributes:
-        needs_input_grad: for each argument, whether a gradient of it is wanted.
+        needs_input_grad: for each argument, whether its gradient is needed.
         saved_tensors: what `save_for_backward` was given.
     """
 
@@ -41,8 +43,8 @@ class FunctionCtx:
         for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
-                    f"save_for_backward: expected Tensors and None, got {type(t).__name__} at place {i}; "
-                    f"anything else can be an attribute of ctx"
+                    f"save_for_backward: expected Tensors and None, got {type(t).__name__} at place {i}; anything else "
+                    f"can be an attribute of ctx"
                 )
         self.saved_tensors = tensors
 
@@ -138,37 +140,56 @@ class Function:
 
 
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool) -> Any:
-    """The outputs, with the history that they came out of this Function."""
-    op = _FunctionOp(cls, ctx, args, outs, several)
+    """The outputs as Tensors whose history begins at a new node of this Function."""
+    op = FunctionOp(cls, ctx, args, outs, several)
     parents = tuple(arg._node if isinstance(arg, Tensor) else None for arg in args)
     saved = tuple(t if t is None else t._array for t in ctx.saved_tensors)
     constant = {id(t) for t in ctx._constant}
-    ctx.saved_tensors = ctx._constant = ()  # the node keeps the arrays, and so it can let go of them
+    ctx.saved_tensors = ctx._constant = ()  # the node has the arrays, and lets go of them when it is released
     shapes = tuple(t.shape if isinstance(t, Tensor) else None for t in outs)
     node = Node(op, parents, saved, shapes if several else shapes[0])  # type: ignore[arg-type]
-    results: list[Any] = []
-    for place, t in enumerate(outs):
+    results = list(outs)
+    for i, t in enumerate(outs):
         if isinstance(t, Tensor):
             source = None
             if t.dtype.kind == "f" and id(t) not in constant:
-                source = _place(node, place, t.shape) if several else node
-                op.places[place] = ref(source)
-            results.append(Tensor(t._array, False, source))
-        else:
-            results.append(t)
+                source = _select_output(node, i) if several else node
+                op.output_nodes[i] = ref(source)
+            results[i] = Tensor(t._array, False, source)
     owners = [(arg, memory_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
-    for t in results:  # a forward that hands memory on: nobody who has it may then change it in place within the graph
-        if isinstance(t, Tensor):
+    for t in results:
+        if isinstance(t, Tensor):  # where its memory is also another's, neither may be changed in place in the graph
             memory = memory_of(t._array)
-            for other, same in owners:
-                if same is memory:
-                    t.shared = other.shared = True
+            for other in [tensor for tensor, owned in owners if owned is memory]:
+                t.shared = other.shared = True
             owners.append((t, memory))
     return tuple(results) if several else results[0]
 
 
-class _FunctionOp:
-    """Makes a Function look like an operation to the walk."""
+class BackwardOp:
+    """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have.
+
+    Attributes:
+        name: what errors call it.
+        saved: the names of the values in a node's `saved`, for errors and pictures.
+        foreign: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
+    """
+
+    name: str = ""
+    saved: Sequence[str] = ()
+    foreign: bool = False
+
+    def lift(self, node: Node) -> tuple[Any, ...]:
+        """A node's saved arrays as Tensors with their history: what `back` is given under create_graph."""
+        return ()
+
+    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> Sequence[Any]:
+        """The vjp: a gradient for each parent, or None, given `g`, that of the output."""
+        raise NotImplementedError
+
+
+class FunctionOp(BackwardOp):
+    """The operation of a Function's node: it calls the Function's backward."""
 
     foreign = True
 
@@ -177,38 +198,35 @@ class _FunctionOp:
     ) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
-        self.blanks = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
-        self.places: dict[int, Any] = {}  # output -> a weak reference to the node that its tensor came out of
-        # Where each saved tensor's history begins: a node, or the place of an output, whose node is yet to be made.
-        given = {id(arg): f"argument {i}" for i, arg in enumerate(args)}
-        made = {id(t): i for i, t in enumerate(outs) if id(t) not in given}
-        saved = ctx.saved_tensors
-        self.saved = [given.get(id(t), "out" if id(t) in made else f"saved tensor {i}") for i, t in enumerate(saved)]
-        self.origins = [None if t is None else made.get(id(t), t._node) for t in saved]
+        self.outputs = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
+        self.output_nodes: dict[int, Any] = {}  # output -> a weak reference to the node that its tensor comes from
+        # Where each saved tensor's history begins: a node, or the number of an output, whose node is yet to be made.
+        arguments = {id(arg): f"argument {i}" for i, arg in enumerate(args)}
+        made = {id(t): i for i, t in enumerate(outs) if id(t) not in arguments}
+        names = {**dict.fromkeys(made, "out"), **arguments}
+        self.saved = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
+        self.sources = [None if t is None else made.get(id(t), t._node) for t in ctx.saved_tensors]
 
     def lift(self, node: Node) -> tuple[Any, ...]:
-        """What was saved, as Tensors with their history."""
-        saved = zip(node.saved or (), self.origins, strict=True)
-        return tuple(None if array is None else Tensor(array, False, self._source(node, at)) for array, at in saved)
+        saved = zip(node.saved or (), self.sources, strict=True)
+        return tuple(None if array is None else Tensor(array, False, self._node_at(node, at)) for array, at in saved)
 
-    def _source(self, node: Node, origin: Any) -> Node | None:
-        """The node that a saved tensor came out of; for an output a new one, where its own is gone: `node` cannot keep
-        what keeps `node`."""
-        if type(origin) is not int:
-            return origin
-        if origin not in self.places or not self.several:
-            return node if origin in self.places else None
-        return self.places[origin]() or _place(node, origin, node.shape[origin])
+    def _node_at(self, node: Node, source: Any) -> Node | None:
+        """The node that a saved tensor came from; for an output whose own is gone a new one, since `node` cannot hold
+        what holds `node`."""
+        if type(source) is not int:
+            return source
+        if source not in self.output_nodes or not self.several:
+            return node if source in self.output_nodes else None
+        return self.output_nodes[source]() or _select_output(node, source)
 
     def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
-        recorded = xp is RECORDED
-        grads = [self._gradient(g.parts.get(i), i) for i in range(len(self.blanks))] if self.several else [g]
-        self.ctx.saved_tensors = tuple(t if t is None or isinstance(t, Tensor) else Tensor(t) for t in saved)
+        create_graph = xp is RECORDED
+        gradients = [self._output_gradient(part, i) for i, part in enumerate(g)] if self.several else [g]
+        self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
-            with set_grad_enabled(recorded):
-                returned = self.function.backward(
-                    self.ctx, *[t if t is None or isinstance(t, Tensor) else Tensor(t) for t in grads]
-                )
+            with set_grad_enabled(create_graph):
+                returned = self.function.backward(self.ctx, *map(_as_tensor, gradients))
         finally:
             self.ctx.saved_tensors = ()
         parts = list(returned) if isinstance(returned, (tuple, list)) else [returned]
@@ -217,88 +235,92 @@ class _FunctionOp:
         if len(parts) != len(parents):
             raise RuntimeError(f"{self.name}: backward returned {len(parts)} gradients for {len(parents)} arguments")
         for i, (part, dtype) in enumerate(zip(parts, self.dtypes, strict=True)):
-            if part is not None and not isinstance(part, Tensor):
+            if part is None:
+                continue
+            if not isinstance(part, Tensor):
                 raise TypeError(
                     f"{self.name}: backward must return Tensors and None, got {type(part).__name__} for argument {i}"
                 )
-            if part is not None and dtype is None:
+            if dtype is None:
                 raise RuntimeError(
                     f"{self.name}: backward returned a gradient for argument {i}, which is no Tensor; return None there"
                 )
-            part = None if parents[i] is None or part is None else part.to(dtype)
-            parts[i] = part if recorded or part is None else part._array
+            part = None if parents[i] is None else part.to(dtype)
+            parts[i] = part if create_graph or part is None else part._array
         return parts
 
-    def _gradient(self, part: Any, place: int) -> Any:
-        """What the backward is given for an output: zeros, or None, where no gradient came."""
-        blank = self.blanks[place]
-        if part is not None or blank is None or not self.ctx._materialize:
-            return part
-        shape, dtype, device = blank
+    def _output_gradient(self, g: Any, i: int) -> Any:
+        """What the backward is given for output i: where no gradient came, zeros or None."""
+        if g is not None or self.outputs[i] is None or not self.ctx._materialize:
+            return g
+        shape, dtype, device = self.outputs[i]
         return Tensor(backend.to_device(backend.cpu.zeros(shape, dtype), device))
 
 
-class Bundle:
-    """Gradients of several outputs, by place: the gradient of a Function's node, as far as the walk is concerned."""
-
-    __slots__ = ("parts", "shape")
-
-    def __init__(self, shape: Any, parts: dict[int, Any]) -> None:
-        self.shape, self.parts = shape, parts
-
-    def __add__(self, other: Bundle) -> Bundle:
-        both = dict(self.parts)
-        for place, g in other.parts.items():
-            both[place] = both[place] + g if place in both else g
-        return Bundle(self.shape, both)
+def _as_tensor(value: Any) -> Tensor | None:
+    return value if value is None or isinstance(value, Tensor) else Tensor(value)
 
 
-class _Place:
-    """The operation between a Function and one of its outputs: it puts the gradient into its place."""
+class OutputGradients(tuple[Any, ...]):
+    """The gradient of a Function's node with several outputs: one for each, None where none came; they add up."""
 
-    foreign, saved = False, ()
+    shape: Any  # of each output, as in the node
 
-    def __init__(self, name: str, place: int, shape: Any) -> None:
-        self.name, self.place, self.shape = name, place, shape
+    def __new__(cls, gradients: Sequence[Any], shape: Any) -> OutputGradients:
+        made = super().__new__(cls, gradients)
+        made.shape = shape
+        return made
 
-    def lift(self, node: Node) -> tuple[Any, ...]:
-        return ()
+    def __add__(self, other: Any) -> OutputGradients:
+        pairs = zip(self, other, strict=True)
+        return OutputGradients([a if b is None else b if a is None else a + b for a, b in pairs], self.shape)
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> tuple[Bundle]:
-        return (Bundle(self.shape, {self.place: g}),)
+    @property
+    def parts(self) -> dict[int, Any]:
+        """Output -> its gradient, of those that came."""
+        return {i: g for i, g in enumerate(self) if g is not None}
 
 
-def _place(node: Node, place: int, shape: Any) -> Node:
-    return Node(_Place(node.op.name, place, node.shape), (node,), (), shape)  # type: ignore[arg-type]
+class SelectOutput(BackwardOp):
+    """The operation between a Function and one of its outputs."""
+
+    def __init__(self, function: Node, index: int) -> None:
+        self.name, self.index, self.shape = function.op.name, index, function.shape
+
+    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+        return (OutputGradients([g if i == self.index else None for i in range(len(self.shape))], self.shape),)
+
+
+def _select_output(node: Node, index: int) -> Node:
+    return Node(SelectOutput(node, index), (node,), (), node.shape[index])  # type: ignore[arg-type]
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a Function's backward that is no mathematics on Tensors: its result cannot be differentiated again.
+    """Decorate a Function's backward that is not made of Tensor operations: its result cannot be differentiated again.
 
-    Without this a backward that goes through NumPy gives a second derivative of 0, and no one is told.
+    Without this a backward that goes through NumPy silently gives a second derivative of 0.
     """
 
     @wraps(backward)
     def once(ctx: Any, *grads: Any) -> Any:
         with no_grad():
-            found = backward(ctx, *grads)
-        nodes = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
-        if not grad_mode.recording or not nodes:
-            return found
-        barred = [
-            Tensor(t._array, False, Node(_Once(), nodes, (), t.shape)) if isinstance(t, Tensor) else t  # type: ignore[arg-type]
-            for t in (found if isinstance(found, (tuple, list)) else [found])
-        ]
-        return tuple(barred)
+            returned = backward(ctx, *grads)
+        parents = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
+        if not grad_mode.recording or not parents:
+            return returned
+        op: Any = NotTwiceDifferentiable()
+        return tuple(
+            Tensor(t._array, False, Node(op, parents, (), t.shape)) if isinstance(t, Tensor) else t
+            for t in (returned if isinstance(returned, (tuple, list)) else [returned])
+        )
 
     return once
 
 
-class _Once:
-    name, foreign, saved = "once_differentiable", False, ()
+class NotTwiceDifferentiable(BackwardOp):
+    """The operation of what a once_differentiable backward returned."""
 
-    def lift(self, node: Node) -> tuple[Any, ...]:
-        return ()
+    name = "once_differentiable"
 
     def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> NoReturn:
         raise RuntimeError(

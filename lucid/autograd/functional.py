@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lucid import backend, functions
-from lucid.autograd.gradients import grad
+from lucid.autograd.grad import grad
 from lucid.recording import enable_grad
 from lucid.tensor import Tensor
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Tensors = Tensor | tuple[Tensor, ...]
 Func = Callable[..., Tensors]
@@ -24,7 +26,7 @@ def vjp(
 ) -> tuple[Any, Any]:
     """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx.
 
-    One walk back, whatever the number of outputs.
+    One backward pass, whatever the number of outputs.
 
     Args:
         func: a function of Tensors that returns a Tensor or a tuple of them.
@@ -41,10 +43,10 @@ def vjp(
     (tensor([1., 4., 9.]), tensor([2., 4., 0.]))
     """
     with enable_grad():
-        xs, ys, shape = _run("vjp", func, inputs, create_graph, strict)
-        vs = _vectors("vjp", v, ys, "the function returns", create_graph)
-        found = _filled("vjp", xs, _gradients(ys, xs, vs, create_graph), create_graph, strict)
-    return shape(_values(ys, create_graph)), _shaped(inputs)(found)
+        at = _Evaluation("vjp", func, inputs, create_graph, strict)
+        vs = at.vectors(v, at.ys, "the function returns")
+        products = at.filled(at.xs, at.gradients(at.ys, at.xs, vs, create_graph))
+    return at.like_outputs(at.values(at.ys)), at.like_inputs(products)
 
 
 def jvp(
@@ -53,23 +55,23 @@ def jvp(
     """The outputs y = func(x), and J v: how fast they change when x moves along `v`.
 
     v^T J is linear in v, and its derivative with respect to v, in the direction of another vector, is J times that. So
-    this takes two walks back, the first of them recorded: some three times the cost of `vjp` (J. Townsend 2017, "A new
-    trick for calculating Jacobian vector products"). Arguments and errors are those of `vjp`, but `v` has the shapes of
-    the inputs.
+    this takes two backward passes, the first of them recorded: some three times the cost of `vjp` (J. Townsend 2017,
+    "A new trick for calculating Jacobian vector products"). Arguments and errors are those of `vjp`, but `v` has the
+    shapes of the inputs.
 
     >>> import lucid
     >>> jvp(lambda x: x * x, lucid.tensor([1.0, 2.0, 3.0]), lucid.tensor([1.0, 1.0, 0.0]))
     (tensor([1., 4., 9.]), tensor([2., 4., 0.]))
     """
     with enable_grad():
-        xs, ys, shape = _run("jvp", func, inputs, create_graph, strict)
-        vs = _vectors("jvp", v, xs, "the function takes", create_graph)
-        dummies = [y.new_zeros(y.shape).requires_grad_(y.requires_grad) for y in ys]
-        transposed = _gradients(ys, xs, dummies, True)
+        at = _Evaluation("jvp", func, inputs, create_graph, strict)
+        vs = at.vectors(v, at.xs, "the function takes")
+        dummies = [y.new_zeros(y.shape).requires_grad_(y.requires_grad) for y in at.ys]
+        transposed = at.gradients(at.ys, at.xs, dummies, True)
         pairs = [(g, v) for g, v in zip(transposed, vs, strict=True) if g is not None]
-        along = _gradients([g for g, _ in pairs], dummies, [v for _, v in pairs], create_graph)
-        found = _filled("jvp", ys, along, create_graph, strict)
-    return shape(_values(ys, create_graph)), shape(found)
+        products = at.gradients([g for g, _ in pairs], dummies, [v for _, v in pairs], create_graph)
+        products = at.filled(at.ys, products)
+    return at.like_outputs(at.values(at.ys)), at.like_outputs(products)
 
 
 def jacobian(
@@ -78,8 +80,8 @@ def jacobian(
     """The Jacobian dy/dx of y = func(x), of shape y.shape + x.shape: J[i, j] = dy[i] / dx[j].
 
     With a tuple of inputs a tuple of Jacobians, one for each; with a tuple of outputs a tuple of these. The rows are
-    computed one after the other, a walk back for each element of the outputs. `vectorize` is accepted and changes
-    nothing: lucid has no batched walk. The other arguments and the errors are those of `vjp`.
+    computed one after the other, a backward pass for each element of the outputs. `vectorize` is accepted and changes
+    nothing: lucid has no batched backward pass. The other arguments and the errors are those of `vjp`.
 
     >>> import lucid
     >>> jacobian(lambda x: x * x, lucid.tensor([1.0, 2.0]))
@@ -87,9 +89,8 @@ def jacobian(
             [0., 4.]])
     """
     with enable_grad():
-        xs, ys, shape = _run("jacobian", func, inputs, create_graph, strict)
-        rows = [_shaped(inputs)(_rows("jacobian", y, xs, create_graph, strict)) for y in ys]
-    return shape(rows)
+        at = _Evaluation("jacobian", func, inputs, create_graph, strict)
+        return at.like_outputs([at.like_inputs(at.jacobian_of(y)) for y in at.ys])
 
 
 def hessian(
@@ -98,8 +99,8 @@ def hessian(
     """The Hessian d2y / dx dx of a function whose value y is one number, of shape x.shape + x.shape.
 
     With a tuple of inputs a tuple of tuples: `hessian(...)[i][j]` is the derivative of input i's gradient with respect
-    to input j. Costs a recorded gradient and a walk back through it for each element of the inputs. The arguments are
-    those of `jacobian`.
+    to input j. Costs a recorded gradient and a backward pass through it for each element of the inputs. The arguments
+    are those of `jacobian`.
 
     Raises:
         RuntimeError: if `func` returns anything but one number, or if `strict` finds a gradient that does not depend on
@@ -111,9 +112,8 @@ def hessian(
             [ 0., 12.]])
     """
     with enable_grad():
-        xs, _, firsts = _first("hessian", func, inputs, create_graph, strict)
-        rows = [_shaped(inputs)(_rows("hessian", g, xs, create_graph, strict)) for g in firsts]
-    return _shaped(inputs)(rows)
+        at = _Evaluation("hessian", func, inputs, create_graph, strict)
+        return at.like_inputs([at.like_inputs(at.jacobian_of(g)) for g in at.gradient()])
 
 
 def vhp(
@@ -121,7 +121,7 @@ def vhp(
 ) -> tuple[Any, Any]:
     """The value y = func(x), one number, and v^T H: the product of `v` with the Hessian H = d2y / dx dx.
 
-    The gradient of v . dy/dx: a recorded gradient and one walk back through it, whatever the size of H (B. A.
+    The gradient of v . dy/dx: a recorded gradient and one backward pass through it, whatever the size of H (B. A.
     Pearlmutter 1994, "Fast Exact Multiplication by the Hessian"). `v` has the shapes of the inputs, and may be left out
     where that is one number. Arguments and errors are those of `hessian`.
 
@@ -143,113 +143,109 @@ def _hessian_product(
     name: str, func: Func, inputs: Tensors, v: Tensors | None, create_graph: bool, strict: bool
 ) -> tuple[Any, Any]:
     with enable_grad():
-        xs, y, firsts = _first(name, func, inputs, create_graph, strict)
-        vs = _vectors(name, v, xs, "the function takes", create_graph)
-        found = _filled(name, xs, _gradients(firsts, xs, vs, create_graph), create_graph, strict)
-    return _values([y], create_graph)[0], _shaped(inputs)(found)
+        at = _Evaluation(name, func, inputs, create_graph, strict)
+        gradient = at.gradient()
+        vs = at.vectors(v, at.xs, "the function takes")
+        products = at.filled(at.xs, at.gradients(gradient, at.xs, vs, create_graph))
+    return at.values(at.ys)[0], at.like_inputs(products)
 
 
-# -- what they share -------------------------------------------------------------------------------------------------
+class _Evaluation:
+    """A function at a point: the inputs that derivatives are taken with respect to, `xs`, and the outputs, `ys`."""
 
+    def __init__(self, name: str, func: Func, inputs: Any, create_graph: bool, strict: bool) -> None:
+        self.name, self.create_graph, self.strict = name, create_graph, strict
+        self.xs: list[Tensor] = []
+        for i, x in enumerate(self.tensors("inputs", inputs)):
+            if x.dtype.kind != "f":
+                raise TypeError(
+                    f"{name}: input {i} is {x.dtype} and has no derivative; leave it out: lambda x: func(x, other), x"
+                )
+            self.xs.append(x.clone() if create_graph and x.requires_grad else x.detach().requires_grad_())
+        # func gets Tensors of its own, so that a change in place does not make `xs` what was changed.
+        returned = func(*[Tensor(x._array, False, x._node) for x in self.xs])
+        self.ys = self.tensors("what func returns", returned)
+        for i, y in enumerate(self.ys):
+            if strict and not y.requires_grad:
+                raise RuntimeError(f"{name}: output {i} does not depend on the inputs, which strict=True forbids")
+        self.like_inputs, self.like_outputs = _packing(inputs), _packing(returned)
 
-def _run(
-    name: str, func: Func, inputs: Any, create_graph: bool, strict: bool
-) -> tuple[list[Tensor], list[Tensor], Callable[[Sequence[Any]], Any]]:
-    """The inputs that derivatives are taken with respect to, the outputs, and how results are shaped as outputs are."""
-    xs = []
-    for i, x in enumerate(_listed(name, "inputs", inputs)):
-        if x.dtype.kind != "f":
-            raise TypeError(
-                f"{name}: input {i} is {x.dtype} and has no derivative; leave it out: lambda x: func(x, other), x"
+    def tensors(self, what: str, value: Any) -> list[Tensor]:
+        """One Tensor or a tuple or list of them, checked, as a list."""
+        tensors = list(value) if isinstance(value, (tuple, list)) else [value]
+        if not tensors or not all(isinstance(t, Tensor) for t in tensors):
+            raise TypeError(f"{self.name}: expected {what} to be a Tensor or a tuple of Tensors, got {value!r}")
+        return tensors
+
+    def values(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Tensors as the caller gets them: without a history unless create_graph."""
+        return tensors if self.create_graph else [t.detach() for t in tensors]
+
+    def vectors(self, v: Any, like: list[Tensor], what: str) -> list[Tensor]:
+        """What to multiply by: `v`, which must have the shapes of `like`, or 1."""
+        if v is None:
+            if len(like) != 1 or like[0].numel() != 1:
+                raise RuntimeError(
+                    f"{self.name}: v may be left out where {what} one number, got shapes {_shapes(like)}"
+                )
+            return [like[0].new_ones(like[0].shape)]
+        vs = self.tensors("v", v)
+        if [t.shape for t in vs] != [t.shape for t in like]:
+            raise RuntimeError(
+                f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}"
             )
-        xs.append(x.clone() if create_graph and x.requires_grad else x.detach().requires_grad_())
-    # Handles of its own, so that a change in place does not make `xs` what was changed.
-    returned = func(*[Tensor(x._array, False, x._node) for x in xs])
-    ys = _listed(name, "what func returns", returned)
-    for i, y in enumerate(ys):
-        if strict and not y.requires_grad:
-            raise RuntimeError(f"{name}: output {i} does not depend on the inputs, which strict=True forbids")
-    return xs, ys, _shaped(returned)
+        return self.values(vs)
+
+    def gradients(
+        self, ys: list[Tensor], xs: list[Tensor], vs: list[Tensor], create_graph: bool
+    ) -> list[Tensor | None]:
+        """`grad`, with None for each of `xs` that nothing depends on or that requires no gradient."""
+        pairs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
+        active = [x for x in xs if x.requires_grad]
+        if not pairs or not active:
+            return [None] * len(xs)
+        starts = [v for _, v in pairs]
+        found = iter(grad([y for y, _ in pairs], active, starts, create_graph=create_graph, allow_unused=True))
+        return [next(found) if x.requires_grad else None for x in xs]
+
+    def filled(
+        self, like: list[Tensor], gradients: Sequence[Tensor | None], create_graph: bool | None = None
+    ) -> list[Tensor]:
+        """Zeros in place of None; or, with strict, an error for what is 0 or constant whatever the inputs."""
+        create_graph = self.create_graph if create_graph is None else create_graph
+        for i, g in enumerate(gradients):
+            if self.strict and (g is None or create_graph and not g.requires_grad):
+                what = "is 0" if g is None else "is constant, and its own derivative 0"
+                raise RuntimeError(
+                    f"{self.name}: part {i} of the result {what} whatever the inputs, which strict=True forbids"
+                )
+        return [t.new_zeros(t.shape) if g is None else g for t, g in zip(like, gradients, strict=True)]
+
+    def gradient(self) -> list[Tensor]:
+        """The gradient of the one number that func gives, which can be differentiated again."""
+        y = self.ys[0]
+        if len(self.ys) != 1 or y.numel() != 1:
+            raise RuntimeError(f"{self.name}: expected func to return one number, got shapes {_shapes(self.ys)}")
+        return self.filled(self.xs, self.gradients([y], self.xs, [y.new_ones(y.shape)], True), True)
+
+    def jacobian_of(self, y: Tensor) -> list[Tensor]:
+        """For each x the derivatives of every element of y, of shape y.shape + x.shape."""
+        xp, n = backend.namespace(y._array), y.numel()
+        starts = xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ()
+        rows = [
+            self.filled(self.xs, grad(y, self.xs, Tensor(start), True, self.create_graph, allow_unused=True))
+            for start in starts
+        ]
+        shapes = [y.shape + x.shape for x in self.xs]
+        if not rows:
+            return [x.new_zeros(shape) for x, shape in zip(self.xs, shapes, strict=True)]
+        return [functions.stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]
 
 
-def _listed(name: str, what: str, given: Any) -> list[Tensor]:
-    found = list(given) if isinstance(given, (tuple, list)) else [given]
-    if not found or not all(isinstance(t, Tensor) for t in found):
-        raise TypeError(f"{name}: expected {what} to be a Tensor or a tuple of Tensors, got {given!r}")
-    return found
-
-
-def _shaped(like: Any) -> Callable[[Sequence[Any]], Any]:
-    """One result where `like` is one Tensor, a tuple of them where it is several."""
+def _packing(like: Any) -> Callable[[Sequence[Any]], Any]:
+    """How results are returned: one where `like` is one Tensor, a tuple where it is several."""
     return tuple if isinstance(like, (tuple, list)) else lambda results: results[0]
 
 
-def _values(ys: list[Tensor], create_graph: bool) -> list[Tensor]:
-    return ys if create_graph else [y.detach() for y in ys]
-
-
-def _vectors(name: str, v: Any, like: list[Tensor], what: str, create_graph: bool) -> list[Tensor]:
-    """What to multiply by: `v`, checked, or 1."""
-    if v is None:
-        if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(
-                f"{name}: v may be left out where {what} one number, got shapes {', '.join(str(t.shape) for t in like)}"
-            )
-        return [like[0].new_ones(like[0].shape)]
-    vs = _listed(name, "v", v)
-    if [t.shape for t in vs] != [t.shape for t in like]:
-        raise RuntimeError(
-            f"{name}: expected v of shapes {', '.join(str(t.shape) for t in like)}, as {what}, "
-            f"got {', '.join(str(t.shape) for t in vs)}"
-        )
-    return vs if create_graph else [t.detach() for t in vs]
-
-
-def _gradients(ys: list[Tensor], xs: list[Tensor], vs: list[Tensor], create_graph: bool) -> list[Tensor | None]:
-    """`grad`, with None for each of `xs` that nothing depends on, and where it is no variable at all."""
-    pairs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
-    active = [x for x in xs if x.requires_grad]
-    if not pairs or not active:
-        return [None] * len(xs)
-    found = iter(
-        grad([y for y, _ in pairs], active, [v for _, v in pairs], create_graph=create_graph, allow_unused=True)
-    )
-    return [next(found) if x.requires_grad else None for x in xs]
-
-
-def _filled(
-    name: str, like: list[Tensor], found: list[Tensor | None], create_graph: bool, strict: bool
-) -> list[Tensor]:
-    """Zeros where nothing was found, or the error that `strict` asks for."""
-    for i, g in enumerate(found):
-        if strict and (g is None or create_graph and not g.requires_grad):
-            what = "is 0" if g is None else "is constant, and its own derivative 0"
-            raise RuntimeError(f"{name}: part {i} of the result {what} whatever the inputs, which strict=True forbids")
-    return [t.new_zeros(t.shape) if g is None else g for t, g in zip(like, found, strict=True)]
-
-
-def _first(
-    name: str, func: Func, inputs: Any, create_graph: bool, strict: bool
-) -> tuple[list[Tensor], Tensor, list[Tensor]]:
-    """The inputs, the one number that func gives, and its gradient, which can be differentiated."""
-    xs, ys, _ = _run(name, func, inputs, create_graph, strict)
-    if len(ys) != 1 or ys[0].numel() != 1:
-        raise RuntimeError(
-            f"{name}: expected func to return one number, got shapes {', '.join(str(y.shape) for y in ys)}"
-        )
-    one = ys[0].new_ones(ys[0].shape)
-    return xs, ys[0], _filled(name, xs, _gradients(ys, xs, [one], True), True, strict)
-
-
-def _rows(name: str, y: Tensor, xs: list[Tensor], create_graph: bool, strict: bool) -> list[Tensor]:
-    """For each x the derivatives of every element of y, of shape y.shape + x.shape."""
-    xp, n = backend.namespace(y._array), y.numel()
-    starts = xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ()
-    rows = []
-    for start in starts:
-        found = grad(y, xs, Tensor(start), True, create_graph, allow_unused=True)
-        rows.append(_filled(name, xs, list(found), create_graph, strict))
-    return [
-        functions.stack([row[i] for row in rows]).reshape(y.shape + x.shape) if rows else x.new_zeros(y.shape + x.shape)
-        for i, x in enumerate(xs)
-    ]
+def _shapes(tensors: list[Tensor]) -> str:
+    return ", ".join(str(t.shape) for t in tensors)

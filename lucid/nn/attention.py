@@ -9,7 +9,8 @@ from typing import Any
 from lucid.creation import empty
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import Dropout, Linear, count
+from lucid.nn.dropout import Dropout
+from lucid.nn.layers import Linear, count
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.ops.attention import additive_mask, attention_weights

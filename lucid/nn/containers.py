@@ -1,7 +1,7 @@
-"""Modules that hold modules. An entry is a plain attribute, named "0", "1", ... or by the user's key.
+"""Modules that hold modules or parameters: an entry is a plain attribute, named "0", "1", ... or by the user's key.
 
-Plain lists and dicts of modules are found just as well (see `lucid.nn.module`); these exist for Sequential's
-forward, and for those who expect the others.
+Plain lists and dicts of modules are found just as well (see `lucid.nn.module`); these exist for Sequential, and for
+those who expect the others.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ from typing import Any, Generic, Self, TypeVar, overload
 from lucid.nn.module import Module
 from lucid.tensor import Parameter, Tensor
 
+__all__ = ["IndexedModules", "ModuleDict", "ModuleList", "ParameterList"]
+
 Item = TypeVar("Item", Module, Parameter)
 
 
-class Numbered(Module, Generic[Item]):
-    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
+class Container(Module, Generic[Item]):
+    """A module whose entries are its attributes of one kind."""
 
     _kind: type[Item]
 
     def _entries(self) -> dict[str, Item]:
         return {name: value for name, value in vars(self).items() if isinstance(value, self._kind)}
 
-    def _refill(self, entries: Iterable[tuple[str, Item]]) -> None:
-        """Put other entries in place of those here; numbers become places, names stay."""
-        for name in self._entries():
-            delattr(self, name)
-        for i, (name, item) in enumerate(entries):
-            setattr(self, str(i) if name.isdecimal() else name, item)
+    def __len__(self) -> int:
+        return len(self._entries())
+
+
+class IndexedModules(Container[Item]):
+    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
 
     def _checked(self, item: Any) -> Item:
         if not isinstance(item, self._kind):
@@ -46,19 +48,31 @@ class Numbered(Module, Generic[Item]):
         except IndexError:
             raise IndexError(f"{type(self).__name__} has {len(names)} entries, and so no entry {i}") from None
 
-    def __len__(self) -> int:
-        return len(self._entries())
+    def _refill(self, entries: Iterable[tuple[str, Item]]) -> Self:
+        """Put other entries in place of those here; numbers become places, names stay."""
+        for name in self._entries():
+            delattr(self, name)
+        for i, (name, item) in enumerate(entries):
+            setattr(self, str(i) if name.isdecimal() else name, item)
+        return self
 
     def __iter__(self) -> Iterator[Item]:
         kind = self._kind
         return iter([value for value in vars(self).values() if isinstance(value, kind)])
 
     def __contains__(self, item: object) -> bool:
-        return any(item is one for one in self)
+        return any(item is entry for entry in self)
 
-    def __getitem__(self, i: int) -> Item:
-        found: Item = vars(self)[self._name(i)]
-        return found
+    @overload
+    def __getitem__(self, i: int) -> Item: ...
+    @overload
+    def __getitem__(self, i: slice) -> IndexedModules[Item]: ...
+    def __getitem__(self, i: int | slice) -> Item | IndexedModules[Item]:
+        if not isinstance(i, slice):
+            return self._entries()[self._name(i)]
+        bases = type(self).__mro__  # a slice of a user's Sequential, whose __init__ may need arguments, is a plain one
+        plain: type[IndexedModules[Item]] = bases[bases.index(IndexedModules) - 1]
+        return plain()._refill(list(self._entries().items())[i])
 
     def __setitem__(self, i: int, item: Item) -> None:
         setattr(self, self._name(i), self._checked(item))
@@ -89,57 +103,10 @@ class Numbered(Module, Generic[Item]):
         """Put one before entry `i`; returns self."""
         entries = list(self._entries().items())
         entries.insert(i, ("0", self._checked(item)))
-        self._refill(entries)
-        return self
+        return self._refill(entries)
 
 
-class Sequential(Numbered[Module]):
-    """Modules applied one after the other: `Sequential(first, second, ...)`, or a dict of names and modules.
-
-    Indexing gives a module, a slice a Sequential of the same modules.
-
-    Raises:
-        TypeError: for an entry that is not a Module.
-
-    >>> from lucid import nn
-    >>> nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
-    Sequential(
-      (0): Linear(in_features=2, out_features=16, bias=True)
-      (1): Tanh()
-      (2): Linear(in_features=16, out_features=1, bias=True)
-    )
-    """
-
-    _kind = Module
-
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            for name, module in modules[0].items():
-                self.add_module(name, self._checked(module))
-        elif len(modules) == 1 and isinstance(modules[0], (list, tuple)):
-            raise TypeError("Sequential: expected modules, got a list of them; write Sequential(*layers)")
-        else:
-            self.extend(modules)  # type: ignore[arg-type]
-
-    def forward(self, input: Any) -> Any:
-        """What the last module makes of what the one before it makes of ... `input`."""
-        for module in self:
-            input = module(input)
-        return input
-
-    @overload
-    def __getitem__(self, i: int) -> Module: ...
-    @overload
-    def __getitem__(self, i: slice) -> Sequential: ...
-    def __getitem__(self, i: int | slice) -> Module:
-        if isinstance(i, slice):
-            some = Sequential()
-            some._refill(list(self._entries().items())[i])
-            return some
-        return super().__getitem__(i)
-
-
-class ModuleList(Numbered[Module]):
+class ModuleList(IndexedModules[Module]):
     """Modules in a list, which itself computes nothing; a plain Python list on a Module does the same.
 
     Raises:
@@ -151,15 +118,8 @@ class ModuleList(Numbered[Module]):
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         self.extend(modules)
 
-    @overload
-    def __getitem__(self, i: int) -> Module: ...
-    @overload
-    def __getitem__(self, i: slice) -> ModuleList: ...
-    def __getitem__(self, i: int | slice) -> Module:
-        return ModuleList(list(self)[i]) if isinstance(i, slice) else super().__getitem__(i)
 
-
-class ParameterList(Numbered[Parameter]):
+class ParameterList(IndexedModules[Parameter]):
     """Parameters in a list; Tensors become Parameters. A plain Python list of Parameters does the same.
 
     Raises:
@@ -172,16 +132,15 @@ class ParameterList(Numbered[Parameter]):
         self.extend(values)  # type: ignore[arg-type]
 
     def _checked(self, item: Any) -> Parameter:
-        if isinstance(item, Tensor) and not isinstance(item, Parameter):
-            item = Parameter(item)
-        return super()._checked(item)
+        is_plain = isinstance(item, Tensor) and not isinstance(item, Parameter)
+        return super()._checked(Parameter(item) if is_plain else item)
 
     def extra_repr(self) -> str:
         """Shapes and dtypes."""
         return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in self._entries().items())
 
 
-class ModuleDict(Module):
+class ModuleDict(Container[Module]):
     """Modules by name, which itself computes nothing; a plain dict on a Module does the same.
 
     Raises:
@@ -189,11 +148,10 @@ class ModuleDict(Module):
         KeyError: for a key that is the name of a method or attribute.
     """
 
+    _kind = Module
+
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         self.update(modules)
-
-    def _entries(self) -> dict[str, Module]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
     def __getitem__(self, key: str) -> Module:
         return self._entries()[key]
@@ -204,9 +162,6 @@ class ModuleDict(Module):
     def __delitem__(self, key: str) -> None:
         self[key]  # a KeyError if there is no such module
         delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._entries())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries())

@@ -1,64 +1,47 @@
-"""Calling a module, and the hooks that look on, or interfere, while it runs.
+"""Hooks: how can a user's function see, or replace, what goes into a module and comes out, forward and backward?
 
-A module without hooks pays one comparison per call. Hooks see the arguments before `forward`, the output
-after it, and, on the way back, the gradients of both.
+A module without hooks pays one comparison per call. Forward hooks get the arguments and the output; backward hooks the
+gradients of both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from lucid.creation import zeros_like
 from lucid.functions import cat
-from lucid.graph import RemovableHandle as RemovableHandle
-from lucid.origins import around, here, while_remembering
+from lucid.graph import RemovableHandle
 from lucid.tensor import Tensor
+
+__all__ = ["HookMethods", "Hooks", "RemovableHandle", "call_with_hooks"]
 
 Hook = Callable[..., Any]
 Gradients = tuple[Tensor | None, ...]
 
 
+@dataclass
 class Hooks:
     """The hooks of one module in the order in which they run: id -> (hook, whether it takes keywords)."""
 
-    def __init__(self) -> None:
-        self.before: dict[int, tuple[Hook, bool]] = {}
-        self.after: dict[int, tuple[Hook, bool]] = {}
-        self.backward: dict[int, tuple[Hook, bool]] = {}
+    before: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
+    after: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
+    backward: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
 
 
-class Hooked:
-    """The part of a Module that is called: `forward`, and what is hooked to it."""
+class HookMethods:
+    """The methods of a Module that register hooks."""
 
-    # On the class, so that an instance has it without __init__; one that is given a hook gets its own.
-    _hooks: Hooks | None = None
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; every subclass defines its own."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward(); define what it computes")
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`, and the hooks if there are any."""
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(self._hooks, args, kwargs)
-
-    def _remembered_call(self, *args: Any, **kwargs: Any) -> Any:
-        """The same where nodes are to know which module they were made in."""
-        before, here.calls = here.calls, around(here.calls, self)
-        try:
-            return _usual_call(self, *args, **kwargs)
-        finally:
-            here.calls = before
+    _hooks: Hooks | None = None  # on the class: an instance gets its own with its first hook
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Call `hook(module, args)` before each forward; what it returns, unless None, are the new arguments.
 
-        With `with_kwargs` it is `hook(module, args, kwargs)`, and may return a new pair of both. `prepend`
-        puts it before the hooks already there.
+        With `with_kwargs` it is `hook(module, args, kwargs)`, and may return a new pair of both. `prepend` puts it
+        before the hooks already there.
         """
         return self._register("before", hook, prepend, with_kwargs)
 
@@ -81,10 +64,10 @@ class Hooked:
     def register_full_backward_hook(self, hook: Hook, *, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` once the gradients of the inputs are complete.
 
-        Both are tuples with an entry for each positional argument and each output, None where there is no
-        gradient. `grad_input` is what flows back through this one call, whatever else the inputs were used
-        for. A tuple that the hook returns replaces it. If no argument requires a gradient, the hook runs once
-        the gradients of the outputs are complete, and has nothing to replace.
+        Both are tuples with an entry for each positional argument and each output, None where there is no gradient.
+        `grad_input` is what flows back through this one call, whatever else the inputs were used for. A tuple that the
+        hook returns replaces it. If no argument requires a gradient, the hook runs once the gradients of the outputs
+        are complete, and has nothing to replace.
 
         The module must return a Tensor, or a tuple or list of Tensors.
         """
@@ -102,64 +85,62 @@ class Hooked:
             hooks[key] = hooks.pop(key)
         return handle
 
-    def _call_with_hooks(self, hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook, with_kwargs in list(hooks.before.values()):
-            new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
-            if with_kwargs and new is not None:
-                args, kwargs = new
-            elif new is not None:
-                args = new if isinstance(new, tuple) else (new,)
-        watch = Watch(self, [hook for hook, _ in hooks.backward.values()]) if hooks.backward else None
-        if watch:
-            args = watch.inputs(args)
-        output = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(hooks.after.values()):
-            new = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
-            output = output if new is None else new
-        return watch.outputs(output) if watch else output
+
+def call_with_hooks(module: Any, hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The forward of a module between the hooks before it and those after it."""
+    for hook, with_kwargs in list(hooks.before.values()):
+        new = hook(module, args, kwargs) if with_kwargs else hook(module, args)
+        if with_kwargs and new is not None:
+            args, kwargs = new
+        elif new is not None:
+            args = _as_tuple(new)
+    call = BackwardHookCall(module, [hook for hook, _ in hooks.backward.values()]) if hooks.backward else None
+    if call:
+        args = call.join_inputs(args)
+    output = module.forward(*args, **kwargs)
+    for hook, with_kwargs in list(hooks.after.values()):
+        new = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
+        output = output if new is None else new
+    return call.join_outputs(output) if call else output
 
 
-_usual_call = Hooked.__call__
-while_remembering("lines", Hooked, "__call__", Hooked._remembered_call)
+class BackwardHookCall:
+    """One call of a module whose gradients are given to its backward hooks.
 
-
-class Watch:
-    """One call of a module whose gradients are looked at.
-
-    Hooks on single tensors would not do, for a module's hook is given the gradients of all inputs together,
-    each complete. So the inputs are led through *one* node and the outputs through another, and those are
-    hooked.
+    Hooks on single tensors would not do, for a module's hook is given the gradients of all inputs together, each
+    complete. So all inputs pass through *one* node and all outputs through another, and those nodes are hooked.
     """
 
-    def __init__(self, module: Hooked, hooks: list[Hook]) -> None:
-        self.module, self.hooks = module, hooks
-        self.count, self.last = 0, False  # of arguments; whether the outputs' gradients are the last to come
+    def __init__(self, module: Any, hooks: list[Hook]) -> None:
+        self.module, self.hooks, self.name = module, hooks, type(module).__name__
+        self.arguments = 0  # how many
+        self.outputs_come_last = False  # no input requires a gradient: nothing follows those of the outputs
         self.grad_output: Gradients = ()
 
-    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The same arguments, watched."""
-        watched = through_one_node(args, self.on_inputs)
-        self.count, self.last = len(args), watched is args
-        return watched
+    def join_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Equal arguments, whose gradients come to `on_inputs`."""
+        joined = join_gradients(args, self.on_inputs)
+        self.arguments, self.outputs_come_last = len(args), joined is args
+        return joined
 
-    def outputs(self, output: Any) -> Any:
-        """The same output, watched."""
+    def join_outputs(self, output: Any) -> Any:
+        """An equal output, whose gradients come to `on_outputs`."""
         if isinstance(output, Tensor):
-            return through_one_node((output,), self.on_outputs)[0]
+            return join_gradients((output,), self.on_outputs)[0]
         if type(output) in (tuple, list):
-            return type(output)(through_one_node(tuple(output), self.on_outputs))
+            return type(output)(join_gradients(tuple(output), self.on_outputs))
         raise TypeError(
-            f"a backward hook needs {type(self.module).__name__} to return a Tensor, or a tuple or list of "
-            f"Tensors, not {type(output).__name__}; hook a module inside it"
+            f"a backward hook needs {self.name} to return a Tensor, or a tuple or list of Tensors, not "
+            f"{type(output).__name__}; hook a module inside it"
         )
 
     def on_outputs(self, gradients: Gradients) -> None:
-        """Keep them for the hooks; run those now if nothing further will come."""
+        """Keep them for the hooks; run those now if no gradients of inputs will come."""
         self.grad_output = gradients
-        if self.last and self.on_inputs((None,) * self.count) is not None:
+        if self.outputs_come_last and self.on_inputs((None,) * self.arguments) is not None:
             raise RuntimeError(
-                f"a backward hook of {type(self.module).__name__} returned gradients, but no argument of the "
-                "module requires one; return None"
+                f"a backward hook of {self.name} returned gradients, but no argument of the module requires one; "
+                "return None"
             )
 
     def on_inputs(self, gradients: Gradients) -> Gradients | None:
@@ -168,38 +149,43 @@ class Watch:
         for hook in self.hooks:
             new = hook(self.module, gradients, self.grad_output)
             if new is not None:
-                gradients = replaced = new if isinstance(new, tuple) else (new,)
-                if len(replaced) != self.count:
+                gradients = replaced = _as_tuple(new)
+                if len(replaced) != self.arguments:
                     raise RuntimeError(
-                        f"a backward hook of {type(self.module).__name__} returned {len(replaced)} "
-                        f"gradients; expected {self.count}, one for each argument"
+                        f"a backward hook of {self.name} returned {len(replaced)} gradients; expected "
+                        f"{self.arguments}, one for each argument"
                     )
         return replaced
 
 
-def through_one_node(
-    values: tuple[Any, ...], hook: Callable[[Gradients], Gradients | None]
-) -> tuple[Any, ...]:
-    """Equal values, whose gradients pass `hook` together; `values` itself if none requires a gradient."""
-    places = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
-    if not places:
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def join_gradients(values: tuple[Any, ...], hook: Callable[[Gradients], Gradients | None]) -> tuple[Any, ...]:
+    """Equal values, whose gradients come to `hook` together; `values` itself if none requires a gradient.
+
+    Those that do are joined into one vector, which is hooked and split again.
+    """
+    active = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
+    if not active:
         return values
 
-    def joined(parts: tuple[Any, ...]) -> Tensor:
-        return cat([(zeros_like(values[i]) if parts[i] is None else parts[i]).reshape(-1) for i in places])
+    def join(parts: tuple[Any, ...]) -> Tensor:
+        return cat([(zeros_like(values[i]) if parts[i] is None else parts[i]).reshape(-1) for i in active])
 
-    def spread(flat: Tensor, others: tuple[Any, ...]) -> tuple[Any, ...]:
+    def split(vector: Tensor, others: tuple[Any, ...]) -> tuple[Any, ...]:
         parts, start = list(others), 0
-        for i in places:
+        for i in active:
             end = start + values[i].numel()
-            parts[i] = flat[start:end].reshape(values[i].shape).to(values[i].dtype)
+            parts[i] = vector[start:end].reshape(values[i].shape).to(values[i].dtype)
             start = end
         return tuple(parts)
 
     def on_gradient(g: Tensor) -> Tensor | None:
-        replaced = hook(spread(g, (None,) * len(values)))
-        return None if replaced is None else joined(replaced).to(g.dtype)
+        replaced = hook(split(g, (None,) * len(values)))
+        return None if replaced is None else join(replaced).to(g.dtype)
 
-    one = joined(values)
-    one.register_hook(on_gradient)
-    return spread(one, values)
+    vector = join(values)
+    vector.register_hook(on_gradient)
+    return split(vector, values)

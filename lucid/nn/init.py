@@ -1,7 +1,7 @@
 """Starting values for weights: each function fills a tensor in place and returns it.
 
-The numbers come from lucid's one random generator (`lucid.manual_seed`), drawn on the host in float64 and
-then cast: the same seed gives the same weights on every device. Nothing here is recorded for gradients.
+The numbers come from lucid's one random generator (`lucid.manual_seed`), drawn on the host in float64 and then cast:
+the same seed gives the same weights on every device. Nothing here is recorded for gradients.
 """
 
 from __future__ import annotations
@@ -13,24 +13,18 @@ from lucid.backend import cpu, device_of, generator, to_device
 from lucid.graph import written
 from lucid.tensor import Tensor
 
+__all__ = [
+    "calculate_gain", "constant_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_",
+    "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+]  # fmt: skip
 
-def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write `values` (a number or a host array) into the tensor's own memory."""
-    array = tensor._array
-    if not isinstance(values, float):
-        values = to_device(values.astype(array.dtype), device_of(array))
-    array[...] = values
-    written(array)
-    return tensor
-
-
-def _random(tensor: Tensor, who: str) -> tuple[int, ...]:
-    """The shape to draw; refuses tensors that cannot hold a random real number."""
-    if tensor.dtype.kind != "f":
-        raise TypeError(
-            f"{who}: expected a floating point tensor, got {tensor.dtype}; convert it with .float()"
-        )
-    return tuple(tensor.shape)
+GAINS = {
+    **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2.0),
+    "leaky_relu": None,  # depends on the slope
+    "selu": 0.75,
+}
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -73,7 +67,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """
     if not a <= b:
         raise ValueError(f"uniform_: expected a <= b, got a={a}, b={b}")
-    return _fill(tensor, generator().uniform(a, b, _random(tensor, "uniform_")))
+    return _fill(tensor, generator().uniform(a, b, _float_shape(tensor, "uniform_")))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
@@ -85,7 +79,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """
     if not std >= 0:
         raise ValueError(f"normal_: std must be 0 or more, got {std}")
-    return _fill(tensor, generator().normal(mean, std, _random(tensor, "normal_")))
+    return _fill(tensor, generator().normal(mean, std, _float_shape(tensor, "normal_")))
 
 
 def trunc_normal_(
@@ -93,8 +87,8 @@ def trunc_normal_(
 ) -> Tensor:
     """Fill with numbers from the normal distribution, given that they lie in [a, b].
 
-    It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one
-    draw, however narrow or far out the interval is.
+    It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one draw,
+    however narrow or far out the interval is.
 
     Raises:
         ValueError: if `std` is not positive, or a >= b.
@@ -106,7 +100,7 @@ def trunc_normal_(
         raise ValueError(f"trunc_normal_: std must be positive, got {std}")
     if not a < b:
         raise ValueError(f"trunc_normal_: expected a < b, got a={a}, b={b}")
-    shape, normal = _random(tensor, "trunc_normal_"), NormalDist()
+    shape, normal = _float_shape(tensor, "trunc_normal_"), NormalDist()
     low, high = (a - mean) / std, (b - mean) / std
     mirrored = low + high > 0  # far below 0 the probabilities are tiny but exact; far above they are all 1
     if mirrored:
@@ -121,15 +115,13 @@ def trunc_normal_(
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill evenly from [-b, b] with b = gain * sqrt(6 / (fan_in + fan_out)).
 
-    Keeps the variance of activations and gradients level through layers that are near linear, such as tanh
-    around 0. Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
-    neural networks", (16).
+    Keeps the variance of activations and gradients level through layers that are near linear, such as tanh around 0.
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", (16).
 
     Raises:
         ValueError: if the tensor has fewer than two dimensions.
     """
-    fan_in, fan_out = _fans(tensor, "xavier_uniform_")
-    bound = gain * math.sqrt(6 / (fan_in + fan_out or 1))
+    bound = gain * math.sqrt(6 / (sum(_fans(tensor, "xavier_uniform_").values()) or 1))
     return uniform_(tensor, -bound, bound)
 
 
@@ -141,8 +133,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     Raises:
         ValueError: if the tensor has fewer than two dimensions.
     """
-    fan_in, fan_out = _fans(tensor, "xavier_normal_")
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out or 1)))
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (sum(_fans(tensor, "xavier_normal_").values()) or 1)))
 
 
 def kaiming_uniform_(
@@ -150,8 +141,8 @@ def kaiming_uniform_(
 ) -> Tensor:
     """Fill evenly from [-b, b] with b = gain * sqrt(3 / fan).
 
-    Keeps the variance level through layers of rectifiers, for relu halves it and the gain of sqrt(2) restores
-    it. Source: He et al. 2015, "Delving deep into rectifiers", arXiv 1502.01852, (10) and (14).
+    Keeps the variance level through layers of rectifiers, for relu halves it and the gain of sqrt(2) restores it.
+    Source: He et al. 2015, "Delving deep into rectifiers", arXiv 1502.01852, (10) and (14).
 
     Args:
         tensor: two dimensions, (out, in), or more, (out, in, kernel...).
@@ -176,16 +167,16 @@ def kaiming_normal_(
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill with `gain` times a random matrix whose rows (or columns, if those are fewer) are orthonormal.
 
-    Dimensions after the first count as one. Such a layer preserves lengths, and with them gradients, at any
-    depth. Source: Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear
-    neural networks", arXiv 1312.6120.
+    Dimensions after the first count as one. Such a layer preserves lengths, and with them gradients, at any depth.
+    Source: Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    arXiv 1312.6120.
 
     Raises:
         ValueError: if the tensor has fewer than two dimensions.
     """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected two dimensions or more, got shape {tuple(tensor.shape)}")
-    shape = _random(tensor, "orthogonal_")
+    shape = _float_shape(tensor, "orthogonal_")
     rows, columns = shape[0], math.prod(shape[1:])
     basis = generator().normal(size=(min(rows, columns), max(rows, columns)))
     for i, row in enumerate(basis):  # Gram-Schmidt
@@ -198,38 +189,46 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights must grow to keep the variance level through this nonlinearity.
 
-    1 for "linear", "sigmoid" and convolutions, 5/3 for "tanh", sqrt(2) for "relu", sqrt(2 / (1 + slope**2))
-    for "leaky_relu" (`param` is the slope, 0.01 if not given), 3/4 for "selu": PyTorch's table.
+    1 for "linear", "sigmoid" and convolutions, 5/3 for "tanh", sqrt(2) for "relu", sqrt(2 / (1 + slope**2)) for
+    "leaky_relu" (`param` is the slope, 0.01 if not given), 3/4 for "selu": PyTorch's table.
 
     Raises:
         ValueError: for another name.
     """
-    gains = {
-        **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),
-        "tanh": 5 / 3,
-        "relu": math.sqrt(2.0),
-        "leaky_relu": math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2)),
-        "selu": 0.75,
-    }
-    if nonlinearity not in gains:
-        raise ValueError(
-            f"calculate_gain: unknown nonlinearity {nonlinearity!r}; expected one of {', '.join(gains)}"
-        )
-    return gains[nonlinearity]
+    if nonlinearity not in GAINS:
+        raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; expected one of {', '.join(GAINS)}")
+    gain = GAINS[nonlinearity]
+    return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2)) if gain is None else gain
 
 
-def _fans(tensor: Tensor, who: str) -> tuple[int, int]:
+def _fill(tensor: Tensor, values: Any) -> Tensor:
+    """Write `values` (a number or a host array) into the tensor's own memory."""
+    array = tensor._array
+    if not isinstance(values, float):
+        values = to_device(values.astype(array.dtype), device_of(array))
+    array[...] = values
+    written(array)
+    return tensor
+
+
+def _float_shape(tensor: Tensor, function: str) -> tuple[int, ...]:
+    """The shape of random numbers for a tensor; one of integers cannot hold them."""
+    if tensor.dtype.kind != "f":
+        raise TypeError(f"{function}: expected a floating point tensor, got {tensor.dtype}; convert it with .float()")
+    return tuple(tensor.shape)
+
+
+def _fans(tensor: Tensor, function: str) -> dict[str, int]:
     """How many numbers each output is made of, and how many outputs each input goes to."""
     if tensor.ndim < 2:
-        raise ValueError(
-            f"{who}: expected two dimensions or more, (out, in), got shape {tuple(tensor.shape)}"
-        )
+        shape = tuple(tensor.shape)
+        raise ValueError(f"{function}: expected two dimensions or more, (out, in), got shape {shape}")
     kernel = math.prod(tensor.shape[2:])
-    return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+    return {"fan_in": tensor.shape[1] * kernel, "fan_out": tensor.shape[0] * kernel}
 
 
-def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str, who: str) -> float:
-    fans = dict(zip(("fan_in", "fan_out"), _fans(tensor, who), strict=True))
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str, function: str) -> float:
+    fans = _fans(tensor, function)
     if mode not in fans:
-        raise ValueError(f"{who}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
+        raise ValueError(f"{function}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return calculate_gain(nonlinearity, a) / math.sqrt(fans[mode]) if fans[mode] else 0.0

@@ -1,4 +1,4 @@
-"""Functions with memory: a Module is an object whose Parameters are found by walking its attributes.
+"""Functions with parameters: what is a Module, and how are its parameters found, moved, saved and loaded?
 
     class Net(nn.Module):
         def __init__(self):
@@ -7,38 +7,82 @@
         def forward(self, x):
             return self.layers[1](self.layers[0](x).tanh())
 
-What the walk finds, in the order in which the attributes were first assigned:
+Nothing is registered when an attribute is set. Whenever the parameters are needed, `entries` walks over the attributes,
+in the order in which they were first assigned, and finds each **Parameter** and each **Module**, as an attribute or in
+lists, tuples and dicts nested in one, and each **buffer**: a Tensor under an attribute that `register_buffer` named.
+Modules are walked in turn. Any other Tensor or array is left alone: neither moved by `to` nor part of `state_dict`.
 
-- a **Parameter**, wherever it stands: as an attribute, or in lists, tuples and dicts nested in one;
-- a **Module** in any of these places, which is then walked in turn;
-- a **buffer**: a Tensor under an attribute that `register_buffer` named. Any other Tensor or array is the
-  program's own affair: it is neither moved by `to` nor part of `state_dict`.
-
-Names are the path: `layers.0.weight`. Nothing is registered when an attribute is set, so there is no list that
-could disagree with the attributes, and no `super().__init__()` to forget. The price: a walk looks at every entry
-of every list and dict that the module holds, so a log of a million numbers belongs elsewhere.
+Names are paths: `layers.0.weight`. So there is no list of parameters that could disagree with the attributes, and no
+`super().__init__()` to forget. The price: every element of every list and dict in a module is looked at, so a log of a
+million numbers belongs elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from reprlib import recursive_repr
-from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self
 
-from lucid.creation import zeros_like
-from lucid.nn import state
-from lucid.nn.hooks import Hooked
+from lucid.backend import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
+from lucid.graph import written
+from lucid.nn.conveniences import Conveniences
+from lucid.nn.hooks import HookMethods, call_with_hooks
+from lucid.origins import around, here, while_remembering
 from lucid.tensor import Parameter, Tensor
 
-T = TypeVar("T")
-Entry = tuple[str, "Tensor | Module", bool]  # name, what it is, whether state_dict has it
-NOTHING: Mapping[str, bool] = MappingProxyType({})
-PLAIN = frozenset((int, float, bool, str, type(None)))  # most attributes, and quickly passed over
+__all__ = ["IncompatibleKeys", "Module", "entries", "own_entries"]
+
+Entry = tuple[str, "Tensor | Module", bool]  # its name, the object itself, whether state_dict has it
+PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes are: passed over at once
 
 
-class Module(Hooked):
+def own_entries(module: Module) -> list[Entry]:
+    """The parameters, buffers and modules directly in a module, in the order of its attributes."""
+    entries: list[Entry] = []
+    buffers = module._buffer_names
+    for name, value in vars(module).items():
+        if name in buffers and isinstance(value, Tensor) and not isinstance(value, Parameter):
+            entries.append((name, value, buffers[name]))
+        elif type(value) not in PLAIN:
+            _search(value, name, [], entries)
+    return entries
+
+
+def _search(value: Any, name: str, around: list[Any], entries: list[Entry]) -> None:
+    """Add the parameter or module that `value` is, or those it holds; `around` is what holds `value` itself."""
+    if isinstance(value, (Parameter, Module)):
+        entries.append((name, value, True))
+    elif isinstance(value, (list, tuple, dict)) and not any(value is container for container in around):
+        for key, element in value.items() if isinstance(value, dict) else enumerate(value):
+            if type(element) not in PLAIN:
+                _search(element, f"{name}.{key}", [*around, value], entries)
+
+
+def entries(
+    module: Module, remove_duplicate: bool = True, prefix: str = "", recurse: bool = True, _seen: set[int] | None = None
+) -> list[Entry]:
+    """A module, whose name is `prefix`, and all that is in it, parents first; without `recurse` no other modules.
+
+    With `remove_duplicate` each object comes once, under its first name. Otherwise a tied weight comes under each of
+    its names, and only a module inside itself is passed over.
+    """
+    seen = set() if _seen is None else _seen
+    seen.add(id(module))
+    found: list[Entry] = [(prefix, module, True)]
+    for name, value, in_state in own_entries(module):
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, Module):
+            if recurse and id(value) not in seen:
+                found += entries(value, remove_duplicate, path, recurse, seen)
+        elif not (remove_duplicate and id(value) in seen):
+            seen.add(id(value))
+            found.append((path, value, in_state))
+    if not remove_duplicate:
+        seen.discard(id(module))
+    return found
+
+
+class Module(HookMethods, Conveniences):
     """Base class of what has parameters: assign them, or other Modules, to attributes; define `forward`.
 
     Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any.
@@ -55,72 +99,40 @@ class Module(Hooked):
     ['slope']
     """
 
-    # Defaults on the class, so that an instance has them without __init__; it gets its own where it differs.
-    training: bool = True
-    _buffer_names: Mapping[str, bool] = NOTHING  # name -> whether it belongs to state_dict
+    training: bool = True  # on the class, so that no __init__ need set it; an instance gets its own where it differs
+
+    summary: ClassVar[Callable[..., Any]]
+    """`see.summary` of this module, set by `lucid/__init__.py`: nn does not import what looks inside it."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass defines its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(); define what it computes")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward`, and the hooks if there are any."""
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return call_with_hooks(self, self._hooks, args, kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; where a Parameter stands, only a Parameter or None may take its place.
+        """Set an attribute; where a Parameter is, only a Parameter or None may take its place.
 
         Raises:
-            TypeError: for a Tensor in a Parameter's place: the walk would lose sight of it, without a word.
+            TypeError: for a Tensor in a Parameter's place, which would silently be a parameter no longer.
         """
         if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a Parameter, got {type(value).__name__} for it; assign "
-                f"nn.Parameter(...), or new values to .{name}.data, or delete the attribute first"
-            )
+            got = type(value).__name__
+            raise TypeError(_NOT_A_PARAMETER.format(module=type(self).__name__, name=name, got=got))
         object.__setattr__(self, name, value)
-
-    # -- the walk --------------------------------------------------------------------------------------------
-
-    def _direct(self) -> list[Entry]:
-        """The parameters, buffers and modules in this module itself."""
-        found: list[Entry] = []
-        for name, value in vars(self).items():
-            if type(value) in PLAIN:
-                continue
-            if isinstance(value, (Parameter, Module)):
-                found.append((name, value, True))
-            elif isinstance(value, (list, tuple, dict)):
-                _look_inside(value, name, found, [])
-            elif isinstance(value, Tensor) and name in self._buffer_names:
-                found.append((name, value, self._buffer_names[name]))
-        return found
-
-    def _walk(self, once: bool = True, prefix: str = "", recurse: bool = True) -> list[Entry]:
-        """This module and everything below it (or, unless `recurse`, just inside it), parents first.
-
-        `once` gives each object under its first name only. Otherwise a tied weight comes under every name that
-        it has, and only a module inside itself is passed over.
-        """
-        found: list[Entry] = []
-        self._walk_on(prefix, once, set() if recurse else {id(m) for m in self.children()}, found)
-        return found
-
-    def _walk_on(self, prefix: str, once: bool, seen: set[int], found: list[Entry]) -> None:
-        seen.add(id(self))
-        found.append((prefix, self, True))
-        prefix = prefix and prefix + "."
-        for name, value, saved in self._direct():
-            if once and id(value) in seen:
-                continue
-            if not isinstance(value, Module):
-                seen.add(id(value))
-                found.append((prefix + name, value, saved))
-            elif id(value) not in seen:
-                value._walk_on(prefix + name, once, seen, found)
-        if not once:
-            seen.discard(id(self))
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name after `prefix`; without `recurse`, those of this module alone.
 
-        A tied one comes once, under its first name; with `remove_duplicate=False` under each.
+        A tied one comes once, under its first name; with `remove_duplicate=False` under each of its names.
         """
-        for name, value, _ in self._walk(remove_duplicate, prefix, recurse):
+        for name, value, _ in entries(self, remove_duplicate, prefix, recurse):
             if isinstance(value, Parameter):
                 yield name, value
 
@@ -133,7 +145,7 @@ class Module(Hooked):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name; the arguments are those of `named_parameters`."""
-        for name, value, _ in self._walk(remove_duplicate, prefix, recurse):
+        for name, value, _ in entries(self, remove_duplicate, prefix, recurse):
             if isinstance(value, Tensor) and not isinstance(value, Parameter):
                 yield name, value
 
@@ -142,11 +154,9 @@ class Module(Hooked):
         for _, buffer in self.named_buffers("", recurse):
             yield buffer
 
-    def named_modules(
-        self, *, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
+    def named_modules(self, *, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """This module, whose name is `prefix`, and all modules below it with their dotted names."""
-        for name, value, _ in self._walk(remove_duplicate, prefix):
+        for name, value, _ in entries(self, remove_duplicate, prefix):
             if isinstance(value, Module):
                 yield name, value
 
@@ -158,7 +168,7 @@ class Module(Hooked):
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one, each once; one in a list is named after it: `layers.0`."""
         seen = set()
-        for name, value, _ in self._direct():
+        for name, value, _ in own_entries(self):
             if isinstance(value, Module) and id(value) not in seen:
                 seen.add(id(value))
                 yield name, value
@@ -168,85 +178,11 @@ class Module(Hooked):
         for _, module in self.named_children():
             yield module
 
-    def get_submodule(self, target: str) -> Module:
-        """The module with this dotted name, the empty one being this module's; an AttributeError if there is none."""
-        return _named(
-            target, self.named_modules(remove_duplicate=False), f"{type(self).__name__} has no submodule"
-        )
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The Parameter with this dotted name; an AttributeError if there is none."""
-        return _named(
-            target, self.named_parameters("", True, False), f"{type(self).__name__} has no parameter"
-        )
-
-    # -- adding by name --------------------------------------------------------------------------------------
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`.
-
-        The name is what counts: after `self.mean = another` the other is the buffer.
-
-        Raises:
-            TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
-        """
-        if isinstance(tensor, Parameter) or not isinstance(tensor, Tensor | None):
-            raise TypeError(
-                f"register_buffer: {name!r} must be a plain Tensor or None, got {type(tensor).__name__}"
-            )
-        if name not in self._buffer_names:
-            self._check_free(name, "register_buffer")
-        self._buffer_names = {**self._buffer_names, name: persistent}
-        setattr(self, name, tensor)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Set attribute `name` to a Parameter (or None), as plain assignment does, with the name checked.
-
-        Raises:
-            TypeError: if `param` is neither a Parameter nor None.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
-        """
-        if not isinstance(param, Parameter | None):
-            raise TypeError(
-                f"register_parameter: {name!r} must be a Parameter, got {type(param).__name__}; use nn.Parameter(...)"
-            )
-        if not isinstance(vars(self).get(name), Parameter):
-            self._check_free(name, "register_parameter")
-        setattr(self, name, param)
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Set attribute `name` to a Module (or None), checked as in `register_parameter`."""
-        if not isinstance(module, Module | None):
-            raise TypeError(f"add_module: {name!r} must be a Module, got {type(module).__name__}")
-        if not isinstance(vars(self).get(name), Module):
-            self._check_free(name, "add_module")
-        setattr(self, name, module)
-
-    def _check_free(self, name: str, who: str) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"{who}: a name must be a non-empty str without dots, got {name!r}")
-        if hasattr(self, name):
-            raise KeyError(
-                f"{who}: {type(self).__name__} already has an attribute {name!r}; choose another name"
-            )
-
-    # -- acting on everything below --------------------------------------------------------------------------
-
     def apply(self, fn: Callable[[Module], object]) -> Self:
         """Call `fn` on every module, children before parents, to set weights for instance; returns self."""
-        for module in self._bottom_up(set()):
+        for module in _bottom_up(self, set()):
             fn(module)
         return self
-
-    def _bottom_up(self, seen: set[int]) -> Iterator[Module]:
-        seen.add(id(self))
-        for child in self.children():
-            if id(child) not in seen:
-                yield from child._bottom_up(seen)
-        yield self
 
     def train(self, mode: bool = True) -> Self:
         """Enter training mode (or with False leave it), here and in all modules below; returns self.
@@ -264,65 +200,47 @@ class Module(Hooked):
         """Leave training mode, so that Dropout drops nothing; returns self. `no_grad` is another matter."""
         return self.train(False)
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradient of every parameter, or with `set_to_none=False` make it zeros."""
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                parameter.grad = None if set_to_none else zeros_like(parameter.grad)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Freeze (with False) or thaw every parameter; returns self."""
-        for parameter in self.parameters():
-            parameter.requires_grad = requires_grad
-        return self
-
     def to(self, *args: Any, device: Any = None, dtype: Any = None) -> Self:
         """Move parameters, buffers and gradients in place: `to(device)`, `to(dtype)`, `to(like)`; returns self.
 
-        Parameters stay the same objects (their `.data` is replaced), so an optimizer made before goes on
-        working. A dtype is for floating point tensors alone: others only change device.
+        Parameters stay the same objects (their `.data` is replaced), so an optimizer made before goes on working. A
+        dtype is for floating point tensors alone: others only change device.
 
         Raises:
             TypeError: if the dtype is unknown, or not a floating point one.
             ValueError, RuntimeError: if the device is unknown, or not there. Nothing has moved then.
         """
-        state.move(self, args, device, dtype)
+        for arg in args:
+            if isinstance(arg, Tensor):
+                device, dtype = arg.device, arg.dtype
+            elif isinstance(arg, str) and arg not in DTYPES:
+                device = arg
+            else:
+                dtype = arg
+        if dtype is not None and as_dtype(dtype).kind != "f":
+            raise TypeError(f"to: a module can only be moved to a floating point dtype, got {dtype!r}")
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+        tensors = [value for _, value, _ in entries(self) if isinstance(value, Tensor)]
+        moves = [(t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors]
+        for tensor, data, grad in moves:  # all were copied: nothing can fail half way
+            tensor.data, tensor.grad = data, grad
         return self
-
-    def cpu(self) -> Self:
-        """Move to the CPU; returns self."""
-        return self.to("cpu")
-
-    def float(self) -> Self:
-        """Make every floating point parameter and buffer float32; returns self."""
-        return self.to("float32")
-
-    def double(self) -> Self:
-        """Make every floating point parameter and buffer float64; returns self."""
-        return self.to("float64")
-
-    def half(self) -> Self:
-        """Make every floating point parameter and buffer float16; returns self."""
-        return self.to("float16")
-
-    def type(self, dst_type: Any) -> Self:
-        """Make every floating point parameter and buffer of dtype `dst_type`; returns self."""
-        return self.to(dtype=dst_type)
-
-    # -- state -----------------------------------------------------------------------------------------------
 
     def state_dict(self, *, prefix: str = "") -> dict[str, Any]:
         """All parameters and persistent buffers: dotted name, after `prefix`, -> NumPy array.
 
-        The arrays are copies: a state that was put aside does not change as training goes on, as PyTorch's does.
-        A tied weight comes under each of its names, as in PyTorch.
+        The arrays are copies: unlike PyTorch's, a state that was put aside does not change as training goes on. A tied
+        weight comes under each of its names, as in PyTorch.
 
         Raises:
             ValueError: if two parameters have one name (`{"a.b": p}` beside `{"a": {"b": q}}`).
         """
-        return state.state_dict(self, prefix)
+        return {prefix + name: cpu.copy(to_numpy(tensor._array)) for name, tensor in _tensors_in_state(self).items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> state.IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the parameters and persistent buffers, in place.
 
         A PyTorch model's weights load as they are:
@@ -338,50 +256,98 @@ class Module(Hooked):
             TypeError: if `state_dict` is not a mapping.
             ValueError: listing every missing, unexpected, misshapen and unreadable entry; nothing changes then.
         """
-        return state.load_state_dict(self, state_dict, strict)
-
-    # -- looking ---------------------------------------------------------------------------------------------
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(_NOT_A_STATE.format(got=type(state_dict).__name__))
+        tensors, values = _tensors_in_state(self), {}
+        missing = [name for name in tensors if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in tensors]
+        others = [f"missing: {name}" for name in missing] + [f"unexpected: {name}" for name in unexpected]
+        problems = list(others) if strict else []
+        for name in (name for name in tensors if name in state_dict):
+            try:
+                values[name] = _cast(state_dict[name], tensors[name])
+            except Exception as error:  # whatever reading somebody's array may raise
+                problems.append(f"{name}: {error}")
+        if problems:
+            hint = ["(strict=False passes over missing and unexpected entries)"] if strict and others else []
+            raise ValueError("\n  ".join([_UNFIT_STATE.format(module=type(self).__name__), *problems, *hint]))
+        for name, value in values.items():  # all were read and checked: nothing can fail half way
+            tensors[name]._array[...] = value
+            written(tensors[name]._array)
+        return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr; layers show their sizes here."""
         return ""
 
-    def summary(self, *inputs: Any, **keywords: Any) -> Any:
-        """A table of the layers as they run on `inputs`: output shapes, parameters, multiply-adds; see `see.summary`.
-
-        >>> from lucid import nn
-        >>> nn.Linear(64, 10).summary((32, 64)).multiply_adds
-        20480
-        """
-        see = import_module("lucid.see")  # by its name, and only now: a chapter that comes later
-        return see.summary(self, *inputs, **keywords)
-
     @recursive_repr("(...)")
     def __repr__(self) -> str:
         extra = self.extra_repr()
-        lines = [f"({name}): {value!r}" for name, value, _ in self._direct() if isinstance(value, Module)]
+        lines = [f"({name}): {value!r}" for name, value, _ in own_entries(self) if isinstance(value, Module)]
         if not lines:
             return f"{type(self).__name__}({extra})"
         body = "\n".join([extra, *lines] if extra else lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
 
 
-def _look_inside(container: Any, prefix: str, found: list[Entry], around: list[Any]) -> None:
-    """Add what a list, tuple or dict holds to `found`; `around` stops at one that holds itself."""
-    if any(container is one for one in around):
-        return
-    for key, value in container.items() if isinstance(container, dict) else enumerate(container):
-        if isinstance(value, (Parameter, Module)):
-            found.append((f"{prefix}.{key}", value, True))
-        elif isinstance(value, (list, tuple, dict)):
-            _look_inside(value, f"{prefix}.{key}", found, [*around, container])
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
-def _named(target: str, among: Iterator[tuple[str, T]], complaint: str) -> T:
-    """The entry called `target`."""
-    found = dict(among)
-    if target not in found:
-        raise AttributeError(
-            f"{complaint} {target!r}; there are: {', '.join(name for name in found if name) or 'none'}"
-        )
-    return found[target]
+_call = Module.__call__
+
+
+def _call_with_provenance(module: Module, *args: Any, **kwargs: Any) -> Any:
+    """`Module.__call__` while nodes are to know which module they were made in."""
+    before, here.calls = here.calls, around(here.calls, module)
+    try:
+        return _call(module, *args, **kwargs)
+    finally:
+        here.calls = before
+
+
+while_remembering("lines", Module, "__call__", _call_with_provenance)
+
+
+def _bottom_up(module: Module, seen: set[int]) -> Iterator[Module]:
+    seen.add(id(module))
+    for child in module.children():
+        if id(child) not in seen:
+            yield from _bottom_up(child, seen)
+    yield module
+
+
+def _tensors_in_state(module: Module) -> dict[str, Tensor]:
+    """Every parameter and persistent buffer under each of its names."""
+    tensors: dict[str, Tensor] = {}
+    for name, value, in_state in entries(module, remove_duplicate=False):
+        if isinstance(value, Tensor) and in_state and tensors.setdefault(name, value) is not value:
+            raise ValueError(_ONE_NAME.format(module=type(module).__name__, name=name))
+    return tensors
+
+
+def _cast(value: Any, tensor: Tensor) -> Any:
+    """`value` as a new array of the tensor's dtype, on its device; an error says why it does not fit."""
+    array = value._array if isinstance(value, Tensor) else value if is_array(value) else cpu.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}")
+    if array.shape != tensor.shape:
+        raise ValueError(f"the state has shape {array.shape}, the module {tuple(tensor.shape)}")
+    if array.dtype.kind == "f" and tensor.dtype.kind != "f":
+        raise TypeError(f"the state has dtype {array.dtype}, the module {tensor.dtype}")
+    return to_device(array.astype(tensor.dtype), device_of(tensor._array))
+
+
+_NOT_A_PARAMETER = (
+    "{module}.{name} is a Parameter, got {got} for it; assign nn.Parameter(...), or new values to .{name}.data, or "
+    "delete the attribute first"
+)
+_NOT_A_STATE = (
+    "load_state_dict: expected a dict of names and arrays, got {got}; from a file: "
+    "model.load_state_dict(lucid.load(path))"
+)
+_UNFIT_STATE = "load_state_dict: the state does not fit this {module}, and nothing was changed:"
+_ONE_NAME = "{module} has two parameters or buffers of the name {name!r}; rename an attribute or a dict key"

@@ -1,4 +1,4 @@
-"""What is done to gradients and parameters as a whole: clipping, and one long vector of them all."""
+"""All gradients, or all parameters, at once: their norm, clipping, and one long vector of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from lucid.functions import cat
 from lucid.graph import written
 from lucid.tensor import Tensor
 
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
+]  # fmt: skip
+
 
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
@@ -19,7 +23,7 @@ def get_total_norm(
     Args:
         tensors: one Tensor or several; without any the norm is 0.
         norm_type: p of the p-norm, above 0; `float("inf")` takes the largest magnitude.
-        error_if_nonfinite: whether a NaN or infinite norm is an error (asking makes a GPU wait).
+        error_if_nonfinite: whether a NaN or infinite norm is an error (True makes the program wait for the GPU).
 
     Raises:
         ValueError: if `norm_type` is not above 0.
@@ -27,7 +31,7 @@ def get_total_norm(
     """
     if not norm_type > 0:
         raise ValueError(f"norm_type must be above 0 (2.0 or float('inf'), say), got {norm_type}")
-    arrays = [tensor._array for tensor in _several(tensors)]
+    arrays = [tensor._array for tensor in _tensor_list(tensors)]
     if not arrays:
         return Tensor(cpu.zeros((), dtype=float32))
     xp, device = namespace(arrays[0]), device_of(arrays[0])
@@ -42,16 +46,12 @@ def get_total_norm(
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor],
-    max_norm: float,
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the one before.
+    """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the norm before.
 
-    The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over.
-    Source: Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063,
-    algorithm 1.
+    The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over. Source:
+    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1.
 
     Raises:
         ValueError: if `max_norm` is negative or NaN, or `norm_type` is not above 0.
@@ -71,7 +71,7 @@ def clip_grad_norm_(
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     if gradients:
         xp = namespace(total._array)
-        factor = xp.minimum(max_norm / (total._array + 1e-6), 1.0)  # no branch: a GPU need not be waited for
+        factor = xp.minimum(max_norm / (total._array + 1e-6), 1.0)  # no branch, which would wait for the GPU
         for gradient in gradients:
             array = gradient._array
             with xp.quiet():  # an infinite norm makes NaN of what is infinite, and 0 of the rest
@@ -102,9 +102,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """
     flat = [parameter.reshape(-1) for parameter in parameters]
     if not flat:
-        raise ValueError(
-            "parameters_to_vector: got no parameters; was a generator such as model.parameters() used up?"
-        )
+        raise ValueError("parameters_to_vector: got no parameters; was a generator such as model.parameters() used up?")
     return cat(flat)
 
 
@@ -121,21 +119,20 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             f"vector_to_parameters: the parameters have {total} elements, so vec must have shape ({total},), "
             f"got {tuple(vec.shape)}"
         )
-    start = 0
     values = namespace(vec._array).copy(vec._array)  # vec may be a view of the parameters themselves
     for parameter in parameters:
-        array, end = parameter._array, start + parameter.numel()
-        array[...] = to_device(values[start:end], device_of(array)).reshape(array.shape)
+        array, n = parameter._array, parameter.numel()
+        array[...] = to_device(values[:n], device_of(array)).reshape(array.shape)
         written(array)
-        start = end
+        values = values[n:]
 
 
-def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _tensor_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [parameter.grad for parameter in _several(parameters) if parameter.grad is not None]
+    return [parameter.grad for parameter in _tensor_list(parameters) if parameter.grad is not None]
 
 
 def _norm(array: Array, p: float) -> Array:
@@ -144,7 +141,7 @@ def _norm(array: Array, p: float) -> Array:
     size = xp.abs(array.astype(float32) if array.dtype == float16 else array)
     if p == math.inf:
         return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
-    with xp.quiet():  # a norm that overflows is infinite, and may be
+    with xp.quiet():  # an overflow gives an infinite norm, which is no cause for a warning
         return xp.asarray(xp.sqrt(xp.sum(size * size)) if p == 2 else xp.sum(size**p) ** (1 / p))
 
 

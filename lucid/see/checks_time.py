@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lucid.nn.attention import MultiheadAttention
-from lucid.nn.layers import Dropout
+from lucid.nn.dropout import Dropout
 from lucid.nn.module import Module
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
 from lucid.see.checks import Found, of_a_run

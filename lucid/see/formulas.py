@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from lucid.autograd.function import Function
+from lucid.autograd.function import Function, SelectOutput
 from lucid.op import Op
 
 LONGEST = 160  # letters of a formula with its numbers; beyond that the text without them says more
@@ -29,7 +29,7 @@ def formulas(node: Any) -> list[tuple[str, str]]:
         return [(name, text(formula)) for name, formula in spec.formulas.items()]
     if backward := getattr(getattr(spec, "function", None), "backward", None):  # a Function
         return [(_argument(spec, i), text(backward)) for i in range(len(node.parents))]
-    return [("input", f"g, as output {spec.place}")] if hasattr(spec, "place") else [("input", "g")] * len(node.parents)
+    return [("input", f"g, as output {spec.index}" if isinstance(spec, SelectOutput) else "g")] * len(node.parents)
 
 
 def _argument(spec: Any, i: int) -> str:

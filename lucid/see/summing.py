@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from lucid.creation import ones
-from lucid.nn.module import Module
+from lucid.nn.module import Module, own_entries
 from lucid.op import Op, look_on
 from lucid.recording import no_grad
 from lucid.see.counting import multiply_adds
@@ -97,7 +97,7 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
     rows: dict[int, Row] = {}
     seen: set[int] = set()
     for name, module in model.named_modules():
-        own = [value for _, value, _ in module._direct() if isinstance(value, Parameter)]
+        own = [value for _, value, _ in own_entries(module) if isinstance(value, Parameter)]
         fresh = {id(p): p.numel() for p in own if id(p) not in seen}
         seen |= set(fresh)
         rows[id(module)] = Row(name, module, sum(fresh.values()), len(fresh) < len({id(p) for p in own}))

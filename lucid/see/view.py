@@ -14,7 +14,7 @@ from typing import Any
 
 from lucid import backend
 from lucid.graph import Leaf, Node, history, memory_of, walk
-from lucid.nn.module import Module
+from lucid.nn.module import Module, own_entries
 from lucid.optim.optimizer import Optimizer
 from lucid.origins import origin
 from lucid.tensor import Parameter, Tensor
@@ -90,7 +90,7 @@ class Run:
     def owner(self, p: Tensor) -> Module | None:
         """The module in which the parameter stands."""
         for _, module in reversed(self.modules.values()):
-            if any(entry is p for _, entry, _ in module._direct()):
+            if any(entry is p for _, entry, _ in own_entries(module)):
                 return module
         return None
 

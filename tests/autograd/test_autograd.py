@@ -23,7 +23,7 @@ from lucid.autograd import (
     gradgradcheck,
     set_detect_anomaly,
 )
-from lucid.autograd.check import GradcheckError
+from lucid.autograd.gradcheck import GradcheckError
 from lucid.autograd.function import once_differentiable
 from lucid.graph import Node
 from lucid.nn import functional as F

@@ -1,4 +1,4 @@
-"""Gradients of anything with respect to anything: the walk of chapter 4, started and stopped where one likes."""
+"""The gradient of anything with respect to anything: a backward pass from and to tensors of one's choice."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ from collections.abc import Sequence
 from typing import Any
 
 from lucid.tensor import Tensor, differentiate
-from lucid.tensor import backward as _backward
+from lucid.tensor import backward as run_backward
+
+__all__ = ["backward", "grad"]
 
 Tensors = Tensor | Sequence[Tensor]
 
 
-def listed(name: str, what: str, given: Any) -> list[Any]:
-    """`given`, one Tensor or several, as a list."""
-    found = [given] if isinstance(given, Tensor) or not hasattr(given, "__iter__") else list(given)
-    if not found or not all(isinstance(t, Tensor) for t in found):
-        raise TypeError(f"{name}: expected {what} to be a Tensor or a sequence of Tensors, got {given!r}")
-    return found
+def tensor_list(function: str, what: str, value: Any) -> list[Any]:
+    """`value`, one Tensor or several, as a list; a TypeError that names `what` for anything else."""
+    tensors = [value] if isinstance(value, Tensor) or not hasattr(value, "__iter__") else list(value)
+    if not tensors or not all(isinstance(t, Tensor) for t in tensors):
+        raise TypeError(f"{function}: expected {what} to be a Tensor or a sequence of Tensors, got {value!r}")
+    return tensors
 
 
-def _starts(name: str, given: Any, outputs: list[Tensor]) -> list[Any]:
-    """The gradients to start from, one (or None) for each output."""
-    found = [given] if given is None or isinstance(given, Tensor) else list(given)
-    if given is None:
-        found = [None] * len(outputs)
-    if len(found) != len(outputs):
-        raise ValueError(f"{name}: {len(outputs)} outputs, but {len(found)} gradients to start from")
-    return found
+def _initial_gradients(function: str, value: Any, outputs: list[Tensor]) -> list[Any]:
+    """The gradient to start from at each output, or None."""
+    if value is None:
+        return [None] * len(outputs)
+    gradients = [value] if isinstance(value, Tensor) else list(value)
+    if len(gradients) != len(outputs):
+        raise ValueError(f"{function}: {len(outputs)} outputs, but {len(gradients)} gradients to start from")
+    return gradients
 
 
 def backward(
     tensors: Tensors, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
     inputs: Tensors | None = None,
 ) -> None:  # fmt: skip
-    """`Tensor.backward` from several tensors in one walk: the leaves' `grad` get the sum of all."""
-    outputs = listed("backward", "tensors", tensors)
-    _backward(outputs, _starts("backward", grad_tensors, outputs), retain_graph, create_graph, inputs)
+    """`Tensor.backward` from several tensors in one backward pass: the leaves' `grad` get the sum of all."""
+    outputs = tensor_list("backward", "tensors", tensors)
+    gradients = _initial_gradients("backward", grad_tensors, outputs)
+    run_backward(outputs, gradients, retain_graph, create_graph, inputs)
 
 
 def grad(
@@ -46,7 +49,7 @@ def grad(
 
     Args:
         outputs: one tensor or several; those with more than one element need an entry in `grad_outputs`.
-        inputs: leaves or computed tensors; only the paths from them to the outputs are walked.
+        inputs: leaves or computed tensors; only nodes on a path from them to the outputs are visited.
         grad_outputs: for each output, the gradient of some later quantity with respect to it, or None for 1.
         retain_graph, create_graph: as in `Tensor.backward`.
         allow_unused: give None, instead of an error, for inputs that the outputs do not depend on.
@@ -64,21 +67,21 @@ def grad(
     """
     if materialize_grads and allow_unused is False:
         raise ValueError("grad: materialize_grads=True gives zeros where allow_unused=False asks for an error")
-    out, wrt = listed("grad", "outputs", outputs), listed("grad", "inputs", inputs)
-    for i, x in enumerate(wrt):
+    ys, xs = tensor_list("grad", "outputs", outputs), tensor_list("grad", "inputs", inputs)
+    for i, x in enumerate(xs):
         if x._node is None:
             raise RuntimeError(
                 f"grad: input {i} (shape {x.shape}) does not require a gradient; call requires_grad_() first"
             )
-    starts = _starts("grad", grad_outputs, out)
-    found = dict(differentiate(out, starts, retain_graph, create_graph, {x._node for x in wrt}))
+    starts = _initial_gradients("grad", grad_outputs, ys)
+    by_node = dict(differentiate(ys, starts, retain_graph, create_graph, {x._node for x in xs}))
     gradients: list[Tensor | None] = []
-    given: set[Any] = set()
-    for i, x in enumerate(wrt):
-        g = found.get(x._node)
+    seen: set[Any] = set()
+    for i, x in enumerate(xs):
+        g = by_node.get(x._node)
         if g is not None:  # an input that is named twice gets two gradients, each its own
-            gradients.append(g.clone() if x._node in given else g.to(x.dtype))
-            given.add(x._node)
+            gradients.append(g.clone() if x._node in seen else g.to(x.dtype))
+            seen.add(x._node)
         elif materialize_grads:
             gradients.append(x.new_zeros(x.shape))
         elif allow_unused:

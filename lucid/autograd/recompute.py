@@ -1,0 +1,185 @@
+"""Checkpointing, memory for time: what a segment of the forward saves for backward is recomputed instead of kept.
+
+The segment is recorded as usual, and then its nodes drop the arrays that they saved. When the backward pass comes to
+the first of them, the function is run again, and each node gets what the corresponding node of the second run saved. So
+the graph is the same as without a checkpoint, and everything that works on graphs works: parameters that the function
+captured, several outputs, hooks, `grad`, derivatives of any order, and checkpoints within.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import ref
+
+from lucid import backend
+from lucid.graph import Leaf, Node, history, last_write, refuse_changed, tick
+from lucid.recording import enable_grad
+from lucid.tensor import Tensor
+
+__all__ = ["checkpoint"]
+
+
+def checkpoint(
+    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:  # fmt: skip
+    """`function(*args, **kwargs)`, without the memory that its backward needs: it is run again when backward comes.
+
+    Costs a second forward, and saves every array between the arguments and the outputs. Cutting n equal layers into
+    sqrt(n) checkpoints keeps sqrt(n) boundaries and the sqrt(n) layers of one segment at a time (Chen et al. 2016,
+    "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174).
+
+    The function must do the same both times. Random numbers are drawn alike (dropout drops the same), but what else it
+    changes it changes twice: the running statistics of a batch norm, a counter. Outputs are looked for in tuples, lists
+    and dicts; what is returned in another wrapping is right, and saves nothing.
+
+    Args:
+        use_reentrant: accepted as PyTorch's users must pass it; there is one way here, which does what False asks for.
+        preserve_rng_state: False saves the few microseconds that keeping the random state takes.
+
+    Raises:
+        RuntimeError: at backward, if the function does something else the second time, or if an argument or a captured
+            parameter was changed in between.
+
+    >>> import lucid
+    >>> x = lucid.tensor([0.5, 1.0], requires_grad=True)
+    >>> checkpoint(lambda t: (t.sin() * t).exp(), x).sum().backward()
+    >>> x.grad
+    tensor([1.1669, 3.2054])
+    """
+    segment = _Segment(function, args, kwargs, preserve_rng_state)
+    out = function(*args, **kwargs)
+    segment.drop_saved(out)
+    return out
+
+
+class _Segment:
+    """A stretch of the forward that can be run again. It has its arguments as arrays, and its nodes as weak references,
+    for they hold it: no cycles."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], preserve: bool) -> None:
+        self.function, self.inputs = function, {t._node for t in _instances(Tensor, [args, kwargs])}
+        self.args, self.kwargs = _replace(Tensor, _Argument, (args, kwargs))
+        self.random = backend.get_rng_state() if preserve else None
+        self.began = tick()
+        self.nodes: list[Any] = []  # a weak reference to each node, newest first
+        self.leaves: list[tuple[Leaf, Any]] = []  # those that the function captured, and their arrays
+
+    def drop_saved(self, out: Any) -> None:
+        """Let the nodes of this segment that `out` was computed from drop what they saved."""
+        nodes = history([t._node for t in _instances(Tensor, out)], since=self.began)
+        self.nodes = [ref(node) for node in nodes]
+        leaves = {parent for node in nodes for parent in node.parents if type(parent) is Leaf} - self.inputs
+        self.leaves = [(leaf, t._array) for leaf in leaves if (t := leaf.tensor()) is not None]
+        self.inputs = set()
+        for node in nodes:
+            if node.saved or hasattr(node, "remake"):  # a checkpoint within is run again by this one's second run
+                node.remake, node.saved = self.recompute, None
+
+    def recompute(self) -> None:
+        """Run the function again, and give each node what the corresponding node of this run saved."""
+        self._refuse_changed()
+        start = tick()
+        out = self._run()
+        copies, nodes = history([t._node for t in _instances(Tensor, out)], start), [node() for node in self.nodes]
+        _refuse_others(nodes, copies)
+        within = set()
+        for node, copy in zip(nodes, copies, strict=True):
+            if node is None or not hasattr(node, "remake"):
+                continue
+            valid, node.since = getattr(node, "since", node.born), copy.born
+            if hasattr(copy, "remake"):  # a checkpoint within: recomputed when the backward pass gets there
+                node.remake = copy.remake
+                within.add(copy.remake.__self__)  # type: ignore[attr-defined]
+                continue
+            if copy.saved is not None:  # else the function itself released it, and the backward pass will say so
+                refuse_changed(node, copy.saved, valid, before=start)
+            node.saved = copy.saved
+            del node.remake
+        originals = dict(zip(copies, self.nodes, strict=True))
+        for segment in within:
+            segment.nodes = [originals.get(copy(), copy) for copy in segment.nodes]
+
+    def _run(self) -> Any:
+        args, kwargs = _replace(_Argument, _Argument.tensor, (self.args, self.kwargs))
+        now = None if self.random is None else backend.get_rng_state()
+        if self.random is not None:
+            backend.set_rng_state(self.random)
+        try:
+            with enable_grad():
+                return self.function(*args, **kwargs)
+        finally:
+            if now is not None:
+                backend.set_rng_state(now)
+
+    def _refuse_changed(self) -> None:
+        """Raise a RuntimeError if the function would start from other values now than it did then."""
+        for t in _instances(_Argument, [self.args, self.kwargs]):
+            if last_write(t.array) > self.began:
+                raise RuntimeError(
+                    f"checkpoint: an argument of shape {t.array.shape} was changed in place since the function ran, "
+                    f"and backward runs it again; call backward() before the change, or pass a clone()"
+                )
+        for leaf, array in self.leaves:
+            t = leaf.tensor()
+            if t is not None and (t._array is not array or last_write(array) > self.began):
+                raise RuntimeError(
+                    f"checkpoint: a parameter of shape {t.shape} was changed since the function ran, and backward runs "
+                    f"it again; call backward() before the step of the optimizer"
+                )
+
+
+class _Argument:
+    """A Tensor argument as it was: its array, and whether it required a gradient."""
+
+    def __init__(self, t: Tensor) -> None:
+        self.array, self.requires_grad = t._array, t.requires_grad
+
+    def tensor(self) -> Tensor:
+        """The argument for another run, as a leaf: hooks that the function sets on it are gone with that run."""
+        return Tensor(self.array, self.requires_grad)
+
+
+def _instances(kind: type, value: Any) -> Iterator[Any]:
+    """`value` itself if it is of a kind, or what is in its tuples, lists and dicts."""
+    if isinstance(value, kind):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
+        yield from _instances(kind, part)
+
+
+def _replace(kind: type, change: Callable[[Any], Any], value: Any) -> Any:
+    """`value` with `change` applied to all of a kind in it."""
+    if isinstance(value, kind):
+        return change(value)
+    if type(value) in (tuple, list):
+        return type(value)(_replace(kind, change, part) for part in value)
+    if type(value) is dict:
+        return {name: _replace(kind, change, part) for name, part in value.items()}
+    return value
+
+
+def _refuse_others(nodes: list[Node | None], copies: list[Node]) -> None:
+    """Raise a RuntimeError if the second run recorded other operations than the first."""
+    difference = ""
+    if len(nodes) != len(copies):
+        difference = f"{len(nodes)} operations were recorded in the forward, {len(copies)} now"
+    for node, copy in zip(reversed(nodes), reversed(copies), strict=False):
+        if not difference and node is not None:
+            difference = _difference(node, copy)
+    if difference:
+        raise RuntimeError(
+            f"checkpoint: the function did something else when it was run again for the backward: {difference}. It may "
+            f"depend on its arguments, on lucid's random numbers and on what does not change in between"
+        )
+
+
+def _difference(node: Node, copy: Node) -> str:
+    """In which respect a node of the second run is another than that of the first; "" where they agree."""
+    a, b = (node.op.name, node.shape), (copy.op.name, copy.shape)
+    if a != b:
+        return f"in the forward it was {a[0]} with an output of shape {a[1]}, now {b[0]} with {b[1]}"
+    if [parent is None for parent in node.parents] != [parent is None for parent in copy.parents]:
+        return f"other inputs of {a[0]} required a gradient in the forward than do now"
+    return ""

@@ -1,0 +1,124 @@
+"""What Module has besides, each a line or two over what `lucid.nn.module` defines: entries by name, shorthands.
+
+Plain assignment does what `register_parameter` and `add_module` do; these check the name as well. A buffer needs
+`register_buffer`, which notes its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+from lucid.creation import zeros_like
+from lucid.tensor import Parameter, Tensor
+
+__all__ = ["Conveniences"]
+
+EXPECTED = {
+    "register_buffer": "a plain Tensor or None, got {}",
+    "register_parameter": "a Parameter, got {}; use nn.Parameter(...)",
+    "add_module": "a Module, got {}",
+}
+
+
+class Conveniences:
+    """A base of Module, and of nothing else."""
+
+    named_parameters: Callable[..., Iterator[tuple[str, Parameter]]]  # these are Module's
+    named_modules: Callable[..., Iterator[tuple[str, Any]]]
+    to: Callable[..., Any]
+    _buffer_names: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to state_dict
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`.
+
+        The name is what counts: after `self.mean = another` the other is the buffer.
+
+        Raises:
+            TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
+            ValueError: if the name is empty or has a dot in it.
+            KeyError: if the module has another attribute of this name.
+        """
+        fits = isinstance(tensor, Tensor | None) and not isinstance(tensor, Parameter)
+        _check(self, "register_buffer", name, tensor, fits, name in self._buffer_names)
+        self._buffer_names = {**self._buffer_names, name: persistent}
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Set attribute `name` to a Parameter (or None), as plain assignment does, with the name checked.
+
+        Raises:
+            TypeError: if `param` is neither a Parameter nor None.
+            ValueError: if the name is empty or has a dot in it.
+            KeyError: if the module has another attribute of this name.
+        """
+        known = isinstance(vars(self).get(name), Parameter)
+        _check(self, "register_parameter", name, param, isinstance(param, Parameter | None), known)
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: Conveniences | None) -> None:
+        """Set attribute `name` to a Module (or None), checked as in `register_parameter`."""
+        known = isinstance(vars(self).get(name), Conveniences)
+        _check(self, "add_module", name, module, isinstance(module, Conveniences | None), known)
+        setattr(self, name, module)
+
+    def get_submodule(self, target: str) -> Any:
+        """The module with this dotted name, the empty one being this module's; an AttributeError if there is none."""
+        return _find(self, "submodule", target, self.named_modules(remove_duplicate=False))
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The Parameter with this dotted name; an AttributeError if there is none."""
+        return _find(self, "parameter", target, self.named_parameters(remove_duplicate=False))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient of every parameter, or with `set_to_none=False` make it zeros."""
+        for _, parameter in self.named_parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else zeros_like(parameter.grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze (with False) or thaw every parameter; returns self."""
+        for _, parameter in self.named_parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def cpu(self) -> Self:
+        """Move to the CPU; returns self."""
+        return self.to("cpu")
+
+    def float(self) -> Self:
+        """Make every floating point parameter and buffer float32; returns self."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Make every floating point parameter and buffer float64; returns self."""
+        return self.to("float64")
+
+    def half(self) -> Self:
+        """Make every floating point parameter and buffer float16; returns self."""
+        return self.to("float16")
+
+    def type(self, dst_type: Any) -> Self:
+        """Make every floating point parameter and buffer of dtype `dst_type`; returns self."""
+        return self.to(dtype=dst_type)
+
+
+def _check(module: Conveniences, method: str, name: str, value: Any, fits: bool, known: bool) -> None:
+    """Refuse a value that does not fit, and a name that is no name or, unless it is `known`, already taken."""
+    if not fits:
+        raise TypeError(f"{method}: {name!r} must be {EXPECTED[method].format(type(value).__name__)}")
+    if not known and (not isinstance(name, str) or not name or "." in name):
+        raise ValueError(f"{method}: a name must be a non-empty str without dots, got {name!r}")
+    if not known and hasattr(module, name):
+        owner = type(module).__name__
+        raise KeyError(f"{method}: {owner} already has an attribute {name!r}; choose another name")
+
+
+def _find(module: Conveniences, kind: str, target: str, named: Iterator[tuple[str, Any]]) -> Any:
+    """The one of `named` whose name is `target`."""
+    objects = dict(named)
+    if target not in objects:
+        names = ", ".join(filter(None, objects)) or "none"
+        raise AttributeError(f"{type(module).__name__} has no {kind} {target!r}; there are: {names}")
+    return objects[target]
