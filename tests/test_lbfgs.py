@@ -15,7 +15,7 @@ import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS
 from lucid.optim.lbfgs import Pair, dot, downhill
-from lucid.optim.wolfe import C1, C2, Point, cubic, strong_wolfe
+from lucid.optim.line_search import C1, C2, Point, cubic, strong_wolfe
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 

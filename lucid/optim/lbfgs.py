@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from lucid.backend import Array, device_of, namespace
 from lucid.graph import written
-from lucid.optim import saved
 from lucid.optim.jobs import state_array, widened, writeable
+from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
 from lucid.optim.runner import check
-from lucid.optim.wolfe import Point, strong_wolfe
+from lucid.optim.state_dict import mismatches, scalar
 from lucid.recording import enable_grad
 from lucid.tensor import Parameter, Tensor
 
@@ -253,9 +253,9 @@ class LBFGS(Optimizer):
             )
         return float(number)
 
-    def _misfits(self, where: str, p: Any, entry: Any) -> list[str]:
+    def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         single = {k: v for k, v in entry.items() if k not in self.histories} if isinstance(entry, Mapping) else entry
-        found = saved.misfits(where, p, single, arrays=("g", "move"), needed=("g", "move"))
+        found = mismatches(where, p, single, ("g", "move"), needed=("g", "move"))
         for name in self.histories if isinstance(single, dict) and p is not None else ():
             shapes = [getattr(v, "shape", None) for v in entry.get(name, [None])]
             if any(shape != p.shape for shape in shapes):
@@ -263,7 +263,7 @@ class LBFGS(Optimizer):
                 found.append(f"{where}: {name} has shapes {shapes}, expected {expected}")
         return found
 
-    def _translated(self, state: Mapping[Any, Any], places: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
         """PyTorch's holds all parameters end to end, as the state of the first; here each has its own."""
         first = next(iter(state.values()), None)
         if not isinstance(first, Mapping) or "n_iter" not in first:
@@ -272,15 +272,15 @@ class LBFGS(Optimizer):
             return {}
 
         def parts(flat: Any) -> list[Any]:
-            ends = accumulate(p.numel() for p in places.values())
-            return [flat[end - p.numel() : end].reshape(p.shape) for end, p in zip(ends, places.values(), strict=True)]
+            ends = accumulate(p.numel() for p in params.values())
+            return [flat[end - p.numel() : end].reshape(p.shape) for end, p in zip(ends, params.values(), strict=True)]
 
-        g, move = parts(first["prev_flat_grad"]), parts(first["d"] * saved.scalar(first["t"]))
+        g, move = parts(first["prev_flat_grad"]), parts(first["d"] * scalar(first["t"]))
         s, y = ([parts(flat) for flat in first[name]] for name in ("old_stps", "old_dirs"))
         t = int(first["n_iter"])
         return {
             index: {"t": t, "g": g[i], "move": move[i], "s": [v[i] for v in s], "y": [v[i] for v in y]}
-            for i, index in enumerate(places)
+            for i, index in enumerate(params)
         }
 
 
