@@ -241,11 +241,11 @@ class Optimizer:
         >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = lucid.optim.SGD([w], lr=0.25)
         >>> (w * w).sum().backward()
-        >>> told = optimizer.explain(w)
-        >>> told.table["index"], told.table["move"], told.table["theta after"]
+        >>> table = optimizer.explain(w).table
+        >>> table["index"], table["move"], table["theta after"]
         ([(1,), (0,)], [-1.0, -0.5], [1.0, 0.5])
         """
-        from lucid.optim.explain import explain  # a lesson is no part of training: it is loaded when asked for
+        from lucid.optim.explain import explain  # not part of training: loaded on first use
 
         return explain(self, parameter, largest)
 

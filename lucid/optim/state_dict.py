@@ -140,7 +140,7 @@ def match_parameters(
         if missing or unexpected or len(group_names) != len(group_indices) or len(named) != len(params):
             problems.append(
                 f"group {i}: the names must be the same, missing {missing}, unexpected {unexpected}; make the "
-                "optimizer over parameters of the same names in the same groups, or, to go by their order, without names"
+                "optimizer over parameters of these names in the same groups, or, to go by their order, without names"
             )
         matched.update((j, named[n]) for j, n in zip(group_indices, group_names, strict=False) if n in named)
     if not problems and len(matched) != sum(own_sizes):
