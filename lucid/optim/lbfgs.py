@@ -132,7 +132,7 @@ class LBFGS(Optimizer):
 
         Raises:
             TypeError: without a closure, and for one that does not return a number.
-            TypeError, ValueError: as Adamax. Whatever is raised, by the closure too, parameters and state are unchanged.
+            TypeError, ValueError: as Adamax. After any error, also the closure's, parameters and state are as before.
 
         Warns:
             UserWarning: once, if no parameter has a gradient.
