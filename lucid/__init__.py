@@ -180,10 +180,10 @@ from lucid import linalg as linalg
 from lucid import nn as nn
 from lucid import optim as optim
 from lucid import utils as utils
-from lucid.io import load as load
-from lucid.io import load_safetensors as load_safetensors
-from lucid.io import save as save
-from lucid.io import save_safetensors as save_safetensors
+from lucid.io.npz import load as load
+from lucid.io.npz import save as save
+from lucid.io.safetensors import load_safetensors as load_safetensors
+from lucid.io.safetensors import save_safetensors as save_safetensors
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

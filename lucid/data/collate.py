@@ -10,8 +10,6 @@ from lucid.creation import as_tensor, tensor
 from lucid.functions import stack
 from lucid.tensor import Tensor
 
-__all__ = ["default_collate"]
-
 NO_BATCH = (
     "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"
 )

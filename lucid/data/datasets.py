@@ -19,8 +19,6 @@ from lucid.data.collate import batch_of
 from lucid.data.samplers import check_seed, draw_seed, permutation
 from lucid.tensor import Tensor
 
-__all__ = ["ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
-
 
 class Dataset:
     """Samples by number: a subclass defines `__getitem__(i)`, for i from 0 to len - 1, and `__len__()`.

@@ -10,8 +10,6 @@ from lucid.data.collate import batch_of, default_collate
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
 
-__all__ = ["DataLoader"]
-
 NO_WORKERS = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
 
 

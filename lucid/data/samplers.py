@@ -13,8 +13,6 @@ from typing import Any
 
 from lucid.backend import generator
 
-__all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler"]
-
 
 class Sampler:
     """Numbers of samples, in the order in which they are wanted: a subclass defines `__iter__()`, and `__len__()`.

@@ -31,8 +31,6 @@ from lucid.tensor import Parameter, Tensor
 if TYPE_CHECKING:  # json and zipfile take a fifth of lucid's import time: only those who save or load pay for them
     import zipfile
 
-__all__ = ["load", "save"]
-
 FORMAT = 1  # raised when a file can no longer be read by older code
 NEST = "lucid"  # the entry that holds the nest
 KINDS = "biufcSUmM"  # bools, numbers, bytes, strings, time spans, dates; the bytes of an object are a pointer

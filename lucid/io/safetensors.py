@@ -19,8 +19,6 @@ from lucid.backend import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarra
 from lucid.io.npz import atomic_write
 from lucid.tensor import Tensor
 
-__all__ = ["load_safetensors", "save_safetensors"]
-
 KINDS = {  # the format's name of a dtype -> ours, the order of its bytes settled
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",
     "BOOL": "|b1", "BF16": "<u2",  # bfloat16 is the upper half of a float32; NumPy has no such dtype

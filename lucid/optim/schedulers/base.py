@@ -8,7 +8,8 @@ where the schedule continues from. Only the subclasses of AbsoluteLR ignore the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
 from typing import Any, ClassVar, Self
@@ -166,14 +167,10 @@ class LRScheduler:
             TypeError, ValueError: for the state of another schedule or for another number of groups, and for
                 numbers that the constructor would not take; nothing was loaded then.
         """
-        self._prepare_load(f"{self._name}.load_state_dict", state_dict)()
+        with self._all_or_nothing():
+            self._load(f"{self._name}.load_state_dict", state_dict)
 
-    def _prepare_load(self, where: str, state_dict: Any) -> Callable[[], None]:
-        """Check all of a `state_dict`; returns the function that then loads it."""
-        return self._prepare_own(where, self._entries(where, state_dict))
-
-    def _entries(self, where: str, state_dict: Any) -> dict[str, Any]:
-        """A `state_dict` with the right keys, as a dict."""
+    def _load(self, where: str, state_dict: Any) -> None:
         expected = sorted(self.state_dict())
         fix = f"give what state_dict() of a {self._name} returned"
         numbers: dict[str, Any] = dict(state_dict) if hasattr(state_dict, "keys") else {}
@@ -181,10 +178,7 @@ class LRScheduler:
             raise TypeError(f"{where}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
         if sorted(map(str, numbers)) != expected:
             raise ValueError(f"{where}: expected the keys {expected}, got {sorted(map(str, numbers))}; {fix}")
-        return numbers
-
-    def _prepare_own(self, where: str, numbers: dict[str, Any]) -> Callable[[], None]:
-        """Check the numbers of a `state_dict`; returns the function that then loads them."""
+        self._load_parts(where, numbers)
         lrs = list_of(RATE)(where, "lrs", numbers.pop("lrs"))
         numbers = self._checked(where, numbers)
         groups = len(self.optimizer.param_groups)
@@ -193,12 +187,29 @@ class LRScheduler:
                 f"{where}: expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}; "
                 "make the optimizer with the same groups first"
             )
+        vars(self).update(numbers)
+        self._write(self.last_epoch, lrs)
 
-        def load() -> None:
-            vars(self).update(numbers)
-            self._write(self.last_epoch, lrs)
+    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
+        """Take what is not this schedule's own out of a `state_dict`, and load it."""
 
-        return load
+    def _all(self) -> Iterator[LRScheduler]:
+        """This schedule, and all that it is made of."""
+        yield self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Undo what the block has changed, in the schedules and the groups, if it ends with an error."""
+        lrs = [(group, group["lr"]) for group in self.optimizer.param_groups if "lr" in group]
+        numbers = [(part, dict(vars(part))) for part in self._all()]
+        try:
+            yield
+        except Exception:
+            for part, values in numbers:
+                vars(part).update(values)
+            for group, lr in lrs:
+                group["lr"] = lr
+            raise
 
 
 class AbsoluteLR(LRScheduler):

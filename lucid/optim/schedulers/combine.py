@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -32,9 +32,7 @@ class CompositeLR(LRScheduler):
                     "beside this one, by you"
                 )
             if scheduler.optimizer is not optimizer:
-                raise ValueError(
-                    f"{expected} the same optimizer, got one of another; make all of them with one optimizer"
-                )
+                raise ValueError(f"{expected} the same optimizer, got one of another; make all with one optimizer")
         self.schedulers = list(schedulers)
         super().__init__(optimizer)
 
@@ -45,38 +43,29 @@ class CompositeLR(LRScheduler):
 
     def _combine(self, bases: list[float]) -> None:
         """Make the parts one schedule; the learning rates were `bases` before any of them was made."""
-        raise NotImplementedError("a schedule of schedules defines _combine; see lucid.optim.SequentialLR")
+        self._restart(bases, bases)
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
         self.last_epoch, self.base_lrs = 0, list(bases)
 
     def _all(self) -> Iterator[LRScheduler]:
-        """This schedule, and all that it is made of."""
         yield self
-        for scheduler in self.schedulers:
-            yield from scheduler._all() if isinstance(scheduler, CompositeLR) else [scheduler]
+        for part in self.schedulers:
+            yield from part._all()
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot in plain values, with those of all parts under `"schedulers"`."""
         return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
 
-    def _prepare_load(self, where: str, state_dict: Any) -> Callable[[], None]:
-        own = self._entries(where, state_dict)
-        states = own.pop("schedulers")
+    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
+        states = numbers.pop("schedulers")
         if not is_sequence(states) or len(states) != len(self.schedulers):
             raise ValueError(
                 f"{where}: expected the states of {len(self.schedulers)} schedulers, got {states!r}; make it of the "
                 "same schedules first"
             )
-        pairs = enumerate(zip(self.schedulers, states, strict=True))
-        loads = [part._prepare_load(f"{where}, schedulers[{i}], a {part._name}", state) for i, (part, state) in pairs]
-        loads.append(self._prepare_own(where, own))
-
-        def load() -> None:
-            for each in loads:
-                each()
-
-        return load
+        for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
+            part._load(f"{where}, schedulers[{i}], a {part._name}", state)
 
 
 class SequentialLR(CompositeLR):
@@ -120,9 +109,6 @@ class SequentialLR(CompositeLR):
                 f"{where}: milestones must be {count} epochs, one for each schedule but the first, each later than "
                 f"the one before, got {milestones}; say at which epoch each takes over"
             )
-
-    def _combine(self, bases: list[float]) -> None:
-        self._restart(bases, bases)
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
         super()._restart(lrs, bases)
@@ -190,13 +176,8 @@ class ChainedScheduler(CompositeLR):
         Raises:
             ValueError: as LRScheduler; nothing has changed then, in any of them.
         """
-        lrs, before = self._current_lrs(self._name), [(part, dict(vars(part))) for part in self._all()]
-        try:
+        lrs = self._current_lrs(self._name)
+        with self._all_or_nothing():
             for part in self.schedulers:
                 part.step()
-        except Exception:
-            for part, numbers in before:
-                vars(part).update(numbers)
-            self._write(self.last_epoch, lrs)
-            raise
         self.last_epoch, self.base_lrs = self.last_epoch + 1, self._bases(lrs)

@@ -100,16 +100,12 @@ class ReduceLROnPlateau(LRScheduler):
             TypeError: for anything else; nothing has changed then.
         """
         metric = self._number(metrics)
-        before = self.best, self.num_bad_epochs, self.cooldown_counter
         better = self._better(metric)
-        self.best = metric if better else self.best
-        self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
-        self.cooldown_counter = max(0, self.cooldown_counter - 1)
-        try:
+        with self._all_or_nothing():
+            self.best = metric if better else self.best
+            self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
+            self.cooldown_counter = max(0, self.cooldown_counter - 1)
             super().step()
-        except (TypeError, ValueError):
-            self.best, self.num_bad_epochs, self.cooldown_counter = before
-            raise
         if self.num_bad_epochs > self.patience:
             self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
 
