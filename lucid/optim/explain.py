@@ -30,7 +30,7 @@ class Explanation(NamedTuple):
     options: dict[str, Any]  # the hyperparameters of its group
     numbers: dict[str, Any]  # what the rule is given for this t, bias corrections for example
     about: str  # what these numbers are
-    equation: str  # the rule, as it stands in the source; "" where there is no source to be found
+    equation: str  # the rule, as it stands in the source; "" if its source cannot be found
     notes: list[str]  # what the numbers do not show
     table: dict[str, list[Any]]  # for the elements that move most: index, theta, g, slots before and after, ...
 
@@ -57,28 +57,25 @@ class Explanation(NamedTuple):
         return str(self)
 
     def _repr_html_(self) -> str:
-        """The same for a notebook, in the colours of the page, be it light or dark: tables do not always take them."""
+        """The same for a notebook, in the colours of the page, light or dark: tables do not always take them."""
         from html import escape
 
         def row(label: str, values: Sequence[Any]) -> str:
             cells = "".join(f"<td {NUMBER}>{escape(cell(value))}</td>" for value in values)
             return f"<tr><th {LABEL}>{escape(label)}</th>{cells}</tr>"
 
-        texts = [f"group: {assignments(self.options)}"]
-        texts += [f"now: {assignments(self.numbers)}. {self.about}"] if self.numbers else []
-        return "\n".join([
-            "<div>",
-            f"<p><b>{escape(self.title)}</b></p>",
-            *(f"<p>{escape(text)}</p>" for text in texts),
-            *([f'<pre style="margin-left: 2em">{escape(self.equation)}</pre>'] if self.equation else []),
-            *(f"<p>{escape(note)}</p>" for note in self.notes),
-            *(['<table style="border-collapse: collapse; color: inherit; font: inherit">'] if self.table else []),
-            *(row(label, values) for label, values in self.table.items()),
-            *(["</table>"] if self.table else []),
-            "</div>",
-        ])  # fmt: skip
+        lines = ["<div>", f"<p><b>{escape(self.title)}</b></p>", f"<p>group: {escape(assignments(self.options))}</p>"]
+        if self.numbers:
+            lines += [f"<p>now: {escape(assignments(self.numbers))}. {escape(self.about)}</p>"]
+        if self.equation:
+            lines += [f'<pre style="margin-left: 2em">{escape(self.equation)}</pre>']
+        lines += [f"<p>{escape(note)}</p>" for note in self.notes]
+        if self.table:
+            lines += [TABLE, *(row(label, values) for label, values in self.table.items()), "</table>"]
+        return "\n".join([*lines, "</div>"])
 
 
+TABLE = '<table style="border-collapse: collapse; color: inherit; font: inherit">'
 LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.4); padding: 0.2em 0.8em"
 NUMBER = f'style="text-align: right; font-variant-numeric: tabular-nums; {LINE}"'
 LABEL = f'scope="row" style="text-align: left; {LINE}"'
