@@ -1,5 +1,3 @@
 """What PyTorch has in `torch.utils`: data in batches."""
 
-from lucid.utils import data
-
-__all__ = ["data"]
+from lucid.utils import data as data

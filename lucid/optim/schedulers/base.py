@@ -40,7 +40,7 @@ class LRScheduler:
         optimizer: whose groups are scheduled. Their learning rates of epoch 0 are written at once.
 
     Attributes:
-        optimizer: as given; so are the numbers, by the names that the constructor has for them.
+        optimizer: as given; so are all other arguments, by their names.
         last_epoch: how often `step` has been called.
         base_lrs: the learning rates that the groups had at first; for a group added later, the one it had at
             the first `step` that saw it.

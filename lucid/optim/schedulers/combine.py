@@ -77,9 +77,6 @@ class SequentialLR(CompositeLR):
         schedulers: a list of schedules of this optimizer, to be stepped by this one alone.
         milestones: the epochs at which the second, the third and so on takes over; increasing, 1 or more.
 
-    Attributes:
-        schedulers: as given.
-
     Raises:
         TypeError, ValueError: as LRScheduler; also for schedules of another optimizer or that need the loss, and for
             milestones that are not one fewer.
@@ -115,11 +112,7 @@ class SequentialLR(CompositeLR):
         self.schedulers[0]._restart(lrs, bases)
 
     def step(self) -> None:
-        """Begin the next epoch, with the schedule whose turn it is.
-
-        Raises:
-            ValueError: as LRScheduler.
-        """
+        """Begin the next epoch, with the schedule whose turn it is."""
         epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
         bases = self._bases(lrs)
         i = bisect_right(self.milestones, epoch)
@@ -136,9 +129,6 @@ class ChainedScheduler(CompositeLR):
     Args:
         schedulers: a list of schedules, to be stepped by this one alone.
         optimizer: theirs; not needed.
-
-    Attributes:
-        schedulers: as given.
 
     Raises:
         TypeError, ValueError: as LRScheduler; also for schedules of different optimizers or that need the loss.

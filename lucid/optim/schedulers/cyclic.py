@@ -16,6 +16,7 @@ from lucid.optim.schedulers.base import AbsoluteLR, for_group
 from lucid.optim.schedulers.checks import ABOVE_0, COUNT, RATE, SWITCH, UNIT_INTERVAL, function, one_of, per_group
 
 NO_TOTAL = "expected total_steps, or epochs and steps_per_epoch, got"
+NO_STEPS = "got a step more than the {} that there are; give more total_steps, or stop stepping"
 NO_MOMENTUM = (
     "cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so set "
     "group['momentum'] or group['beta1'] yourself after each step"
@@ -98,15 +99,11 @@ class CyclicLR(AbsoluteLR):
     """
 
     checks = {
-        "base_lr": per_group(RATE),
-        "max_lr": per_group(RATE),
-        "step_size_up": COUNT,
-        "step_size_down": COUNT,
-        "mode": one_of("triangular", "triangular2", "exp_range"),
-        "gamma": UNIT_INTERVAL,
+        "base_lr": per_group(RATE), "max_lr": per_group(RATE), "step_size_up": COUNT, "step_size_down": COUNT,
+        "mode": one_of("triangular", "triangular2", "exp_range"), "gamma": UNIT_INTERVAL,
         "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
         "scale_mode": one_of("cycle", "iterations"),
-    }
+    }  # fmt: skip
     per_group = ("base_lr", "max_lr")
     functions = ("scale_fn",)
 
@@ -185,14 +182,9 @@ class OneCycleLR(AbsoluteLR):
     """
 
     checks = {
-        "max_lr": per_group(RATE),
-        "total_steps": COUNT,
-        "pct_start": UNIT_INTERVAL,
-        "anneal_strategy": one_of("cos", "linear"),
-        "div_factor": ABOVE_0,
-        "final_div_factor": ABOVE_0,
-        "three_phase": SWITCH,
-    }
+        "max_lr": per_group(RATE), "total_steps": COUNT, "pct_start": UNIT_INTERVAL, "three_phase": SWITCH,
+        "anneal_strategy": one_of("cos", "linear"), "div_factor": ABOVE_0, "final_div_factor": ABOVE_0,
+    }  # fmt: skip
     per_group = ("max_lr",)
 
     def __init__(
@@ -233,20 +225,15 @@ class OneCycleLR(AbsoluteLR):
             )
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """Between the two ends of the phase that this step is in."""
+        """Between the two points, of a step and its learning rate, that `epoch` lies between."""
         if epoch > self.total_steps:
-            raise ValueError(
-                f"{self._name}: got a step more than the {self.total_steps} that there are; give more total_steps, or "
-                "stop stepping"
-            )
-        highest = for_group(self.max_lr, i)
-        first, up = highest / self.div_factor, self.pct_start * self.total_steps - 1
-        phases = [(up, first, highest), (self.total_steps - 1, highest, first / self.final_div_factor)]
-        if self.three_phase:
-            phases[1:] = [(2 * up, highest, first), (self.total_steps - 1, first, first / self.final_div_factor)]
-        ends = [end for end, *_ in phases]
-        k = min(bisect_left(ends, epoch), len(phases) - 1)
-        begin, (end, start, goal) = ends[k - 1] if k else 0.0, phases[k]
+            raise ValueError(f"{self._name}: {NO_STEPS.format(self.total_steps)}")
+        highest, up, end = for_group(self.max_lr, i), self.pct_start * self.total_steps - 1, self.total_steps - 1
+        first = highest / self.div_factor
+        middle = [(up, highest), (2 * up, first)] if self.three_phase else [(up, highest)]
+        points = [(0.0, first), *middle, (end, first / self.final_div_factor)]
+        k = bisect_left([step for step, _ in middle], epoch)
+        (begin, start), (end, goal) = points[k : k + 2]
         # Beyond the last step it stays at the goal; PyTorch's goes a little further.
         part = min(1.0, (epoch - begin) / (end - begin)) if end > begin else 1.0
         return goal + (start - goal) * ((1 + cos(pi * part)) / 2 if self.anneal_strategy == "cos" else 1 - part)

@@ -54,18 +54,10 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     checks = {
-        "mode": one_of("min", "max"),
-        "factor": FACTOR,
-        "patience": COUNT_FROM_0,
-        "threshold": RATE,
-        "threshold_mode": one_of("rel", "abs"),
-        "cooldown": COUNT_FROM_0,
-        "min_lr": per_group(RATE),
-        "eps": RATE,
-        "best": SCORE,
-        "num_bad_epochs": COUNT_FROM_0,
-        "cooldown_counter": COUNT_FROM_0,
-    }
+        "mode": one_of("min", "max"), "factor": FACTOR, "patience": COUNT_FROM_0, "threshold": RATE,
+        "threshold_mode": one_of("rel", "abs"), "cooldown": COUNT_FROM_0, "min_lr": per_group(RATE), "eps": RATE,
+        "best": SCORE, "num_bad_epochs": COUNT_FROM_0, "cooldown_counter": COUNT_FROM_0,
+    }  # fmt: skip
     per_group = ("min_lr",)
 
     def __init__(
