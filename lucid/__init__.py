@@ -5,7 +5,7 @@
     import lucid.optim as optim
 
 The chapters, in reading order: backend, op, ops, graph, tensor (with operands, functions, shaping and creation),
-autograd, nn, optim, utils.data, checkpoint. Each imports only from those before it. This file says what is public.
+autograd, nn, optim, data, io. Each imports only from those before it. This file says what is public.
 """
 
 import math as _math
@@ -180,10 +180,10 @@ from lucid import linalg as linalg
 from lucid import nn as nn
 from lucid import optim as optim
 from lucid import utils as utils
-from lucid.checkpoint import load as load
-from lucid.checkpoint import save as save
-from lucid.safetensors import load_safetensors as load_safetensors
-from lucid.safetensors import save_safetensors as save_safetensors
+from lucid.io.npz import load as load
+from lucid.io.npz import save as save
+from lucid.io.safetensors import load_safetensors as load_safetensors
+from lucid.io.safetensors import save_safetensors as save_safetensors
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

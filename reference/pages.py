@@ -29,7 +29,7 @@ TITLES = {
     "lucid.recording": "Recording or not",
     "lucid.op": "Writing operations",
     "lucid.backend": "Dtypes, devices, constants, random numbers",
-    "lucid.checkpoint": "Checkpoints",
+    "lucid.io.npz": "Checkpoints",
     "lucid.origins": "Where nodes come from",
     "lucid.see.trace": "A backward pass, step by step",
     "lucid.see.drawing": "The graph as a picture",

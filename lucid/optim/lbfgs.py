@@ -1,27 +1,30 @@
-"""LBFGS: steps that know how the slope has changed along the steps before.
+"""L-BFGS: a quasi-Newton method, whose steps use how the gradient has changed along the steps before.
 
-The one optimizer here that is not elementwise, so no runner moves it: a step evaluates the loss many times, where it
-sees fit, and must be given the function that does it. How far it goes each time is the question of wolfe.py. A vector
-is a list of arrays, one for each parameter.
+It is not elementwise, so no runner moves it: a step evaluates the loss many times, and needs a closure for that. How
+far it goes each time is decided in line_search.py. A vector is a list of arrays, one for each parameter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucid.backend import Array, device_of, namespace
 from lucid.graph import written
-from lucid.optim import saved
 from lucid.optim.jobs import state_array, widened, writeable
+from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
 from lucid.optim.runner import check
-from lucid.optim.wolfe import Point, strong_wolfe
+from lucid.optim.state_dict import mismatches, scalar
 from lucid.recording import enable_grad
 from lucid.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from lucid.optim.explain import Explanation, Preview
 
 Vector = list[Array]
 
@@ -35,21 +38,19 @@ class LBFGS(Optimizer):
         d_k = -H_k g_k
         theta_{k+1} = theta_k + t_k * d_k
 
-    H stands for the inverse of the matrix of second derivatives. It is never there as a matrix: what it does to
-    g is computed from the s and y by two loops over them, and it is the nearest one to (s_k y_k / y_k y_k) times
-    the identity that explains all the ys. t_k is `lr`, or, with `line_search_fn="strong_wolfe"`, what a line
-    search finds from there. The very first move is lr * min(1, 1 / sum |g|) times -g. A pair with s y of 1e-10
-    or less is not kept, for H would not go downhill.
+    H approximates the inverse Hessian: it is the matrix nearest to (s_k y_k / y_k y_k) times the identity that
+    maps every y to its s. It is never formed; H g is computed from the s and y by two loops over them. t_k is `lr`,
+    or, with `line_search_fn="strong_wolfe"`, what a line search that begins there finds. The very first move is
+    lr * min(1, 1 / sum |g|) times -g. A pair with s y of 1e-10 or less is not kept, as d might not go downhill.
 
     It is made for smooth losses of all the data, where it needs far fewer steps than any other optimizer here;
-    noise, as of batches, misleads it. In what the book leaves open it does as PyTorch's, and takes the same steps.
+    noise, as of batches, misleads it. Where the book leaves a choice it does as PyTorch's, and takes the same steps.
 
     Args:
         params: an iterable of Parameters, or of one dict: there can be only one group.
         lr: t, or the t that a line search begins with.
         max_iter: how many iterations a step makes at most.
-        max_eval: how many evaluations of the closure it begins no further iteration after; 5/4 of max_iter
-            unless given.
+        max_eval: after how many evaluations of the closure no iteration begins; 5/4 of max_iter unless given.
         tolerance_grad: stop where no element of the gradient is larger.
         tolerance_change: stop where no element of theta, nor the loss, changes by more.
         history_size: how many pairs s, y are kept, each as large as all parameters.
@@ -105,11 +106,10 @@ class LBFGS(Optimizer):
         super().__init__(params, {"lr": lr, **counts, **tolerances, "line_search_fn": line_search_fn})
 
     def check(self, where: str, options: dict[str, Any]) -> None:
-        """Refuse a line search that there is not."""
-        found = options["line_search_fn"]
-        if found not in (None, "strong_wolfe"):
+        """Refuse an unknown line search."""
+        if (name := options["line_search_fn"]) not in (None, "strong_wolfe"):
             raise ValueError(
-                f"{where}: line_search_fn must be None or 'strong_wolfe', got {found!r}; give it one of these"
+                f"{where}: line_search_fn must be None or 'strong_wolfe', got {name!r}; give it one of these"
             )
 
     def _add(self, groups: list[Any]) -> None:
@@ -121,19 +121,18 @@ class LBFGS(Optimizer):
         super()._add(groups)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Go up to `max_iter` iterations downhill.
+        """Make up to `max_iter` iterations.
 
         Args:
-            closure: forgets the gradients, computes the loss and its gradients, and returns the loss. It is
-                called many times, with gradients enabled.
+            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is called many
+                times, with gradients enabled.
 
         Returns:
             What the closure returned first: the loss before the step.
 
         Raises:
             TypeError: without a closure, and for one that does not return a number.
-            TypeError, ValueError: as Adamax does. Whatever is raised, by the closure too, the parameters and
-                the state are then as they were.
+            TypeError, ValueError: as Adamax. After any error, also the closure's, parameters and state are as before.
 
         Warns:
             UserWarning: once, if no parameter has a gradient.
@@ -151,119 +150,141 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        for j, p in enumerate(self.param_groups[0]["params"]):
-            if p._grad is not None:
-                check(f"{self._name}, group 0: parameter {j}", p, False, self.state.get(p, {}), ("g", "move"))
+        self._check_gradients()
         for p in params:
             if not writeable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
-        place = Place(params)
+        before = BasePoint(params)
         try:
-            state = self._descend(Place(params), closure, loss, options)
+            state = self._iterate(BasePoint(params), closure, loss, options)
         except BaseException:  # Ctrl-C too
-            place.back()
+            before.restore()
             raise
         if state:
             self.state.clear()
             self.state.update(state)
         return result
 
-    def _descend(
-        self, place: Place, closure: Callable[[], Any], loss: float, options: dict[str, Any]
+    def _iterate(
+        self, point: BasePoint, closure: Callable[[], Any], loss: float, options: dict[str, Any]
     ) -> dict[Any, dict[str, Any]]:
-        """Move the parameters, where the loss is `loss` and its gradients are there; gives their new state."""
-        smallest, most = options["tolerance_change"], options["max_eval"]
-        g, evaluations = gradient(place.params), 1
-        if largest(g) <= options["tolerance_grad"]:
+        """Move the parameters from a point with this loss, where their gradients are computed; returns their state."""
+        smallest, max_eval, params = options["tolerance_change"], options["max_eval"], point.params
+        g, evaluations = gradients(params), 1
+        if max_abs(g) <= options["tolerance_grad"]:
             return {}
 
         def evaluate() -> tuple[float, Vector]:
             with enable_grad():
                 loss = self._number(closure())
-            return loss, gradient(place.params)
+            return loss, gradients(params)
 
-        def along(d: Vector) -> Callable[[float], Point]:
-            def at(t: float) -> Point:
-                place.go(t, d)
-                loss, g = evaluate()
-                return Point(t, loss, g, dot(g, d))
+        def at(d: Vector, t: float) -> Point:
+            point.move(t, d)
+            loss, g = evaluate()
+            return Point(t, loss, g, dot(g, d))
 
-            return at
-
-        k, g_before, move, pairs = self._remembered(place.params)
+        k, g_before, move, pairs = self._history(params)
         for iteration in range(1, int(options["max_iter"]) + 1):
             k += 1
-            t, d = self._heading(k, g, g_before, move, pairs, options)
-            g_before, loss_before, move = g, loss, times(0, d)
+            t, d = self._direction(k, g, g_before, move, pairs, options)
+            g_before, loss_before, move = g, loss, scaled(0, d)
             slope = dot(g, d)
             if slope > -smallest:
                 break
             if options["line_search_fn"]:
-                start, limit = Point(0.0, loss, g, slope), int(most) - evaluations
-                (t, loss, g, _), count = strong_wolfe(along(d), start, t, largest(d), smallest, limit)
+                start, limit = Point(0.0, loss, g, slope), int(max_eval) - evaluations
+                (t, loss, g, _), count = strong_wolfe(partial(at, d), start, t, max_abs(d), smallest, limit)
                 evaluations += count
-            place.go(t, d)
+            point.move(t, d)
             if not options["line_search_fn"] and iteration < options["max_iter"]:  # else the next step evaluates here
                 loss, g = evaluate()
                 evaluations += 1
-            place.stay()
-            move = times(t, d)
-            still = largest(move) <= smallest or abs(loss - loss_before) < smallest
-            if evaluations >= most or largest(g) <= options["tolerance_grad"] or still:
+            point.rebase()
+            move = scaled(t, d)
+            converged = max_abs(move) <= smallest or abs(loss - loss_before) < smallest
+            if evaluations >= max_eval or max_abs(g) <= options["tolerance_grad"] or converged:
                 break
-        vectors = {"g": g_before, "move": move}
-        return {
-            p: {
-                "t": k,
-                **{name: vector[i] for name, vector in vectors.items()},
-                **{name: [getattr(pair, name)[i] for pair in pairs] for name in self.histories},
-            }
-            for i, p in enumerate(place.params)
-        }
+        histories = [([pair.s[i] for pair in pairs], [pair.y[i] for pair in pairs]) for i in range(len(params))]
+        vectors = zip(params, g_before, move, histories, strict=True)
+        return {p: {"t": k, "g": g, "move": move, "s": s, "y": y} for p, g, move, (s, y) in vectors}
 
-    def _heading(
+    def _check_gradients(self) -> None:
+        """Refuse gradients and state that do not fit their parameters."""
+        for j, p in enumerate(self.param_groups[0]["params"]):
+            if p._grad is not None:
+                check(f"{self._name}, group 0: parameter {j}", p, False, self.state.get(p, {}), ("g", "move"))
+
+    def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
     ) -> tuple[float, Vector]:
-        """How far the k-th iteration goes at first, and in which direction; its new pair is put into `pairs`."""
+        """The first t to try in the k-th iteration, and d; the new pair is appended to `pairs`."""
         if k > 1:
-            pair = Pair.of(move, minus(g, g_before))
+            pair = Pair.of(move, [namespace(a).asarray(a - b) for a, b in zip(g, g_before, strict=True)])
             pairs += [pair] if pair.sy > 1e-10 else []
             del pairs[: -int(options["history_size"])]
         t = options["lr"] if k > 1 else min(1.0, 1 / sum(float(abs(v).sum()) for v in g)) * options["lr"]
-        return t, downhill(g, pairs)
+        return t, two_loop_recursion(g, pairs)
 
-    def _remembered(self, params: Sequence[Any]) -> tuple[int, Vector, Vector, list[Pair]]:
-        """Iterations so far, the gradient before the last move, that move, and the pairs; nothing, to begin anew."""
+    def _history(self, params: Sequence[Any]) -> tuple[int, Vector, Vector, list[Pair]]:
+        """Iterations so far, the gradient before the last move, that move, and the pairs; 0 and [] to begin anew."""
         entries = [self.state.get(p, {}) for p in params]
         counts = {(entry.get("t"), *(len(entry.get(name, ())) for name in self.histories)) for entry in entries}
         if len(counts) > 1 or self.state.keys() != set(params):
             return 0, [], [], []
-        past, move = ([settled(p, self.state[p][name]) for p in params] for name in ("g", "move"))
-        s, y = ([[settled(p, v) for v in self.state[p][name]] for p in params] for name in self.histories)
+        g_before, move = ([as_state(p, self.state[p][name]) for p in params] for name in ("g", "move"))
+        s, y = ([[as_state(p, v) for v in self.state[p][name]] for p in params] for name in self.histories)
         pairs = zip(zip(*s, strict=True), zip(*y, strict=True), strict=True)
-        return entries[0]["t"], past, move, [Pair.of(list(a), list(b)) for a, b in pairs]
+        return entries[0]["t"], g_before, move, [Pair.of(list(a), list(b)) for a, b in pairs]
 
     def _number(self, loss: Any) -> float:
         """What a closure returned, as a Python float."""
         number = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
         if not isinstance(number, Real):
-            found = f"a Tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            given = f"a Tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
             raise TypeError(
-                f"{self._name}.step: the closure must return the loss, one number, got {found}; end it with return loss"
+                f"{self._name}.step: the closure must return the loss, one number, got {given}; end it with return loss"
             )
         return float(number)
 
-    def _misfits(self, where: str, p: Any, entry: Any) -> list[str]:
+    def explain(self, parameter: Any, largest: int = 5) -> Explanation:
+        """The first iteration of the next step, for one parameter and number by number; see Optimizer.explain."""
+        from lucid.optim.explain import explain
+
+        return explain(self, parameter, largest, self._preview)
+
+    def _preview(self, p: Any, i: int, j: int) -> Preview:
+        """The first iteration of the next step, if the closure computes the gradients that there are now."""
+        from lucid.optim.explain import Preview, equation_in
+
+        options = self._settings(f"{self._name}, group 0", self.param_groups[0]).options
+        self._check_gradients()
+        params = [q for q in self.param_groups[0]["params"] if q._grad is not None]
+        g, index = gradients(params), next(index for index, q in enumerate(params) if q is p)
+        k, g_before, move, pairs = self._history(params)
+        theta = p._array.astype(g[index].dtype).reshape(-1)
+        stays = Preview(k + 1, {}, "", equation_in(LBFGS), [ONE_OF_MANY.format(**options)], {}, theta.astype(p.dtype))
+        if max_abs(g) <= options["tolerance_grad"]:
+            return stays._replace(notes=[*stays.notes, NO_GRADIENT.format(**options)])
+        t, d = self._direction(k + 1, g, g_before, move, pairs, options)
+        slope, line = dot(g, d), d[index].reshape(-1)
+        new, notes = theta + t * line, [*stays.notes, SEARCH] if options["line_search_fn"] else stays.notes
+        if slope > -options["tolerance_change"]:
+            new, notes = theta, [*stays.notes, NO_SLOPE]
+        numbers, columns = {"t": t, "slope": slope, "pairs": len(pairs)}, {"d": line}
+        return stays._replace(numbers=numbers, about=NUMBERS, notes=notes, columns=columns, theta=new.astype(p.dtype))
+
+    def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         single = {k: v for k, v in entry.items() if k not in self.histories} if isinstance(entry, Mapping) else entry
-        found = saved.misfits(where, p, single, arrays=("g", "move"), needed=("g", "move"))
+        problems = mismatches(where, p, single, ("g", "move"), needed=("g", "move"))
         for name in self.histories if isinstance(single, dict) and p is not None else ():
             shapes = [getattr(v, "shape", None) for v in entry.get(name, [None])]
             if any(shape != p.shape for shape in shapes):
                 expected = f"a list of {tuple(p.shape)}, as its parameter"
-                found.append(f"{where}: {name} has shapes {shapes}, expected {expected}")
-        return found
+                problems.append(f"{where}: {name} has shapes {shapes}, expected {expected}")
+        return problems
 
-    def _translated(self, state: Mapping[Any, Any], places: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
         """PyTorch's holds all parameters end to end, as the state of the first; here each has its own."""
         first = next(iter(state.values()), None)
         if not isinstance(first, Mapping) or "n_iter" not in first:
@@ -271,21 +292,27 @@ class LBFGS(Optimizer):
         if first.get("prev_flat_grad") is None:
             return {}
 
-        def parts(flat: Any) -> list[Any]:
-            ends = accumulate(p.numel() for p in places.values())
-            return [flat[end - p.numel() : end].reshape(p.shape) for end, p in zip(ends, places.values(), strict=True)]
+        def split(flat: Any) -> list[Any]:
+            ends = accumulate(p.numel() for p in params.values())
+            return [flat[end - p.numel() : end].reshape(p.shape) for end, p in zip(ends, params.values(), strict=True)]
 
-        g, move = parts(first["prev_flat_grad"]), parts(first["d"] * saved.scalar(first["t"]))
-        s, y = ([parts(flat) for flat in first[name]] for name in ("old_stps", "old_dirs"))
-        t = int(first["n_iter"])
+        t, g, move = int(first["n_iter"]), split(first["prev_flat_grad"]), split(first["d"] * scalar(first["t"]))
+        s, y = ([split(flat) for flat in first[name]] for name in ("old_stps", "old_dirs"))
         return {
             index: {"t": t, "g": g[i], "move": move[i], "s": [v[i] for v in s], "y": [v[i] for v in y]}
-            for i, index in enumerate(places)
+            for i, index in enumerate(params)
         }
 
 
+ONE_OF_MANY = "One step makes up to {max_iter:g} iterations; this is the first, from all gradients as they are now."
+NO_GRADIENT = "No gradient is above tolerance_grad={tolerance_grad:g}, so it would stay where it is."
+NO_SLOPE = "Along d it hardly goes downhill any more, so it would stay where it is."
+SEARCH = "The line search begins with this t; where it ends depends on the closure."
+NUMBERS = "How many times d it goes, what the loss loses along d at first, and how many s, y there are."
+
+
 class Pair(NamedTuple):
-    """A move, how the gradient changed along it, and the product of the two, which says how the ground curves."""
+    """A move s, the change y of the gradient along it, and their product, which measures the curvature."""
 
     s: Vector
     y: Vector
@@ -297,84 +324,77 @@ class Pair(NamedTuple):
         return cls(s, y, dot(s, y))
 
 
-def downhill(g: Vector, pairs: Sequence[Pair]) -> Vector:
+def two_loop_recursion(g: Vector, pairs: Sequence[Pair]) -> Vector:
     """-H g: Algorithm 7.4, for the H that begins as the last s y / y y times the identity."""
-    q, shares = times(-1, g), []
+    q, alphas = scaled(-1, g), []
     for s, y, sy in reversed(pairs):
-        shares.append(dot(s, q) / sy)
-        add(q, -shares[-1], y)
+        alphas.append(dot(s, q) / sy)
+        add_scaled(q, -alphas[-1], y)
     if pairs:
         s, y, sy = pairs[-1]
-        scale = sy / dot(y, y)
-        q = times(scale, q)
-    for (s, y, sy), share in zip(pairs, reversed(shares), strict=True):
-        add(q, share - dot(y, q) / sy, s)
+        q = scaled(sy / dot(y, y), q)
+    for (s, y, sy), alpha in zip(pairs, reversed(alphas), strict=True):
+        add_scaled(q, alpha - dot(y, q) / sy, s)
     return q
 
 
-class Place:
-    """Where the parameters are: they can go along a direction from there, and back.
+class BasePoint:
+    """The point that the parameters move from along a direction, and can return to.
 
-    The arithmetic is done in float32 at least; what is added up in `stay` has been rounded to the parameters' dtype.
+    The arithmetic is done in float32 at least; the point that `rebase` takes has been rounded to the parameters' dtype.
     """
 
     def __init__(self, params: Sequence[Any]) -> None:
         self.params = params
-        self.stay()
+        self.rebase()
 
-    def stay(self) -> None:
-        """Make the point where they are now the one to go from."""
+    def rebase(self) -> None:
+        """Make the point where the parameters are now the base."""
         self.arrays = [p._array.astype(widened(p._array.dtype)) for p in self.params]
 
-    def go(self, t: float, d: Vector) -> None:
-        """Go to that point, and t * d further."""
-        self._put([array + t * v for array, v in zip(self.arrays, d, strict=True)])
+    def move(self, t: float, d: Vector) -> None:
+        """Put the parameters at the base + t * d."""
+        self._write([array + t * v for array, v in zip(self.arrays, d, strict=True)])
 
-    def back(self) -> None:
-        """Go to that point."""
-        self._put(self.arrays)
+    def restore(self) -> None:
+        """Put the parameters back at the base."""
+        self._write(self.arrays)
 
-    def _put(self, vector: Vector) -> None:
+    def _write(self, vector: Vector) -> None:
         for p, array in zip(self.params, vector, strict=True):
             p._array[...] = array
             written(p._array)
 
 
-def gradient(params: Sequence[Any]) -> Vector:
-    """The gradients, copied; zero for what has none any more."""
-    arrays = [p._array if p._grad is None else p._grad._array for p in params]
-    wide = [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
-    return [times(0, [array])[0] if p._grad is None else array for array, p in zip(wide, params, strict=True)]
+def gradients(params: Sequence[Any]) -> Vector:
+    """The gradients, copied; zero for a parameter that has none any more."""
+    arrays = [namespace(p._array).zeros_like(p._array) if p._grad is None else p._grad._array for p in params]
+    return [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
 
 
-def settled(p: Any, array: Array) -> Array:
-    """`array` in the dtype and on the device that the state of `p` has by now."""
+def as_state(p: Any, array: Array) -> Array:
+    """`array` in the dtype and on the device that the state of `p` has now."""
     theta = p._array
     fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (widened(theta.dtype), device_of(theta))
     return array if fits else state_array(theta, array)
 
 
 def dot(a: Vector, b: Vector) -> float:
-    """The sum of all products."""
+    """The inner product."""
     return sum(float(namespace(x).matmul(x.reshape(-1), y.reshape(-1))) for x, y in zip(a, b, strict=True))
 
 
-def minus(a: Vector, b: Vector) -> Vector:
-    """a - b."""
-    return [namespace(x).asarray(x - y) for x, y in zip(a, b, strict=True)]
-
-
-def times(factor: float, a: Vector) -> Vector:
-    """factor * a. Arrays stay arrays, also 0-d ones, of which NumPy's arithmetic makes numbers."""
+def scaled(factor: float, a: Vector) -> Vector:
+    """factor * a. Arrays stay arrays, also 0-d ones, which NumPy's arithmetic turns into scalars."""
     return [namespace(x).asarray(factor * x) for x in a]
 
 
-def add(a: Vector, factor: float, b: Vector) -> None:
+def add_scaled(a: Vector, factor: float, b: Vector) -> None:
     """Add factor * b to a, in place."""
     for x, y in zip(a, b, strict=True):
         x += factor * y
 
 
-def largest(a: Vector) -> float:
+def max_abs(a: Vector) -> float:
     """The largest magnitude among all elements."""
     return max((float(abs(x).max()) for x in a if x.size), default=0.0)

@@ -2,7 +2,7 @@
 
 An optimizer is one equation, its `rule`; adamax.py shows what one looks like. Here stands everything around
 it: the groups of parameters and their numbers, and the state that each parameter gathers. What is refused at
-the door stands in options.py, how state is saved and found again in saved.py; how a rule is run over many
+the door stands in options.py, how state is saved and found again in state_dict.py; how a rule is run over many
 parameters is the question of runner.py.
 """
 
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lucid.backend import namespace
 from lucid.graph import written
-from lucid.optim import saved
 from lucid.optim.jobs import Settings, writeable
 from lucid.optim.options import (
     BETAS,
@@ -32,6 +31,7 @@ from lucid.optim.options import (
     split_pairs,
 )
 from lucid.optim.runner import Plan
+from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
 from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
@@ -241,11 +241,11 @@ class Optimizer:
         >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = lucid.optim.SGD([w], lr=0.25)
         >>> (w * w).sum().backward()
-        >>> told = optimizer.explain(w)
-        >>> told.table["index"], told.table["move"], told.table["theta after"]
+        >>> table = optimizer.explain(w).table
+        >>> table["index"], table["move"], table["theta after"]
         ([(1,), (0,)], [-1.0, -0.5], [1.0, 0.5])
         """
-        from lucid.optim.explain import explain  # a lesson is no part of training: it is loaded when asked for
+        from lucid.optim.explain import explain  # not part of training: loaded on first use
 
         return explain(self, parameter, largest)
 
@@ -302,7 +302,7 @@ class Optimizer:
         Raises:
             ValueError: if a group's parameters were edited and its names were not.
         """
-        return saved.written_down(self._name, self.param_groups, self.state)
+        return state_dict(self._name, self.param_groups, self.state)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what a `state_dict` holds: training goes on as if it had never stopped.
@@ -319,7 +319,15 @@ class Optimizer:
         Warns:
             UserWarning: if PyTorch's optimizer of this name is not quite the same.
         """
-        groups, state, warning = saved.read(self, state_dict, kinds(Optimizer))
+        groups, state, warning = load(
+            type(self),
+            self.param_groups,
+            state_dict,
+            read_group=self._read_saved_group,
+            translate=self._with_own_names,
+            mismatches_of=self._mismatches,
+            kinds=kinds(Optimizer),
+        )
         for own, group in zip(self.param_groups, groups, strict=True):
             kept: dict[str, Any] = {key: own[key] for key in ("params", "param_names") if key in own}
             own.clear()
@@ -329,14 +337,21 @@ class Optimizer:
         if warning:
             warnings.warn(f"{self._name}.load_state_dict: {warning}", UserWarning, stacklevel=2)
 
-    def _translated(self, state: Mapping[Any, Any], places: Mapping[Any, Any]) -> dict[Any, Any]:
-        """A saved state under the names that it has here; `places` says which parameter an index stands for."""
-        return {i: saved.translated(entry, self.in_torch) for i, entry in state.items()}
+    def _read_saved_group(self, where: str, group: dict[str, Any], from_torch: bool) -> tuple[dict[str, Any], str]:
+        """A saved group as it is here, checked; and what PyTorch's optimizer does otherwise, if it is of that."""
+        group = split_pairs(where, group, self.pairs)
+        difference = self.unlike_torch(group) if from_torch else ""
+        self._settings(where, group)
+        return group, difference
 
-    def _misfits(self, where: str, p: Any, entry: Any) -> list[str]:
+    def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
+        """A saved state under the names that it has here; `params` gives the parameter of each index."""
+        return {i: with_own_names(entry, self.in_torch) for i, entry in state.items()}
+
+    def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         """What keeps `entry` from being the state of the parameter `p`, in words."""
         needed = [slot for slot in self.slots if slot not in self.only_with]
-        return saved.misfits(where, p, entry, arrays=self.slots, needed=needed)
+        return mismatches(where, p, entry, self.slots, needed)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's

@@ -1,3 +1,3 @@
-"""What surrounds training: data."""
+"""What PyTorch has in `torch.utils`: data in batches."""
 
 from lucid.utils import data as data

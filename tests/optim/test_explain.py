@@ -116,7 +116,7 @@ def test_lbfgs_where_there_is_nowhere_to_go_and_before_a_search() -> None:
     assert told.table["move"] == [0.0, 0.0]
     give(p, 3.0, 1.0)
     told = optimizer.explain(p)
-    assert "The line search begins with this t; where it goes on to is for the closure to say." in told.notes
+    assert "The line search begins with this t; where it ends depends on the closure." in told.notes
     assert told.numbers == {"t": 0.25, "slope": -10.0, "pairs": 0} and told.table["move"] == [-0.75, -0.25]
     optimizer.param_groups[0]["tolerance_change"] = 11.0
     assert "Along d it hardly goes downhill any more, so it would stay where it is." in optimizer.explain(p).notes
@@ -177,7 +177,7 @@ def test_a_parameter_without_a_gradient() -> None:
     assert str(told) == (
         "Adamax, no step of parameter 0 of group 0: shape (1,), float64\n"
         "group: lr=0.002, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0\n"
-        "It has no gradient, so step() passes it over: it does not move, and its t stays 0."
+        "It has no gradient, so step() skips it: it does not move, and its t stays 0."
     )
     assert told.table == {} and "<table" not in told._repr_html_()
     optimizer.state[p] = {"t": 3, "m": np.zeros(1), "u": np.zeros(1)}

@@ -13,9 +13,9 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS
-from lucid.optim.lbfgs import Pair, dot, downhill
-from lucid.optim.wolfe import C1, C2, Point, cubic, strong_wolfe
 from tests.optim.training import equal, give, parameter
+from lucid.optim.lbfgs import Pair, dot, two_loop_recursion
+from lucid.optim.line_search import C1, C2, Point, cubic, strong_wolfe
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 
@@ -153,8 +153,8 @@ def test_the_two_loops_are_the_matrix_of_bfgs() -> None:
         half = np.eye(5) - np.outer(s, y) / pair.sy
         matrix = half @ matrix @ half.T + np.outer(s, s) / pair.sy
     g = rng.standard_normal(5)
-    np.testing.assert_allclose(np.concatenate(downhill([g[:2], g[2:]], pairs)), -matrix @ g, rtol=1e-12)
-    assert np.array_equal(downhill([g], [])[0], -g)
+    np.testing.assert_allclose(np.concatenate(two_loop_recursion([g[:2], g[2:]], pairs)), -matrix @ g, rtol=1e-12)
+    assert np.array_equal(two_loop_recursion([g], [])[0], -g)
 
 
 SHAPES: list[Callable[[float], tuple[float, float]]] = [  # f and f', falling at 0

@@ -12,7 +12,7 @@ import pytest
 
 import lucid
 from lucid.op import TABLE
-from lucid.optim.explain import formula
+from lucid.optim.explain import equation_in
 from lucid.optim.optimizer import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +140,7 @@ OPTIMIZERS = (ROOT / "docs" / "optimizers.md").read_text()
 def test_the_page_of_optimizers_has_the_equation_of_the_docstring(kind: type) -> None:
     (section,) = re.findall(rf"^## {kind.__name__}\n(.*?)(?=^## |\Z)", OPTIMIZERS, re.MULTILINE | re.DOTALL)
     equation, told = re.fullmatch(r"\n```text\n(.*?)\n```\n\n(.*)", section, re.DOTALL).groups()
-    assert equation == formula(kind) and "theta" in equation and len(told) > 100
+    assert equation == equation_in(kind) and "theta" in equation and len(told) > 100
 
 
 def test_the_page_of_optimizers_names_every_schedule() -> None:

@@ -1,4 +1,4 @@
-"""How far to go along a line: a search for a point that lowers the loss enough where the slope is flat enough.
+"""A line search: how far to go along a direction to lower the loss enough, where the slope is flat enough.
 
 These are the strong Wolfe conditions (Nocedal and Wright 2006, Numerical Optimization, section 3.1): with f(t) the loss
 at theta + t * d,
@@ -7,8 +7,8 @@ at theta + t * d,
     |f'(t)| <= c2 * |f'(0)|             and not much more could be gained by going on
 
 First the step grows until such a point is passed or found (Algorithm 3.5), then the interval that must hold one is
-narrowed (Algorithm 3.6). Where to look next says the minimum of the cubic through two points (equation 3.59). What the
-book leaves open, how far to grow and how near to an end to look, is settled as in minFunc (Schmidt 2005) and PyTorch.
+narrowed (Algorithm 3.6). The next t to try is the minimum of the cubic through two points (equation 3.59). What the
+book leaves open, how far to grow and how near to an end to try, is settled as in minFunc (Schmidt 2005) and PyTorch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def strong_wolfe(
     Args:
         at: evaluates the loss at a point of the line.
         start: the point at 0, where the slope is below 0.
-        t: where to look first.
+        t: the first to try.
         length: the largest element of d; an interval in which no element changes by `smallest` is not searched.
         limit: how many points to try after the first.
     """
@@ -60,19 +60,19 @@ def strong_wolfe(
         t = cubic(before, new, new.t + 0.01 * (new.t - before.t), 10 * new.t)
         before, new, tries = new, at(t), tries + 1
     else:
-        before = start  # the limit is reached: what was found last, or the beginning
+        before = start  # the limit is reached: the result is the last point, or the start
 
     ends, low = [before, new], int(new.loss < before.loss)  # low: which of the two has the lower loss
-    shy = False  # whether the last point lay close to an end
+    near_end = False  # whether the last point lay close to an end
     while tries < limit and abs(ends[1].t - ends[0].t) * length >= smallest:
         left, right = sorted(end.t for end in ends)
         t, margin = cubic(ends[0], ends[1], left, right), 0.1 * (right - left)
         if min(right - t, t - left) >= margin:
-            shy = False
-        elif shy or not left < t < right:
-            t, shy = right - margin if abs(t - right) < abs(t - left) else left + margin, False
+            near_end = False
+        elif near_end or not left < t < right:
+            t, near_end = right - margin if abs(t - right) < abs(t - left) else left + margin, False
         else:
-            shy = True  # once is let pass
+            near_end = True  # allowed once
         new, tries = at(t), tries + 1
         if too_high(new) or new.loss >= ends[low].loss:
             ends[1 - low] = new
@@ -87,7 +87,7 @@ def strong_wolfe(
 
 
 def cubic(a: Point, b: Point, least: float, most: float) -> float:
-    """Where the cubic that has the losses and slopes of `a` and `b` is lowest, held between `least` and `most`.
+    """The minimum of the cubic through the losses and slopes of `a` and `b`, clipped to `least` and `most`.
 
     >>> cubic(Point(0.0, 1.0, None, -2.0), Point(3.0, 4.0, None, 4.0), 0.0, 3.0)  # of (t - 1)^2
     1.0
@@ -101,4 +101,4 @@ def cubic(a: Point, b: Point, least: float, most: float) -> float:
         below = b.slope - a.slope + 2 * d2
         if below:
             return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / below), least), most)
-    return (least + most) / 2  # no lowest point, or none that can be computed
+    return (least + most) / 2  # no minimum, or none that can be computed

@@ -1,7 +1,7 @@
 """What to learn from: samples by number (Dataset), or one after the other (IterableDataset).
 
-A subclass says what a sample is; everything else here puts datasets side by side, one after the other, or takes part
-of them.
+A subclass defines what a sample is; everything else here puts datasets side by side or one after the other, or takes a
+part of them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from lucid.backend import Array, cpu, int64, is_array
 from lucid.creation import as_tensor
+from lucid.data.collate import batch_of
+from lucid.data.samplers import check_seed, draw_seed, permutation
 from lucid.tensor import Tensor
-from lucid.utils.data.collate import collated
-from lucid.utils.data.samplers import checked_seed, drawn_seed, permutation
 
 
 class Dataset:
@@ -59,21 +59,17 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *tensors: Tensor | Array) -> None:
-        for one in tensors:
-            if not isinstance(one, Tensor) and not is_array(one):
-                raise TypeError(
-                    f"TensorDataset: expected Tensors, got {type(one).__name__}; wrap it: lucid.tensor(...)"
-                )
-        shapes = [tuple(one.shape) for one in tensors]
+        for x in tensors:
+            if not isinstance(x, Tensor) and not is_array(x):
+                raise TypeError(f"TensorDataset: expected Tensors, got {type(x).__name__}; wrap it: lucid.tensor(...)")
+        shapes = [tuple(x.shape) for x in tensors]
         if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
-            raise ValueError(
-                "TensorDataset: expected tensors of one length, got shapes "
-                f"{', '.join(map(str, shapes)) or 'none at all'}"
-            )
-        self.tensors = tuple(as_tensor(one) for one in tensors)
+            given = ", ".join(map(str, shapes)) or "none at all"
+            raise ValueError(f"TensorDataset: expected tensors of one length, got shapes {given}")
+        self.tensors = tuple(as_tensor(x) for x in tensors)
 
     def __getitem__(self, i: Any) -> tuple[Tensor, ...]:
-        return tuple(one[i] for one in self.tensors)
+        return tuple(x[i] for x in self.tensors)
 
     def __len__(self) -> int:
         return len(self.tensors[0])
@@ -81,7 +77,7 @@ class TensorDataset(Dataset):
     def take(self, indices: list[int]) -> tuple[Tensor, ...]:
         """The rows `indices` of every tensor: a batch in one indexing operation each."""
         rows = cpu.asarray(indices, dtype=int64)
-        return tuple(one[rows] for one in self.tensors)
+        return tuple(x[rows] for x in self.tensors)
 
 
 class Subset(Dataset):
@@ -97,8 +93,8 @@ class Subset(Dataset):
         return len(self.indices)
 
     def take(self, indices: list[int]) -> Any:
-        """The batch of these samples, at once if the dataset can do that."""
-        return collated(self.dataset, [self.indices[i] for i in indices])
+        """The batch of these samples, at once if the dataset has `take`."""
+        return batch_of(self.dataset, [self.indices[i] for i in indices])
 
 
 class ConcatDataset(Dataset):
@@ -115,16 +111,19 @@ class ConcatDataset(Dataset):
         self.ends = list(accumulate(len(dataset) for dataset in self.datasets))
 
     def __getitem__(self, i: int) -> Any:
-        i = _in_range("ConcatDataset", i, len(self))
-        which = bisect_right(self.ends, i)
-        return self.datasets[which][i - (self.ends[which - 1] if which else 0)]
+        count = len(self)
+        if not -count <= index(i) < count:
+            raise IndexError(f"ConcatDataset has {count} samples, and so no sample {i}")
+        i = index(i) % count
+        k = bisect_right(self.ends, i)
+        return self.datasets[k][i - (self.ends[k - 1] if k else 0)]
 
     def __len__(self) -> int:
         return self.ends[-1]
 
 
 def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None) -> list[Subset]:
-    """Deal the samples out at random into Subsets of these lengths, or of these fractions of the whole.
+    """Distribute the samples at random over Subsets of these lengths, or of these fractions of the whole.
 
     What rounding fractions down leaves over goes to the first subsets, one each. `seed` fixes the split;
     without one it is drawn from lucid's generator.
@@ -148,12 +147,7 @@ def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None
             f"random_split: lengths must add up to the {total} samples there are, or be fractions that "
             f"add up to 1; got {lengths}"
         )
-    order = permutation(total, drawn_seed() if seed is None else checked_seed("random_split", seed))
+    seed = check_seed("random_split", seed)
+    order = permutation(total, draw_seed() if seed is None else seed)
     ends = list(accumulate(sizes))
     return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
-
-
-def _in_range(who: str, i: int, count: int) -> int:
-    if not -count <= index(i) < count:
-        raise IndexError(f"{who} has {count} samples, and so no sample {i}")
-    return index(i) % count

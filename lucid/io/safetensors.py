@@ -1,9 +1,9 @@
 """Weights that other libraries read: tensors by name in a `.safetensors` file.
 
-The format (huggingface.co/docs/safetensors) is small enough to be told here. First 8 bytes, the length of the header as
-a little-endian number; then the header, a JSON object that gives each name a dtype, a shape and the first and the last
-byte (not included) of its elements; then the elements, row by row, little-endian, without gaps. One more entry of the
-header, `__metadata__`, may hold strings by name, which no tensor depends on. Nothing in such a file can be executed.
+The format (huggingface.co/docs/safetensors) is small. First 8 bytes, the length of the header as a little-endian
+number; then the header, a JSON object that gives each name a dtype, a shape and the first and the last byte (not
+included) of its elements; then the elements, row by row, little-endian, without gaps. One more entry of the header,
+`__metadata__`, may hold strings by name, which no tensor depends on. Nothing in such a file can be executed.
 
 `lucid.save` keeps nests, numbers and an optimizer's state; this is for weights that come from, or go to, elsewhere.
 """
@@ -16,15 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lucid.backend import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarray, to_numpy
-from lucid.checkpoint import whole_file
+from lucid.io.npz import atomic_write
 from lucid.tensor import Tensor
 
 KINDS = {  # the format's name of a dtype -> ours, the order of its bytes settled
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",
-    "BOOL": "|b1",
+    "BOOL": "|b1", "BF16": "<u2",  # bfloat16 is the upper half of a float32; NumPy has no such dtype
 }  # fmt: skip
-CODES = {DType(kind): code for code, kind in KINDS.items()}
-BRAIN = "BF16"  # the upper half of a float32; NumPy has no such dtype, and what is read becomes float32
+CODES = {DType(kind): code for code, kind in KINDS.items() if code != "BF16"}
 METADATA = "__metadata__"
 LONGEST = 100_000_000  # bytes of header; the reference implementation reads no more either
 
@@ -38,7 +37,7 @@ def save_safetensors(
     strings by name, for people and programs that ask for them; `{"format": "pt"}` is what PyTorch's programs expect.
 
     Raises:
-        TypeError: for what is not a dict of Tensors or arrays by name, and for a dtype that the format has not.
+        TypeError: for what is not a dict of Tensors or arrays by name, and for a dtype that the format does not have.
         ValueError: for the name `__metadata__`, which the format keeps for itself.
         OSError: if the file cannot be written.
 
@@ -57,7 +56,7 @@ def save_safetensors(
             f"save_safetensors: expected a dict of names and tensors, got {type(tensors).__name__}; "
             "of a module: model.state_dict()"
         )
-    arrays = {name: _checked(name, value) for name, value in tensors.items()}
+    arrays = {name: _array_of(name, value) for name, value in tensors.items()}
     header: dict[str, Any] = {}
     if metadata is not None:
         if not (isinstance(metadata, Mapping) and all(type(s) is str for pair in metadata.items() for s in pair)):
@@ -72,13 +71,13 @@ def save_safetensors(
         header[name] = {"dtype": code, "shape": list(arrays[name].shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    with whole_file("save_safetensors", path) as file:
+    with atomic_write("save_safetensors", path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in order:
             file.write(arrays[name].astype(KINDS[header[name]["dtype"]], copy=False).tobytes())
 
 
-def _checked(name: Any, value: Any) -> ndarray:
+def _array_of(name: Any, value: Any) -> ndarray:
     """The array that is to be written under `name`."""
     if type(name) is not str:
         raise TypeError(f"save_safetensors: a name must be a str, got {name!r}")
@@ -103,18 +102,18 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is truncated, not of this format, or holds a dtype that lucid has not.
+        ValueError: if it is truncated, not of this format, or holds a dtype that lucid does not have.
     """
     with open(path, "rb") as file:
         try:
-            places = _layout(file, os.fstat(file.fileno()).st_size)
-            return {name: Tensor(_read(file, *place)) for name, place in places.items()}
+            locations = _layout(file, os.fstat(file.fileno()).st_size)
+            return {name: Tensor(_read(file, *location)) for name, location in locations.items()}
         except (ValueError, RecursionError) as error:
             raise ValueError(f"load_safetensors: {os.fsdecode(path)!r} cannot be read: {error}") from error
 
 
 def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:
-    """For each name the dtype, the shape and where in the file the elements begin; an error says what is not so."""
+    """For each name the dtype, the shape and where in the file the elements begin, all of it checked."""
     import json
 
     length = int.from_bytes(file.read(8), "little")
@@ -126,15 +125,14 @@ def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:
     text = file.read(length)
     if not text.startswith(b"{"):
         raise ValueError(f"its header should begin with '{{', and begins with {text[:20]!r}; is it a safetensors file?")
-    header = json.loads(text.decode(), object_pairs_hook=_once)
+    header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
     header.pop(METADATA, None)
-    places, spans = {}, []
+    locations, spans = {}, []
     for name, entry in header.items():
         code, shape, (start, end) = _fields(name, entry)
-        width = 2 if code == BRAIN else DType(KINDS[code]).itemsize
-        if end - start != width * math.prod(shape):
+        if end - start != DType(KINDS[code]).itemsize * math.prod(shape):
             raise ValueError(f"{name!r} has {end - start} bytes, which is not what {code} of shape {shape} takes")
-        places[name] = (code, shape, 8 + length + start)
+        locations[name] = (code, shape, 8 + length + start)
         spans.append((start, end, name))
     reached = 0
     for start, end, name in sorted(spans):
@@ -143,14 +141,14 @@ def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:
         reached = end
     if reached != size - 8 - length:
         raise ValueError(f"the header tells of {reached} bytes of elements, and there are {size - 8 - length}")
-    return places
+    return locations
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; a name that comes twice could mean two things."""
-    if len(found := dict(pairs)) < len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names all differ."""
+    if len(entries := dict(pairs)) < len(pairs):
         raise ValueError("its header has a name twice")
-    return found
+    return entries
 
 
 def _fields(name: str, entry: Any) -> tuple[str, list[int], list[int]]:
@@ -163,17 +161,17 @@ def _fields(name: str, entry: Any) -> tuple[str, list[int], list[int]]:
             raise ValueError(f"{name!r} has {field!r:.60} where a list of numbers from 0 is expected")
     if len(span) != 2:
         raise ValueError(f"{name!r} has data_offsets {span}; expected a first and a last")
-    if code not in [*KINDS, BRAIN]:
-        raise ValueError(f"{name!r} has dtype {code!r}, which lucid has not; it reads {', '.join(KINDS)}, {BRAIN}")
+    if code not in [*KINDS]:  # it may be anything that JSON has
+        raise ValueError(f"{name!r} has dtype {code!r}, which lucid has not; it reads {', '.join(KINDS)}")
     return code, shape, span
 
 
 def _read(file: Any, code: str, shape: list[int], start: int) -> Array:
     """The array whose elements begin at `start`, read into memory of its own."""
-    array = cpu.empty(shape, dtype="<u2" if code == BRAIN else KINDS[code])
+    array = cpu.empty(shape, dtype=KINDS[code])
     file.seek(start)
     file.readinto(array.reshape(-1).view("u1").data)
-    if code == BRAIN:
+    if code == "BF16":
         return (array.astype("uint32") << 16).view("float32")
     if code == "BOOL":
         return array.view("u1") != 0  # a byte that is neither 0 nor 1 is no bool to NumPy

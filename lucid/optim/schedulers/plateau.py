@@ -1,4 +1,4 @@
-"""Chapter 8, continued. The one schedule that looks at how training goes."""
+"""The one schedule that depends on the loss: reduce the learning rate when it stops getting better."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.scheduler import COUNT, FACTOR, RATE, SCORE, LRScheduler, of_group, one_or_each, real, word
+from lucid.optim.schedulers.base import LRScheduler, for_group
+from lucid.optim.schedulers.checks import COUNT_FROM_0, FACTOR, RATE, SCORE, one_of, per_group
 from lucid.tensor import Tensor
 
 
@@ -27,7 +28,6 @@ class ReduceLROnPlateau(LRScheduler):
     Then the count of bad epochs begins anew, and the next `cooldown` epochs do not count. A NaN is never better.
 
     Args:
-        optimizer: whose groups are scheduled.
         mode: "min" where less is better, "max" where more is.
         factor: in [0, 1).
         patience: how many bad epochs are forgiven, 0 or more.
@@ -39,49 +39,26 @@ class ReduceLROnPlateau(LRScheduler):
 
     Attributes:
         best: the best of `metrics` so far; infinite before the first.
-        num_bad_epochs, cooldown_counter: where the counts stand.
+        num_bad_epochs, cooldown_counter: bad epochs in a row, and epochs of the cooldown that are left.
 
     Raises:
-        TypeError, ValueError: as LRScheduler says; in `step`, TypeError for `metrics` that are not one number.
+        TypeError, ValueError: as LRScheduler; in `step`, TypeError for `metrics` that are not one number.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
     >>> scheduler = lucid.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
     >>> for loss in (3.0, 2.0, 2.0, 2.0, 1.0):
     ...     scheduler.step(loss)
-    ...     print(scheduler.get_last_lr())
-    [1.0]
-    [1.0]
-    [1.0]
-    [0.5]
-    [0.5]
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    1.0 1.0 1.0 0.5 0.5
     """
 
     checks = {
-        "mode": word("min", "max"),
-        "factor": FACTOR,
-        "patience": COUNT,
-        "threshold": RATE,
-        "threshold_mode": word("rel", "abs"),
-        "cooldown": COUNT,
-        "min_lr": one_or_each(RATE),
-        "eps": RATE,
-        "best": real(SCORE),
-        "num_bad_epochs": COUNT,
-        "cooldown_counter": COUNT,
-    }
+        "mode": one_of("min", "max"), "factor": FACTOR, "patience": COUNT_FROM_0, "threshold": RATE,
+        "threshold_mode": one_of("rel", "abs"), "cooldown": COUNT_FROM_0, "min_lr": per_group(RATE), "eps": RATE,
+        "best": SCORE, "num_bad_epochs": COUNT_FROM_0, "cooldown_counter": COUNT_FROM_0,
+    }  # fmt: skip
     per_group = ("min_lr",)
-    mode: str
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: str
-    cooldown: int
-    min_lr: float | list[float]
-    eps: float
-    best: float
-    num_bad_epochs: int
-    cooldown_counter: int
 
     def __init__(
         self,
@@ -95,20 +72,10 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float | Sequence[float] = 0,
         eps: float = 1e-8,
     ) -> None:
-        super().__init__(
-            optimizer,
-            mode=mode,
-            factor=factor,
-            patience=patience,
-            threshold=threshold,
-            threshold_mode=threshold_mode,
-            cooldown=cooldown,
-            min_lr=min_lr,
-            eps=eps,
-            best=-inf if mode == "max" else inf,
-            num_bad_epochs=0,
-            cooldown_counter=0,
-        )
+        self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
+        self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold_mode, cooldown, min_lr, eps
+        self.best, self.num_bad_epochs, self.cooldown_counter = -inf if mode == "max" else inf, 0, 0
+        super().__init__(optimizer)
 
     def check(self, where: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a threshold that no loss can pass."""
@@ -118,29 +85,25 @@ class ReduceLROnPlateau(LRScheduler):
                 f"{numbers['threshold']}; 1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
             )
 
-    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # the one schedule that must be told
+    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # no other schedule needs the loss
         """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one element.
 
         Raises:
             TypeError: for anything else; nothing has changed then.
         """
         metric = self._number(metrics)
-        before = self.best, self.num_bad_epochs, self.cooldown_counter
         better = self._better(metric)
-        self.best = metric if better else self.best
-        self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
-        self.cooldown_counter = max(0, self.cooldown_counter - 1)
-        try:
+        with self._all_or_nothing():
+            self.best = metric if better else self.best
+            self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
+            self.cooldown_counter = max(0, self.cooldown_counter - 1)
             super().step()
-        except (TypeError, ValueError):
-            self.best, self.num_bad_epochs, self.cooldown_counter = before
-            raise
         if self.num_bad_epochs > self.patience:
             self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """By `factor`, when patience has run out."""
-        reduced = max(lr * self.factor, of_group(self.min_lr, i))
+        """Times `factor`, after too many bad epochs."""
+        reduced = max(lr * self.factor, for_group(self.min_lr, i))
         return reduced if self.num_bad_epochs > self.patience and lr - reduced > self.eps else lr
 
     def _better(self, metric: float) -> bool:
@@ -158,7 +121,7 @@ class ReduceLROnPlateau(LRScheduler):
         if isinstance(number, Real):
             return float(number)
         shape = getattr(metrics, "shape", None)
-        found = repr(metrics) if shape is None else f"a {type(metrics).__name__} of shape {tuple(shape)}"
+        given = repr(metrics) if shape is None else f"a {type(metrics).__name__} of shape {tuple(shape)}"
         raise TypeError(
-            f"{self._name}: metrics must be one number, the loss of an epoch, say, got {found}; call step(loss.item())"
+            f"{self._name}: metrics must be one number, the loss of an epoch, say, got {given}; call step(loss.item())"
         )

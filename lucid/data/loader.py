@@ -1,4 +1,4 @@
-"""Batches, one after the other, and where one can go on after a break."""
+"""Batches of a dataset, one after the other, from a position that can be saved and resumed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from lucid.utils.data.collate import collated, default_collate
-from lucid.utils.data.datasets import IterableDataset
-from lucid.utils.data.samplers import BatchSampler, RandomSampler, SequentialSampler, checked_count, checked_seed
+from lucid.data.collate import batch_of, default_collate
+from lucid.data.datasets import IterableDataset
+from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
+
+NO_WORKERS = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
 
 
 class DataLoader:
     """Batches of a dataset: iterate over it once an epoch.
 
     The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing
-    else. There are no worker processes: batches are made when they are asked for.
+    else. There are no worker processes: a batch is made when the iteration gets there.
 
     Args:
         dataset: has `len()` and `[i]`, a Dataset or a list; or an IterableDataset, which sets the order itself.
         batch_size: samples a batch.
         shuffle: whether every epoch has an order of its own.
-        sampler: gives the order instead: an iterable of indices, asked anew each epoch (see Sampler.set_epoch).
-        batch_sampler: gives the batches instead: an iterable of lists of indices, asked anew each epoch.
-        num_workers: 0, for there are none.
+        sampler: gives the order instead: an iterable of indices, iterated over each epoch (see Sampler.set_epoch).
+        batch_sampler: gives the batches instead: an iterable of lists of indices, iterated over each epoch.
+        num_workers: 0, as there are none.
         collate_fn: list of samples -> batch; `default_collate` unless given.
         pin_memory: accepted, and changes nothing: batches lie in the host's ordinary memory, and `x.to("cuda")` waits
             for its copy.
@@ -31,7 +33,7 @@ class DataLoader:
         seed: of the shuffling; without one it is drawn from lucid's generator when the first epoch begins.
 
     Raises:
-        TypeError: for a dataset that is none, and for a batch size or a seed that is not an int.
+        TypeError: for what is no dataset, and for a batch size or a seed that is not an int.
         ValueError: for a batch size below 1, a negative seed, workers, and options of which one makes the other
             pointless: a sampler and `shuffle`, a batch sampler and `batch_size`.
 
@@ -59,39 +61,36 @@ class DataLoader:
         seed: int | None = None,
     ) -> None:
         if num_workers != 0:
-            raise ValueError(
-                f"DataLoader: num_workers must be 0, got {num_workers!r}; batches are made in this process, when they "
-                "are asked for (a dataset with a `take` makes them at once)"
-            )
-        checked_count("DataLoader", "batch_size", batch_size)
-        if seed is not None:
-            checked_seed("DataLoader", seed)
-        chosen = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
+            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {NO_WORKERS}")
+        check_count("DataLoader", "batch_size", batch_size)
+        check_seed("DataLoader", seed)
+        ordering = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
+        seeded = {"seed": seed is not None}
         self.streamed = isinstance(dataset, IterableDataset)
         if self.streamed:
-            _refuse("an IterableDataset sets the order itself", {**chosen, "seed": seed is not None})
+            _refuse("an IterableDataset sets the order itself", {**ordering, **seeded})
         elif not hasattr(dataset, "__getitem__"):
             raise TypeError(
                 f"DataLoader: a dataset has len() and [i], or is an IterableDataset; got {type(dataset).__name__}"
             )
         if batch_sampler is not None:
-            others = {"batch_size": batch_size != 1, "drop_last": drop_last, "seed": seed is not None}
-            _refuse("a batch_sampler makes the batches itself", {**chosen, "batch_sampler": False, **others})
+            batching = {"batch_sampler": False, "batch_size": batch_size != 1, "drop_last": drop_last}
+            _refuse("a batch_sampler makes the batches itself", {**ordering, **batching, **seeded})
         elif sampler is not None:
-            _refuse("a sampler sets the order itself", {"shuffle": shuffle, "seed": seed is not None})
-        self.dataset, self.collate_fn, self.shuffle, self.drop_last = dataset, collate_fn, bool(shuffle), drop_last
-        self.batch_size = batch_size if batch_sampler is None else None
+            _refuse("a sampler sets the order itself", {"shuffle": shuffle, **seeded})
         order: Any = sampler
         if self.streamed:
-            order = dataset  # in batches come its samples themselves, and not their numbers
+            order = dataset  # a batch then holds its samples themselves, not their numbers
         elif batch_sampler is not None:
             order = getattr(batch_sampler, "sampler", None)
         elif sampler is None:
             order = RandomSampler(dataset, seed=seed) if shuffle else SequentialSampler(dataset)
         batches: Any = BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
-        self.sampler, self.batch_sampler = order, batches
+        self.dataset, self.sampler, self.batch_sampler, self.collate_fn = dataset, order, batches, collate_fn
+        self.batch_size = batch_size if batch_sampler is None else None
+        self.shuffle, self.drop_last = bool(shuffle), drop_last
         self._position = (0, 0)  # epoch and batch that come next
-        self._next = (0, 0)  # where the next iteration begins: the same, unless it is to begin anew
+        self._next = (0, 0)  # where the next iteration begins: the same, except after a loop that was left early
 
     @property
     def seed(self) -> int | None:
@@ -111,15 +110,15 @@ class DataLoader:
             if self.streamed:
                 yield (self.collate_fn or default_collate)(list(batch))
             else:
-                yield collated(self.dataset, list(batch), self.collate_fn)
+                yield batch_of(self.dataset, list(batch), self.collate_fn)
         self._position = (epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is, in plain values; every batch that was handed out counts as done.
+        """The position of the loader, in plain values; every batch that was returned counts as done.
 
         In a loop that was left early that is the middle of its epoch, although to iterate again would begin the
-        next one. The seed of a RandomSampler is part of it; what another sampler, or a dataset that draws random
-        numbers, does is theirs to remember.
+        next one. The seed of a RandomSampler is part of it; the state of another sampler, or of a dataset that draws
+        random numbers, is not.
         """
         epoch, batch = self._position
         return {
@@ -129,9 +128,9 @@ class DataLoader:
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was called: the next iteration gives the batches still to come then.
+        """Continue where `state_dict` was called: the next iteration gives the batches still to come then.
 
-        An IterableDataset is read from its beginning, and what was handed out before is passed over.
+        An IterableDataset is read from its beginning, and the samples of the batches before are skipped.
 
         Raises:
             ValueError: if it is not such a state, or that of a loader with another dataset length, batch size
@@ -143,22 +142,21 @@ class DataLoader:
             or state.keys() != here.keys()
             or not all(type(state[key]) is int and state[key] >= 0 for key in ("epoch", "batch"))
         ):
-            raise ValueError(
-                f"DataLoader.load_state_dict: expected what state_dict() gave, with {', '.join(here)}; got {state!r}"
-            )
+            expected = f"expected what state_dict() gave, with {', '.join(here)}"
+            raise ValueError(f"DataLoader.load_state_dict: {expected}; got {state!r}")
         for key in ("samples", "batch_size", "shuffle"):
             if state[key] != here[key]:
                 raise ValueError(
                     f"DataLoader.load_state_dict: the state is of a loader with {key}={state[key]!r}, this "
                     f"one has {here[key]!r}; make it as it was made then"
                 )
-        seed = None if state["seed"] is None else checked_seed("DataLoader", state["seed"])
+        seed = check_seed("DataLoader", state["seed"])
         if isinstance(self.sampler, RandomSampler):
             self.sampler.seed = seed
         self._position = self._next = (state["epoch"], state["batch"])
 
 
-def _refuse(why: str, given: Mapping[str, Any]) -> None:
+def _refuse(reason: str, given: Mapping[str, Any]) -> None:
     """Refuse options that another one makes pointless; `given` says which of them were used."""
-    if idle := [name for name, used in given.items() if used]:
-        raise ValueError(f"DataLoader: {why}; leave out {' and '.join(idle)}")
+    if pointless := [name for name, used in given.items() if used]:
+        raise ValueError(f"DataLoader: {reason}; leave out {' and '.join(pointless)}")

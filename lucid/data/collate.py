@@ -1,4 +1,4 @@
-"""Many samples into one batch."""
+"""Many samples as one batch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from lucid.backend import cpu, is_array, is_scalar
 from lucid.creation import as_tensor, tensor
 from lucid.functions import stack
 from lucid.tensor import Tensor
+
+NO_BATCH = (
+    "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"
+)
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
@@ -29,7 +33,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
         raise ValueError("default_collate: expected at least one sample, got none")
     first = samples[0]
     if isinstance(first, Tensor) or is_array(first):
-        _agree("shapes", samples, lambda sample: tuple(sample.shape))
+        _check_equal("shapes", samples, lambda sample: tuple(sample.shape))
         return stack([as_tensor(sample) for sample in samples])
     if is_scalar(first):
         return as_tensor(cpu.asarray(samples))
@@ -38,36 +42,31 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, str | bytes):
         return list(samples)
     if isinstance(first, Mapping):
-        _agree("keys", samples, lambda sample: set(sample.keys()))
+        _check_equal("keys", samples, lambda sample: set(sample.keys()))
         return {key: default_collate([sample[key] for sample in samples]) for key in first}
     if isinstance(first, tuple | list):
-        _agree("lengths", samples, len)
+        _check_equal("lengths", samples, len)
         fields = [default_collate(field) for field in zip(*samples, strict=True)]
-        if hasattr(first, "_fields"):  # a namedtuple
-            return type(first)(*fields)
-        return type(first)(fields)
-    raise TypeError(
-        f"default_collate: cannot make a batch of samples of type {type(first).__name__}; return Tensors, "
-        "arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"
-    )
+        return type(first)(*fields) if hasattr(first, "_fields") else type(first)(fields)  # a namedtuple, or another
+    raise TypeError(f"default_collate: cannot make a batch of samples of type {type(first).__name__}; {NO_BATCH}")
 
 
-def _agree(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) -> None:
+def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) -> None:
     """Refuse samples that differ in something that a batch has only one of."""
     expected = of(samples[0])
     for sample in samples:
         try:
-            found = of(sample)
+            given = of(sample)
         except (AttributeError, TypeError):
-            found = f"none, for one is of type {type(sample).__name__}"
-        if found != expected:
+            given = f"none, for one is of type {type(sample).__name__}"
+        if given != expected:
             raise ValueError(
-                f"default_collate: samples of differing {what}, {expected} and {found}; make them alike (pad them), or "
+                f"default_collate: samples of differing {what}, {expected} and {given}; make them alike (pad them), or "
                 "give the DataLoader a collate_fn of your own"
             )
 
 
-def collated(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
+def batch_of(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
     """The batch of these samples: at once if the dataset has `take`, else sample by sample."""
     if collate_fn is None and hasattr(dataset, "take"):
         return dataset.take(indices)

@@ -1,7 +1,7 @@
-"""In which order: the numbers of the samples, one by one (a Sampler) or in batches (BatchSampler).
+"""The order of the samples: their numbers, one by one (a Sampler) or in batches (BatchSampler).
 
-A random order is a function of two numbers, a seed and how many epochs there were before. So a run can be resumed
-with nothing else in hand.
+A random order is a function of two numbers, a seed and the number of epochs before. So a run can be resumed from these
+two.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Sampler:
     """Numbers of samples, in the order in which they are wanted: a subclass defines `__iter__()`, and `__len__()`.
 
     One whose epochs differ also defines `set_epoch(epoch)`: a DataLoader calls it before each of them, with 0, 1, 2
-    and so on. What it then gives should depend on that number, and not on how often it was asked before: a loader that
-    is resumed in epoch 7 begins there.
+    and so on. The order should depend on that number, not on how often it was iterated over: a loader that is resumed
+    in epoch 7 begins there.
     """
 
     def __iter__(self) -> Iterator[Any]:
@@ -64,10 +64,9 @@ class RandomSampler(Sampler):
         if not isinstance(replacement, bool):
             raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
         if num_samples is not None:
-            num_samples = checked_count("RandomSampler", "num_samples", num_samples)
+            check_count("RandomSampler", "num_samples", num_samples)
         self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
-        self.seed = None if seed is None else checked_seed("RandomSampler", seed)
-        self.epoch = 0
+        self.seed, self.epoch = check_seed("RandomSampler", seed), 0
 
     @property
     def num_samples(self) -> int:
@@ -80,17 +79,17 @@ class RandomSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         if self.seed is None:
-            self.seed = drawn_seed()
+            self.seed = draw_seed()
         epoch, self.epoch = self.epoch, self.epoch + 1
-        count, wanted = len(self.data_source), self.num_samples
+        count, num_samples = len(self.data_source), self.num_samples
         if not count:
             return iter(())
         if self.replacement:
-            return iter(_seeded(self.seed, epoch).integers(count, size=wanted).tolist())
+            return iter(_seeded(self.seed, epoch).integers(count, size=num_samples).tolist())
         order = permutation(count, self.seed, epoch)
-        for again in range(1, -(-wanted // count)):
-            order += permutation(count, self.seed, epoch, again)
-        return iter(order[:wanted])
+        for repetition in range(1, -(-num_samples // count)):
+            order += permutation(count, self.seed, epoch, repetition)
+        return iter(order[:num_samples])
 
     def __len__(self) -> int:
         return self.num_samples
@@ -107,11 +106,11 @@ class BatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
-        self.sampler, self.batch_size = sampler, checked_count("BatchSampler", "batch_size", batch_size)
-        self.drop_last = drop_last
+        check_count("BatchSampler", "batch_size", batch_size)
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell the sampler, if it wants to know."""
+        """Pass the epoch on to the sampler, if it has a `set_epoch`."""
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
 
@@ -138,24 +137,25 @@ def _seeded(*seeds: int) -> Any:
     return type(ours)(type(ours.bit_generator)(seeds))
 
 
-def drawn_seed() -> int:
+def draw_seed() -> int:
     """A seed from lucid's generator."""
     return int(generator().integers(2**63))
 
 
-def checked_seed(who: str, seed: int) -> int:
-    """Refuse what is no seed."""
+def check_seed(caller: str, seed: int | None) -> int | None:
+    """`seed` as an int, or None; refuses everything else."""
+    if seed is None:
+        return None
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"{who}: seed must be an int or None, got {seed!r}")
+        raise TypeError(f"{caller}: seed must be an int or None, got {seed!r}")
     if index(seed) < 0:
-        raise ValueError(f"{who}: seed must be 0 or more, got {seed}")
+        raise ValueError(f"{caller}: seed must be 0 or more, got {seed}")
     return index(seed)
 
 
-def checked_count(who: str, what: str, count: int) -> int:
-    """Refuse what is no number of things."""
+def check_count(caller: str, name: str, count: int) -> None:
+    """Refuse what is not an int of 1 or more."""
     if isinstance(count, bool) or not isinstance(count, int):
-        raise TypeError(f"{who}: {what} must be an int, got {count!r}")
+        raise TypeError(f"{caller}: {name} must be an int, got {count!r}")
     if count < 1:
-        raise ValueError(f"{who}: {what} must be 1 or more, got {count}")
-    return count
+        raise ValueError(f"{caller}: {name} must be 1 or more, got {count}")

@@ -1,39 +1,26 @@
-"""Chapter 8, continued. Schedules that say what the learning rate is at each step, whatever it was before.
+"""Schedules that compute the learning rate from the step alone: cycles, restarts and warm-ups.
 
-Each of these is a function of the step alone (and of the first learning rate, for the one with restarts). They are
-stepped after every batch rather than after every epoch.
+Only the one with restarts also uses the first learning rate. They are usually stepped after every batch rather than
+after every epoch.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from math import cos, inf, pi
+from math import cos, pi
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, SHARE, Domain, checked
-from lucid.optim.scheduler import (
-    POSITIVE_COUNT,
-    RATE,
-    SWITCH,
-    LRScheduler,
-    function,
-    of_group,
-    one_or_each,
-    real,
-    word,
+from lucid.optim.schedulers.base import AbsoluteLR, for_group
+from lucid.optim.schedulers.checks import ABOVE_0, COUNT, RATE, SWITCH, UNIT_INTERVAL, function, one_of, per_group
+
+NO_TOTAL = "expected total_steps, or epochs and steps_per_epoch, got"
+NO_STEPS = "got a step more than the {} that there are; give more total_steps, or stop stepping"
+NO_MOMENTUM = (
+    "cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so set "
+    "group['momentum'] or group['beta1'] yourself after each step"
 )
-
-ABOVE_ZERO = real(Domain("a finite number above 0", lambda x: 0 < x < inf))
-
-
-class AbsoluteLR(LRScheduler):
-    """Base of the schedules whose `rate` does not ask for the learning rate before: epoch 0 is like any other."""
-
-    def start(self, lr: float, base: float, i: int) -> float:
-        """As at every epoch."""
-        return self.rate(0, lr, base, i)
 
 
 class CosineAnnealingWarmRestarts(AbsoluteLR):
@@ -42,16 +29,12 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
 
     T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning rate
-    leaps back to `base`.
+    jumps back to `base`.
 
     Args:
-        optimizer: whose groups are scheduled.
         T_0: how many epochs the first fall takes, 1 or more.
         T_mult: how many times longer each fall is than the one before, a whole number of 1 or more.
         eta_min: where a fall ends.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler says.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -62,16 +45,14 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
     1.00 0.50 1.00 0.85 0.50 0.15 1.00
     """
 
-    checks = {"T_0": POSITIVE_COUNT, "T_mult": POSITIVE_COUNT, "eta_min": RATE}
-    T_0: int
-    T_mult: int
-    eta_min: float
+    checks = {"T_0": COUNT, "T_mult": COUNT, "eta_min": RATE}
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
-        super().__init__(optimizer, T_0=T_0, T_mult=T_mult, eta_min=eta_min)
+        self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
+        super().__init__(optimizer)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """Where this fall has got to."""
+        """The height of the wave T_cur epochs after the last restart."""
         T_cur, T_i = epoch, self.T_0
         if self.T_mult == 1:
             T_cur %= T_i
@@ -91,22 +72,22 @@ class CyclicLR(AbsoluteLR):
         "triangular2"   1 / 2^(cycles that are over)
         "exp_range"     gamma^t
 
-    or what `scale_fn` says. The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else.
-    PyTorch's cycles that as well, unless it is told `cycle_momentum=False`.
+    or the value of `scale_fn`. The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else.
+    PyTorch's cycles that as well, unless given `cycle_momentum=False`.
 
     Args:
-        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        optimizer: the learning rates that its groups have are not used.
         base_lr, max_lr: the two learning rates, or lists of them, one for each group.
         step_size_up, step_size_down: steps from one to the other, 1 or more; the same number unless both are given.
         mode: as above.
         gamma: for "exp_range", in [0, 1].
-        scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not asked. It is not part
+        scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not used. It is not part
             of the `state_dict`: give the same one again when you resume.
         scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
         cycle_momentum: False.
 
     Raises:
-        TypeError, ValueError: as LRScheduler says; also for `cycle_momentum=True`.
+        TypeError, ValueError: as LRScheduler; also for `cycle_momentum=True`.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -118,25 +99,13 @@ class CyclicLR(AbsoluteLR):
     """
 
     checks = {
-        "base_lr": one_or_each(RATE),
-        "max_lr": one_or_each(RATE),
-        "step_size_up": POSITIVE_COUNT,
-        "step_size_down": POSITIVE_COUNT,
-        "mode": word("triangular", "triangular2", "exp_range"),
-        "gamma": real(SHARE),
+        "base_lr": per_group(RATE), "max_lr": per_group(RATE), "step_size_up": COUNT, "step_size_down": COUNT,
+        "mode": one_of("triangular", "triangular2", "exp_range"), "gamma": UNIT_INTERVAL,
         "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
-        "scale_mode": word("cycle", "iterations"),
-    }
+        "scale_mode": one_of("cycle", "iterations"),
+    }  # fmt: skip
     per_group = ("base_lr", "max_lr")
     functions = ("scale_fn",)
-    base_lr: float | list[float]
-    max_lr: float | list[float]
-    step_size_up: int
-    step_size_down: int
-    mode: str
-    gamma: float
-    scale_fn: Callable[[float], float] | None
-    scale_mode: str
 
     def __init__(
         self,
@@ -152,31 +121,25 @@ class CyclicLR(AbsoluteLR):
         cycle_momentum: bool = False,
     ) -> None:
         refuse_momentum(type(self).__name__, cycle_momentum)
-        super().__init__(
-            optimizer,
-            base_lr=base_lr,
-            max_lr=max_lr,
-            step_size_up=step_size_up,
-            step_size_down=step_size_up if step_size_down is None else step_size_down,
-            mode=mode,
-            gamma=gamma,
-            scale_fn=scale_fn,
-            scale_mode=scale_mode,
-        )
+        self.base_lr, self.max_lr, self.step_size_up = base_lr, max_lr, step_size_up
+        self.step_size_down = step_size_up if step_size_down is None else step_size_down
+        self.mode, self.gamma, self.scale_fn, self.scale_mode = mode, gamma, scale_fn, scale_mode
+        super().__init__(optimizer)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """Between the two, by h and s."""
+        """base_lr + (max_lr - base_lr) * h * s."""
         up, down = self.step_size_up, self.step_size_down
         over, step = divmod(epoch, up + down)
         height = step / up if step <= up else (up + down - step) / down
-        low, high = of_group(self.base_lr, i), of_group(self.max_lr, i)
+        low, high = for_group(self.base_lr, i), for_group(self.max_lr, i)
         return low + (high - low) * height * self.scale(epoch, over)
 
     def scale(self, epoch: int, over: int) -> float:
-        """s_t, where `over` cycles are over."""
+        """s_t, after `over` whole cycles."""
         if self.scale_fn is not None:
             x = over + 1 if self.scale_mode == "cycle" else epoch
-            return checked(self._name, f"scale_fn({x})", self.scale_fn(x), NON_NEGATIVE)
+            scale: float = RATE(self._name, f"scale_fn({x})", self.scale_fn(x))
+            return scale
         return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
 
 
@@ -192,10 +155,10 @@ class OneCycleLR(AbsoluteLR):
     and with `three_phase` from max_lr back to first in as many steps as it went up in, and only then to last.
 
     The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else. PyTorch's cycles that as well,
-    unless it is told `cycle_momentum=False`.
+    unless given `cycle_momentum=False`.
 
     Args:
-        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        optimizer: the learning rates that its groups have are not used.
         max_lr: the highest learning rate, or a list of them, one for each group.
         total_steps: how many steps there are; or else give
         epochs, steps_per_epoch: whose product it is.
@@ -206,7 +169,7 @@ class OneCycleLR(AbsoluteLR):
         three_phase: as above.
 
     Raises:
-        TypeError, ValueError: as LRScheduler says; also for `cycle_momentum=True`, and without `total_steps` or what
+        TypeError, ValueError: as LRScheduler; also for `cycle_momentum=True`, and without `total_steps` or what
             it is the product of. In `step`, ValueError once there are no steps left.
 
     >>> import lucid
@@ -219,22 +182,10 @@ class OneCycleLR(AbsoluteLR):
     """
 
     checks = {
-        "max_lr": one_or_each(RATE),
-        "total_steps": POSITIVE_COUNT,
-        "pct_start": real(SHARE),
-        "anneal_strategy": word("cos", "linear"),
-        "div_factor": ABOVE_ZERO,
-        "final_div_factor": ABOVE_ZERO,
-        "three_phase": SWITCH,
-    }
+        "max_lr": per_group(RATE), "total_steps": COUNT, "pct_start": UNIT_INTERVAL, "three_phase": SWITCH,
+        "anneal_strategy": one_of("cos", "linear"), "div_factor": ABOVE_0, "final_div_factor": ABOVE_0,
+    }  # fmt: skip
     per_group = ("max_lr",)
-    max_lr: float | list[float]
-    total_steps: int
-    pct_start: float
-    anneal_strategy: str
-    div_factor: float
-    final_div_factor: float
-    three_phase: bool
 
     def __init__(
         self,
@@ -256,45 +207,33 @@ class OneCycleLR(AbsoluteLR):
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ValueError(
-                    f"{name}: expected total_steps, or epochs and steps_per_epoch, got total_steps={total_steps}, "
-                    f"epochs={epochs} and steps_per_epoch={steps_per_epoch}; give total_steps=epochs * len(loader), say"
+                    f"{name}: {NO_TOTAL} total_steps=None, epochs={epochs} and steps_per_epoch={steps_per_epoch}; "
+                    "give total_steps=epochs * len(loader), say"
                 )
-            total_steps = POSITIVE_COUNT(name, "epochs", epochs)
-            total_steps *= POSITIVE_COUNT(name, "steps_per_epoch", steps_per_epoch)
-        super().__init__(
-            optimizer,
-            max_lr=max_lr,
-            total_steps=total_steps,
-            pct_start=pct_start,
-            anneal_strategy=anneal_strategy,
-            div_factor=div_factor,
-            final_div_factor=final_div_factor,
-            three_phase=three_phase,
-        )
+            total_steps = COUNT(name, "epochs", epochs)
+            total_steps *= COUNT(name, "steps_per_epoch", steps_per_epoch)
+        self.max_lr, self.total_steps, self.pct_start, self.three_phase = max_lr, total_steps, pct_start, three_phase
+        self.anneal_strategy, self.div_factor, self.final_div_factor = anneal_strategy, div_factor, final_div_factor
+        super().__init__(optimizer)
 
     def check(self, where: str, numbers: Mapping[str, Any]) -> None:
-        """Refuse a way up and back that is longer than there are steps."""
+        """Refuse a rise and an equally long fall that together take more steps than there are."""
         if numbers["three_phase"] and numbers["pct_start"] > 0.5:
             raise ValueError(
-                f"{where}: pct_start must be at most 0.5 with three_phase=True, as the way back takes as long, got "
+                f"{where}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
                 f"{numbers['pct_start']}; 0.3 is usual"
             )
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """Between the two ends of the phase that this step is in."""
+        """Between the two points, of a step and its learning rate, that `epoch` lies between."""
         if epoch > self.total_steps:
-            raise ValueError(
-                f"{self._name}: got a step more than the {self.total_steps} that there are; give more total_steps, or "
-                "stop stepping"
-            )
-        highest = of_group(self.max_lr, i)
-        first, up = highest / self.div_factor, self.pct_start * self.total_steps - 1
-        phases = [(up, first, highest), (self.total_steps - 1, highest, first / self.final_div_factor)]
-        if self.three_phase:
-            phases[1:] = [(2 * up, highest, first), (self.total_steps - 1, first, first / self.final_div_factor)]
-        ends = [end for end, *_ in phases]
-        k = min(bisect_left(ends, epoch), len(phases) - 1)
-        begin, (end, start, goal) = ends[k - 1] if k else 0.0, phases[k]
+            raise ValueError(f"{self._name}: {NO_STEPS.format(self.total_steps)}")
+        highest, up, end = for_group(self.max_lr, i), self.pct_start * self.total_steps - 1, self.total_steps - 1
+        first = highest / self.div_factor
+        middle = [(up, highest), (2 * up, first)] if self.three_phase else [(up, highest)]
+        points = [(0.0, first), *middle, (end, first / self.final_div_factor)]
+        k = bisect_left([step for step, _ in middle], epoch)
+        (begin, start), (end, goal) = points[k : k + 2]
         # Beyond the last step it stays at the goal; PyTorch's goes a little further.
         part = min(1.0, (epoch - begin) / (end - begin)) if end > begin else 1.0
         return goal + (start - goal) * ((1 + cos(pi * part)) / 2 if self.anneal_strategy == "cos" else 1 - part)
@@ -309,13 +248,10 @@ class NoamScheduler(AbsoluteLR):
     `step()`, has the learning rate of step 1.
 
     Args:
-        optimizer: whose groups are scheduled; the learning rates that they have are not asked for.
+        optimizer: the learning rates that its groups have are not used.
         model_size: the width of the model, d_model in the paper, 1 or more.
         warmup_steps: how many steps it rises, 1 or more.
         factor: times all of it.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler says.
 
     >>> import lucid
     >>> optimizer = lucid.optim.Adam([lucid.ones(1, requires_grad=True)], betas=(0.9, 0.98), eps=1e-9)
@@ -326,13 +262,11 @@ class NoamScheduler(AbsoluteLR):
     0.0625 0.0625 0.1250 0.1875 0.2500 0.2236 0.2041 0.1890 0.1768 0.1667
     """
 
-    checks = {"model_size": POSITIVE_COUNT, "warmup_steps": POSITIVE_COUNT, "factor": RATE}
-    model_size: int
-    warmup_steps: int
-    factor: float
+    checks = {"model_size": COUNT, "warmup_steps": COUNT, "factor": RATE}
 
     def __init__(self, optimizer: Optimizer, model_size: int, warmup_steps: int, factor: float = 1.0) -> None:
-        super().__init__(optimizer, model_size=model_size, warmup_steps=warmup_steps, factor=factor)
+        self.model_size, self.warmup_steps, self.factor = model_size, warmup_steps, factor
+        super().__init__(optimizer)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """The formula of section 5.3."""
@@ -341,9 +275,6 @@ class NoamScheduler(AbsoluteLR):
 
 
 def refuse_momentum(name: str, cycle_momentum: Any) -> None:
-    """Say that only the learning rate is scheduled."""
+    """Refuse to schedule the momentum."""
     if SWITCH(name, "cycle_momentum", cycle_momentum):
-        raise ValueError(
-            f"{name}: cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so "
-            "set group['momentum'] or group['beta1'] yourself after each step"
-        )
+        raise ValueError(f"{name}: {NO_MOMENTUM}")

@@ -1,0 +1,233 @@
+"""Saving and loading: nested arrays and plain values in one `.npz` file, without pickle.
+
+A `.npz` file is a zip archive of `.npy` files, and a `.npy` file is a line with dtype, order and shape, followed by the
+array's bytes. Any NumPy opens it: `numpy.load(path)["model/weight"]`. The arrays are named after their place in the
+nest; one more, called `lucid`, is a JSON text with the nest itself, which refers to the arrays by name.
+
+What is loaded has the type that was saved:
+
+- None, bool, int of any size, float (NaN, infinities and -0.0 too), str;
+- list, tuple, dict, nested as you like; keys may be any of the above plain values, or tuples of them;
+- NumPy arrays and scalars: bools, numbers, strings, bytes, dates and time spans, in their dtype and memory order;
+- Tensors and Parameters: on the CPU, without a graph, with their `requires_grad`.
+
+Anything else is refused with an error that names its place in the nest; an OrderedDict is loaded as a dict. Two names
+for one array become two arrays.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from lucid.backend import Array, DType, bool_, cpu, ndarray, to_numpy
+from lucid.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:  # json and zipfile take a fifth of lucid's import time: only those who save or load pay for them
+    import zipfile
+
+FORMAT = 1  # raised when a file can no longer be read by older code
+NEST = "lucid"  # the entry that holds the nest
+KINDS = "biufcSUmM"  # bools, numbers, bytes, strings, time spans, dates; the bytes of an object are a pointer
+SCALAR: Any = bool_.type.__base__  # numpy.generic, the type of all NumPy scalars
+MAGIC = b"\x93NUMPY\x01\x00"  # how a .npy file of version 1.0 begins; two bytes of length follow, then
+START = len(MAGIC) + 2  # the header
+
+NEWER = "it has format {}, and this lucid reads up to {}; use a newer lucid"
+NOT_READABLE = "is truncated, damaged or not written by lucid.save"
+FROM_TORCH = (
+    "was written by torch.save; read it with torch.load, and give the state to model.load_state_dict(...), which takes "
+    "PyTorch's weights"
+)
+ALLOWED = "make it of dicts, lists, tuples, arrays, Tensors, numbers, strings and None"
+BAD_ARRAY = "which cannot be saved; use numbers, bools, strings or dates"
+
+
+def save(obj: Any, path: str | os.PathLike[str]) -> None:
+    """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
+
+    The file is complete or not there: it is written under another name beside `path`, flushed to the disk, and
+    then renamed, so an interrupted save leaves the old file as it was.
+
+    Raises:
+        TypeError: for a value that cannot be saved, naming its place: `checkpoint['model'][2]`.
+        ValueError: for a nest that contains itself.
+        OSError: if the file cannot be written.
+
+    >>> import os, tempfile
+    >>> import lucid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "run.npz")
+    ...     lucid.save({"epoch": 3, "weights": [lucid.ones(2)]}, path)
+    ...     lucid.load(path)
+    {'epoch': 3, 'weights': [tensor([1., 1.])]}
+    """
+    import json
+    import zipfile
+
+    arrays: dict[str, Array] = {NEST: None}
+    try:
+        nest = encode(obj, "checkpoint", "", arrays)
+    except RecursionError:
+        raise ValueError("save: the checkpoint contains itself, or is nested too deeply; save its parts") from None
+    arrays[NEST] = cpu.asarray(json.dumps({"format": FORMAT, "nest": nest}).encode())
+    with atomic_write("save", path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: equal checkpoints are equal files
+            _write(archive, info, array)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What `save` wrote to `path`. Nothing in the file is executed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated, damaged, or not written by `save`.
+    """
+    import json
+    import zipfile
+
+    place = f"load: {os.fsdecode(path)!r}"
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if not any(name.endswith("data.pkl") for name in archive.namelist()):
+                    content = json.loads(_read(archive, NEST).item())
+                    if content["format"] > FORMAT:
+                        raise ValueError(NEWER.format(content["format"], FORMAT))
+                    return decode(content["nest"], archive)
+        except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
+            raise ValueError(f"{place} {NOT_READABLE} ({type(error).__name__}: {error})") from error
+    raise ValueError(f"{place} {FROM_TORCH}")
+
+
+@contextmanager
+def atomic_write(caller: str, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write into, which gets the name `path` when the block ends, and only if it ends without an error."""
+    name = os.fsdecode(path)
+    target = os.path.realpath(name)  # through a symbolic link, not over it
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{caller}: there is no directory {folder!r} for {name!r}; create it first")
+    temporary = os.path.join(folder, f".lucid-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o777)
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
+    """`value` for JSON; its arrays go into `arrays`, under `name` or a similar one. `place` is for errors.
+
+    JSON's own null, true, false, strings, lists, finite floats and ints up to 64 bits stand for themselves. Everything
+    else is an object with one entry, its type: {"tuple": [...]}, {"array": name}.
+    """
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value
+    if kind is int:
+        return value if value.bit_length() <= 64 else {"int": hex(value)}  # decimals are limited to 4300 digits
+    if kind is float:
+        return value if math.isfinite(value) else {"float": str(value)}
+    if kind is list or kind is tuple:
+        items = [encode(item, f"{place}[{i}]", f"{name}/{i}", arrays) for i, item in enumerate(value)]
+        return items if kind is list else {"tuple": items}
+    if kind is dict or kind is OrderedDict:
+        pairs = [(key, item, f"{place}[{key!r}]") for key, item in value.items()]
+        return {"dict": [[_key(key, at), encode(item, at, f"{name}/{key}", arrays)] for key, item, at in pairs]}
+    if kind is Tensor or kind is Parameter:
+        return {kind.__name__: [_add_array(to_numpy(value._array), place, name, arrays), value.requires_grad]}
+    if kind is ndarray:
+        return {"array": _add_array(value, place, name, arrays)}
+    if isinstance(value, SCALAR):
+        return {"scalar": _add_array(cpu.asarray(value), place, name, arrays)}
+    fix = "save its state_dict()" if hasattr(value, "state_dict") else ALLOWED
+    raise TypeError(f"save: {place} is an object of type {kind.__name__}, which cannot be saved; {fix}")
+
+
+def _key(key: Any, place: str) -> Any:
+    """A dict's key for JSON."""
+    for item in key if type(key) is tuple else (key,):
+        if item is not None and type(item) not in (bool, int, float, str):
+            raise TypeError(
+                f"save: {place} has a key of type {type(key).__name__}; keys must be str, int, float, bool, "
+                "None, or tuples of these"
+            )
+    return encode(key, place, "", {})
+
+
+def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
+    """Put the array among those to be written; returns the name it got, one that file systems allow."""
+    if array.dtype.kind not in KINDS:
+        raise TypeError(f"save: {place} is an array of dtype {array.dtype}, {BAD_ARRAY}")
+    safe = "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__")
+    safe = unique = safe[-200:].strip("/") or "value"
+    number = 1
+    while unique in arrays:
+        number += 1
+        unique = f"{safe}~{number}"
+    arrays[unique] = array
+    return unique
+
+
+def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
+    """The value that `encode` turned into `nest`."""
+    if isinstance(nest, list):
+        return [decode(item, archive) for item in nest]
+    if not isinstance(nest, dict):
+        return nest
+    ((kind, content),) = nest.items()
+    match kind:
+        case "int":
+            return int(content, 16)
+        case "float":
+            return float(content)
+        case "tuple":
+            return tuple(decode(item, archive) for item in content)
+        case "dict":
+            return {decode(key, archive): decode(item, archive) for key, item in content}
+        case "array":
+            return _read(archive, content)
+        case "scalar":
+            return _read(archive, content)[()]
+        case "Tensor" | "Parameter":
+            return (Tensor if kind == "Tensor" else Parameter)(_read(archive, content[0]), content[1])
+    raise ValueError(f"it holds a value of unknown kind {kind!r}")
+
+
+def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, array: Array) -> None:
+    """Add an array to the archive, as a `.npy` file."""
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    header = repr({"descr": array.dtype.str, "fortran_order": fortran, "shape": array.shape})
+    header += " " * (-(START + len(header) + 1) % 64) + "\n"  # the array's bytes begin at a multiple of 64
+    content = MAGIC + len(header).to_bytes(2, "little") + header.encode("ascii")
+    info.file_size = len(content) + array.nbytes
+    with archive.open(info, "w") as member:
+        member.write(content)
+        member.write(array.tobytes("A"))
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> Array:
+    """The array of a `.npy` file in the archive."""
+    data = archive.read(f"{name}.npy")  # checks the checksum
+    end = START + int.from_bytes(data[len(MAGIC) : START], "little")
+    if data.startswith(MAGIC):
+        header = ast.literal_eval(data[START:end].decode("ascii"))
+        shape, dtype, order = header["shape"], DType(header["descr"]), "F" if header["fortran_order"] else "C"
+        if dtype.kind in KINDS and dtype.itemsize * math.prod(shape) == len(data) - end:
+            array: Array = ndarray(shape, dtype, data, end, order=order)  # type: ignore[arg-type]
+            return array.copy("K")
+    raise ValueError(f"the entry {name!r} is not an array as lucid.save writes it")

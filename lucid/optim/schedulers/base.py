@@ -1,0 +1,225 @@
+"""What all schedules share: the groups of the optimizer, the checks, one `step`, saving and loading.
+
+A schedule reads `group["lr"]` of every group of an optimizer and writes another number there, once an epoch (or as
+often as `step()` is called, after the optimizer's own). It touches nothing else. Its equation is `rate`: the learning
+rate of an epoch, given that of the epoch before. So two schedules over one optimizer multiply, and an lr set by hand is
+where the schedule continues from. Only the subclasses of AbsoluteLR ignore the learning rate before, and overwrite it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from itertools import count
+from typing import Any, ClassVar, Self
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.options import check_keywords
+from lucid.optim.schedulers.checks import COUNT_FROM_0, RATE, Check, list_of
+
+NO_LAST_EPOCH = (
+    "got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on where one stopped with "
+    "load_state_dict"
+)
+CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
+
+
+class LRScheduler:
+    """Base of all schedules: which groups there are, one `step`, and the state that makes training resumable.
+
+    A subclass sets its numbers as attributes, calls `super().__init__(optimizer)`, and defines
+
+    - `rate(epoch, lr, base, i)`: the learning rate of group i from `epoch` on, `lr` being the one before and
+      `base` the one that the group had when the schedule was made;
+    - `start(lr, base, i)`: the one of epoch 0, if that is not `lr`;
+    - `checks`: its numbers, by name, and what each may be; `per_group` names those that may be a list with one for
+      each group, and `functions` those that cannot be saved.
+
+    Args:
+        optimizer: whose groups are scheduled. Their learning rates of epoch 0 are written at once.
+
+    Attributes:
+        optimizer: as given; so are all other arguments, by their names.
+        last_epoch: how often `step` has been called.
+        base_lrs: the learning rates that the groups had at first; for a group added later, the one it had at
+            the first `step` that saw it.
+
+    Raises:
+        TypeError: for what is no Optimizer, and for values that are not of the kind that `checks` asks for.
+        ValueError: for numbers that make no sense, and for lists that are not as long as there are groups. Every
+            schedule raises these two.
+    """
+
+    checks: ClassVar[Mapping[str, Check]] = {}
+    per_group: ClassVar[tuple[str, ...]] = ()
+    functions: ClassVar[tuple[str, ...]] = ()
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """The learning rate of group i from `epoch` on."""
+        raise NotImplementedError("a schedule is a subclass of LRScheduler with a rate; see lucid.optim.StepLR")
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """The learning rate of group i at epoch 0."""
+        return lr
+
+    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+        """Raise a ValueError that begins with `where` if the numbers do not go together."""
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Refuse an unknown keyword with an error that lists the known ones."""
+        if "last_epoch" in kwargs:
+            raise TypeError(f"{cls.__name__}: {NO_LAST_EPOCH}")
+        check_keywords(cls, kwargs)
+        return super().__new__(cls)
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
+                "first, optimizer = Adamax(model.parameters()), and give that"
+            )
+        self.optimizer, self._created = optimizer, next(CREATION)
+        lrs = self._current_lrs(self._name)
+        self.last_epoch, self.base_lrs = 0, lrs
+        vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
+        self._initialize(lrs)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def step(self) -> None:
+        """Begin the next epoch: give every group the learning rate that it has there.
+
+        Raises:
+            ValueError: if that would not be a finite number of 0 or more; nothing has changed then.
+        """
+        epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
+        bases = self._bases(lrs)
+        self._check_lengths(self._name, vars(self))
+        self._write(epoch, [self.rate(epoch, lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
+        self.last_epoch, self.base_lrs = epoch, bases
+
+    def _bases(self, lrs: list[float]) -> list[float]:
+        """`base_lrs`, and for groups added since the learning rate that they have now."""
+        return self.base_lrs[: len(lrs)] + lrs[len(self.base_lrs) :]
+
+    def _initialize(self, lrs: list[float]) -> None:
+        """Begin with the learning rates that the groups have when the schedule is made."""
+        self._restart(lrs, lrs)
+
+    def _restart(self, lrs: list[float], bases: list[float]) -> None:
+        """Go to epoch 0, where the learning rates are `lrs` and were `bases` before any schedule."""
+        self._write(0, [self.start(lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
+        self.last_epoch, self.base_lrs = 0, list(bases)
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group, as it stands now."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def _current_lrs(self, where: str) -> list[float]:
+        """The learning rates that stand in the groups, checked."""
+        lrs = []
+        for i, group in enumerate(self.optimizer.param_groups):
+            if "lr" not in group:
+                raise ValueError(f"{where}: group {i} of the optimizer has no 'lr' to schedule; set group['lr']")
+            lrs.append(RATE(f"{where}, group {i}", "lr", group["lr"]))
+        return lrs
+
+    def _write(self, epoch: int, lrs: list[Any]) -> None:
+        """Put the learning rates into the groups: all, or none if one of them is out of range."""
+        lrs = [RATE(f"{self._name}, epoch {epoch}, group {i}", "lr", lr) for i, lr in enumerate(lrs)]
+        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
+            group["lr"] = lr
+
+    def _checked(self, where: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """`numbers`, any of those that this schedule holds, checked and converted."""
+        checks = {"last_epoch": COUNT_FROM_0, "base_lrs": list_of(RATE), **self.checks}
+        converted = {name: checks[name](where, name, value) for name, value in numbers.items()}
+        self.check(where, converted)
+        self._check_lengths(where, converted)
+        return converted
+
+    def _check_lengths(self, where: str, numbers: Mapping[str, Any]) -> None:
+        """Refuse a list that should have one value for each group and has more or fewer."""
+        groups = len(self.optimizer.param_groups)
+        for name in self.per_group:
+            value = numbers.get(name)
+            if isinstance(value, list) and len(value) != groups:
+                raise ValueError(
+                    f"{where}: {name} must be a list of {groups}, as many as the optimizer has groups, got a list of "
+                    f"{len(value)}; make them as many, or give one for all"
+                )
+
+    def state_dict(self) -> dict[str, Any]:
+        """A snapshot in plain values: the epoch, the numbers, and under `"lrs"` the learning rates of now."""
+        names = [name for name in ("last_epoch", "base_lrs", *self.checks) if name not in self.functions]
+        lrs = self._current_lrs(f"{self._name}.state_dict")
+        return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load what `state_dict` returned, and give the groups the learning rates that they had then.
+
+        It does not matter whether the optimizer's own state is loaded before this or after.
+
+        Raises:
+            TypeError, ValueError: for the state of another schedule or for another number of groups, and for
+                numbers that the constructor would not take; nothing was loaded then.
+        """
+        with self._all_or_nothing():
+            self._load(f"{self._name}.load_state_dict", state_dict)
+
+    def _load(self, where: str, state_dict: Any) -> None:
+        expected = sorted(self.state_dict())
+        fix = f"give what state_dict() of a {self._name} returned"
+        numbers: dict[str, Any] = dict(state_dict) if hasattr(state_dict, "keys") else {}
+        if not numbers:
+            raise TypeError(f"{where}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
+        if sorted(map(str, numbers)) != expected:
+            raise ValueError(f"{where}: expected the keys {expected}, got {sorted(map(str, numbers))}; {fix}")
+        self._load_parts(where, numbers)
+        lrs = list_of(RATE)(where, "lrs", numbers.pop("lrs"))
+        numbers = self._checked(where, numbers)
+        groups = len(self.optimizer.param_groups)
+        if len(lrs) != groups or len(numbers["base_lrs"]) > groups:
+            raise ValueError(
+                f"{where}: expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}; "
+                "make the optimizer with the same groups first"
+            )
+        vars(self).update(numbers)
+        self._write(self.last_epoch, lrs)
+
+    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
+        """Take what is not this schedule's own out of a `state_dict`, and load it."""
+
+    def _all(self) -> Iterator[LRScheduler]:
+        """This schedule, and all that it is made of."""
+        yield self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Undo what the block has changed, in the schedules and the groups, if it ends with an error."""
+        lrs = [(group, group["lr"]) for group in self.optimizer.param_groups if "lr" in group]
+        numbers = [(part, dict(vars(part))) for part in self._all()]
+        try:
+            yield
+        except Exception:
+            for part, values in numbers:
+                vars(part).update(values)
+            for group, lr in lrs:
+                group["lr"] = lr
+            raise
+
+
+class AbsoluteLR(LRScheduler):
+    """Base of the schedules whose `rate` does not use the learning rate before: epoch 0 is like any other."""
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """The `rate` of epoch 0."""
+        return self.rate(0, lr, base, i)
+
+
+def for_group(value: Any, i: int) -> Any:
+    """The value of group i, if `value` is a list with one for each; else `value`, which all groups have."""
+    return value[i] if isinstance(value, list) else value

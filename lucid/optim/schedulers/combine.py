@@ -1,0 +1,173 @@
+"""Schedules made of other schedules: one after the other, or all at once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.schedulers.base import LRScheduler
+from lucid.optim.schedulers.checks import COUNT, is_sequence, list_of
+from lucid.optim.schedulers.plateau import ReduceLROnPlateau
+
+
+class CompositeLR(LRScheduler):
+    """Base of these: the schedules that they are made of, whose states are saved within their own.
+
+    The `base` of a schedule is the learning rate that it finds when it is made, which another one may have changed
+    already. As parts of one schedule all of them get the learning rates that the first one found.
+    """
+
+    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
+        name = type(self).__name__
+        if not is_sequence(schedulers) or not schedulers:
+            raise TypeError(f"{name}: schedulers must be a list of one schedule or more, got {schedulers!r}; make one")
+        for i, scheduler in enumerate(schedulers):
+            expected = f"{name}: schedulers[{i}] must be a schedule of"
+            if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
+                raise TypeError(
+                    f"{expected} the epoch alone, got a {type(scheduler).__name__}; one that needs the loss is stepped "
+                    "beside this one, by you"
+                )
+            if scheduler.optimizer is not optimizer:
+                raise ValueError(f"{expected} the same optimizer, got one of another; make all with one optimizer")
+        self.schedulers = list(schedulers)
+        super().__init__(optimizer)
+
+    def _initialize(self, lrs: list[float]) -> None:
+        oldest = min(self.schedulers, key=lambda scheduler: scheduler._created)
+        self._created, bases = oldest._created, oldest.base_lrs
+        self._combine([*bases, *lrs[len(bases) :]])
+
+    def _combine(self, bases: list[float]) -> None:
+        """Make the parts one schedule; the learning rates were `bases` before any of them was made."""
+        self._restart(bases, bases)
+
+    def _restart(self, lrs: list[float], bases: list[float]) -> None:
+        self.last_epoch, self.base_lrs = 0, list(bases)
+
+    def _all(self) -> Iterator[LRScheduler]:
+        yield self
+        for part in self.schedulers:
+            yield from part._all()
+
+    def state_dict(self) -> dict[str, Any]:
+        """A snapshot in plain values, with those of all parts under `"schedulers"`."""
+        return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+
+    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
+        states = numbers.pop("schedulers")
+        if not is_sequence(states) or len(states) != len(self.schedulers):
+            raise ValueError(
+                f"{where}: expected the states of {len(self.schedulers)} schedulers, got {states!r}; make it of the "
+                "same schedules first"
+            )
+        for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
+            part._load(f"{where}, schedulers[{i}], a {part._name}", state)
+
+
+class SequentialLR(CompositeLR):
+    """One schedule after the other: each begins at its milestone as if it were new, with the first learning rate.
+
+    That is the one that the optimizer had before the first of these schedules was made.
+
+    Args:
+        schedulers: a list of schedules of this optimizer, to be stepped by this one alone.
+        milestones: the epochs at which the second, the third and so on takes over; increasing, 1 or more.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler; also for schedules of another optimizer or that need the loss, and for
+            milestones that are not one fewer.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> warm_up = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> scheduler = lucid.optim.SequentialLR(optimizer, [warm_up, fall], milestones=[4])
+    >>> for epoch in range(7):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    0.25 0.5 0.75 1.0 1.0 0.5 0.25
+    """
+
+    checks = {"milestones": list_of(COUNT)}
+
+    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
+        self.milestones = milestones
+        super().__init__(optimizer, schedulers)
+
+    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+        """Refuse milestones that do not increase, or are not one fewer than the schedules."""
+        milestones, count = numbers["milestones"], len(self.schedulers) - 1
+        if len(milestones) != count or any(a >= b for a, b in pairwise(milestones)):
+            raise ValueError(
+                f"{where}: milestones must be {count} epochs, one for each schedule but the first, each later than "
+                f"the one before, got {milestones}; say at which epoch each takes over"
+            )
+
+    def _restart(self, lrs: list[float], bases: list[float]) -> None:
+        super()._restart(lrs, bases)
+        self.schedulers[0]._restart(lrs, bases)
+
+    def step(self) -> None:
+        """Begin the next epoch, with the schedule whose turn it is."""
+        epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
+        bases = self._bases(lrs)
+        i = bisect_right(self.milestones, epoch)
+        if i and self.milestones[i - 1] == epoch:
+            self.schedulers[i]._restart(bases, bases)
+        else:
+            self.schedulers[i].step()
+        self.last_epoch, self.base_lrs = epoch, bases
+
+
+class ChainedScheduler(CompositeLR):
+    """Several schedules at once: each changes what the one before it in the list has made of the learning rate.
+
+    Args:
+        schedulers: a list of schedules, to be stepped by this one alone.
+        optimizer: theirs; not needed.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler; also for schedules of different optimizers or that need the loss.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> half = lucid.optim.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> scheduler = lucid.optim.ChainedScheduler([half, fall])
+    >>> for epoch in range(4):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    0.5 0.25 0.25 0.125
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
+        if optimizer is None:
+            first = next(iter(schedulers), None) if is_sequence(schedulers) else None
+            optimizer = getattr(first, "optimizer", None)
+        super().__init__(optimizer, schedulers)  # type: ignore[arg-type]  # refused there if it is None
+
+    def _combine(self, bases: list[float]) -> None:
+        for part in self._all():
+            part.base_lrs = list(bases)  # the learning rates already are what all have made of these
+
+    def _restart(self, lrs: list[float], bases: list[float]) -> None:
+        super()._restart(lrs, bases)
+        for part in self.schedulers:
+            part._restart(lrs, bases)
+            lrs = self._current_lrs(self._name)
+
+    def step(self) -> None:
+        """Begin the next epoch in all schedules, in the order of the list.
+
+        Raises:
+            ValueError: as LRScheduler; nothing has changed then, in any of them.
+        """
+        lrs = self._current_lrs(self._name)
+        with self._all_or_nothing():
+            for part in self.schedulers:
+                part.step()
+        self.last_epoch, self.base_lrs = self.last_epoch + 1, self._bases(lrs)

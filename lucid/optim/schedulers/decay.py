@@ -1,0 +1,307 @@
+"""Schedules of the epoch: each multiplies the learning rate that it finds, or, for LambdaLR, the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import cos, pi
+
+from lucid.optim.optimizer import Optimizer
+from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
+from lucid.optim.schedulers.checks import ABOVE_0_TO_1, COUNT, RATE, UNIT_INTERVAL, function, list_of, per_group
+
+
+class StepLR(LRScheduler):
+    """Multiply the learning rate by `gamma` every `step_size` epochs.
+
+        lr_t = base * gamma^floor(t / step_size)
+
+    Args:
+        step_size: epochs between one change and the next, 1 or more.
+        gamma: the factor, 0 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for epoch in range(5):  # with an optimizer.step() for every batch in it
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    1.0 1.0 0.5 0.5 0.25
+    """
+
+    checks = {"step_size": COUNT, "gamma": RATE}
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times `gamma` at every multiple of `step_size`."""
+        return lr if epoch % self.step_size else lr * self.gamma
+
+
+class MultiStepLR(LRScheduler):
+    """Multiply the learning rate by `gamma` at each of the `milestones`.
+
+        lr_t = base * gamma^(how many milestones are t or less)
+
+    Args:
+        milestones: a list of epochs, 1 or more each; one that is listed twice counts twice.
+        gamma: the factor, 0 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> for epoch in range(4):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    1.0 0.5 0.5 0.25
+    """
+
+    checks = {"milestones": list_of(COUNT), "gamma": RATE}
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = milestones, gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times `gamma` at a milestone."""
+        return lr * self.gamma ** self.milestones.count(epoch)
+
+
+class ExponentialLR(LRScheduler):
+    """Multiply the learning rate by `gamma` at every epoch.
+
+        lr_t = base * gamma^t
+
+    Args:
+        gamma: the factor, 0 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> scheduler.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.25]
+    """
+
+    checks = {"gamma": RATE}
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times `gamma`."""
+        return lr * self.gamma
+
+
+class ConstantLR(LRScheduler):
+    """Use a part of the learning rate at first, and all of it from epoch `total_iters` on.
+
+        lr_t = base * factor                            for t < total_iters
+        lr_t = base                                     after that
+
+    Args:
+        factor: the part, in (0, 1].
+        total_iters: how many epochs that is, 1 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.ConstantLR(optimizer, factor=0.25, total_iters=2)
+    >>> for epoch in range(4):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    0.25 0.25 1.0 1.0
+    """
+
+    checks = {"factor": ABOVE_0_TO_1, "total_iters": COUNT}
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer)
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """Times `factor`."""
+        return lr * self.factor
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Divided by `factor` again at epoch `total_iters`."""
+        return lr / self.factor if epoch == self.total_iters else lr
+
+
+class LinearLR(LRScheduler):
+    """Go in a straight line from one part of the learning rate to another: a warm-up.
+
+        f_t  = start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters
+        lr_t = base * f_t
+
+    Args:
+        start_factor: f at epoch 0, in (0, 1].
+        end_factor: f from epoch `total_iters` on, in [0, 1].
+        total_iters: how many epochs the line takes, 1 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> for epoch in range(5):
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    ...     scheduler.step()
+    0.25 0.5 0.75 1.0 1.0
+    """
+
+    checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": COUNT}
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """f_t, up to epoch `total_iters`."""
+        line = self.start_factor + (self.end_factor - self.start_factor) * epoch / self.total_iters
+        return max(0.0, line)  # rounding may end it below 0
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """Times f_0."""
+        return lr * self.start_factor
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times f_t / f_{t-1}, up to epoch `total_iters`."""
+        return lr if epoch > self.total_iters else lr * (self.factor(epoch) / self.factor(epoch - 1))
+
+
+class PolynomialLR(LRScheduler):
+    """Let the learning rate fall to zero along a power of the epochs that are left.
+
+        lr_t = base * (1 - min(t, total_iters) / total_iters)^power
+
+    Args:
+        total_iters: how many epochs the fall takes, 1 or more.
+        power: 1 for a straight line, more for a fall that is steeper at first.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.PolynomialLR(optimizer, total_iters=4, power=2)
+    >>> for epoch in range(5):
+    ...     print(f"{scheduler.get_last_lr()[0]:.4f}", end=" ")
+    ...     scheduler.step()
+    1.0000 0.5625 0.2500 0.0625 0.0000
+    """
+
+    checks = {"total_iters": COUNT, "power": RATE}
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times the ratio of what is left now to what was left before, to the power."""
+        left = self.total_iters - epoch
+        return lr if left < 0 else lr * (left / (left + 1)) ** self.power
+
+
+class CosineAnnealingLR(LRScheduler):
+    """Let the learning rate fall along half a wave of the cosine (Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+        lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
+
+    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the paper
+    restarts at `base` at once, which is CosineAnnealingWarmRestarts.
+
+    Args:
+        T_max: how many epochs the fall takes, 1 or more.
+        eta_min: the lowest learning rate.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.CosineAnnealingLR(optimizer, T_max=3)
+    >>> for epoch in range(4):
+    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
+    ...     scheduler.step()
+    1.00 0.75 0.25 0.00
+    """
+
+    checks = {"T_max": COUNT, "eta_min": RATE}
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """What is above `eta_min`, times the ratio of two heights of the wave."""
+        if (epoch - 1) % (2 * self.T_max) == self.T_max:  # out of a trough: the ratio would be x/0
+            return lr + (base - self.eta_min) * (1 - cos(pi / self.T_max)) / 2
+        ratio = (1 + cos(pi * epoch / self.T_max)) / (1 + cos(pi * (epoch - 1) / self.T_max))
+        return max(0.0, ratio * (lr - self.eta_min) + self.eta_min)  # lr may have been set below eta_min
+
+
+class LambdaLR(AbsoluteLR):
+    """Multiply the first learning rate by any function f of the epoch.
+
+        lr_t = base * f(t)
+
+    The functions are not part of the `state_dict`: give the same ones again when you resume. As each rate is
+    computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
+
+    Args:
+        lr_lambda: f, or a list of them, one for each group.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler; in `step`, for an f(t) that is not a finite number of 0 or more.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
+
+    checks = {"lr_lambda": per_group(function)}
+    per_group = functions = ("lr_lambda",)
+
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
+    ) -> None:
+        self.lr_lambda = lr_lambda
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int, i: int) -> float:
+        """f(epoch) for group i, checked."""
+        factor = for_group(self.lr_lambda, i)(epoch)
+        return RATE(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """f(t) of the first one."""
+        return base * self.factor(epoch, i)
+
+
+class MultiplicativeLR(LambdaLR):
+    """Multiply the learning rate at every epoch by any function f of the epoch.
+
+        lr_t = lr_{t-1} * f(t)                          from epoch 1 on
+
+    Args:
+        optimizer, lr_lambda: as for LambdaLR.
+
+    Raises:
+        TypeError, ValueError: as LambdaLR.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> scheduler.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.25]
+    """
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """As it is: f is not called for epoch 0."""
+        return lr
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """f(t) of the one before."""
+        return lr * self.factor(epoch, i)

@@ -1,0 +1,202 @@
+"""An optimizer's state as plain values, and back: which saved state belongs to which parameter, and whether it fits.
+
+Parameters have no names of their own, so a saved state numbers them through all groups, as PyTorch does. Where the
+optimizer was given names (`model.named_parameters()`) they are saved with the numbers, and state goes to the parameter
+of its name, even if the model lists its parameters in another order by now.
+
+PyTorch's optimizers save the same things under other names and with a few switches that mean nothing here. Those are
+translated, so that training begun there continues here. What fits neither is refused, all problems in one error, with a
+guess at which optimizer the state is of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
+from inspect import signature
+from numbers import Integral
+from typing import Any
+
+from lucid.backend import is_array, to_numpy
+from lucid.optim.jobs import state_array
+from lucid.tensor import Tensor
+
+Group = dict[str, Any]
+Entry = dict[str, Any]
+TORCH_ONLY = ("capturable", "differentiable", "foreach", "fused")  # switches between ways to compute the same
+
+
+def state_dict(name: str, groups: Sequence[Group], state: Mapping[Any, Entry]) -> dict[str, Any]:
+    """The `state_dict` of the optimizer called `name`."""
+    params = [p for group in groups for p in group["params"]]
+    index = {p: i for i, p in enumerate(params)}
+    for i, group in enumerate(groups):
+        names = group.get("param_names")
+        if names is not None and len(names) != len(group["params"]):
+            raise ValueError(
+                f"{name}.state_dict: group {i} has {len(group['params'])} parameters and {len(names)} names, expected "
+                "one each; whoever edits group['params'] must edit group['param_names'] as well, or delete it"
+            )
+    return {
+        "state": {i: {k: plain(v) for k, v in state[p].items()} for p, i in index.items() if p in state},
+        "param_groups": [
+            {**{k: plain(v) for k, v in group.items() if k != "params"}, "params": [index[p] for p in group["params"]]}
+            for group in groups
+        ],
+    }
+
+
+def plain(value: Any) -> Any:
+    """`value` without anything that is shared or needs a GPU: arrays as NumPy copies, NumPy scalars as Python's."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, Tensor):
+        value = value._array
+    if is_array(value):
+        return to_numpy(value).copy()
+    return value.item() if hasattr(value, "dtype") else deepcopy(value)
+
+
+def load(
+    kind: type,
+    own: Sequence[Group],
+    saved: Mapping[str, Any],
+    *,
+    read_group: Callable[[str, Group, bool], tuple[Group, str]],  # where, group, is it PyTorch's -> ours, a warning
+    translate: Callable[[Any, Mapping[Any, Any]], dict[Any, Any]],  # state, index -> parameter -> state, our names
+    mismatches_of: Callable[[str, Any, Any], list[str]],  # where, parameter, entry -> why the entry is not its state
+    kinds: Sequence[Any],  # the optimizers whose state it might be by mistake
+) -> tuple[list[Group], dict[Any, Entry], str]:
+    """What `saved` holds for an optimizer of this kind with the groups `own`: groups without their parameters, the
+    state by parameter, and a warning or "".
+
+    Raises:
+        TypeError, ValueError: as `Optimizer.load_state_dict` says.
+    """
+    where = f"{kind.__name__}.load_state_dict"
+    try:
+        state = {i: dict(entry) if isinstance(entry, Mapping) else entry for i, entry in saved["state"].items()}
+        groups = [{k: scalar(deepcopy(v)) for k, v in group.items()} for group in saved["param_groups"]]
+        indices = [list(group.pop("params")) for group in groups]
+        names = [None if each is None else list(each) for each in (group.pop("param_names", None) for group in groups)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        given = list(saved) if isinstance(saved, Mapping) else f"a {type(saved).__name__}"
+        raise TypeError(
+            f"{where}: expected what state_dict() returns, a dict of 'state' and 'param_groups', got {given}"
+        ) from error
+    problems: list[str] = []
+    params = match_parameters(where, indices, names, own, problems)
+    warnings = [""]
+    for i, group in enumerate(groups):
+        switches = [group.pop(key) for key in TORCH_ONLY if key in group]
+        try:
+            groups[i], warning = read_group(f"group {i}", group, bool(switches))
+            warnings.append(warning)
+        except (TypeError, ValueError) as error:
+            problems.append(str(error))
+    state = translate(state, params)
+    for index, entry in state.items():
+        problems += mismatches_of(f"state {index!r}", params.get(index), entry)
+    likely = guess_optimizer(saved, kinds)
+    if likely and kind not in likely and (problems or kind in kinds):
+        names_of_likely = " or ".join(sorted(other.__name__ for other in likely))
+        problems.append(f"it looks like the state of {names_of_likely}; load it into one of these, or begin anew")
+    if problems:
+        raise ValueError(f"{where}: this state does not fit, nothing was loaded:\n  " + "\n  ".join(problems))
+    restored = {params[i]: {k: _restored(params[i], k, v) for k, v in entry.items()} for i, entry in state.items()}
+    return groups, restored, max(warnings)
+
+
+def _restored(p: Any, key: str, value: Any) -> Any:
+    if key == "t":
+        return int(value)
+    return [state_array(p._array, v) for v in value] if isinstance(value, list) else state_array(p._array, value)
+
+
+def match_parameters(
+    where: str, indices: Sequence[Sequence[Any]], names: Sequence[Any], own: Sequence[Group], problems: list[str]
+) -> dict[Any, Any]:
+    """Saved index -> parameter here: by name where there are names on both sides, else in order.
+
+    Raises:
+        ValueError: if there are not as many groups, or, where it goes in order, not as many parameters in each.
+    """
+    own_names = [group.get("param_names") for group in own]
+    by_name = len(indices) == len(own) and None not in names and None not in own_names
+    saved_sizes, own_sizes = [len(each) for each in indices], [len(group["params"]) for group in own]
+    if not by_name and saved_sizes != own_sizes:
+        raise ValueError(
+            f"{where}: expected groups of {own_sizes} parameters, as here, got {saved_sizes}; "
+            "make the optimizer over the same parameters in the same groups first"
+        )
+    matched: dict[Any, Any] = {}
+    for i, (group, group_indices, group_names) in enumerate(zip(own, indices, names, strict=True)):
+        params = group["params"]
+        if not by_name:
+            matched.update(zip(group_indices, params, strict=True))
+            continue
+        named = dict(zip(group["param_names"], params, strict=False))
+        missing, unexpected = [n for n in named if n not in group_names], [n for n in group_names if n not in named]
+        if missing or unexpected or len(group_names) != len(group_indices) or len(named) != len(params):
+            problems.append(
+                f"group {i}: the names must be the same, missing {missing}, unexpected {unexpected}; make the "
+                "optimizer over parameters of these names in the same groups, or, to go by their order, without names"
+            )
+        matched.update((j, named[n]) for j, n in zip(group_indices, group_names, strict=False) if n in named)
+    if not problems and len(matched) != sum(own_sizes):
+        problems.append("param_groups: two parameters have the same index")
+    return matched
+
+
+def with_own_names(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
+    """The state of one parameter, under the names that it has here."""
+    if not isinstance(entry, Mapping):
+        return entry
+    own: Entry = {}
+    for key, value in entry.items():
+        name = torch_slot_names.get(key, "t" if key == "step" else key)
+        if name is None or (key in torch_slot_names and value is None):  # computed from t, or not yet there
+            continue
+        own[key if name != key and name in entry else name] = scalar(value) if name == "t" else value
+    if "t" not in own and torch_slot_names.keys() & entry.keys():  # PyTorch's SGD does not count, and need not:
+        own["t"] = int(bool(own))  # all that matters is whether the first update is over
+    if isinstance(own.get("t"), float) and own["t"].is_integer():
+        own["t"] = int(own["t"])
+    return own
+
+
+def scalar(value: Any) -> Any:
+    """`value` as a Python number, if it is one in a 0-d array."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def mismatches(where: str, p: Any, entry: Any, slots: Collection[str], needed: Collection[str]) -> list[str]:
+    """What keeps `entry`, which may have arrays in `slots`, from being the state of the parameter `p`, in words."""
+    if p is None or not isinstance(entry, Mapping):
+        return [f"{where}: no group has a parameter of this index" if p is None else f"{where}: not a dict"]
+    known = {"t", *slots}
+    problems = [f"{where}: {name!r} is missing" for name in sorted({"t", *needed} - entry.keys())]
+    problems += [f"{where}: {name!r} is unknown, expected {sorted(known)}" for name in entry if name not in known]
+    t = entry.get("t", 0)
+    if isinstance(t, bool) or not isinstance(t, Integral) or t < 0:
+        problems.append(f"{where}: t is {t!r}, expected a count of updates")
+    for slot in slots:
+        shape = getattr(entry.get(slot, p), "shape", None)
+        if shape != p.shape:
+            problems.append(f"{where}: {slot} has shape {shape}, expected {tuple(p.shape)} as its parameter")
+    return problems
+
+
+def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]:
+    """The optimizers among `kinds` whose state this looks like: those that find most of their hyperparameters in it."""
+    entries = [entry for entry in saved["state"].values() if isinstance(entry, Mapping)]
+    counts: dict[Any, int] = {}
+    for kind in kinds:
+        own, *groups = [
+            {single for name in names for single in kind.pairs.get(name, (name,))}
+            for names in (signature(kind.__init__).parameters.keys() - {"self", "params"}, *saved["param_groups"])
+        ]
+        slots = {"t", "step", *kind.slots, *kind.in_torch}
+        if all(own <= group for group in groups) and all(entry.keys() <= slots for entry in entries):
+            counts[kind] = len(own)
+    return [kind for kind, count in counts.items() if count == max(counts.values())]
