@@ -17,7 +17,7 @@ import numpy as np
 import report
 
 import lucid
-from lucid import backend
+from lucid.gpu.namespace import gpu
 
 
 def torch_there() -> ModuleType | None:
@@ -32,7 +32,7 @@ def torch_there() -> ModuleType | None:
 def main() -> None:
     """Measure; print and keep the tables."""
     try:
-        cupy = backend.gpu().module
+        cupy = gpu().module
     except RuntimeError as error:
         sys.exit(f"gpu.py: {error}")
     torch, name = torch_there(), lucid.cuda.get_device_name()

@@ -2,7 +2,7 @@
 
     python benchmarks/inside.py
 
-Lines alone are what anomaly mode keeps; lines and values what `lucid.see.remember()` keeps by itself. Off costs
+Lines alone are what anomaly mode keeps; lines and values what `lucid.see.track_provenance()` keeps by itself. Off costs
 nothing: nodes are then made by the very function that makes them in a program that never heard of it, which is
 asserted.
 """
@@ -23,7 +23,7 @@ import report
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-from lucid.graph import Node
+from lucid.core.node import Node
 
 STEPS = 150  # in a slice, before the next has its turn
 
@@ -52,7 +52,7 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(rounds + 1):
         for name, (mode, values) in kinds.items():
-            with lucid.see.remember(mode, values=values):
+            with lucid.see.track_provenance(mode, values=values):
                 assert (Node.__init__ is usual) is (name == "off")
                 began = process_time()
                 for _ in range(STEPS):
@@ -72,7 +72,7 @@ def main() -> None:
         f"# Remembering where nodes come from\n\n{report.surroundings(lucid, numpy)}; one thread.\n\n"
         f"{report.table(['remembered', 'step µs', 'more than off'], rows)}\n\n"
         f"2-16-16-1 tanh, batch 32, with Adamax. Medians of CPU time over {rounds} rounds taken in turn; the last "
-        "column is the median within the rounds.\nIt is off unless `lucid.see.remember()` switches it on.",
+        "column is the median within the rounds.\nIt is off unless `lucid.see.track_provenance()` switches it on.",
     )
 
 

@@ -26,7 +26,7 @@ from race import BATCHES, BETA1, BETA2, EPS, LR, TORCH, Contenders, Step
 import lucid
 import lucid.nn
 import lucid.optim
-from lucid.op import TABLE
+from lucid.core.op import OPS
 
 PROFILED_STEPS, QUICKEST, SHOWN = 200, 50, 6  # steps, how many of them count, operations in the table
 
@@ -137,7 +137,7 @@ def profile(step: Any) -> list[list[str]]:
         return run
 
     step()  # which compiles the operations
-    watched = [(spec, spec.forward, spec.back) for spec in TABLE.values() if spec.back is not None]
+    watched = [(spec, spec.forward, spec.back) for spec in OPS.values() if spec.back is not None]
     for spec, forward, back in watched:
         spec.call.__globals__["forward"], spec.back = timed(spec.name, 0, forward), timed(spec.name, 1, back)
     step.optimizer.step = timed("Adamax", 0, step.optimizer.step)

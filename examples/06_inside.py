@@ -16,7 +16,7 @@ from pathlib import Path
 import lucid
 import lucid.optim as optim
 
-PAGE = Path(__file__).resolve().parents[1] / "out" / "inside.html"
+PAGE = Path(__file__).resolve().inputs[1] / "out" / "inside.html"
 STEPS, QUICK_STEPS = 60, 30
 LEARNING_RATE = 0.1
 WANTED = 0.8
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> float:
     w1, w2 = (lucid.tensor(w, device=options.device, requires_grad=True) for w in (0.5 * lucid.randn(2)).tolist())
     b = lucid.zeros((), device=options.device, requires_grad=True)
 
-    with lucid.see.remember():  # each node is to know its line and its value
+    with lucid.see.track_provenance():  # each node is to know its line and its value
         loss = neuron([x1, x2], [w1, w2], b)
     steps = lucid.see.steps(loss)
     print(steps)

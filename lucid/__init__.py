@@ -11,124 +11,32 @@ autograd, nn, optim, data, io. Each imports only from those before it. This file
 import math as _math
 
 # The data types, devices and random numbers of chapter 1
-from lucid.backend import bool_ as bool_
-from lucid.backend import float16 as float16
-from lucid.backend import float32 as float32
-from lucid.backend import float64 as float64
-from lucid.backend import get_default_dtype as get_default_dtype
-from lucid.backend import get_rng_state as get_rng_state
-from lucid.backend import int8 as int8
-from lucid.backend import int16 as int16
-from lucid.backend import int32 as int32
-from lucid.backend import int64 as int64
-from lucid.backend import manual_seed as manual_seed
-from lucid.backend import set_default_dtype as set_default_dtype
-from lucid.backend import set_rng_state as set_rng_state
-from lucid.backend import uint8 as uint8
-from lucid.devices import get_default_device as get_default_device
-from lucid.devices import set_default_device as set_default_device
-from lucid.devices import Device as device
-from lucid.op import op as op
+from lucid.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from lucid.core.array import Device as device, bool_, float16, float32, float64, get_default_dtype, int16, int32, int64, int8, uint8
+from lucid.core.create import empty, from_numpy, ones, tensor, zeros
+from lucid.core.elementwise import abs, add, divide as div, equal as eq, exp, greater as gt, greater_equal as ge, less as lt, less_equal as le, log, maximum, minimum, multiply as mul, negative as neg, not_equal as ne, pow, relu, sigmoid, sign, sqrt, subtract as sub, tanh, where
+from lucid.core.matmul import matmul
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import amax, argmax, max, mean, sum
+from lucid.core.shapes import broadcast_to, cat, permute, reshape, squeeze, transpose, transpose as swapaxes, unsqueeze
+from lucid.ops.create import arange, as_tensor, empty_like, eye, from_dlpack, full, full_like, is_tensor, linspace, ones_like, zeros_like
+from lucid.ops.defaults import get_default_device, set_default_device, set_default_dtype
+from lucid.ops.elementary import allclose, ceil, clamp, clamp as clip, cos, expm1, floor, isclose, isfinite, isinf, isnan, log10, log1p, log2, reciprocal, round, rsqrt, sin, square, tan, trunc
+from lucid.ops.products import bmm, dot, mm, outer
+from lucid.ops.random import get_rng_state, manual_seed, multinomial, rand, rand_like, randint, randn, randn_like, randperm, set_rng_state
+from lucid.ops.rearrange import chunk, expand, flatten, flip, meshgrid, movedim, roll, split, stack, tile, unbind
+from lucid.ops.scans import cumprod, cumsum, prod
+from lucid.ops.softmax import all, amin, any, argmin, log_softmax, logsumexp, min, softmax
+from lucid.ops.statistics import norm, std, var
 
 # Operations that need no other name than their own (chapter 3)
-from lucid.ops.arithmetic import add as add
-from lucid.ops.arithmetic import divide as div
-from lucid.ops.arithmetic import equal as eq
-from lucid.ops.arithmetic import greater as gt
-from lucid.ops.arithmetic import greater_equal as ge
-from lucid.ops.arithmetic import isfinite as isfinite
-from lucid.ops.arithmetic import isinf as isinf
-from lucid.ops.arithmetic import isnan as isnan
-from lucid.ops.arithmetic import less as lt
-from lucid.ops.arithmetic import less_equal as le
-from lucid.ops.arithmetic import maximum as maximum
-from lucid.ops.arithmetic import minimum as minimum
-from lucid.ops.arithmetic import multiply as mul
-from lucid.ops.arithmetic import negative as neg
-from lucid.ops.arithmetic import not_equal as ne
-from lucid.ops.arithmetic import subtract as sub
-from lucid.ops.functions import abs as abs
-from lucid.ops.functions import ceil as ceil
-from lucid.ops.functions import cos as cos
-from lucid.ops.functions import exp as exp
-from lucid.ops.functions import expm1 as expm1
-from lucid.ops.functions import floor as floor
-from lucid.ops.functions import log as log
-from lucid.ops.functions import log1p as log1p
-from lucid.ops.functions import log2 as log2
-from lucid.ops.functions import log10 as log10
-from lucid.ops.functions import reciprocal as reciprocal
-from lucid.ops.functions import relu as relu
-from lucid.ops.functions import sigmoid as sigmoid
-from lucid.ops.functions import sign as sign
-from lucid.ops.functions import sin as sin
-from lucid.ops.functions import sqrt as sqrt
-from lucid.ops.functions import square as square
-from lucid.ops.functions import tan as tan
-from lucid.ops.functions import tanh as tanh
-from lucid.ops.functions import trunc as trunc
-from lucid.ops.linear import matmul as matmul
 from lucid.ops.special import erf as erf
 
 # The graph (chapter 4)
-from lucid.recording import enable_grad as enable_grad
-from lucid.recording import inference_mode as inference_mode
-from lucid.recording import is_grad_enabled as is_grad_enabled
-from lucid.recording import no_grad as no_grad
-from lucid.recording import set_grad_enabled as set_grad_enabled
 
 # Tensors, and functions of them under PyTorch's names (chapter 5)
-from lucid.functions import all as all
-from lucid.functions import allclose as allclose
-from lucid.functions import amax as amax
-from lucid.functions import amin as amin
-from lucid.functions import any as any
-from lucid.functions import argmax as argmax
-from lucid.functions import argmin as argmin
-from lucid.functions import bmm as bmm
-from lucid.functions import cat as cat
-from lucid.functions import clamp as clamp
-from lucid.functions import clamp as clip
-from lucid.functions import cumprod as cumprod
-from lucid.functions import cumsum as cumsum
-from lucid.functions import dot as dot
-from lucid.functions import isclose as isclose
-from lucid.functions import log_softmax as log_softmax
-from lucid.functions import logsumexp as logsumexp
-from lucid.functions import max as max
-from lucid.functions import mean as mean
-from lucid.functions import min as min
-from lucid.functions import mm as mm
-from lucid.functions import norm as norm
-from lucid.functions import outer as outer
-from lucid.functions import pow as pow
-from lucid.functions import prod as prod
-from lucid.functions import round as round
-from lucid.functions import rsqrt as rsqrt
-from lucid.functions import softmax as softmax
-from lucid.functions import stack as stack
-from lucid.functions import std as std
-from lucid.functions import sum as sum
-from lucid.functions import var as var
-from lucid.functions import where as where
-from lucid.shaping import broadcast_to as broadcast_to
-from lucid.shaping import chunk as chunk
-from lucid.shaping import expand as expand
-from lucid.shaping import flatten as flatten
-from lucid.shaping import flip as flip
-from lucid.shaping import meshgrid as meshgrid
-from lucid.shaping import movedim as movedim
 from lucid.ops.pad import pad as pad
-from lucid.shaping import permute as permute
-from lucid.shaping import reshape as reshape
-from lucid.shaping import roll as roll
-from lucid.shaping import split as split
-from lucid.shaping import squeeze as squeeze
-from lucid.shaping import tile as tile
-from lucid.shaping import transpose as swapaxes
-from lucid.shaping import transpose as transpose
-from lucid.shaping import unbind as unbind
-from lucid.shaping import unsqueeze as unsqueeze
 from lucid.ops.sort_index import argsort as argsort
 from lucid.ops.sort_index import diag as diag
 from lucid.ops.sort_index import diagonal as diagonal
@@ -148,30 +56,6 @@ from lucid.ops.sort_index import tril as tril
 from lucid.ops.sort_index import triu as triu
 from lucid.ops.einsum import einsum as einsum
 from lucid.ops.einsum import tensordot as tensordot
-from lucid.tensor import Tensor as Tensor
-from lucid.creation import arange as arange
-from lucid.creation import as_tensor as as_tensor
-from lucid.creation import empty as empty
-from lucid.creation import empty_like as empty_like
-from lucid.creation import eye as eye
-from lucid.creation import from_dlpack as from_dlpack
-from lucid.creation import from_numpy as from_numpy
-from lucid.creation import full as full
-from lucid.creation import full_like as full_like
-from lucid.creation import is_tensor as is_tensor
-from lucid.creation import linspace as linspace
-from lucid.creation import multinomial as multinomial
-from lucid.creation import ones as ones
-from lucid.creation import ones_like as ones_like
-from lucid.creation import rand as rand
-from lucid.creation import rand_like as rand_like
-from lucid.creation import randint as randint
-from lucid.creation import randn as randn
-from lucid.creation import randn_like as randn_like
-from lucid.creation import randperm as randperm
-from lucid.creation import tensor as tensor
-from lucid.creation import zeros as zeros
-from lucid.creation import zeros_like as zeros_like
 
 # The later chapters
 from lucid import autograd as autograd

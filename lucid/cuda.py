@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid import backend
-from lucid.devices import Device
+from lucid.core.array import Device, as_device
+from lucid.gpu.deferred_errors import raise_pending
+from lucid.gpu.namespace import gpu, loaded, on
 
 _peak: Any = None
 
@@ -17,7 +18,7 @@ _peak: Any = None
 def is_available() -> bool:
     """Whether CuPy is installed and finds a GPU."""
     try:
-        backend.gpu()
+        gpu()
     except RuntimeError:
         return False
     return True
@@ -25,7 +26,7 @@ def is_available() -> bool:
 
 def device_count() -> int:
     """How many GPUs there are; 0 where CuPy is not installed."""
-    return backend.gpu().devices if is_available() else 0
+    return gpu().devices if is_available() else 0
 
 
 def get_device_name(device: Any = "cuda") -> str:
@@ -34,8 +35,8 @@ def get_device_name(device: Any = "cuda") -> str:
     Raises:
         RuntimeError: if there is no such GPU.
     """
-    with backend.on(_gpu("get_device_name", device)) as current:
-        name = backend.gpu().module.cuda.runtime.getDeviceProperties(int(current))["name"]
+    with on(_gpu("get_device_name", device)) as current:
+        name = gpu().module.cuda.runtime.getDeviceProperties(int(current))["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
@@ -46,21 +47,21 @@ def synchronize(device: Any = "cuda") -> None:
         RuntimeError: if there is no such GPU.
         IndexError: if an operation since the last wait was given an index out of range.
     """
-    with backend.on(_gpu("synchronize", device)) as current:
+    with on(_gpu("synchronize", device)) as current:
         current.synchronize()
-    backend.look()
+    raise_pending()
 
 
 def memory_allocated(device: Any = "cuda") -> int:
     """The bytes that tensors (and other CuPy arrays) hold on a GPU."""
-    with backend.on(_gpu("memory_allocated", device)):
-        return int(backend.gpu().module.get_default_memory_pool().used_bytes())
+    with on(_gpu("memory_allocated", device)):
+        return int(gpu().module.get_default_memory_pool().used_bytes())
 
 
 def memory_reserved(device: Any = "cuda") -> int:
     """The bytes that the memory pool has from a GPU, held by tensors or kept for the next ones."""
-    with backend.on(_gpu("memory_reserved", device)):
-        return int(backend.gpu().module.get_default_memory_pool().total_bytes())
+    with on(_gpu("memory_reserved", device)):
+        return int(gpu().module.get_default_memory_pool().total_bytes())
 
 
 def max_memory_allocated(device: Any = "cuda") -> int:
@@ -79,7 +80,7 @@ def reset_peak_memory_stats(device: Any = "cuda") -> None:
     global _peak
     wanted = _gpu("reset_peak_memory_stats", device)
     if _peak is None:
-        _peak = _counting(backend.gpu().module)
+        _peak = _counting(gpu().module)
     _peak.held[wanted.index] = _peak.most[wanted.index] = memory_allocated(device)
 
 
@@ -105,12 +106,12 @@ def _counting(cupy: Any) -> Any:
 
 def empty_cache() -> None:
     """Give back to the GPU, and so to other programs, what the memory pool keeps and no tensor holds."""
-    if (xp := backend.loaded()) is not None:
+    if (xp := loaded()) is not None:
         xp.module.get_default_memory_pool().free_all_blocks()
 
 
 def _gpu(who: str, device: Any) -> Device:
-    wanted = backend.as_device(device)
+    wanted = as_device(device)
     if wanted == "cpu":
         raise ValueError(f"lucid.cuda.{who}: expected a GPU, 'cuda' or 'cuda:N', got 'cpu'")
     return wanted

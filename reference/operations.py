@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from lucid.op import TABLE, Op
+from lucid.core.op import OPS, Op
 from reference.pages import introduced, markdown, namespaces, operation, title_of
 
 
 def page() -> str:
     """The whole of lucid's table of derivatives, by chapters, after the chapter that says how to read it."""
     chapters: dict[str, list[Op]] = {}
-    for spec in TABLE.values():
-        if not spec.foreign:
+    for spec in OPS.values():
+        if not spec.user_defined:
             chapters.setdefault(spec.forward.__module__, []).append(spec)
     text = introduced("lucid.op", "Operations", 1)
     for module, specs in chapters.items():

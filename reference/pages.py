@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lucid.op import TABLE, Op
+from lucid.core.op import OPS, Op
 
 # Chapters under a title for those who look something up, in the order of the table of contents. A chapter that is not
 # listed comes after them, under the first words of its docstring.
@@ -204,8 +204,8 @@ def entry(namespace: str, name: str, level: int) -> str:
 def operation(namespace: str, name: str) -> Op | None:
     """The operation behind a public function that has a gradient: itself, or the one of its name."""
     thing = value(namespace, name)
-    spec: Op | None = getattr(thing, "op", None) or TABLE.get(name)
-    return spec if spec and spec.formulas and inspect.isroutine(thing) else None
+    spec: Op | None = getattr(thing, "op", None) or OPS.get(name)
+    return spec if spec and spec.vjps and inspect.isroutine(thing) else None
 
 
 def hidden(cls: type) -> list[type]:

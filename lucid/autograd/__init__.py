@@ -10,9 +10,9 @@ from lucid.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from lucid.autograd.function import Function, FunctionCtx
 from lucid.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from lucid.autograd.grad import backward, grad
+from lucid.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from lucid.autograd.gradcheck import gradcheck, gradgradcheck
 from lucid.autograd.recompute import checkpoint
-from lucid.recording import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 
 __all__ = [
     "Function", "FunctionCtx", "backward", "checkpoint", "detect_anomaly", "enable_grad", "functional", "grad",

@@ -15,10 +15,13 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Node, watch
-from lucid.op import OBSERVERS, Op, look_on
-from lucid.origins import ours, remember, remembering, told, whose_line
+from lucid.autograd.provenance import here, is_lucid, is_tracking, track_provenance
+from lucid.core.array import cpu, int64, is_array, is_scalar, namespace
+from lucid.core.node import Node
+from lucid.core.op import Op
+from lucid.graph import watch
+from lucid.op import OBSERVERS, look_on
+from lucid.origins import told
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
@@ -94,7 +97,7 @@ class detect_anomaly:
         self.on, self.check = True, check_gradients if check_nan else None
 
     def __enter__(self) -> None:
-        self.before.append((remember(self.on, values=self.on and remembering("values")), watch.check))
+        self.before.append((track_provenance(self.on, values=self.on and is_tracking("values")), watch.check))
         _observe(self.check)
 
     def __exit__(self, *error: object) -> None:
@@ -129,8 +132,8 @@ def _checked(op: Op, forward: Any) -> Any:
     def checked(xp: Any, *inputs: Any, **options: Any) -> Any:
         with xp.quiet():  # instead of NumPy's warning there is an error
             returned = forward(xp, *inputs, **options)
-        out = returned[0] if op.keeps else returned
-        if getattr(out, "dtype", backend.int64).kind == "f" and not xp.isfinite(out).all():
+        out = returned[0] if op.aux_outputs else returned
+        if getattr(out, "dtype", int64).kind == "f" and not xp.isfinite(out).all():
             check_output(op, xp, out, inputs, options)
         return returned
 
@@ -145,7 +148,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     if not made.any() or _inside_a_vjp():
         return
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
-    line = told(SimpleNamespace(made=whose_line(sys._getframe(2))))
+    line = told(SimpleNamespace(made=here(sys._getframe(2))))
     names = op.inputs * len(inputs) if op.variadic else op.inputs
     usual = FORWARD.get(op.name, SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
@@ -157,7 +160,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
 def _inside_a_vjp() -> bool:
     """Whether the operation is part of a vjp that runs on Tensors, whose result `check_gradients` looks at."""
     frame: Any = sys._getframe(2)
-    while frame is not None and not (frame.f_code.co_name == "back" and ours[frame.f_code.co_filename]):
+    while frame is not None and not (frame.f_code.co_name == "back" and is_lucid[frame.f_code.co_filename]):
         frame = frame.f_back
     return frame is not None
 
@@ -174,7 +177,7 @@ def check_gradients(node: Node, g: Any, gradients: Any) -> None:
         masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
         usual = MASKED if masked else BACKWARD.get(node.op.name, "" if given == "has NaN already" else OVERFLOW)
         line = told(node, "run the forward inside detect_anomaly() too")
-        saved = zip(node.op.saved, node.saved or (), strict=False)
+        saved = zip(node.op.saved_names, node.saved or (), strict=False)
         raise RuntimeError(
             f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); {line}"
             f"{_details([('gradient given', g), *saved], usual)}"
@@ -183,7 +186,7 @@ def check_gradients(node: Node, g: Any, gradients: Any) -> None:
 
 def _is_zero_where_nan(g: Any, gradient: Any) -> bool:
     g, gradient = getattr(g, "_array", g), getattr(gradient, "_array", gradient)
-    xp = backend.namespace(gradient)
+    xp = namespace(gradient)
     return getattr(g, "shape", None) == getattr(gradient, "shape", ()) and not (xp.isnan(gradient) & (g != 0)).any()
 
 
@@ -201,15 +204,15 @@ def _any(test: str, value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return any(_any(test, part) for part in value)
     array = _float_array(value)
-    return array is not None and bool(getattr(backend.namespace(array), test)(array).any())
+    return array is not None and bool(getattr(namespace(array), test)(array).any())
 
 
 def _float_array(value: Any) -> Any:
     """A Tensor's array of floats, the array itself, or a 0-d one of a float; None for anything else."""
     array = getattr(value, "_array", value)
-    if isinstance(array, float) or backend.is_scalar(array):
-        array = backend.cpu.asarray(array)
-    return array if backend.is_array(array) and array.dtype.kind == "f" else None
+    if isinstance(array, float) or is_scalar(array):
+        array = cpu.asarray(array)
+    return array if is_array(array) and array.dtype.kind == "f" else None
 
 
 def worst_of(value: Any) -> str:
@@ -223,13 +226,13 @@ def worst_of(value: Any) -> str:
 def describe(value: Any) -> str:
     """An array's shape, dtype and range, how many elements are NaN, infinite or 0; a plain value as it is."""
     array = getattr(value, "_array", value)
-    array = backend.cpu.asarray(array) if backend.is_scalar(array) else array
-    if not backend.is_array(array):
+    array = cpu.asarray(array) if is_scalar(array) else array
+    if not is_array(array):
         return repr(array)
     head = f"shape {tuple(array.shape)}, {array.dtype}"
     if array.dtype.kind not in "fiu" or not array.size:
         return head
-    xp = backend.namespace(array)
+    xp = namespace(array)
     finite = array[xp.isfinite(array)].astype("float64")
     odd = {"NaN": xp.isnan(array), "infinite": xp.isinf(array), "zero": array == 0}
     counts = ", ".join(f"{int(mask.sum())} {what}" for what, mask in odd.items() if mask.any())

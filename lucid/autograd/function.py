@@ -13,11 +13,10 @@ from inspect import signature
 from typing import Any, NoReturn
 from weakref import ref
 
-from lucid import backend
-from lucid.graph import Node, memory_of
-from lucid.op import RECORDED
-from lucid.recording import grad_mode, no_grad, set_grad_enabled
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import no_grad, set_grad_enabled
+from lucid.core.array import cpu, storage_of, to_device
+from lucid.core.node import Node, Tensor, grad_mode
+from lucid.core.op import on_tensors
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -156,10 +155,10 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: 
                 source = _select_output(node, i) if several else node
                 op.output_nodes[i] = ref(source)
             results[i] = Tensor(t._array, False, source)
-    owners = [(arg, memory_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
+    owners = [(arg, storage_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
     for t in results:
         if isinstance(t, Tensor):  # where its memory is also another's, neither may be changed in place in the graph
-            memory = memory_of(t._array)
+            memory = storage_of(t._array)
             for other in [tensor for tensor, owned in owners if owned is memory]:
                 t.shared = other.shared = True
             owners.append((t, memory))
@@ -172,12 +171,12 @@ class BackwardOp:
     Attributes:
         name: what errors call it.
         saved: the names of the values in a node's `saved`, for errors and pictures.
-        foreign: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
+        user_defined: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
     """
 
     name: str = ""
     saved: Sequence[str] = ()
-    foreign: bool = False
+    user_defined: bool = False
 
     def lift(self, node: Node) -> tuple[Any, ...]:
         """A node's saved arrays as Tensors with their history: what `back` is given under create_graph."""
@@ -191,7 +190,7 @@ class BackwardOp:
 class FunctionOp(BackwardOp):
     """The operation of a Function's node: it calls the Function's backward."""
 
-    foreign = True
+    user_defined = True
 
     def __init__(
         self, cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool
@@ -221,7 +220,7 @@ class FunctionOp(BackwardOp):
         return self.output_nodes[source]() or _select_output(node, source)
 
     def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
-        create_graph = xp is RECORDED
+        create_graph = xp is on_tensors
         gradients = [self._output_gradient(part, i) for i, part in enumerate(g)] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
@@ -254,7 +253,7 @@ class FunctionOp(BackwardOp):
         if g is not None or self.outputs[i] is None or not self.ctx._materialize:
             return g
         shape, dtype, device = self.outputs[i]
-        return Tensor(backend.to_device(backend.cpu.zeros(shape, dtype), device))
+        return Tensor(to_device(cpu.zeros(shape, dtype), device))
 
 
 def _as_tensor(value: Any) -> Tensor | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid import backend, functions
 from lucid.autograd.grad import grad
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import namespace
+from lucid.core.node import Tensor
+from lucid.ops.rearrange import stack
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -230,7 +231,7 @@ class _Evaluation:
 
     def jacobian_of(self, y: Tensor) -> list[Tensor]:
         """For each x the derivatives of every element of y, of shape y.shape + x.shape."""
-        xp, n = backend.namespace(y._array), y.numel()
+        xp, n = namespace(y._array), y.numel()
         starts = xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ()
         rows = [
             self.filled(self.xs, grad(y, self.xs, Tensor(start), True, self.create_graph, allow_unused=True))
@@ -239,7 +240,7 @@ class _Evaluation:
         shapes = [y.shape + x.shape for x in self.xs]
         if not rows:
             return [x.new_zeros(shape) for x, shape in zip(self.xs, shapes, strict=True)]
-        return [functions.stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]
+        return [stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]
 
 
 def _packing(like: Any) -> Callable[[Sequence[Any]], Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.tensor import Tensor, differentiate
-from lucid.tensor import backward as run_backward
+from lucid.core.backward import backward as run_backward
+from lucid.core.backward import gradients_of
+from lucid.core.node import Tensor
 
 __all__ = ["backward", "grad"]
 
@@ -74,7 +75,7 @@ def grad(
                 f"grad: input {i} (shape {x.shape}) does not require a gradient; call requires_grad_() first"
             )
     starts = _initial_gradients("grad", grad_outputs, ys)
-    by_node = dict(differentiate(ys, starts, retain_graph, create_graph, {x._node for x in xs}))
+    by_node = dict(gradients_of(ys, starts, retain_graph, create_graph, {x._node for x in xs}))
     gradients: list[Tensor | None] = []
     seen: set[Any] = set()
     for i, x in enumerate(xs):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lucid import backend
 from lucid.autograd.grad import Tensors, grad, tensor_list
-from lucid.backend import cpu, to_device, to_numpy
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import cpu, float64, to_device, to_numpy
+from lucid.core.node import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -45,7 +44,7 @@ def gradcheck(
     """
     originals = tensor_list("gradcheck", "inputs", inputs)
     for i, x in enumerate(originals):
-        if x.requires_grad and x.dtype != backend.float64:
+        if x.requires_grad and x.dtype != float64:
             raise TypeError(f"gradcheck: input {i} is {x.dtype}; expected float64, use x.double()")
     if not any(x.requires_grad for x in originals):
         raise ValueError("gradcheck: none of the inputs requires a gradient")
@@ -138,7 +137,7 @@ def gradgradcheck(
     xs = tensor_list("gradgradcheck", "inputs", inputs)
     outputs = [t for t in _outputs(func, xs) if t.requires_grad]
     if grad_outputs is None:
-        starts = [_pattern(t).requires_grad_(t.dtype == backend.float64) for t in outputs]
+        starts = [_pattern(t).requires_grad_(t.dtype == float64) for t in outputs]
     else:
         given = tensor_list("gradgradcheck", "grad_outputs", grad_outputs)
         starts = [t.detach().clone().requires_grad_() for t in given]

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import ref
 
-from lucid import backend
-from lucid.graph import Leaf, Node, history, last_write, refuse_changed, tick
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.backward import check_versions, reachable
+from lucid.core.node import Leaf, Node, Tensor, next_sequence, write_record
+from lucid.ops.random import get_rng_state, set_rng_state
 
 __all__ = ["checkpoint"]
 
@@ -61,69 +61,69 @@ class _Segment:
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], preserve: bool) -> None:
         self.function, self.inputs = function, {t._node for t in _instances(Tensor, [args, kwargs])}
         self.args, self.kwargs = _replace(Tensor, _Argument, (args, kwargs))
-        self.random = backend.get_rng_state() if preserve else None
-        self.began = tick()
+        self.random = get_rng_state() if preserve else None
+        self.began = next_sequence()
         self.nodes: list[Any] = []  # a weak reference to each node, newest first
         self.leaves: list[tuple[Leaf, Any]] = []  # those that the function captured, and their arrays
 
     def drop_saved(self, out: Any) -> None:
         """Let the nodes of this segment that `out` was computed from drop what they saved."""
-        nodes = history([t._node for t in _instances(Tensor, out)], since=self.began)
+        nodes = reachable([t._node for t in _instances(Tensor, out)], since=self.began)
         self.nodes = [ref(node) for node in nodes]
-        leaves = {parent for node in nodes for parent in node.parents if type(parent) is Leaf} - self.inputs
+        leaves = {parent for node in nodes for parent in node.inputs if type(parent) is Leaf} - self.inputs
         self.leaves = [(leaf, t._array) for leaf in leaves if (t := leaf.tensor()) is not None]
         self.inputs = set()
         for node in nodes:
             if node.saved or hasattr(node, "remake"):  # a checkpoint within is run again by this one's second run
-                node.remake, node.saved = self.recompute, None
+                node.recompute, node.saved = self.recompute, None
 
     def recompute(self) -> None:
         """Run the function again, and give each node what the corresponding node of this run saved."""
         self._refuse_changed()
-        start = tick()
+        start = next_sequence()
         out = self._run()
-        copies, nodes = history([t._node for t in _instances(Tensor, out)], start), [node() for node in self.nodes]
+        copies, nodes = reachable([t._node for t in _instances(Tensor, out)], start), [node() for node in self.nodes]
         _refuse_others(nodes, copies)
         within = set()
         for node, copy in zip(nodes, copies, strict=True):
             if node is None or not hasattr(node, "remake"):
                 continue
-            valid, node.since = getattr(node, "since", node.born), copy.born
+            valid, node.saved_at = getattr(node, "since", node.sequence), copy.sequence
             if hasattr(copy, "remake"):  # a checkpoint within: recomputed when the backward pass gets there
-                node.remake = copy.remake
-                within.add(copy.remake.__self__)  # type: ignore[attr-defined]
+                node.recompute = copy.recompute
+                within.add(copy.recompute.__self__)  # type: ignore[attr-defined]
                 continue
             if copy.saved is not None:  # else the function itself released it, and the backward pass will say so
-                refuse_changed(node, copy.saved, valid, before=start)
+                check_versions(node, copy.saved, valid, before=start)
             node.saved = copy.saved
-            del node.remake
+            del node.recompute
         originals = dict(zip(copies, self.nodes, strict=True))
         for segment in within:
             segment.nodes = [originals.get(copy(), copy) for copy in segment.nodes]
 
     def _run(self) -> Any:
         args, kwargs = _replace(_Argument, _Argument.tensor, (self.args, self.kwargs))
-        now = None if self.random is None else backend.get_rng_state()
+        now = None if self.random is None else get_rng_state()
         if self.random is not None:
-            backend.set_rng_state(self.random)
+            set_rng_state(self.random)
         try:
             with enable_grad():
                 return self.function(*args, **kwargs)
         finally:
             if now is not None:
-                backend.set_rng_state(now)
+                set_rng_state(now)
 
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError if the function would start from other values now than it did then."""
         for t in _instances(_Argument, [self.args, self.kwargs]):
-            if last_write(t.array) > self.began:
+            if write_record(t.array) > self.began:
                 raise RuntimeError(
                     f"checkpoint: an argument of shape {t.array.shape} was changed in place since the function ran, "
                     f"and backward runs it again; call backward() before the change, or pass a clone()"
                 )
         for leaf, array in self.leaves:
             t = leaf.tensor()
-            if t is not None and (t._array is not array or last_write(array) > self.began):
+            if t is not None and (t._array is not array or write_record(array) > self.began):
                 raise RuntimeError(
                     f"checkpoint: a parameter of shape {t.shape} was changed since the function ran, and backward runs "
                     f"it again; call backward() before the step of the optimizer"
@@ -180,6 +180,6 @@ def _difference(node: Node, copy: Node) -> str:
     a, b = (node.op.name, node.shape), (copy.op.name, copy.shape)
     if a != b:
         return f"in the forward it was {a[0]} with an output of shape {a[1]}, now {b[0]} with {b[1]}"
-    if [parent is None for parent in node.parents] != [parent is None for parent in copy.parents]:
+    if [parent is None for parent in node.inputs] != [parent is None for parent in copy.inputs]:
         return f"other inputs of {a[0]} required a gradient in the forward than do now"
     return ""

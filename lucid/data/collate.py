@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lucid.backend import cpu, is_array, is_scalar
-from lucid.creation import as_tensor, tensor
-from lucid.functions import stack
-from lucid.tensor import Tensor
+from lucid.core.array import cpu, is_array, is_scalar
+from lucid.core.create import tensor
+from lucid.core.node import Tensor
+from lucid.ops.create import as_tensor
+from lucid.ops.rearrange import stack
 
 NO_BATCH = (
     "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"

@@ -13,11 +13,11 @@ from math import floor, isclose
 from operator import index
 from typing import Any
 
-from lucid.backend import Array, cpu, int64, is_array
-from lucid.creation import as_tensor
+from lucid.core.array import Array, cpu, int64, is_array
+from lucid.core.node import Tensor
 from lucid.data.collate import batch_of
 from lucid.data.samplers import check_seed, draw_seed, permutation
-from lucid.tensor import Tensor
+from lucid.ops.create import as_tensor
 
 
 class Dataset:

@@ -11,7 +11,7 @@ from itertools import islice
 from operator import index
 from typing import Any
 
-from lucid.backend import generator
+from lucid.ops.random import generator
 
 
 class Sampler:

@@ -25,8 +25,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lucid.backend import Array, DType, bool_, cpu, ndarray, to_numpy
-from lucid.tensor import Parameter, Tensor
+from lucid.core.array import Array, DType, bool_, cpu, ndarray, to_numpy
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 
 if TYPE_CHECKING:  # json and zipfile take a fifth of lucid's import time: only those who save or load pay for them
     import zipfile
@@ -101,7 +102,7 @@ def load(path: str | os.PathLike[str]) -> Any:
                     if content["format"] > FORMAT:
                         raise ValueError(NEWER.format(content["format"], FORMAT))
                     return decode(content["nest"], archive)
-        except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
+        except Exception as error:  # whatever user_defined bytes may set off in zipfile, json and here
             raise ValueError(f"{place} {NOT_READABLE} ({type(error).__name__}: {error})") from error
     raise ValueError(f"{place} {FROM_TORCH}")
 

@@ -15,9 +15,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from lucid.backend import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarray, to_numpy
+from lucid.core.array import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarray, to_numpy
+from lucid.core.node import Tensor
 from lucid.io.npz import atomic_write
-from lucid.tensor import Tensor
 
 KINDS = {  # the format's name of a dtype -> ours, the order of its bytes settled
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",

@@ -19,13 +19,14 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from lucid import backend
-from lucid.op import OBSERVERS, RUNTIME, Op
+from lucid.core.array import cpu
+from lucid.core.op import Op
+from lucid.op import OBSERVERS, RUNTIME
 
 
 def forward_on(xp: Any, spec: Op) -> Callable[..., Any]:
     """The forward of an operation for arrays of `xp`, a GPU's namespace or the CPU's."""
-    if xp is backend.cpu:
+    if xp is cpu:
         return spec.forward
     found = xp.kernels.get(spec)
     if found is None:
@@ -35,12 +36,12 @@ def forward_on(xp: Any, spec: Op) -> Callable[..., Any]:
 
 def back_on(xp: Any, spec: Op) -> Callable[..., Any]:
     """The way back of an operation for arrays of `xp`: the generated `back`, with other formulas to call."""
-    if xp is backend.cpu or type(spec) is not Op or spec.foreign or spec.variadic:
+    if xp is cpu or type(spec) is not Op or spec.user_defined or spec.variadic:
         return spec.back
     found = xp.kernels.get((spec, "back"))
     if found is None:
         scope = dict(spec._scope)
-        for name, formula in {**spec.once, **spec.formulas}.items():
+        for name, formula in {**spec.shared, **spec.vjps}.items():
             scope[f"f_{name}"] = _chosen(xp, spec, name, formula)
         found = xp.kernels[spec, "back"] = FunctionType(spec.back.__code__, scope)
     return found
@@ -48,7 +49,7 @@ def back_on(xp: Any, spec: Op) -> Callable[..., Any]:
 
 def _chosen(xp: Any, spec: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """What stands for a forward or formula on a GPU."""
-    if spec.foreign or spec.variadic:
+    if spec.user_defined or spec.variadic:
         return function
     from lucid.kernels import elementwise
     from lucid.kernels.forms import FORMS

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from lucid.op import TABLE
+from lucid.core.op import OPS
 from lucid.ops.again import SAID_AGAIN
 from lucid.tape import HELPERS, OPTIONS, SAID, Number, Unsayable, Value
 
@@ -131,9 +131,9 @@ class Says:
                 return found.note(name, *operands)
 
             return function
-        if name not in TABLE or TABLE[name].foreign or name in self.within:
+        if name not in OPS or OPS[name].user_defined or name in self.within:
             raise Unsayable(f"xp.{name}")
-        spec = TABLE[name]
+        spec = OPS[name]
 
         def operation(*args: Any, **options: Any) -> Any:
             defaults = {
@@ -142,7 +142,7 @@ class Says:
             self.within.add(name)  # a forward that asks for its own name means the array library's function
             out = spec.forward(self, *args, **{**defaults, **options})
             self.within.discard(name)
-            return out[0] if spec.keeps else out
+            return out[0] if spec.aux_outputs else out
 
         return operation
 

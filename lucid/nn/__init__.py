@@ -27,7 +27,7 @@ from lucid.nn.pool import (
 )  # fmt: skip
 from lucid.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from lucid.nn.reshape import Flatten, Identity, Unflatten
-from lucid.tensor import Parameter
+from lucid.core.tensor import Parameter
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d",

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lucid.creation import full
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn.module import Module
 from lucid.ops.activations import check_approximate
-from lucid.tensor import Parameter, Tensor
+from lucid.ops.create import full
 
 
 class Activation(Module):

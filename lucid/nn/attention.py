@@ -6,7 +6,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from lucid.creation import empty
+from lucid.core.create import empty
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.dropout import Dropout
@@ -15,7 +17,6 @@ from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.ops.attention import additive_mask, attention_weights
 from lucid.ops.checks import check_probability, check_tensor
-from lucid.tensor import Parameter, Tensor
 
 
 class MultiheadAttention(Module):

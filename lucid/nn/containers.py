@@ -10,8 +10,9 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from operator import index
 from typing import Any, Generic, Self, TypeVar, overload
 
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
-from lucid.tensor import Parameter, Tensor
 
 __all__ = ["IndexedModules", "ModuleDict", "ModuleList", "ParameterList"]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.creation import empty
+from lucid.core.create import empty
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.layers import count
@@ -16,7 +18,6 @@ from lucid.nn.module import Module
 from lucid.ops.conv import check_padding
 from lucid.ops.images import Ints, ints
 from lucid.ops.pad import MODES
-from lucid.tensor import Parameter, Tensor
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from lucid.creation import zeros_like
-from lucid.tensor import Parameter, Tensor
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
+from lucid.ops.create import zeros_like
 
 __all__ = ["Conveniences"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.ops.checks import check_probability
 from lucid.nn.module import Module
-from lucid.tensor import Tensor
+from lucid.ops.checks import check_probability
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d"]
 

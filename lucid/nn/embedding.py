@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.creation import empty
+from lucid.autograd.grad_mode import no_grad
+from lucid.core.create import empty
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.ops.embedding import row_number
 from lucid.nn.layers import count
 from lucid.nn.module import Module
-from lucid.recording import no_grad
-from lucid.tensor import Parameter, Tensor
+from lucid.ops.embedding import row_number
 
 __all__ = ["Embedding"]
 

@@ -5,7 +5,9 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 """
 # ruff: noqa: I001 (a line for each file, not for each name)
 
-from lucid.functions import log_softmax, softmax
+from lucid.core.elementwise import relu, sigmoid, tanh
+from lucid.core.matmul import linear
+from lucid.ops.softmax import log_softmax, softmax
 from lucid.ops.activations import (
     elu, gelu, glu, hardsigmoid, hardswish, hardtanh, leaky_relu, logsigmoid, mish, prelu, relu6, selu, silu,
     softplus, softsign, tanhshrink,
@@ -13,8 +15,6 @@ from lucid.ops.activations import (
 from lucid.ops.attention import scaled_dot_product_attention
 from lucid.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from lucid.ops.embedding import dropout, dropout1d, dropout2d, embedding, one_hot
-from lucid.ops.functions import relu, sigmoid, tanh
-from lucid.ops.fused import linear
 from lucid.ops.images import fold, interpolate, unfold
 from lucid.ops.losses import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber_loss, kl_div, l1_loss,

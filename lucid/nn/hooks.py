@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lucid.creation import zeros_like
-from lucid.functions import cat
-from lucid.graph import RemovableHandle
-from lucid.tensor import Tensor
+from lucid.autograd.hooks import RemovableHandle
+from lucid.core.node import Tensor
+from lucid.core.shapes import cat
+from lucid.ops.create import zeros_like
 
 __all__ = ["HookMethods", "Hooks", "RemovableHandle", "call_with_hooks"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.backend import cpu, device_of, generator, to_device
-from lucid.graph import written
-from lucid.tensor import Tensor
+from lucid.core.array import cpu, device_of, to_device
+from lucid.core.node import Tensor, bump_version
+from lucid.ops.random import generator
 
 __all__ = [
     "calculate_gain", "constant_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_",
@@ -207,7 +207,7 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
     if not isinstance(values, float):
         values = to_device(values.astype(array.dtype), device_of(array))
     array[...] = values
-    written(array)
+    bump_version(array)
     return tensor
 
 

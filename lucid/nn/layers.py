@@ -9,12 +9,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lucid.creation import empty
+from lucid.core.create import empty
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.containers import IndexedModules
 from lucid.nn.module import Module
-from lucid.tensor import Parameter, Tensor
 
 __all__ = ["Linear", "Sequential"]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lucid.core.node import Tensor
 from lucid.nn import functional as F
 from lucid.nn.module import Module
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
-from lucid.tensor import Tensor
 
 
 class Loss(Module):

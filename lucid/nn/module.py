@@ -23,12 +23,12 @@ from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
 from typing import Any, ClassVar, NamedTuple, Self
 
-from lucid.backend import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
-from lucid.graph import written
+from lucid.core.array import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
+from lucid.core.node import Tensor, bump_version
+from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_with_hooks
 from lucid.origins import around, here, while_remembering
-from lucid.tensor import Parameter, Tensor
 
 __all__ = ["IncompatibleKeys", "Module", "entries", "own_entries"]
 
@@ -273,7 +273,7 @@ class Module(HookMethods, Conveniences):
             raise ValueError("\n  ".join([_UNFIT_STATE.format(module=type(self).__name__), *problems, *hint]))
         for name, value in values.items():  # all were read and checked: nothing can fail half way
             tensors[name]._array[...] = value
-            written(tensors[name]._array)
+            bump_version(tensors[name]._array)
         return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self) -> str:

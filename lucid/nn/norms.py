@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.creation import ones, tensor, zeros
+from lucid.core.create import ones, tensor, zeros
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops.norms import as_shape, check_groups
-from lucid.tensor import Parameter, Tensor
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "CosineSimilarity", "GroupNorm", "LayerNorm", "PairwiseDistance", "RMSNorm",

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.nn import functional as F
 from lucid.nn.module import Module
 from lucid.ops.images import Ints, MaybeInts, ints
-from lucid.tensor import Tensor
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "Fold", "MaxPool1d", "MaxPool2d", "Unfold",

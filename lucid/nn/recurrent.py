@@ -13,15 +13,17 @@ import math
 import warnings
 from typing import Any
 
-from lucid.creation import empty
-from lucid.functions import cat, stack
+from lucid.core.create import empty
+from lucid.core.node import Tensor
+from lucid.core.shapes import cat
+from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
 from lucid.ops.checks import check_tensor
-from lucid.tensor import Parameter, Tensor
+from lucid.ops.rearrange import stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
 Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size), and the last one of each state

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.nn.module import Module
-from lucid.tensor import Tensor
 
 __all__ = ["Flatten", "Identity", "Unflatten"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from lucid.backend import Array, cpu, device_of, float16, float32, namespace, to_device
-from lucid.functions import cat
-from lucid.graph import written
-from lucid.tensor import Tensor
+from lucid.core.array import Array, cpu, device_of, float16, float32, namespace, to_device
+from lucid.core.node import Tensor, bump_version
+from lucid.core.shapes import cat
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
@@ -76,7 +75,7 @@ def clip_grad_norm_(
             array = gradient._array
             with xp.quiet():  # an infinite norm makes NaN of what is infinite, and 0 of the rest
                 array *= to_device(factor, device_of(array)).astype(array.dtype)
-            written(array)
+            bump_version(array)
     return total
 
 
@@ -91,7 +90,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     for gradient in _gradients(parameters):
         array = gradient._array
         array[...] = namespace(array).maximum(namespace(array).minimum(array, clip_value), -clip_value)
-        written(array)
+        bump_version(array)
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -123,7 +122,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     for parameter in parameters:
         array, n = parameter._array, parameter.numel()
         array[...] = to_device(values[:n], device_of(array)).reshape(array.shape)
-        written(array)
+        bump_version(array)
         values = values[n:]
 
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 
-from lucid.functions import where
-from lucid.op import op
-from lucid.operands import ndim_of
-from lucid.ops import functions
-from lucid.ops.primitive import primitive
+from lucid.core.elementwise import abs, sigmoid, tanh, where
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.promotion import ndim_of
+from lucid.core.shapes import axis_of
 from lucid.ops.special import normal_tail, with_sign
-from lucid.shaping import axis_of
-from lucid.tensor import Tensor
 
 ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 # The fixed point that makes a deep network keep mean 0 and variance 1 (arXiv 1706.02515, equation 14).
@@ -22,7 +20,6 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 @op(floats=True, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
-@primitive
 def _leaky_relu(xp, x, *, negative_slope=0.01):
     return xp.where(x > 0, x, x * negative_slope)
 
@@ -33,7 +30,6 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 @op(floats=True, x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
-@primitive
 def _elu(xp, x, *, alpha=1.0):
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
@@ -49,7 +45,6 @@ def selu(input: Tensor) -> Tensor:
 
 
 @op(floats=True, x=lambda xp, g, x, low, high: xp.masked(g, (x > low) & (x < high)))
-@primitive
 def _hardtanh(xp, x, *, low=-1.0, high=1.0):
     return x.clip(low, high)
 
@@ -98,7 +93,6 @@ def _silu_slope(g, x, s):
 
 
 @op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
-@primitive
 def _softplus(xp, x, *, beta=1.0, threshold=20.0):
     z = x * beta
     smooth = (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
@@ -112,19 +106,18 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 def mish(input: Tensor) -> Tensor:
     """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
-    return input * functions.tanh(_softplus(input))
+    return input * tanh(_softplus(input))
 
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "slope": lambda xp, x, approximate: (
             _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)
         )
     },
     x=lambda xp, g, slope: g * slope,
 )
-@primitive
 def _gelu(xp, x, *, approximate="none"):
     wide = x.astype("float32") if x.dtype.char == "e" else x
     if approximate == "tanh":
@@ -186,12 +179,12 @@ def _tanh_gelu_slope(xp, x, gate):  # gate' = 2 gate (1 - gate) u' for gate = (1
 
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
-    return input / (1 + functions.abs(input))
+    return input / (1 + abs(input))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - functions.tanh(input)
+    return input - tanh(input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -206,7 +199,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if remainder:
         raise ValueError(f"glu: dim {dim} must have an even length, to be halved; got shape {input.shape}")
     value, gate = input.split([half, half], axis)
-    return value * functions.sigmoid(gate)
+    return value * sigmoid(gate)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import math
 
-from lucid.creation import arange
-from lucid.op import op
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_probability, check_tensor
+from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
-from lucid.ops.fused import _softmax_slope
-from lucid.ops.primitive import primitive
-from lucid.ops.reductions import half_in_single
-from lucid.tensor import Tensor
+from lucid.ops.softmax import softmax_vjp
 
 
 @op(
     floats=True,
-    once={"slope": lambda xp, g, out: _softmax_slope(xp, g, out, -1)},
+    shared={"slope": lambda xp, g, out: softmax_vjp(xp, g, out, -1)},
     query=lambda xp, g, slope, key, scale: xp.matmul(slope, key) * scale,
     key=lambda xp, g, slope, query, scale: xp.matmul(xp.swapaxes(slope, a=-1, b=-2), query) * scale,
     mask=lambda xp, g, slope: slope,
 )
-@half_in_single
-@primitive
+@accumulate_in_float32
 def _attention_weights(xp, query, key, mask=None, *, scale):
     """softmax(query @ key.T * scale + mask) along the keys; 0 throughout where the mask is -inf for every key.
 

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from lucid.op import op
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import accumulate_in_float32
 from lucid.ops import images
 from lucid.ops.checks import check_tensor
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
-from lucid.ops.reductions import half_in_single
-from lucid.tensor import Tensor
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 
@@ -33,7 +33,7 @@ __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
     weight=lambda xp, g, x, grid, groups: xp.conv_weight(x, g, grid=grid, groups=groups),
     bias=lambda xp, g: _by_channel(xp, g),
 )
-@half_in_single
+@accumulate_in_float32
 def conv(xp, x, weight, bias=None, *, grid, groups):
     """The windows of x, (n, c, *size), each times the weight, (o, c / groups, *kernel), plus bias: (n, o, *out). The
     channels of a group of outputs look at those of the same group of inputs."""
@@ -46,7 +46,7 @@ def conv(xp, x, weight, bias=None, *, grid, groups):
     weight=lambda xp, g, y, grid, groups: xp.conv_weight(g, y, grid=grid, groups=groups),
     bias=lambda xp, g: _by_channel(xp, g),
 )
-@half_in_single
+@accumulate_in_float32
 def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
     """The weight, (o, c / groups, *kernel), times each element of y, (n, o, *out), added where that element's window
     lies, plus bias: (n, c, *size)."""
@@ -65,7 +65,7 @@ def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
     x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
     y=lambda xp, g, x, grid, groups: xp.conv(x, g, grid=grid, groups=groups),
 )
-@half_in_single
+@accumulate_in_float32
 def conv_weight(xp, x, y, *, grid, groups):
     """For each element of a weight the sum of the products of what it joins: x, (n, c, *size), and y, (n, o, *out),
     give (o, c / groups, *kernel)."""

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from lucid.operands import ndim_of
-from lucid.ops import arithmetic, linear, reductions, shapes
-from lucid.shaping import axis_of
-from lucid.tensor import Tensor
+from lucid.core.elementwise import multiply, positive
+from lucid.core.matmul import matmul
+from lucid.core.node import Tensor
+from lucid.core.promotion import ndim_of
+from lucid.core.reductions import sum
+from lucid.core.shapes import _reshape, _transpose, axis_of
+from lucid.ops.rearrange import _diagonal
 
 Shape = tuple[int, ...]
 Labels = tuple[str | int, ...]  # of the dims of a tensor: letters, and ints for those that "..." stands for
@@ -159,7 +162,7 @@ def _plan(operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Label
         terms.append(plan.product(x, y, _needed(output, terms)))
     plan.arrange(terms[0], output, None)
     if not plan.steps:
-        plan.add(arithmetic.positive, 0)  # the result is never the operand itself
+        plan.add(positive, 0)  # the result is never the operand itself
     return plan
 
 
@@ -198,20 +201,20 @@ class _Plan:
             label = next(label for label in names if names.count(label) > 1)
             first = names.index(label)
             second = names.index(label, first + 1)
-            x = self.add(shapes.diagonal, x, axis1=first, axis2=second)
+            x = self.add(_diagonal, x, axis1=first, axis2=second)
             rest = [i for i in range(len(names)) if i not in (first, second)]
             shape = (*(shape[i] for i in rest), shape[first])
             names = (*(names[i] for i in rest), label)
         names, full = tuple([label for label, n in zip(names, shape, strict=True) if n == self.sizes[label]]), names
         if len(names) < len(full):
-            x = self.add(shapes.reshape, x, shape=self.shape(names))
+            x = self.add(_reshape, x, shape=self.shape(names))
         return x, names
 
     def sum_out(self, term: Term, needed: set[str | int]) -> Term:
         """The term summed over the labels that are not needed."""
         x, names = term
         gone = tuple([i for i, label in enumerate(names) if label not in needed])
-        x = self.add(reductions.sum, x, axis=gone) if gone else x
+        x = self.add(sum, x, axis=gone) if gone else x
         return x, tuple([label for label in names if label in needed])
 
     def cheapest_pair(self, terms: list[Term]) -> tuple[Term, Term]:
@@ -232,17 +235,17 @@ class _Plan:
             n, k, m = math.prod(r), math.prod(i), math.prod(c)
             left = self.arrange(x, (*batch, *rows, *inner), (*b, n, k))
             right = self.arrange(y, (*batch, *inner, *columns), (*b, k, m))
-            out = self.add(linear.matmul, left, right)  # (*b, n, m)
-            return (out if (n, m) == (*r, *c) else self.add(shapes.reshape, out, shape=(*b, *r, *c))), names
+            out = self.add(matmul, left, right)  # (*b, n, m)
+            return (out if (n, m) == (*r, *c) else self.add(_reshape, out, shape=(*b, *r, *c))), names
         # Element by element. That is for batches of dot products as well: BLAS would be called for each of them.
         left = self.arrange(x, (*batch, *rows, *inner), (*b, *r, *(1,) * len(c), *i))
         right = self.arrange(y, (*batch, *columns, *inner), (*b, *(1,) * len(r), *c, *i))
-        out = self.add(arithmetic.multiply, left, right)  # (*b, *r, *c, *i)
-        return (self.add(reductions.sum, out, axis=tuple(range(-len(inner), 0))) if inner else out), names
+        out = self.add(multiply, left, right)  # (*b, *r, *c, *i)
+        return (self.add(sum, out, axis=tuple(range(-len(inner), 0))) if inner else out), names
 
     def arrange(self, term: Term, order: Labels, shape: Shape | None) -> int:
         """The number of a term with its labels in another order, and then in another shape."""
         x, names = term
         if names != order:
-            x = self.add(shapes.transpose, x, axes=tuple([names.index(label) for label in order]))
-        return x if shape is None or shape == self.shape(order) else self.add(shapes.reshape, x, shape=shape)
+            x = self.add(_transpose, x, axes=tuple([names.index(label) for label in order]))
+        return x if shape is None or shape == self.shape(order) else self.add(_reshape, x, shape=shape)

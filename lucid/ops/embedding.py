@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lucid.backend import float32, int64, random_mask, to_device
-from lucid.functions import where
-from lucid.op import op
-from lucid.ops import indexing
+from lucid.core.array import float32, int64, to_device
+from lucid.core.elementwise import where
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.shapes import _getitem
 from lucid.ops.checks import check_integers, check_probability, check_range, check_tensor
-from lucid.ops.primitive import primitive
-from lucid.tensor import Tensor
+from lucid.ops.random import random_mask
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -23,7 +23,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
     ids = to_device(input._array, weight.device)
-    rows = indexing.getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
+    rows = _getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
     if padding_idx is None:
         return rows
     padding = (input == row_number("embedding", padding_idx, weight.shape[0])).unsqueeze(-1)
@@ -40,7 +40,6 @@ def row_number(caller: str, padding_idx: int, count: int) -> int:
 
 
 @op()
-@primitive
 def _one_hot(xp, x, *, classes, dtype):
     out = xp.zeros((x.size, classes), dtype=dtype)
     out[xp.arange(x.size), x.reshape(-1)] = 1

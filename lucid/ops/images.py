@@ -21,11 +21,11 @@ from itertools import pairwise, product
 from math import prod
 from typing import Any, TypeVar
 
-from lucid.backend import cpu, device_of, float32
-from lucid.op import op
+from lucid.core.array import cpu, device_of, float32
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_tensor
-from lucid.ops.reductions import half_in_single
-from lucid.tensor import Tensor
 
 __all__ = ["fold", "interpolate", "unfold"]
 
@@ -193,7 +193,7 @@ def im2col(xp, x, *, grid):
 
 
 @op(columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
-@half_in_single
+@accumulate_in_float32
 def col2im(xp, columns, *, grid):
     """The adjoint of im2col: (n, channels * elements of a window, windows) added up to (n, channels, *size)."""
     n, rows, windows = columns.shape
@@ -300,7 +300,7 @@ def _index(xp, places):
 
 
 @op(x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])))
-@half_in_single
+@accumulate_in_float32
 def resample(xp, x, *, matrices):
     """Each dim of size of x, (n, channels, *size), multiplied by a matrix, out[i] = sum of matrix[i, j] * x[j], or left
     for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""

@@ -16,14 +16,13 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from lucid import functions
-from lucid.op import op
-from lucid.operands import ndim_of
-from lucid.ops import shapes
-from lucid.ops.linear import matmul
-from lucid.ops.primitive import primitive
-from lucid.shaping import axis_of, joint_shape
-from lucid.tensor import Tensor
+from lucid.core.matmul import matmul
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.promotion import ndim_of
+from lucid.core.shapes import _broadcast_to, _cat, _reshape, _transpose, axis_of
+from lucid.ops.rearrange import _pad, joint_shape, put_diagonal
+from lucid.ops.statistics import norm as norm_of_lucid
 
 
 def _square(name, A):
@@ -86,11 +85,10 @@ def inv(xp, A):
 
 @op(
     floats=True,
-    once={"d": lambda xp, g, a: xp.solve(_t(xp, a), g)},
+    shared={"d": lambda xp, g, a: xp.solve(_t(xp, a), g)},
     a=lambda xp, g, d, out: -xp.matmul(d, _t(xp, out)),
     b=lambda xp, g, d: d,
 )
-@primitive
 def _solve(xp, a, b):
     """The matrix x for which a x = b; a and b have the same leading axes."""
     return _lapack(xp, "solve", _SINGULAR, xp.linalg.solve, a, b)
@@ -113,13 +111,12 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
             f"solve: shapes {A.shape} and {B.shape} do not fit; expected (..., n, n) and (..., n, k) or (n,)"
         )
     batch = joint_shape("solve", A.shape[:-2], X.shape[:-2])
-    A, X = (x if x.shape[:-2] == batch else shapes.broadcast_to(x, shape=batch + x.shape[-2:]) for x in (A, X))
+    A, X = (x if x.shape[:-2] == batch else _broadcast_to(x, shape=batch + x.shape[-2:]) for x in (A, X))
     X = _solve(A, X)
     return X.squeeze(-1) if vector else X if left else X.mT
 
 
 @op(floats=True, x=lambda xp, g, out: _cholesky_slope(xp, g, out))
-@primitive
 def _cholesky(xp, x):
     """The lower triangular matrix l with l l' = x. Of x the lower triangle is read; the gradient is symmetric."""
     return _lapack(xp, "cholesky", _INDEFINITE, xp.linalg.cholesky, x)
@@ -208,7 +205,6 @@ def _inner_product(xp, a, b):
 
 
 @op(floats=True, x=lambda xp, g, x: _per_matrix(xp, xp.getitem(g, index=(1, Ellipsis))) * _t(xp, xp.inv(x)))
-@primitive
 def _slogdet(xp, x):
     """Two numbers for each matrix, along a new first axis: the sign of the determinant, and log |determinant|."""
     out = xp.empty((2, *x.shape[:-2]), dtype=x.dtype)
@@ -236,7 +232,6 @@ def slogdet(A: Tensor) -> SignLogabsdet:
 
 
 @op(floats=True, x=lambda xp, g, out: _eigh_slope(xp, *_unpacked(xp, g), *_unpacked(xp, out)))
-@primitive
 def _eigh(xp, x):
     """The eigenvalues of a symmetric matrix, in ascending order, as the first row; below each its eigenvector."""
     values, vectors = _lapack(xp, "eigh", _INFINITE, xp.linalg.eigh, x)
@@ -293,7 +288,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         raise TypeError(f"matrix_power: expected n to be an int, got {n!r}")
     A, left = _square("matrix_power", A), abs(n)
     if not n:
-        return shapes.put_diagonal(A.new_ones(A.shape[:-1]), shape=A.shape, axis1=-2, axis2=-1)
+        return put_diagonal(A.new_ones(A.shape[:-1]), shape=A.shape, axis1=-2, axis2=-1)
     square = inv(A) if n < 0 else A
     power = square.clone() if left & 1 else None
     while left := left >> 1:
@@ -326,20 +321,20 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     if len(dims) == 1 or (ord is None and dim is None):
         if isinstance(ord, str):
             raise ValueError(f"norm: {ord!r} is a norm of matrices; expected a number for ord, or two dims")
-        return functions.norm(A, 2 if ord is None else ord, dim, keepdim)
+        return norm_of_lucid(A, 2 if ord is None else ord, dim, keepdim)
     if len(dims) != 2:
         raise ValueError(f"norm: expected one dim or two, got {dim!r} for shape {A.shape}; name them with dim=")
     row, column = (axis_of("norm", d, ndim) for d in dims)
     if row == column:
         raise ValueError(f"norm: expected two different dims, got {dim!r}")
     if ord is None or ord == "fro":
-        return functions.norm(A, 2, (row, column), keepdim)
+        return norm_of_lucid(A, 2, (row, column), keepdim)
     if ord == "nuc" or ord in (2, -2):
         order = [i for i in range(ndim) if i not in (row, column)] + [row, column]
-        values = _singular_values(shapes.transpose(A, axes=tuple(order)))
+        values = _singular_values(_transpose(A, axes=tuple(order)))
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
         kept = tuple(1 if i in (row, column) else n for i, n in enumerate(A.shape))
-        return shapes.reshape(out, shape=kept) if keepdim else out
+        return _reshape(out, shape=kept) if keepdim else out
     if ord not in (1, -1, math.inf, -math.inf):
         raise ValueError(f"norm: expected ord to be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for matrices, got {ord!r}")
     along, over = (row, column) if abs(ord) == 1 else (column, row)
@@ -351,7 +346,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
 def _singular_values(A: Tensor) -> Tensor:
     """The singular values of (..., m, n), in ascending order: the upper eigenvalues of [[0, A], [A', 0]]."""
     m, n = A.shape[-2:]
-    upper = shapes.pad(A, widths=((0, 0),) * (A.ndim - 1) + ((m, 0),))
-    lower = shapes.pad(A.mT, widths=((0, 0),) * (A.ndim - 1) + ((0, n),))
-    both = _eigh(shapes.cat(upper, lower, axis=-2))
+    upper = _pad(A, widths=((0, 0),) * (A.ndim - 1) + ((m, 0),))
+    lower = _pad(A.mT, widths=((0, 0),) * (A.ndim - 1) + ((0, n),))
+    both = _eigh(_cat(upper, lower, axis=-2))
     return both[..., 0, m + n - min(m, n) :]

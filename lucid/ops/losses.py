@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 
-from lucid.backend import cpu, device_of, namespace
-from lucid.functions import where
-from lucid.op import op
+from lucid.core.array import cpu, device_of, namespace
+from lucid.core.elementwise import where
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor
-from lucid.ops.primitive import primitive
-from lucid.ops.reductions import share_of
-from lucid.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
 KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
@@ -34,7 +33,7 @@ def _reduce(xp, losses, reduction):
 def _element_gradient(g, shape, reduction, factor=1):
     """The gradient of each element's loss, times `factor`: the vjps multiply it by the derivative of that loss."""
     if reduction == "mean":
-        factor = factor * share_of(math.prod(shape))
+        factor = factor * mean_weight(math.prod(shape))
     return g if factor == 1 else g * factor
 
 
@@ -287,14 +286,13 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
     floats=True,
     # p - y, the probabilities less the one that should have been 1: that the slope is just this is why everybody
     # takes softmax and cross-entropy together.
-    keeps={
+    aux_outputs={
         "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
     },
     x=lambda xp, g, error, labels_shape, reduction: (
         error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
 )
-@primitive
 def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     losses, error = _row_losses(xp, x, labels)
@@ -325,7 +323,7 @@ def _for_rows(xp, g, reduction):
 # Labels on a GPU are not read by the host, which therefore cannot know whether some are to be ignored, and takes this.
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "error": lambda xp, x, labels, ignore_index: xp.where(
             xp.reshape(labels != ignore_index, shape=(-1, 1)),
             xp.softmax(x, axis=1)
@@ -502,7 +500,7 @@ def _soft_cross_entropy(
 
 @op(
     floats=True,
-    once={"kept": lambda xp, g, labels, ignore_index: labels != ignore_index},
+    shared={"kept": lambda xp, g, labels, ignore_index: labels != ignore_index},
     x=lambda xp, g, x, labels, weight, kept, reduction: (
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
         * _for_rows(xp, xp.where(kept, g * _mean_weight(xp, labels, weight, kept, x.dtype, reduction), 0), "none")

@@ -16,15 +16,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.backend import cpu, float16, float32, namespace
-from lucid.functions import norm, rsqrt
-from lucid.op import op
+from lucid.autograd.grad_mode import no_grad
+from lucid.core.array import cpu, float16, float32, namespace
+from lucid.core.node import Tensor
+from lucid.core.op import op
+from lucid.core.reductions import mean_weight
+from lucid.core.shapes import axis_of
 from lucid.ops.checks import check_tensor
-from lucid.ops.primitive import primitive
-from lucid.ops.reductions import share_of
-from lucid.recording import no_grad
-from lucid.shaping import axis_of, joint_shape
-from lucid.tensor import Tensor
+from lucid.ops.elementary import rsqrt
+from lucid.ops.rearrange import joint_shape
+from lucid.ops.statistics import norm
 
 __all__ = [
     "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
@@ -39,7 +40,7 @@ def _rows(xp, x, dims):
 
 def _centred(xp, x, dims):
     rows = _rows(xp, x, dims)
-    return rows - _row_sum(xp, rows) * share_of(rows.shape[1])
+    return rows - _row_sum(xp, rows) * mean_weight(rows.shape[1])
 
 
 def _row_sum(xp, rows, weight=None):
@@ -50,13 +51,13 @@ def _row_sum(xp, rows, weight=None):
 
 
 def _row_scale(xp, rows, eps):
-    return 1 / xp.sqrt(_row_sum(xp, rows * rows) * share_of(rows.shape[1]) + eps)
+    return 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
 
 
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
     """The gradient above, for g = rows * weight; `along` is rows * unit, `moved` the sum of g where a mean was taken
     out."""
-    share = share_of(unit.shape[1])
+    share = mean_weight(unit.shape[1])
     g = rows if weight is None else rows * xp.reshape(weight, shape=(rows.shape[1],))
     return scale * (g - unit * (share * _row_sum(xp, along, weight)) - share * moved)
 
@@ -71,11 +72,11 @@ def _learned(unit, weight, bias):
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _centred(xp, x, dims), eps),
         "unit": lambda xp, x, dims, scale: _centred(xp, x, dims) * scale,
     },
-    once={
+    shared={
         "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
         "along": lambda xp, g, rows, unit: rows * unit,
     },
@@ -85,7 +86,6 @@ def _learned(unit, weight, bias):
     weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
     bias=lambda xp, g, x_shape, rows, dims: xp.reshape(xp.sum(rows, axis=0), shape=x_shape[-dims:]),
 )
-@primitive
 def _layer_norm(xp, x, weight=None, bias=None, *, dims, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias along the last dims."""
     unit = _centred(xp, x, dims)  # (rows, numbers of a row)
@@ -122,11 +122,11 @@ def layer_norm(
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _rows(xp, x, dims), eps),
         "unit": lambda xp, x, dims, scale: _rows(xp, x, dims) * scale,
     },
-    once={
+    shared={
         "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
         "along": lambda xp, g, rows, unit: rows * unit,
     },
@@ -135,7 +135,6 @@ def layer_norm(
     ),
     weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
 )
-@primitive
 def _rms_norm(xp, x, weight=None, *, dims, eps):
     """x / sqrt(mean(x * x) + eps) * weight along the last dims: no mean is taken out."""
     rows = _rows(xp, x, dims)  # (rows, numbers of a row)
@@ -199,7 +198,7 @@ def _channel_sum(xp, x):
 
 
 def _share(x):
-    return share_of(x.shape[0] * math.prod(x.shape[2:]))
+    return mean_weight(x.shape[0] * math.prod(x.shape[2:]))
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:
@@ -212,11 +211,11 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "scale": lambda xp, x, eps: 1 / xp.sqrt(moments(xp, x)[1] + eps),
         "unit": lambda xp, x, scale: (_channels(xp, x) - moments(xp, x)[0]) * scale,
     },
-    once={
+    shared={
         "each": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
         "total": lambda xp, g, each: _channel_sum(xp, each),
         "along": lambda xp, g, each, unit: _channel_sum(xp, each * unit),
@@ -229,7 +228,6 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
     weight=lambda xp, g, x_shape, along: xp.reshape(along, shape=x_shape[1:2]),
     bias=lambda xp, g, x_shape, total: xp.reshape(total, shape=x_shape[1:2]),
 )
-@primitive
 def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of a batch.
 

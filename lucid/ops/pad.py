@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lucid.operands import ndim_of
-from lucid.ops import indexing, shapes
+from lucid.core.node import Tensor
+from lucid.core.promotion import ndim_of
+from lucid.core.shapes import _getitem, squeeze, unsqueeze
 from lucid.ops.images import SparseMatrix, cached, resample
-from lucid.shaping import squeeze, unsqueeze
-from lucid.tensor import Tensor
+from lucid.ops.rearrange import _pad
 
 __all__ = ["pad"]
 
@@ -54,9 +54,9 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
             if n + before + after < 0:
                 raise ValueError(f"pad: {tuple(pad)} cuts off more than shape {x.shape} has")
             cut.append(slice(max(0, -before), n - max(0, -after)))
-        x = indexing.getitem(x, index=tuple(cut))
+        x = _getitem(x, index=tuple(cut))
         widths = [(max(0, before), max(0, after)) for before, after in widths]
-    return shapes.pad(x, widths=tuple(widths), value=0.0 if value is None else value)
+    return _pad(x, widths=tuple(widths), value=0.0 if value is None else value)
 
 
 def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.op import op
+from lucid.core.elementwise import INTEGERS
+from lucid.core.node import Tensor
+from lucid.core.op import op
 from lucid.ops import images
 from lucid.ops.checks import check_tensor
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
-from lucid.ops.special import BITS
-from lucid.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d",
@@ -48,7 +48,7 @@ def _lowest(dtype):
 @op(y=lambda xp, g, x, top, grid: _read(xp, g, xp.find_maxima(x, top, grid=grid)))
 def to_maxima(xp, y, x, top, *, grid):
     """y, (n, channels, *out), added where the maxima `top` of the windows of x are: (n, channels, *size)."""
-    image, top, bits = batch_last(xp, x), _reached(xp, top), BITS[y.dtype.char]
+    image, top, bits = batch_last(xp, x), _reached(xp, top), INTEGERS[y.dtype.char]
     out, carried = xp.zeros(image.shape, dtype=y.dtype), batch_last(xp, y).view(bits)  # (channels, ..., n)
 
     def leave(places, values):

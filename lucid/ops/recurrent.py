@@ -12,8 +12,8 @@ Each gate has an array of its own, or a plane of one: NumPy's arithmetic on colu
 buffer first and takes three to four times as long (NumPy 2.4, on 1024 x 64 of 1024 x 256).
 """
 
-from lucid.op import op
-from lucid.ops.fused import _rows
+from lucid.core.matmul import _rows
+from lucid.core.op import op
 
 
 def _x_gradient(xp, d, w_ih, x_shape):
@@ -36,7 +36,7 @@ def _previous(xp, h0, out, x_shape):
 
 @op(
     floats=True,
-    once={
+    shared={
         "d": lambda xp, g, out, w_hh, nonlinearity: _rnn_backward(xp, g, out, w_hh, nonlinearity),
         "total": lambda xp, g, d: xp.sum(d, axis=0),
     },
@@ -98,12 +98,12 @@ def _repeated_factor(xp, weight, steps):
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "gates": lambda xp, x, w_ih, w_hh, b_ih, b_hh, h0, out: _lstm_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out),
         "cells": lambda xp, c0, out, gates: _lstm_cells(xp, c0, out, gates),
         "squashed": lambda xp, cells: xp.tanh(cells[1:]),
     },
-    once={
+    shared={
         "back": lambda xp, g, out, w_hh, gates, cells, squashed: (
             _lstm_backward(xp, g, out, w_hh, gates, cells, squashed)
         ),
@@ -182,13 +182,13 @@ def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
 
 @op(
     floats=True,
-    keeps={
+    aux_outputs={
         "inner": lambda xp, x_shape, w_hh, b_hh, h0, out: _gru_inner(xp, x_shape, w_hh, b_hh, h0, out),
         "gates": lambda xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner: (
             _gru_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner)
         ),
     },
-    once={"back": lambda xp, g, out, w_hh, h0, inner, gates: _gru_backward(xp, g, out, w_hh, h0, inner, gates)},
+    shared={"back": lambda xp, g, out, w_hh, h0, inner, gates: _gru_backward(xp, g, out, w_hh, h0, inner, gates)},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[1], out, h0, x_shape),

@@ -6,14 +6,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lucid import backend
-from lucid.functions import ValuesIndices, number, numpy_style
-from lucid.operands import ndim_of
-from lucid.ops import arithmetic, indexing, reductions, shapes
-from lucid.shaping import axis_of, getitem, joint_shape, reshape
+from lucid.core.array import namespace
+from lucid.core.elementwise import _where, positive
+from lucid.core.node import Tensor
+from lucid.core.promotion import ndim_of, number
+from lucid.core.reductions import ValuesIndices, sum
+from lucid.core.shapes import (
+    _broadcast_to,
+    _getitem,
+    axis_of,
+    getitem_of,
+    grid_along,
+    reshape,
+    scatter_add_along,
+    take_along,
+)
+from lucid.core.shapes import scatter_add as scatter_add_of_lucid
+from lucid.functions import numpy_style
+from lucid.ops.inplace import setitem
+from lucid.ops.rearrange import _diagonal, _tril, _triu, joint_shape, put_diagonal
+from lucid.ops.sort_index import sorted_indices
 
 if TYPE_CHECKING:
-    from lucid.tensor import Tensor
+    pass
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -24,12 +39,12 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 1., 0.],
             [1., 1., 1.]])
     """
-    return shapes.tril(_matrices("tril", x), k=diagonal)
+    return _tril(_matrices("tril", x), k=diagonal)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices x with zeros below a diagonal."""
-    return shapes.triu(_matrices("triu", x), k=diagonal)
+    return _triu(_matrices("triu", x), k=diagonal)
 
 
 def _matrices(name: str, x: Tensor) -> Tensor:
@@ -48,7 +63,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     first, second = axis_of("diagonal", dim1, ndim), axis_of("diagonal", dim2, ndim)
     if first == second:
         raise ValueError(f"diagonal: expected two different dims, got {dim1} and {dim2} of shape {x.shape}")
-    return shapes.diagonal(x, offset=offset, axis1=first, axis2=second)
+    return _diagonal(x, offset=offset, axis1=first, axis2=second)
 
 
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -59,10 +74,10 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     """
     if ndim_of("diag", x) == 1:
         n = x.shape[0] + abs(diagonal)
-        return shapes.put_diagonal(x, shape=(n, n), offset=diagonal)
+        return put_diagonal(x, shape=(n, n), offset=diagonal)
     if x.ndim != 2:
         raise ValueError(f"diag: expected 1 or 2 dims, got shape {x.shape}; diagonal() takes those of a batch")
-    return shapes.diagonal(x, offset=diagonal).clone()
+    return _diagonal(x, offset=diagonal).clone()
 
 
 def trace(x: Tensor) -> Tensor:
@@ -75,7 +90,7 @@ def trace(x: Tensor) -> Tensor:
         raise ValueError(
             f"trace: expected a matrix, got shape {x.shape}; x.diagonal(0, -2, -1).sum(-1) is that of a batch"
         )
-    return reductions.sum(shapes.diagonal(x))
+    return sum(_diagonal(x))
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -89,7 +104,7 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     first = start + n if start < 0 else start
     if not 0 <= first <= first + length <= n:
         raise IndexError(f"narrow: {length} from {start} on is not within the {n} of dim {dim}")
-    return indexing.getitem(x, index=(slice(None),) * axis + (slice(first, first + length),))
+    return _getitem(x, index=(slice(None),) * axis + (slice(first, first + length),))
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -107,7 +122,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
             f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
         )
     _check_index("gather", index, x.shape[axis], dim)
-    return indexing.take_along(x, index, axis=axis)
+    return take_along(x, index, axis=axis)
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -121,7 +136,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     if ndim_of("index_select", index) > 1:
         raise ValueError(f"index_select: expected a 1-D index, got shape {index.shape}; x[:, index] takes any")
     _check_index("index_select", index, x.shape[axis], dim)
-    return indexing.getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
+    return _getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -141,9 +156,9 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     others = [shape[:axis] + (1,) + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
     joint = joint_shape("take_along_dim", *others)
     x, indices = (
-        shapes.broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices)
+        _broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices)
     )
-    return indexing.take_along(x, indices, axis=axis)
+    return take_along(x, indices, axis=axis)
 
 
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
@@ -157,13 +172,13 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
-    if not hasattr(src, "_array"):
+    if not isinstance(src, Tensor):
         for tensor in (x, index):
             ndim_of("scatter", tensor)
-        src = shapes.broadcast_to(x.new_tensor(src), shape=index.shape)
+        src = _broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
-    positions = indexing.along(backend.namespace(x._array), index._array, axis)
-    return indexing.setitem(x, src, index=positions)
+    positions = grid_along(namespace(x._array), index._array, axis)
+    return setitem(x, src, index=positions)
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -179,7 +194,7 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     tensor([5., 0., 2.])
     """
     axis, src = _axis_and_source("scatter_add", x, dim, index, src)
-    return x + indexing.scatter_add_along(src, index, shape=x.shape, axis=axis)
+    return x + scatter_add_along(src, index, shape=x.shape, axis=axis)
 
 
 def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
@@ -199,7 +214,7 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
         raise TypeError(f"{name}: src is {src.dtype} and the tensor {x.dtype}; expected one dtype, use src.to(x.dtype)")
     _check_index(name, index, x.shape[axis], dim)
     if src.shape != index.shape:
-        src = indexing.getitem(src, index=tuple(slice(0, n) for n in index.shape))
+        src = _getitem(src, index=tuple(slice(0, n) for n in index.shape))
     return axis, src
 
 
@@ -219,7 +234,7 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         )
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
-    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
+    return x + scatter_add_of_lucid(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
 def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -228,7 +243,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     Raises:
         TypeError: for a mask that is not made of bools.
     """
-    return arithmetic.where(_bool_mask("masked_fill", x, mask), value, x)
+    return _where(_bool_mask("masked_fill", x, mask), value, x)
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
@@ -240,8 +255,8 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
     """
     if _bool_mask("masked_select", x, mask).shape != x.shape:
         shape = joint_shape("masked_select", x.shape, mask.shape)
-        x, mask = shapes.broadcast_to(x, shape=shape), shapes.broadcast_to(mask, shape=shape)
-    return getitem(x, mask)
+        x, mask = _broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape)
+    return getitem_of(x, mask)
 
 
 def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
@@ -273,7 +288,7 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = F
 def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
     if not (ndim := ndim_of(name, x)):
         return reshape(_order(name, reshape(x, 1), dim, descending), ())
-    return reductions.sorted_indices(x, axis=axis_of(name, dim, ndim), descending=descending)
+    return sorted_indices(x, axis=axis_of(name, dim, ndim), descending=descending)
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> ValuesIndices:
@@ -308,4 +323,4 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
 
 
 def _pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
-    return indexing.take_along(x, indices, axis=dim) if x.ndim else arithmetic.positive(x)
+    return take_along(x, indices, axis=dim) if x.ndim else positive(x)

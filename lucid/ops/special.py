@@ -2,7 +2,7 @@
 
 import math
 
-from lucid.op import op
+from lucid.core.op import op
 
 # erf(x) = x P(x*x) below 1, and 1 - exp(-x*x) Q(z) up to 6, where it is 1 to the last bit; z maps [1, 6] to [-1, 1]. P
 # and Q are Chebyshev interpolants computed from 40-digit values (no function of another library is copied). Measured
@@ -77,7 +77,7 @@ def normal_tail(xp, size):
     density = size * size
     density *= -0.5
     density = xp.exp(density)
-    if getattr(xp.erf, "_lucid", False):
+    if getattr(xp.erf, "is_forward", False):
         above, below = _TAIL[size.dtype.itemsize]
         tail = _horner(above, size)
         tail /= _horner(below, size)

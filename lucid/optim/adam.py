@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
+from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 
 class Adam(Optimizer):

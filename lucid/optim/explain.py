@@ -14,7 +14,7 @@ from math import inf
 from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
-from lucid.backend import Array, cpu, float64, namespace, to_numpy
+from lucid.core.array import Array, cpu, float64, namespace, to_numpy
 from lucid.optim.jobs import state_array, widened
 from lucid.optim.options import WHOLE, checked
 from lucid.optim.runner import check

@@ -17,7 +17,7 @@ from itertools import accumulate
 from math import ceil, prod
 from typing import Any, NamedTuple
 
-from lucid.backend import Array, DType, cpu, device_of, float32, is_array, namespace, to_device
+from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, namespace, to_device
 from lucid.optim.program import program_of
 
 # Measured on two cores of an EPYC with 1 MB of cache each and 32 MB between them, for Adamax in float32. One thread

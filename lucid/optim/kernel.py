@@ -39,7 +39,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
-from lucid.backend import Array, DType, cpu, float16, float32, float64
+from lucid.core.array import Array, DType, cpu, float16, float32, float64
 from lucid.optim.tape import Tape, pattern, tape_of
 from lucid.tape import HELPERS, OPTIONS, SAID, Value
 

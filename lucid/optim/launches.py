@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.backend import Array, namespace
+from lucid.core.array import Array, namespace
 from lucid.optim.jobs import Job, Numbers, Piece, Rule, lay_alone, owner
 from lucid.optim.kernel import Kernel, Table, kernel_of
 

@@ -12,16 +12,16 @@ from itertools import accumulate
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lucid.backend import Array, device_of, namespace
-from lucid.graph import written
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import Array, device_of, namespace
+from lucid.core.node import Tensor, bump_version
+from lucid.core.tensor import Parameter
 from lucid.optim.jobs import state_array, widened, writeable
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
 from lucid.optim.runner import check
 from lucid.optim.state_dict import mismatches, scalar
-from lucid.recording import enable_grad
-from lucid.tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation, Preview
@@ -363,7 +363,7 @@ class BasePoint:
     def _write(self, vector: Vector) -> None:
         for p, array in zip(self.params, vector, strict=True):
             p._array[...] = array
-            written(p._array)
+            bump_version(p._array)
 
 
 def gradients(params: Sequence[Any]) -> Vector:

@@ -7,10 +7,10 @@ from functools import lru_cache
 from math import sqrt
 from typing import Any
 
+from lucid.core.tensor import Parameter
 from lucid.optim.adam import Adam
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 BETA_DOMAINS = dict.fromkeys(("beta1", "beta2"), FRACTION)
 FLAG_DOMAINS = dict.fromkeys(("decoupled_weight_decay", "maximize"), FLAG)

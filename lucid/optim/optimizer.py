@@ -15,8 +15,9 @@ from inspect import signature
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from lucid.backend import namespace
-from lucid.graph import written
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import namespace
+from lucid.core.node import Tensor, bump_version
 from lucid.optim.jobs import Settings, writeable
 from lucid.optim.options import (
     BETAS,
@@ -32,8 +33,6 @@ from lucid.optim.options import (
 )
 from lucid.optim.runner import Plan
 from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation
@@ -257,7 +256,7 @@ class Optimizer:
                     p._grad = None
                 elif p.grad.is_leaf and writeable(p.grad._array):
                     p.grad._array[...] = 0
-                    written(p.grad._array)
+                    bump_version(p.grad._array)
                 else:
                     p.grad = Tensor(namespace(p.grad._array).zeros_like(p.grad._array))
 

@@ -10,7 +10,8 @@ from inspect import signature
 from numbers import Real
 from typing import Any, NamedTuple
 
-from lucid.tensor import Parameter, Tensor
+from lucid.core.node import Tensor
+from lucid.core.tensor import Parameter
 
 
 class Domain(NamedTuple):

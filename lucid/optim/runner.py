@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any
 
-from lucid.backend import Array, cpu, device_of
-from lucid.graph import written
+from lucid.core.array import Array, cpu, device_of
+from lucid.core.node import bump_version
 from lucid.optim.jobs import (
     Alone,
     Entry,
@@ -129,7 +129,7 @@ class Plan:
             for entry in job.entries:
                 entry["t"] = t
             for array in job.arrays:
-                written(array)
+                bump_version(array)
         if todo:
             share(todo)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.options import FLAG, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 
 class SGD(Optimizer):

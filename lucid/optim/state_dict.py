@@ -17,9 +17,9 @@ from inspect import signature
 from numbers import Integral
 from typing import Any
 
-from lucid.backend import is_array, to_numpy
+from lucid.core.array import is_array, to_numpy
+from lucid.core.node import Tensor
 from lucid.optim.jobs import state_array
-from lucid.tensor import Tensor
 
 Group = dict[str, Any]
 Entry = dict[str, Any]

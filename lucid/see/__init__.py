@@ -3,9 +3,7 @@
 `lucid.see` is loaded when it is first used. None of it is needed to train, and all of it works on what training made.
 """
 
-from lucid.origins import Origin as Origin
-from lucid.origins import origin as origin
-from lucid.origins import remember as remember
+from lucid.autograd.provenance import Provenance, provenance, track_provenance
 from lucid.see.diagnosis import doctor as doctor
 from lucid.see.drawing import Graph as Graph
 from lucid.see.drawing import to_dot as to_dot

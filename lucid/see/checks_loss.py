@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Node
+from lucid.core.array import cpu, namespace, to_numpy
+from lucid.core.node import Node
 from lucid.see.checks import Found, of_a_loss, of_a_run
 from lucid.see.findings import rounded
 from lucid.see.view import Case, Run, behind, given, saved
@@ -77,8 +77,8 @@ def nll_without_log(case: Case) -> Iterator[Found]:
 
 
 def _mean_sum_of_exp(x: Any) -> float:
-    with backend.cpu.quiet():
-        return float(backend.cpu.exp(backend.to_numpy(x).astype("float64")).sum(axis=1).mean())
+    with cpu.quiet():
+        return float(cpu.exp(to_numpy(x).astype("float64")).sum(axis=1).mean())
 
 
 @of_a_loss("broadcast-loss", "error")
@@ -89,7 +89,7 @@ def broadcast_loss(case: Case) -> Iterator[Found]:
         shape = node.shape
         if node.op.name not in PAIRWISE or not isinstance(shape, tuple) or len(shape) != 2:
             continue
-        n, shapes = shape[0], [parent.shape for parent in node.parents if parent is not None]
+        n, shapes = shape[0], [parent.shape for parent in node.inputs if parent is not None]
         if n < 2 or shape != (n, n) or any(each not in ((n, 1), (n,)) for each in shapes):
             continue
         if (len(shapes) == 1 or shapes[0] != shapes[1]) and _reduced_alone(case, node):
@@ -134,7 +134,7 @@ def target_out_of_range(case: Case) -> Iterator[Found]:
 def loss_not_finite(case: Case) -> Iterator[Found]:
     """From a loss that is NaN or infinite every gradient is NaN, and after one step every weight."""
     array = case.loss._array
-    if not bool(backend.namespace(array).isfinite(array).all()):
+    if not bool(namespace(array).isfinite(array).all()):
         yield Found(
             f"the loss is {case.loss.tolist()}" if array.size == 1 else "the loss has NaN or infinite elements",
             "run this step inside `with lucid.autograd.detect_anomaly():`, which stops at the operation that made it",
@@ -148,7 +148,7 @@ def graph_of_an_earlier_step(case: Case) -> Iterator[Found]:
     back would go through what was walked, and let go of, before."""
     gone = {node for node in case.nodes if node.saved is None and not hasattr(node, "remake")}
     for node in case.nodes:
-        if node not in gone and any(parent in gone for parent in node.parents):
+        if node not in gone and any(parent in gone for parent in node.inputs):
             yield Found(
                 f"{len(gone)} of the {len(case.nodes)} operations behind this loss were walked back already, in an "
                 "earlier step",

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from lucid import backend
+from lucid.core.array import is_array, to_numpy
+from lucid.core.node import Tensor
 from lucid.nn.module import Module
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.see.checks import Found, of_a_loss, of_a_run
 from lucid.see.findings import some
 from lucid.see.view import Case, Run
-from lucid.tensor import Tensor
 
 MANY = 10_000  # items of a list that are searched for hidden modules; a longer one holds numbers
 
@@ -123,8 +123,8 @@ def equal_weights(case: Case) -> Iterator[Found]:
     """Units that begin with equal weights, zeros or ones, get equal gradients, and stay equal for ever: a layer of a
     hundred is worth one."""
     for name, p, g, use in case.weights():
-        rows = backend.to_numpy(p._array).reshape(p.shape[0], -1)
-        slopes = backend.to_numpy(g).reshape(p.shape[0], -1)
+        rows = to_numpy(p._array).reshape(p.shape[0], -1)
+        slopes = to_numpy(g).reshape(p.shape[0], -1)
         if len(rows) < 2 or rows.shape[1] < 1 or (rows != rows[:1]).any():
             continue
         size = float(abs(slopes).max()) if slopes.size else 0.0
@@ -210,7 +210,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f" (the default of {name})", part) for name, part in (value.__kwdefaults__ or {}).items())
     elif isinstance(value, MethodType):
         yield " (its self)", value.__self__
-    elif not backend.is_array(value):
+    elif not is_array(value):
         for name in ("func", "args", "keywords"):  # of a functools.partial
             if hasattr(value, name) and type(value).__name__ == "partial":
                 yield f".{name}", getattr(value, name)

@@ -7,8 +7,8 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Node
+from lucid.core.array import namespace, to_numpy
+from lucid.core.node import Node
 from lucid.see.checks import Found, of_a_loss, of_a_run
 from lucid.see.findings import rounded, some
 from lucid.see.view import Case, Run, behind, given, rms, saved
@@ -58,7 +58,7 @@ def dead_relu(case: Case) -> Iterator[Found]:
         axis = 1 if out.ndim > 3 else out.ndim - 1
         units, batch = out.shape[axis], out.size // out.shape[axis]
         rest = tuple(i for i in range(out.ndim) if i != axis)
-        silent = int((backend.to_numpy(out).max(axis=rest) <= 0).sum())
+        silent = int((to_numpy(out).max(axis=rest) <= 0).sum())
         if batch >= 16 and silent >= SILENT * units:
             yield Found(
                 f"{silent} of {units} relu units are 0 for all {batch} samples",
@@ -132,7 +132,7 @@ def exploding(case: Case) -> Iterator[Found]:
     """Where every layer makes numbers larger, a few of them multiply to millions, and so do the gradients."""
     if not isfinite(float(abs(case.loss._array).max())):
         return  # which is told by itself
-    wild = [name for name, _, g, _ in case.weights() if not bool(backend.namespace(g).isfinite(g).all())]
+    wild = [name for name, _, g, _ in case.weights() if not bool(namespace(g).isfinite(g).all())]
     layers = _layers(case)
     if wild:
         yield Found(f"the gradient of {some(wild)} is infinite or NaN", _CALM, case.run.where(case.weights()[0][3]))

@@ -14,20 +14,20 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from lucid import backend
-from lucid.graph import memory_of
+from lucid.autograd.grad_mode import enable_grad
+from lucid.autograd.provenance import HINT, here, track_provenance
+from lucid.core.array import is_array, namespace, storage_of
+from lucid.core.node import Tensor, grad_mode
+from lucid.core.op import Op
 from lucid.nn.module import Module
-from lucid.op import Op, look_on
+from lucid.op import look_on
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import HOW, remember, whose_line
-from lucid.recording import enable_grad, grad_mode
 from lucid.see import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.checks_time import drops
 from lucid.see.findings import Finding, Report
 from lucid.see.following import follow_calls
 from lucid.see.view import Call, Case, Run, listed, rms
-from lucid.tensor import Tensor
 
 MANY = 100_000  # calls of modules that are remembered between two walks back
 
@@ -40,7 +40,7 @@ def doctor(
     """What is wrong with a training step, by name, with the line at fault and the fix; nothing is changed.
 
     Call it before `loss.backward()`, whose walk lets go of what there is to look at. To hear lines, compute the loss
-    inside `with lucid.see.remember():`, or give a function that computes it: `lambda: loss_of(model(x), y)`. That is
+    inside `with lucid.see.track_provenance():`, or give a function that computes it: `lambda: loss_of(model(x), y)`. That is
     run once, and the modules are looked at while it runs.
 
     Args:
@@ -97,7 +97,7 @@ def report(run: Run, findings: list[Finding], among: str = "") -> Report:
     findings = findings + [finding for check in OF_A_RUN.values() for finding in check(run)]
     losses = f"{run.losses} loss{'es' * (run.losses != 1)}"
     looked_at = f"{among or losses}: {run.operations} operations, {len(run.parameters)} parameters"
-    return Report(findings, looked_at, "" if run.watched else HOW)
+    return Report(findings, looked_at, "" if run.watched else HINT)
 
 
 def rates(run: Run) -> list[float]:
@@ -125,7 +125,7 @@ def _predicted(run: Run, gradients: dict[int, Any]) -> dict[str, tuple[float, in
                 if id(p) not in gradients or not is_weight(p) or not (size := rms(p._array)):
                     continue
                 entry, theta, g = optimizer.state.get(p, {}), p._array, gradients[id(p)]
-                t, xp = entry.get("t", 0), backend.namespace(theta)
+                t, xp = entry.get("t", 0), namespace(theta)
                 slots = [
                     None if s is None else entry.get(s, xp.full_like(theta, settings.initial.get(s, 0)))
                     for s in settings.memory
@@ -141,15 +141,15 @@ def _predicted(run: Run, gradients: dict[int, Any]) -> dict[str, tuple[float, in
 def observed(run: Run) -> Iterator[None]:
     """While the block runs, nodes remember where they come from, and `run` every call of its modules."""
     with ExitStack() as stack:
-        stack.enter_context(remember())
+        stack.enter_context(track_provenance())
         roots = {id(model) for model in run.models}
 
         def after(module: Module, args: Any, output: Any) -> None:
             recorded = grad_mode.recording
-            call = Call(module, recorded, output, whose_line(sys._getframe(1)))
+            call = Call(module, recorded, output, here(sys._getframe(1)))
             run.called[id(module)][recorded] += 1
             run.calls.append(call)
-            run.used |= {id(memory_of(t._array)): None for t in call.outputs if t._node is not None}
+            run.used |= {id(storage_of(t._array)): None for t in call.outputs if t._node is not None}
             if len(run.calls) > MANY:
                 del run.calls[: MANY // 2]
             if recorded:
@@ -157,18 +157,18 @@ def observed(run: Run) -> Iterator[None]:
                 if id(module) in roots and "call-at" not in run.noted:
                     run.noted["call-at"] = run.where(call)
             elif "unrecorded" not in run.noted:
-                run.noted["unrecorded"] = Call(module, False, None, call.made)
+                run.noted["unrecorded"] = Call(module, False, None, call.provenance)
             if not recorded and module.training and id(module) in roots and len(roots) == 1 and drops(module):
                 run.noted.setdefault("train-mode", (type(module).__name__, run.where(call)))
 
         def using(op: Op, forward: Any) -> Any:
             def used(xp: Any, *inputs: Any, **options: Any) -> Any:
                 for x in inputs:
-                    if backend.is_array(x) and (key := id(memory_of(x))) in run.used and run.used[key] is None:
-                        run.used[key] = SimpleNamespace(made=whose_line(sys._getframe(1)))
+                    if is_array(x) and (key := id(storage_of(x))) in run.used and run.used[key] is None:
+                        run.used[key] = SimpleNamespace(made=here(sys._getframe(1)))
                 return forward(xp, *inputs, **options)
 
-            return used if op.formulas else forward  # argmax and its kin only look
+            return used if op.vjps else forward  # argmax and its kin only look
 
         for _, module in run.modules.values():
             stack.callback(follow_calls(module, after))

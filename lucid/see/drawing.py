@@ -11,10 +11,10 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.see.layout import arrange, key_of, place
 from lucid.see.names import brief, shape_of, users_frame
 from lucid.see.picture import LIMIT, Box, Group, Picture, around_of, first_folded
-from lucid.tensor import Tensor
 
 STYLE = """
 .lucid { --ink: #22262b; --soft: #676e77; --op: #fff; --op-line: #a9b0b8; --leaf: #e3eefa; --leaf-line: #2b6cb0;
@@ -112,7 +112,7 @@ class Graph:
 
     def _arrows(self) -> list[tuple[str, str]]:
         boxes = self._picture.boxes
-        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.edges]
+        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.input_index]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
 
     def _nested(self, members: list[Box | Group], indent: str, box: Any, group: Any, end: str) -> list[str]:

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.tensor import Tensor
 
 Told = Callable[..., Any]
 _usual_walk = Tensor.backward

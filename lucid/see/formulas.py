@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from lucid.autograd.function import Function, SelectOutput
-from lucid.op import Op
+from lucid.core.op import Op
 
 LONGEST = 160  # letters of a formula with its numbers; beyond that the text without them says more
 
@@ -24,12 +24,12 @@ def formulas(node: Any) -> list[tuple[str, str]]:
     spec = node.op
     if type(spec) is Op:
         if spec.variadic:
-            ((name, formula),) = spec.formulas.items()
-            return [(f"{name}[{i}]", f"{text(formula)}[{i}]") for i in range(len(node.parents))]
-        return [(name, text(formula)) for name, formula in spec.formulas.items()]
+            ((name, formula),) = spec.vjps.items()
+            return [(f"{name}[{i}]", f"{text(formula)}[{i}]") for i in range(len(node.inputs))]
+        return [(name, text(formula)) for name, formula in spec.vjps.items()]
     if backward := getattr(getattr(spec, "function", None), "backward", None):  # a Function
-        return [(_argument(spec, i), text(backward)) for i in range(len(node.parents))]
-    return [("input", f"g, as output {spec.index}" if isinstance(spec, SelectOutput) else "g")] * len(node.parents)
+        return [(_argument(spec, i), text(backward)) for i in range(len(node.inputs))]
+    return [("input", f"g, as output {spec.index}" if isinstance(spec, SelectOutput) else "g")] * len(node.inputs)
 
 
 def _argument(spec: Any, i: int) -> str:

@@ -72,7 +72,7 @@ def arrange(picture: Picture) -> Layout:
     local: list[list[tuple[str, str, int]]] = [[] for _ in picture.groups]  # lines before they are given bends
     passing: list[list[tuple[int, str, str, int]]] = []  # for each edge (group, from, to, source)
     around = {group.number: around_of(group) for group in picture.groups}
-    for edge in picture.edges:
+    for edge in picture.input_index:
         passed = list(_passed(picture, edge, around))
         passing.append(passed)
         for group, a, b, source in passed:
@@ -305,7 +305,7 @@ def _lines(picture: Picture, layout: Layout, seen: dict[str, Any], points: dict[
         shown[box.number] = name
     lines: list[list[tuple[float, float]]] = []
     drawn: set[tuple[str, str]] = set()
-    for edge, route in zip(picture.edges, layout.routes, strict=True):
+    for edge, route in zip(picture.input_index, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
         if a == b or (a, b) in drawn:
             lines.append([])

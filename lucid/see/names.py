@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Leaf, Node
+from lucid.autograd.provenance import is_lucid, provenance
+from lucid.core.array import cpu, to_numpy
+from lucid.core.node import Leaf, Node, Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
-from lucid.origins import origin, ours
-from lucid.tensor import Parameter, Tensor
 
 ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(.+)")
 FEW = 4  # elements that are written out in a line
@@ -66,7 +66,7 @@ class Names:
     def of(self, node: Node) -> str:
         """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
         if node not in self.nodes:
-            made = origin(node, self.paths)
+            made = provenance(node, self.paths)
             assigned = ASSIGNMENT.fullmatch(made.text) if made is not None else None
             self.nodes[node] = assigned[1] if assigned and made and assigned[2] == made.expression else ""
         return self.nodes[node]
@@ -86,7 +86,7 @@ def kind(node: Node) -> str:
 def users_frame() -> Any:
     """The frame of the function of the user's that called into lucid."""
     frame: Any = sys._getframe(1)
-    while frame is not None and ours[frame.f_code.co_filename]:
+    while frame is not None and is_lucid[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
 
@@ -106,7 +106,7 @@ def shape_text(shape: Any) -> str:
 
 def host(value: Any) -> Any:
     """The NumPy array of a Tensor or array, wherever it lies."""
-    return backend.to_numpy(getattr(value, "_array", value))
+    return to_numpy(getattr(value, "_array", value))
 
 
 def digits(number: Any, places: int = 4) -> str:
@@ -127,7 +127,7 @@ def brief(value: Any) -> str:
     array = host(value)
     if array.size <= FEW:
         return _nested(array.tolist())
-    finite = array[backend.cpu.isfinite(array)] if array.dtype.kind == "f" else array
+    finite = array[cpu.isfinite(array)] if array.dtype.kind == "f" else array
     odd = array.size - finite.size
     text = shape_text(array.shape)
     text += f", {digits(finite.min().item())} to {digits(finite.max().item())}" if finite.size else ""

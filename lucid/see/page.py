@@ -12,14 +12,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lucid import backend
-from lucid.origins import HOW
+from lucid.autograd.provenance import HINT
+from lucid.core.array import cpu
+from lucid.core.node import Tensor
 from lucid.see import layout
 from lucid.see.layout import arrange, key_of, size_of
 from lucid.see.names import brief, host, shape_of, users_frame
 from lucid.see.picture import LIMIT, Box, Picture, around_of, first_folded
 from lucid.see.trace import Step, stepping
-from lucid.tensor import Tensor
 
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
@@ -39,7 +39,7 @@ def page(
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
     The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Record the forward inside `with lucid.see.remember():`, and modules are drawn as
+    graph nor any `grad` is changed. Record the forward inside `with lucid.see.track_provenance():`, and modules are drawn as
     boxes that fold, and each node knows its value and the line that made it.
 
     Args:
@@ -123,7 +123,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
     return {
         "summary": summary,
-        "hint": f"To see more, {HOW}." if not picture.remembered else "",
+        "hint": f"To see more, {HINT}." if not picture.remembered else "",
         "loss": number[picture.loss._node],
         "seed": shown(seed if seed is not None else _one(picture.loss, gradient), sizes),
         "folded": first_folded(picture),
@@ -144,7 +144,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         ],
         "edges": [
             [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
-            for edge, route in zip(picture.edges, found.routes, strict=True)
+            for edge, route in zip(picture.input_index, found.routes, strict=True)
         ],
         "steps": steps,
     }
@@ -193,7 +193,7 @@ def _step(step: Step, number: dict[Any, int], picture: Picture, sizes: tuple[int
                 "part": None if sent.before is None else shown(sent.gradient, sizes),  # else what is there after it
                 "before": None if sent.before is None else shown(sent.before, sizes),
                 "after": shown(sent.after, sizes),
-                "edges": [i for i in edges if number.get(sent.node) == picture.edges[i].source],
+                "edges": [i for i in edges if number.get(sent.node) == picture.input_index[i].source],
             }
             for sent in step.sent
         ],
@@ -207,7 +207,7 @@ def shown(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] 
     if isinstance(value, tuple):
         return {"text": brief(value)}
     if isinstance(value, (bool, int, float)):
-        value = backend.cpu.asarray(value)
+        value = cpu.asarray(value)
     array = host(value)
     found: dict[str, Any] = {"shape": list(array.shape)}
     full, cells = sizes
@@ -215,7 +215,7 @@ def shown(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] 
         found["full"] = _numbers(array.reshape(-1))
     if array.size <= 1:
         return found
-    xp = backend.cpu
+    xp = cpu
     real = array.astype("float64")
     finite = real[xp.isfinite(real)]
     if finite.size:
@@ -250,6 +250,6 @@ def _heat(array: Any, largest: float, cells: int) -> dict[str, Any]:
             flat = flat.take([min(i, n - 1) for i in range(parts * block)], axis=axis)
             flat = flat.reshape((parts, block, -1) if axis == 0 else (flat.shape[0], parts, block)).mean(axis=axis + 1)
     shares = flat.reshape(-1) / (largest or 1.0)
-    letters = backend.cpu.where(backend.cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
+    letters = cpu.where(cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
     heat = letters.round().astype("uint8").tobytes().decode("ascii")
     return {"rows": flat.shape[0], "columns": flat.shape[1], "heat": heat}

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Leaf, Node, history, last_write
-from lucid.origins import Origin, origin
+from lucid.autograd.provenance import Provenance, provenance
+from lucid.core.array import is_array
+from lucid.core.backward import reachable
+from lucid.core.node import Leaf, Node, Tensor, write_record
 from lucid.see.formulas import formulas as formulas_of
 from lucid.see.names import Names, kind
-from lucid.tensor import Tensor
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
 OPEN = 200  # operations up to which everything is shown unfolded
@@ -49,7 +49,7 @@ class Box:
     shape: Any
     value: Any = None
     changed: bool = False
-    origin: Origin | None = None
+    provenance: Provenance | None = None
     node: Node | None = None
     group: Group | None = None
 
@@ -107,12 +107,12 @@ class Picture:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
+        self.loss, self.boxes, self.input_index = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)
         self.groups, self._calls = [self.root], {}  # type: tuple[list[Group], dict[int, Group]]
         self._of: dict[Any, Box] = {}
         self._into: dict[int, list[int]] | None = None
-        nodes = history([loss._node]) or [loss._node]
+        nodes = reachable([loss._node]) or [loss._node]
         self.left_out = max(0, len(nodes) - limit)
         self.total = len(nodes)
         drawn = nodes[:limit][::-1]
@@ -130,7 +130,7 @@ class Picture:
         """The edges that end at a box, by number."""
         if self._into is None:
             self._into = {}
-            for i, edge in enumerate(self.edges):
+            for i, edge in enumerate(self.input_index):
                 self._into.setdefault(edge.target, []).append(i)
         return self._into.get(box, [])
 
@@ -145,7 +145,7 @@ class Picture:
         what = kind(node)
         box = self._add(what, node.name() if what == "op" else what, self.names.of(node), node.shape, node=node)
         box.value, box.changed = self._value(node)
-        box.origin = origin(node, self.names.paths)
+        box.origin = provenance(node, self.names.paths)
         if what == "op":
             box.group = self._group(node, box.origin)
             box.group.members.append(box)
@@ -158,14 +158,14 @@ class Picture:
         array = getattr(node, "out", None) if tensor is None else tensor._array
         if array is None and "out" in (saved := getattr(node.op, "saved", ())) and node.saved is not None:
             array = node.saved[list(saved).index("out")]
-        born = node.born if type(node) is not Leaf else self.loss._node.born
-        return array, array is not None and last_write(array) > born
+        born = node.sequence if type(node) is not Leaf else self.loss._node.sequence
+        return array, array is not None and write_record(array) > born
 
     def _draw_edges(self, nodes: list[Node]) -> None:
         more: Box | None = None
         for node in nodes:
             target, inputs = self._of[node], _inputs(node)
-            for (name, value), parent in zip(inputs, _padded(node.parents, len(inputs)), strict=True):
+            for (name, value), parent in zip(inputs, _padded(node.inputs, len(inputs)), strict=True):
                 if parent is None:
                     source = self._constant(node, name, value)
                 elif parent in self._of:
@@ -178,16 +178,16 @@ class Picture:
                     more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
                     source = more
                 if source is not None:
-                    self.edges.append(Edge(source.number, target.number, name))
+                    self.input_index.append(Edge(source.number, target.number, name))
 
     def _constant(self, node: Node, name: str, value: Any) -> Box | None:
         """The box of an input that needs no gradient; None where it was not kept."""
         if value is None or isinstance(value, (str, bool)):
             return None
-        if not backend.is_array(value):
+        if not is_array(value):
             return self._add("constant", "number", "", (), value=value) if isinstance(value, (int, float)) else None
         if id(value) not in self._of:
-            changed = last_write(value) > node.born
+            changed = write_record(value) > node.sequence
             title = self.names.arrays.get(id(value), "")
             box = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
             self._of[id(value)] = box
@@ -195,9 +195,9 @@ class Picture:
 
     # -- groups ------------------------------------------------------------------------------------------------
 
-    def _group(self, node: Node, place: Origin | None) -> Group:
+    def _group(self, node: Node, place: Provenance | None) -> Group:
         """The group of the innermost call that a node was made in."""
-        calls, chain = node.made[2] if place else None, []  # type: Any, list[Any]
+        calls, chain = node.provenance[2] if place else None, []  # type: Any, list[Any]
         while calls is not None:
             chain.insert(0, calls)
             calls = calls[2]
@@ -247,11 +247,11 @@ def _padded(parents: tuple[Any, ...], n: int) -> list[Any]:
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
     """(name, saved value or None) of each input: first of those that have a formula, in the order of the parents."""
-    spec, count = node.op, len(node.parents)
+    spec, count = node.op, len(node.inputs)
     formulas = list(getattr(spec, "formulas", ()))
     if not formulas:
         return [(name, None) for name, _ in formulas_of(node)]
-    saved = dict(zip(spec.saved, node.saved or (), strict=False))
+    saved = dict(zip(spec.saved_names, node.saved or (), strict=False))
     if spec.variadic:
         kept = saved.get(formulas[0], (None,) * count)
         return [(f"{formulas[0]}[{i}]", kept[i]) for i in range(count)]
@@ -262,7 +262,7 @@ def _inputs(node: Node) -> list[tuple[str, Any]]:
 def _settle(picture: Picture) -> None:
     """Put leaves and constants into the innermost group that holds all who use them."""
     users: dict[int, list[Group]] = {}
-    for edge in picture.edges:
+    for edge in picture.input_index:
         users.setdefault(edge.source, []).append(picture.boxes[edge.target].group or picture.root)
     for box in picture.boxes:
         if box.group is None:
@@ -294,7 +294,7 @@ def _in_order(members: list[Any]) -> list[Any]:
 
     def born(each: Any) -> int:
         nodes = [box.node for box in ([each] if isinstance(each, Box) else each.boxes())]
-        return min(node.born for node in nodes if node is not None)
+        return min(node.sequence for node in nodes if node is not None)
 
     return sorted(members, key=born)
 

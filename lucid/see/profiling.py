@@ -6,9 +6,10 @@ from collections import defaultdict
 from time import perf_counter
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Node
-from lucid.op import TABLE, Op, look_on
+from lucid.core.array import is_array
+from lucid.core.node import Node
+from lucid.core.op import OPS, Op
+from lucid.op import look_on
 from lucid.see.counting import multiply_adds
 from lucid.see.table import Table, counted
 
@@ -65,8 +66,8 @@ class profile:
 
     def __enter__(self) -> profile:
         look_on(self._forward)
-        for op in TABLE.values():
-            if op.formulas:
+        for op in OPS.values():
+            if op.vjps:
                 if op.back is None:
                     op.compile()  # so that its formulas can be timed
                 self._backs.append((op, op.back))
@@ -97,7 +98,7 @@ class profile:
             began = perf_counter()
             found = forward(xp, *inputs, **options)
             taken = perf_counter() - began
-            out, mine = found[0] if op.keeps else found, entry[op.name]
+            out, mine = found[0] if op.aux_outputs else found, entry[op.name]
             mine.calls += 1
             mine.forward += taken
             if getattr(out, "base", None) is None:  # a view allocates nothing
@@ -169,7 +170,7 @@ def _bytes(saved: Any) -> int:
     """The bytes of all arrays in a tuple of saved values."""
     if isinstance(saved, (tuple, list)):
         return sum(map(_bytes, saved))
-    return saved.nbytes if backend.is_array(saved) else 0
+    return saved.nbytes if is_array(saved) else 0
 
 
 def _time(seconds: float) -> str:

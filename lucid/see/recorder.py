@@ -17,13 +17,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from lucid import backend
+from lucid.core.array import namespace, to_numpy
+from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.recording import grad_mode
 from lucid.see import charts
 from lucid.see.following import follow_calls, follow_steps, follow_walks
-from lucid.tensor import Tensor
 
 Series = dict[str, list[float]]
 
@@ -112,7 +111,7 @@ class Recorder:
     @property
     def losses(self) -> list[float]:
         """The loss of each step."""
-        self._losses = [value if type(value) is float else float(backend.to_numpy(value)) for value in self._losses]
+        self._losses = [value if type(value) is float else float(to_numpy(value)) for value in self._losses]
         return self._losses
 
     # -- noting --------------------------------------------------------------------------------------------------
@@ -179,7 +178,7 @@ class Recorder:
             row, size = len(self.at), _norm(x)
             _put(noted, "mean", row, mean)
             _put(noted, "std", row, math.sqrt(max(size * size / n - mean * mean, 0.0)))
-            _put(noted, "zeros", row, 1 - float(backend.namespace(x).count_nonzero(x)) / n)
+            _put(noted, "zeros", row, 1 - float(namespace(x).count_nonzero(x)) / n)
             _put(noted, "flat", row, _flat(type(module).__name__, x))
 
         return look
@@ -270,7 +269,7 @@ def _norm(x: Any) -> float:
     flat = x.ravel()
     if flat.dtype.char == "e":
         flat = flat.astype("float32")
-    with backend.namespace(x).quiet():
+    with namespace(x).quiet():
         return math.sqrt(float(flat @ flat))
 
 

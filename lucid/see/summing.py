@@ -5,14 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from lucid.creation import ones
+from lucid.autograd.grad_mode import no_grad
+from lucid.core.create import ones
+from lucid.core.node import Tensor
+from lucid.core.op import Op
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module, own_entries
-from lucid.op import Op, look_on
-from lucid.recording import no_grad
+from lucid.op import look_on
 from lucid.see.counting import multiply_adds
 from lucid.see.following import follow_calls
 from lucid.see.table import Table, counted
-from lucid.tensor import Parameter, Tensor
 
 
 class Row:
@@ -124,7 +126,7 @@ def _run(
         def count(xp: Any, *arrays: Any, **options: Any) -> Any:
             nonlocal total
             found = forward(xp, *arrays, **options)
-            products = multiply_adds(op.name, found[0] if op.keeps else found, arrays, options)
+            products = multiply_adds(op.name, found[0] if op.aux_outputs else found, arrays, options)
             total += products
             for row in {id(row): row for row in inside}.values():
                 row.products += products

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Leaf, Node, fold, history, walk, watch
-from lucid.origins import HOW, Origin, origin
+from lucid.autograd.provenance import HINT, Provenance, provenance
+from lucid.core.array import namespace
+from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
+from lucid.core.node import Leaf, Node, Tensor
+from lucid.graph import watch
 from lucid.see.formulas import filled, formulas, taken
 from lucid.see.names import FEW, Names, brief, users_frame
-from lucid.tensor import Tensor, _seed
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Step:
     shape: tuple[int, ...]
     gradient: Any
     sent: tuple[Sent, ...]
-    origin: Origin | None
+    provenance: Provenance | None
     node: Node = field(repr=False)
 
     def __str__(self) -> str:
@@ -117,9 +118,9 @@ class Ledger(dict[Node, Any]):
             self.count += 1
             return
         self.count, self.node, self.given, self.sent = self.count + 1, node, _copy(g), []
-        self.known = dict(zip(node.op.saved, node.saved or (), strict=False), g=g)  # what a formula's names stand for
+        self.known = dict(zip(node.op.saved_names, node.saved or (), strict=False), g=g)  # what a formula's names stand for
         texts = formulas(node)
-        each = zip(texts, node.parents, parts, strict=False)
+        each = zip(texts, node.inputs, parts, strict=False)
         self.parts = iter([(*text, part) for text, parent, part in each if part is not None and parent is not None])
 
     def __setitem__(self, node: Node, value: Any) -> None:
@@ -132,7 +133,7 @@ class Ledger(dict[Node, Any]):
         if before is None:
             part = after
         else:
-            part = _copy(part if part.shape == node.shape else fold(backend.namespace(part), part, node.shape))
+            part = _copy(part if part.shape == node.shape else unbroadcast(namespace(part), part, node.shape))
         few = {name: brief(value) for name, value in self.known.items() if _is_few(value)}
         numbers = filled(taken(formula, self.known), few)
         self.sent.append(Sent(name, self.names.called(node), formula, numbers, part, _copy(before), after, node))
@@ -140,7 +141,7 @@ class Ledger(dict[Node, Any]):
     def close(self) -> None:
         """The step under way is complete."""
         if (node := self.node) is not None:
-            place = origin(node, self.names.paths)
+            place = provenance(node, self.names.paths)
             name = self.names.of(node)
             self.done.append(Step(self.count, node.name(), name, node.shape, self.given, tuple(self.sent), place, node))
             self.node = None
@@ -152,7 +153,7 @@ def _copy(value: Any) -> Any:
         return None
     if hasattr(value, "parts"):
         return tuple(_copy(value.parts.get(i)) for i in range(len(value.shape)))
-    return Tensor(backend.namespace(value).copy(value))
+    return Tensor(namespace(value).copy(value))
 
 
 def _is_few(value: Any) -> bool:
@@ -209,7 +210,7 @@ class steps:
 
     def _rest(self) -> list[str]:
         leaves = [f"{self._names.called(t._node)}.grad = {brief(g)}" for t, g in self.gradients.items()]
-        hint = [] if all(step.origin for step in self) else [f"({HOW} to see the line that made each node)"]
+        hint = [] if all(step.origin for step in self) else [f"({HINT} to see the line that made each node)"]
         return leaves + hint
 
     def __str__(self) -> str:
@@ -232,23 +233,23 @@ def stepping(
     """The steps (or those `of` some nodes), as the walk takes them; `gradients` gets those of the leaves at the end."""
     if not isinstance(loss, Tensor):
         raise TypeError(f"lucid.see: expected a Tensor to start from, got {type(loss).__name__}")
-    seed, ledger = _seed(loss, gradient, False), Ledger(names, of)
-    nodes = history([seed[0]])
-    kept = [(node, node.retained) for node in nodes if node.retained]
+    seed, ledger = initial_gradient(loss, gradient, False), Ledger(names, of)
+    nodes = reachable([seed[0]])
+    kept = [(node, node.retain_hooks) for node in nodes if node.retain_hooks]
     # Asked for every node, the walk stops at each; a bundle of gradients, of several outputs, cannot be handed out.
-    leaves = {parent for node in (*nodes, seed[0]) for parent in (*node.parents, node) if type(parent) is Leaf}
+    leaves = {parent for node in (*nodes, seed[0]) for parent in (*node.inputs, node) if type(parent) is Leaf}
     wanted = {node for node in nodes if not getattr(node.op, "several", False)} | leaves
-    xp = backend.namespace(loss._array)
-    walking: Any = walk([seed], xp, None, wanted, release=False, ledger=ledger)
+    xp = namespace(loss._array)
+    walking: Any = run_backward([seed], xp, None, wanted, release=False, ledger=ledger)
     while True:
         for node, _ in kept:  # what retain_grad() asked for is backward()'s to write
-            node.retained = None
+            node.retain_hooks = None
         try:
             with xp.quiet():
                 node, g = next(walking, END)
         finally:
             for keeper, functions in kept:
-                keeper.retained = functions
+                keeper.retain_hooks = functions
         if node is None or type(node) is Leaf:
             ledger.close()
         yield from ledger.done

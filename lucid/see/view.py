@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Leaf, Node, history, memory_of, walk
+from lucid.autograd.provenance import provenance
+from lucid.core.array import cpu, is_array, namespace, storage_of, to_numpy
+from lucid.core.backward import reachable, run_backward
+from lucid.core.node import Leaf, Node, Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module, own_entries
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import origin
-from lucid.tensor import Parameter, Tensor
 
 # Operations that hand on the same numbers in another shape, order or memory.
 SHAPES = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
@@ -96,7 +97,7 @@ class Run:
 
     def where(self, node: Any) -> str | None:
         """The line that a node, a call or an event came from, if it was noted."""
-        found = origin(node, self.paths)
+        found = provenance(node, self.paths)
         return None if found is None else str(found)
 
     def forget_calls(self) -> None:
@@ -114,7 +115,7 @@ class Run:
                 self.users[id(t)] = self.where(case.users[leaf][0]) if case.users[leaf] else None
         for node, x, labels in case.classified():
             seen = self.labels.setdefault(x.shape[1], Counter())
-            seen.update(backend.to_numpy(labels).ravel().tolist())
+            seen.update(to_numpy(labels).ravel().tolist())
             self.labels_at.setdefault(x.shape[1], self.where(node))
         if self.cut is None:
             self.cut = case.cut()
@@ -134,11 +135,11 @@ class Case:
     def __init__(self, loss: Tensor, run: Run) -> None:
         self.loss, self.run = loss, run
         root = loss._node
-        self.nodes = history([root])[::-1]
+        self.nodes = reachable([root])[::-1]
         self.leaves: list[Leaf] = [root] if type(root) is Leaf else []
         self.users: dict[Any, list[Node]] = defaultdict(list)
         for node in self.nodes:
-            for parent in node.parents:
+            for parent in node.inputs:
                 if parent is not None:
                     self.users[parent].append(node)
                     if type(parent) is Leaf and len(self.users[parent]) == 1:
@@ -165,21 +166,21 @@ class Case:
             tensors = {leaf: leaf.tensor() for leaf in self.leaves}
             return {leaf: t.grad._array for leaf, t in tensors.items() if t is not None and t.grad is not None}
         everyone: list[Node] = [*self.nodes, *self.leaves]
-        hooked = [(node, node.hooks, node.retained) for node in everyone if node.hooks is not None]
+        hooked = [(node, node.hooks, node.retain_hooks) for node in everyone if node.hooks is not None]
         for node, _, _ in hooked:
-            node.hooks = node.retained = None
-        xp = backend.namespace(self.loss._array)
+            node.hooks = node.retain_hooks = None
+        xp = namespace(self.loss._array)
         try:
             with xp.quiet():
-                return dict(walk([(self.loss._node, xp.ones_like(self.loss._array))], xp, release=False))
+                return dict(run_backward([(self.loss._node, xp.ones_like(self.loss._array))], xp, release=False))
         finally:
             for node, hooks, retained in hooked:
-                node.hooks, node.retained = hooks, retained
+                node.hooks, node.retain_hooks = hooks, retained
 
     def weights(self) -> list[tuple[str, Tensor, Any, Node]]:
         """(name, parameter, gradient, first use) of each matrix of weights that the loss depends on, in that order."""
         found = []
-        for leaf in sorted(self.gradients, key=lambda leaf: self.users[leaf][0].born if self.users[leaf] else 0):
+        for leaf in sorted(self.gradients, key=lambda leaf: self.users[leaf][0].sequence if self.users[leaf] else 0):
             t = leaf.tensor()
             if t is not None and t.ndim >= 2 and leaf in self.names and self.users[leaf]:
                 found.append((self.names[leaf], t, self.gradients[leaf], self.users[leaf][0]))
@@ -206,8 +207,8 @@ class Case:
                 for t, name in computed:
                     if value.shape == t.shape and value.size > 1 and bool((value == t._array).all()):
                         return self.run.where(node), name
-        for t, name in sorted(computed, key=lambda pair: -pair[0]._node.born):  # the last of them stands before the cut
-            if (made := self.run.used.get(id(memory_of(t._array)))) is not None:
+        for t, name in sorted(computed, key=lambda pair: -pair[0]._node.sequence):  # the last of them stands before the cut
+            if (made := self.run.used.get(id(storage_of(t._array)))) is not None:
                 return self.run.where(made), name
         return None
 
@@ -215,8 +216,8 @@ class Case:
 def _without_history(node: Node) -> Iterator[Any]:
     """The float arrays among a node's inputs that came as mere data."""
     edges = getattr(node.op, "edges", {})
-    for name, value in zip(node.op.saved, node.saved or (), strict=False):
-        if backend.is_array(value) and value.dtype.kind == "f" and name in edges and node.parents[edges[name]] is None:
+    for name, value in zip(node.op.saved_names, node.saved or (), strict=False):
+        if is_array(value) and value.dtype.kind == "f" and name in edges and node.inputs[edges[name]] is None:
             yield value
 
 
@@ -224,28 +225,28 @@ def saved(node: Node, name: str) -> Any:
     """What a node keeps under a name, an input or "out"; None where it keeps no such thing, or no longer."""
     if name == "out" and hasattr(node, "out"):
         return node.out
-    if node.saved is None or name not in node.op.saved:
+    if node.saved is None or name not in node.op.saved_names:
         return None
-    return node.saved[node.op.saved.index(name)]
+    return node.saved[node.op.saved_names.index(name)]
 
 
 def given(node: Node, name: str) -> Node | None:
     """The node that an input came from, or None."""
     edges = getattr(node.op, "edges", {})
-    return node.parents[edges[name]] if name in edges else None
+    return node.inputs[edges[name]] if name in edges else None
 
 
 def behind(node: Node | None, through: Iterable[str] = SHAPES) -> Node | None:
     """The operation that computed what `node` hands on; a leaf, or None, as it is."""
     while type(node) is Node and node.op.name in through:
-        node = next((parent for parent in node.parents if parent is not None), None)
+        node = next((parent for parent in node.inputs if parent is not None), None)
     return node
 
 
 def rms(array: Any) -> float:
     """The root of the mean square, in double."""
-    x = backend.to_numpy(array).astype("float64")
-    with backend.cpu.quiet():
+    x = to_numpy(array).astype("float64")
+    with cpu.quiet():
         return float((x * x).mean() ** 0.5) if x.size else 0.0
 
 

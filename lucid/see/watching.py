@@ -18,16 +18,16 @@ from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
-from lucid.graph import Node, history
+from lucid.autograd.provenance import here
+from lucid.core.backward import reachable
+from lucid.core.node import Node, Tensor
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import whose_line
 from lucid.see.checks import OF_A_LOSS
 from lucid.see.diagnosis import is_weight, observed, rates, report
 from lucid.see.findings import Finding, Report, some
 from lucid.see.following import follow_steps, follow_walks
 from lucid.see.view import Case, Run, listed, rms
-from lucid.tensor import Tensor
 
 RECENT = 5  # losses whose graphs a loop may well still hold in its variables
 
@@ -162,7 +162,7 @@ class watch:
 
     def _line(self, frame: Any) -> str | None:
         """The user's line that called."""
-        return self.run.where(SimpleNamespace(made=whose_line(frame)))
+        return self.run.where(SimpleNamespace(made=here(frame)))
 
     # -- losses ------------------------------------------------------------------------------------------------------
 
@@ -172,9 +172,9 @@ class watch:
             return
         for book in self.books:
             book.before_walk()
-        behind = set(history([loss._node]))
+        behind = set(reachable([loss._node]))
         if any((root := each()) is not None and root in behind for each in self.since_step):
-            leaves = [leaf.tensor() for node in behind for leaf in node.parents if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
+            leaves = [leaf.tensor() for node in behind for leaf in node.inputs if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
             if any(t is not None and t._grad is not None and bool((t._grad._array != 0).any()) for t in leaves):
                 times = "twice" if len(self.since_step) == 1 else "several times"
                 self.run.noted.setdefault("backward-twice", (times, self._line(frame)))
@@ -273,6 +273,6 @@ def _holder(nodes: list[Node], run: Run) -> str | None:
     for inputs in gc.get_referrers(nodes[-1]):
         if isinstance(inputs, tuple):
             for node in gc.get_referrers(inputs):
-                if type(node) is Node and node.parents is inputs:
+                if type(node) is Node and node.inputs is inputs:
                     return run.where(node)
     return None

@@ -9,9 +9,10 @@ import pytest
 import lucid
 import lucid.nn as nn
 from lucid.autograd import Function, checkpoint, detect_anomaly, grad
-from lucid.graph import Node
+from lucid.core.node import Node
+from lucid.core.op import OPS
 from lucid.nn import functional as F
-from lucid.op import OBSERVERS, TABLE
+from lucid.op import OBSERVERS
 
 INF, NAN = float("inf"), float("nan")
 
@@ -177,16 +178,16 @@ def test_an_operation_that_is_made_inside_is_watched() -> None:
         with pytest.raises(RuntimeError, match="^forward: tenfold_overflow made inf"):
             tenfold_overflow(leaf(1.0))
     assert np.isinf(tenfold_overflow(leaf(1.0)).numpy()).all()  # outside nobody minds
-    del TABLE["tenfold_overflow"]
+    del OPS["tenfold_overflow"]
 
 
 def test_off_nothing_is_left_behind() -> None:
     """Zero cost when off: the very functions that are there without this module having been used."""
     def state() -> list[Any]:
-        return [Node.__init__, len(OBSERVERS), *(spec._scope["forward"] for spec in TABLE.values())]
+        return [Node.__init__, len(OBSERVERS), *(spec._scope["forward"] for spec in OPS.values())]
 
     before = state()
-    assert all(spec._scope["forward"] is spec.forward for spec in TABLE.values())
+    assert all(spec._scope["forward"] is spec.forward for spec in OPS.values())
     with pytest.raises(KeyError), detect_anomaly(), detect_anomaly():
         assert any(a is not b for a, b in zip(before[2:], state()[2:], strict=True))
         raise KeyError

@@ -25,7 +25,7 @@ from lucid.autograd import (
 )
 from lucid.autograd.gradcheck import GradcheckError
 from lucid.autograd.function import once_differentiable
-from lucid.graph import Node
+from lucid.core.node import Node
 from lucid.nn import functional as F
 
 

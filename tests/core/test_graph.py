@@ -14,7 +14,7 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.graph import history
+from lucid.core.backward import reachable
 from tests.whole import whole
 
 
@@ -351,7 +351,7 @@ def test_doublings_are_linear() -> None:
         y = y + y  # 2**200 paths
     y.backward()
     assert x.grad.numpy()[0] == np.inf  # 2**200 is beyond float32
-    assert len(history([(x * 2)._node])) == 1
+    assert len(reachable([(x * 2)._node])) == 1
 
 
 @whole

@@ -20,7 +20,7 @@ def test_what_several_formulas_need_is_computed_once() -> None:
     runs = []
 
     @lucid.op(
-        once={"d": lambda xp, g, out: (runs.append(xp), g * out)[1]},
+        shared={"d": lambda xp, g, out: (runs.append(xp), g * out)[1]},
         x=lambda xp, g, d, y: d * y,
         y=lambda xp, g, d, x: d * x,
     )
@@ -35,7 +35,7 @@ def test_what_several_formulas_need_is_computed_once() -> None:
     assert len(runs) == 1
     np.testing.assert_allclose(x.grad.numpy(), y.detach().numpy() * np.exp(x.detach().numpy() * y.detach().numpy()))
     node = exp_of_product(x.detach(), y)._node
-    assert dict(zip(node.op.saved, (value is not None for value in node.saved), strict=True)) == {"out": True, "y": False, "x": True}
+    assert dict(zip(node.op.saved_names, (value is not None for value in node.saved), strict=True)) == {"out": True, "y": False, "x": True}
 
 
 def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None:
@@ -50,8 +50,8 @@ def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None
 
 
 @lucid.op(
-    keeps={"p": lambda xp, x, sharpness: xp.softmax(x * sharpness, axis=-1)},
-    once={"d": lambda xp, g, p, x_shape: xp.reshape(g, shape=(*x_shape[:-1], 1)) * p},
+    aux_outputs={"p": lambda xp, x, sharpness: xp.softmax(x * sharpness, axis=-1)},
+    shared={"d": lambda xp, g, p, x_shape: xp.reshape(g, shape=(*x_shape[:-1], 1)) * p},
     x=lambda xp, g, d, values, out, sharpness, x_shape: d * sharpness * (values - xp.reshape(out, shape=(*x_shape[:-1], 1))),
     values=lambda xp, g, d: d,
 )
@@ -132,12 +132,12 @@ def test_a_users_operation_works_wherever_others_do(name: str) -> None:
 
 def test_a_users_operation_saves_what_its_formulas_ask_for() -> None:
     x, v = leaf(A), leaf(B)
-    saved = dict(zip(soft_pick.op.saved, soft_pick(x, v.detach(), sharpness=2.0)._node.saved, strict=True))
+    saved = dict(zip(soft_pick.op.saved_names, soft_pick(x, v.detach(), sharpness=2.0)._node.saved, strict=True))
     assert saved.pop("sharpness") == 2.0 and saved.pop("x_shape") == (2, 3)
     assert {name for name, value in saved.items() if value is not None} == {"p", "x", "values", "out"}
-    saved = dict(zip(soft_pick.op.saved, soft_pick(x.detach(), v)._node.saved, strict=True))
+    saved = dict(zip(soft_pick.op.saved_names, soft_pick(x.detach(), v)._node.saved, strict=True))
     assert saved["values"] is None and saved["out"] is None and saved["p"] is not None
-    assert cubes_at(x[0], INDEX)._node.parents[0] is not None and len(cubes_at(x[0], INDEX)._node.parents) == 1
+    assert cubes_at(x[0], INDEX)._node.inputs[0] is not None and len(cubes_at(x[0], INDEX)._node.inputs) == 1
 
 
 def test_what_is_kept_is_not_computed_again_but_where_a_derivative_of_it_is_asked_for() -> None:
@@ -250,7 +250,7 @@ def test_misuse_is_told(call: object, error: type[Exception], message: str) -> N
 
 def test_what_is_kept_may_be_told_in_terms_of_what_is_kept_before_it() -> None:
     @lucid.op(
-        keeps={"e": lambda xp, x: xp.exp(x), "y": lambda xp, e: xp.log1p(e)},
+        aux_outputs={"e": lambda xp, x: xp.exp(x), "y": lambda xp, e: xp.log1p(e)},
         x=lambda xp, g, y: g * (1 - xp.exp(-y)),  # asks for the second alone
     )
     def softplus_kept(xp, x):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lucid import optim
-from lucid.backend import cpu
+from lucid.core.array import cpu
 from lucid.optim.program import program, program_of
 
 

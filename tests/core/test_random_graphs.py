@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import lucid
 from lucid.autograd import Function, checkpoint, grad
-from lucid.graph import history
+from lucid.core.backward import reachable
 from tests.whole import whole
 
 T = lucid.Tensor
@@ -305,8 +305,8 @@ def gradients_on_the_way_are_those_of_grad(program: Program) -> None:
     program.gradients(program.arrays(), run)
     leaves = [lucid.tensor(x, requires_grad=True) for x in program.arrays()]
     loss = program.loss(leaves, again)
-    if again.retained:
-        for t, g in zip(run.retained, grad(loss, again.retained), strict=True):
+    if again.retain_hooks:
+        for t, g in zip(run.retain_hooks, grad(loss, again.retain_hooks), strict=True):
             near(t.grad.numpy(), g.numpy(), 1e-14)
 
 
@@ -367,7 +367,7 @@ def test_the_programs_are_what_they_should_be(kinds: int, names: list[str]) -> N
         for code in program.codes:
             values.append(step(Run("function"), values, code))
             most = max(most, float(np.abs(values[-1].detach().numpy()).max()))
-        seen.update(node.name() for node in history([v._node for v in values]))
+        seen.update(node.name() for node in reachable([v._node for v in values]))
         lengths.add(len(program.codes))
         uses.append(max(np.bincount([code[1] % (i + len(program.shapes)) for i, code in enumerate(program.codes)])))
 

@@ -430,10 +430,10 @@ def test_one_element_is_a_view_too() -> None:
 
 
 def test_a_gpu_that_is_not_there_says_what_to_do() -> None:
-    from lucid import backend
+    from lucid.gpu.namespace import gpu
 
     try:
-        backend.gpu()
+        gpu()
     except RuntimeError as missing:
         with pytest.raises(RuntimeError) as caught:
             lucid.zeros(2, device="cuda")

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import backend, nn, optim
+from lucid import nn, optim
+from lucid.gpu.namespace import gpu as gpu_of_lucid, loaded
 from lucid.nn import functional as F
 from tests.gpu import stand_in
 from tests.gpu.gpus import gpu as gpu
@@ -136,7 +137,7 @@ def test_planted_faults_are_caught() -> None:
         with pytest.raises(AttributeError, match="einsum_path"):
             planted("missing")(x)
         with pytest.raises(TypeError, match="keyword"):
-            backend.gpu().module.sum(x._array, initial=1)
+            gpu_of_lucid().module.sum(x._array, initial=1)
         with pytest.raises(TypeError, match="Implicit"):
             np.asarray(x._array)
 
@@ -226,7 +227,7 @@ def test_dlpack_and_the_array_interface(gpu: str) -> None:
     with pytest.raises(BufferError, match="detach"):
         _ = lucid.ones(2, requires_grad=True).__cuda_array_interface__
     if gpu == "cuda":
-        cupy = backend.gpu().module
+        cupy = gpu_of_lucid().module
         assert cupy.asarray(x).tolist() == [0.0, 1.0, 2.0]
         shared = cupy.from_dlpack(x)
         shared[0] = 5
@@ -314,14 +315,14 @@ def test_no_gpu_to_work_with(module: str | None, told: str, tmp_path: Any, monke
         (tmp_path / "cupyx" / "scipy" / "special.py").write_text("erf = None")
     for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
         monkeypatch.delitem(sys.modules, name)
-    known = backend.loaded()
+    known = loaded()
     monkeypatch.setattr("lucid.backend.on_cupy._gpu", None)
     with pytest.raises(RuntimeError, match=told):
         lucid.ones(2).to("cuda")
     assert not lucid.cuda.is_available() and lucid.cuda.device_count() == 0
     for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
         del sys.modules[name]
-    assert known is None or backend.gpu
+    assert known is None or gpu_of_lucid
 
 
 class _Only:
@@ -346,7 +347,7 @@ def test_out_of_memory_says_what_is_free(gpu: str) -> None:
         with pytest.raises(MemoryError, match=r"of the GPU's .* are free, tensors hold"):
             lucid.zeros(2**40)
         return
-    too_large = backend.gpu().module.cuda.memory.OutOfMemoryError
+    too_large = gpu_of_lucid().module.cuda.memory.OutOfMemoryError
     x = lucid.ones(2)
 
     @lucid.op()
@@ -392,7 +393,7 @@ def test_training_leaves_nothing_in_the_pool(name: str) -> None:
 
 
 def test_the_program_of_the_documentation(gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text()
+    text = (Path(__file__).inputs[2] / "docs" / "gpu.md").read_text()
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {})
     loss, device = re.fullmatch(r"loss ([\d.]+) on (\w+)\n", capsys.readouterr().out).groups()
     assert float(loss) < 0.1 and device == "cuda"

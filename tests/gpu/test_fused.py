@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import backend
+from lucid.core.op import OPS
+from lucid.gpu.namespace import gpu as gpu_of_lucid
 from lucid.kernels import elementwise, rows
 from lucid.kernels.elementwise import Fused
-from lucid.op import TABLE
-from lucid.ops import activations, arithmetic, functions, losses, special
+from lucid.ops import activations, losses
 from tests.gpu.gpus import gpu as gpu
 from tests.gpu.gpus import there
 from tests.gpu.stand_in.arrays import counted
@@ -51,8 +51,8 @@ FUSED = {
 def elementwise_operations() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every operation on one or two arrays of floats that has formulas, and options to call it with."""
     modules = {module.__name__ for module in (activations, arithmetic, functions, losses, special)}
-    for name, spec in TABLE.items():
-        asked = spec.formulas and "labels" not in spec.inputs and name not in ("masked", "where", "astype")
+    for name, spec in OPS.items():
+        asked = spec.vjps and "labels" not in spec.inputs and name not in ("masked", "where", "astype")
         if asked and spec.forward.__module__ in modules:
             for options in OPTIONS.get(name, [{}]):
                 yield name, options
@@ -61,7 +61,7 @@ def elementwise_operations() -> Iterator[tuple[str, dict[str, Any]]]:
 def run(name: str, options: dict[str, Any], arrays: list[np.ndarray], slope: np.ndarray, device: str) -> list[np.ndarray]:
     """The output and the gradients."""
     tensors = [lucid.tensor(x, device=device, requires_grad=True) for x in arrays]
-    out = TABLE[name].call(*tensors, **options)
+    out = OPS[name].call(*tensors, **options)
     out.backward(lucid.tensor(slope if out.ndim else slope.reshape(-1)[0], device=device))
     return [x.cpu().numpy() for x in (out.detach(), *(t.grad for t in tensors))]
 
@@ -69,7 +69,7 @@ def run(name: str, options: dict[str, Any], arrays: list[np.ndarray], slope: np.
 def parts() -> set[str]:
     """What has become a kernel so far."""
     chosen = []
-    for key, found in backend.gpu().kernels.items():
+    for key, found in gpu_of_lucid().kernels.items():
         if isinstance(found, Fused):
             chosen.append(found)
         elif isinstance(key, tuple) and key[-1] == "back":
@@ -81,7 +81,7 @@ def parts() -> set[str]:
 def test_what_is_one_kernel() -> None:
     with there("stand-in"):
         for name, options in elementwise_operations():
-            arrays = [np.ones((2, 3), "float32")] * len(TABLE[name].inputs)
+            arrays = [np.ones((2, 3), "float32")] * len(OPS[name].inputs)
             run(name, options, arrays, np.ones((2, 3), "float32"), "cuda")
         assert parts() == FUSED
 
@@ -90,7 +90,7 @@ def test_what_is_one_kernel() -> None:
 @pytest.mark.parametrize("name, options", list(elementwise_operations()), ids=str)
 def test_values_with_hostile_numbers(name: str, options: dict[str, Any], dtype: str, gpu: str) -> None:
     rng = np.random.default_rng(1)
-    arrays = [hostile(rng, 2000, dtype, subnormal=False) for _ in TABLE[name].inputs]
+    arrays = [hostile(rng, 2000, dtype, subnormal=False) for _ in OPS[name].inputs]
     slope = rng.standard_normal(2000).astype(dtype)
     if "reduction" in options:  # one infinite loss would be all that is left of the sum
         arrays = [rng.random(2000).astype(dtype) for _ in arrays]
@@ -159,7 +159,7 @@ def test_what_decides_is_decided_anew(gpu: str) -> None:
     """A kernel is made for an exponent that is not 0, a batch of 4, one dtype; the next call brings another."""
     for exponent in (2, 0, 3.0, -1):
         x = lucid.tensor([1.0, 2.0], requires_grad=True)
-        TABLE["power_number"].call(x, exponent=exponent).sum().backward()
+        OPS["power_number"].call(x, exponent=exponent).sum().backward()
         assert x.grad.tolist() == pytest.approx([exponent, exponent * 2.0 ** (exponent - 1)])
     for n, dtype in ((4, "float32"), (2, "float32"), (4, "float64"), (2, "float32")):
         x = lucid.tensor(np.ones(n, dtype), requires_grad=True)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lucid import nn, optim
-from lucid.backend import cpu, gpu
+from lucid.core.array import cpu
+from lucid.gpu.namespace import gpu
 from lucid.optim import kernel as kernels
 from lucid.optim.kernel import Table, kernel_of
 from lucid.tape import BINARY, COMPARISONS, NAMED

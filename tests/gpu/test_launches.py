@@ -9,7 +9,8 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.backend import gpu, to_device
+from lucid.core.array import to_device
+from lucid.gpu.namespace import gpu
 from lucid.optim import kernel
 from lucid.optim.launches import Launched
 from tests.gpu import cuda_on_cpu, stand_in

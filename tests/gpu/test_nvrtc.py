@@ -11,7 +11,7 @@ import pytest
 import lucid
 from lucid.kernels import recurrent, rows
 from lucid.kernels.elementwise import Recording
-from lucid.op import TABLE
+from lucid.core.op import OPS
 from lucid.optim.kernel import OPTIONS, kernel_of
 from tests.gpu.gpus import there
 from tests.gpu.test_fused import FUSED, elementwise_operations, run
@@ -92,7 +92,7 @@ def recorded(dtype: str) -> list[tuple[str, Any]]:
     with pytest.MonkeyPatch.context() as patched, there("stand-in"):
         patched.setattr(Recording, "kernel", noting)
         for name, options in elementwise_operations():
-            run(name, options, [np.ones(3, dtype)] * len(TABLE[name].inputs), np.ones(3, dtype), "cuda")
+            run(name, options, [np.ones(3, dtype)] * len(OPS[name].inputs), np.ones(3, dtype), "cuda")
         x, w = (lucid.ones(*shape, dtype=dtype, requires_grad=True) for shape in ((4, 3, 2), (3,)))
         lucid.nn.functional.batch_norm(x, None, None, w, w, training=True).sum().backward()
     return found

@@ -293,7 +293,7 @@ class Bomb:
     ],
 )  # fmt: skip
 def test_foreign_files_are_refused(content, words, tmp_path):
-    path = tmp_path / "foreign.npz"
+    path = tmp_path / "user_defined.npz"
     path.write_bytes(content)
     with pytest.raises(ValueError) as raised:
         lucid.load(path)

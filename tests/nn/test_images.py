@@ -12,7 +12,7 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.backend import cpu as xp
+from lucid.core.array import cpu as xp
 from lucid.nn import functional as F
 from lucid.ops.images import Grid
 

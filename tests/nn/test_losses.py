@@ -10,7 +10,7 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.graph import history
+from lucid.core.backward import reachable
 from lucid.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def test_cross_entropy_without_pytorch() -> None:
 def test_a_plain_cross_entropy_is_one_operation_and_stays_one_with_a_label_that_is_not_there() -> None:
     def operations(**options: Any) -> list[str]:
         loss = F.cross_entropy(lucid.tensor(X, requires_grad=True), lucid.tensor(LABELS.clip(0)), **options)
-        return [node.op.name for node in history([loss._node]) if node.op is not None]
+        return [node.op.name for node in reachable([loss._node]) if node.op is not None]
 
     assert operations() == operations(ignore_index=-1) == operations(ignore_index=3) == ["cross_entropy"]
     assert operations(ignore_index=2) == ["cross_entropy_ignore_index"]

@@ -44,7 +44,7 @@ class Formula:
     def install(self, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the operation use `made` from now on."""
         if self.kind == "keeps":
-            monkeypatch.setitem(OWN[self.op].keeps, self.name, made)
+            monkeypatch.setitem(OWN[self.op].aux_outputs, self.name, made)
         else:
             monkeypatch.setitem(OWN[self.op]._scope, f"f_{self.name}", made)
 

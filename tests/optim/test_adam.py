@@ -9,7 +9,7 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.backend import cpu
+from lucid.core.array import cpu
 from lucid.optim import Adam, AdamW
 from lucid.optim.program import program
 from tests.optim.training import equal, give, model_and_data, parameter, train, weights

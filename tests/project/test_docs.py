@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import lucid
-from lucid.op import TABLE
+from lucid.core.op import OPS
 from lucid.optim.explain import equation_in
 from lucid.optim.optimizer import kinds
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().inputs[2]
 sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package
 
 from reference import operations, pages  # noqa: E402
@@ -80,23 +80,23 @@ def test_what_is_public_is_what_a_user_finds(space: str) -> None:
 
 def test_every_operation_is_shown_with_its_formulas() -> None:
     page = operations.page()
-    for name, spec in TABLE.items():
-        if not spec.foreign:
+    for name, spec in OPS.items():
+        if not spec.user_defined:
             (shown,) = re.findall(rf"^### `{name}` \{{#op-{name}\}}\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
-            assert all(f"{formula}=" in shown for formula in spec.formulas)
+            assert all(f"{formula}=" in shown for formula in spec.vjps)
             assert re.search(rf"def _?{name}\(", shown) and '"""' not in shown
 
 
 def test_helpers_of_a_formula_are_shown_too() -> None:
-    helpers = operations.helpers_of(TABLE["std"].forward)
+    helpers = operations.helpers_of(OPS["std"].forward)
     assert {"_over", "_var_slope", "_centred", "half_in_single"} <= {helper.__name__ for helper in helpers}
-    helpers = operations.helpers_of(TABLE["conv"].forward)  # wrapped by a function of another chapter
+    helpers = operations.helpers_of(OPS["conv"].forward)  # wrapped by a function of another chapter
     assert {helper.__module__ for helper in helpers} == {"lucid.ops.conv", "lucid.ops.images", "lucid.ops.reductions"}
 
 
 def test_a_comment_above_an_operation_is_part_of_it() -> None:
-    assert operations.source(TABLE["std"].forward).startswith("```python\n# ")  # wrapped by half_in_single
-    assert operations.source(TABLE["exp"].forward).startswith("```python\n@op(")
+    assert operations.source(OPS["std"].forward).startswith("```python\n# ")  # wrapped by half_in_single
+    assert operations.source(OPS["exp"].forward).startswith("```python\n@op(")
 
 
 def test_an_entry_has_the_members_of_bases_that_have_none() -> None:

@@ -15,15 +15,16 @@ import lucid
 import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
-from lucid.graph import Node
-from lucid.op import OBSERVERS, TABLE
+from lucid.core.node import Node
+from lucid.core.op import OPS
+from lucid.op import OBSERVERS
 from lucid.see import doctor, watch
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.diagnosis import _predicted
 from lucid.see.view import Case, Run
 from tests.whole import first, whole
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).inputs[2] / "examples"
 
 
 def example(name: str) -> Any:
@@ -468,7 +469,7 @@ def test_one_look_at_a_loss_finds_what_its_graph_shows() -> None:
     x, y = x4(), y3()
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(1))
     optimizer = optim.Adamax(model[2].parameters(), lr=5.0)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = F.cross_entropy(model(x), y)  # the line
     report = doctor(model, loss, optimizer)
     assert set(report.names) == {"softmax-twice", "parameter-without-optimizer", "learning-rate-too-large"}
@@ -565,7 +566,7 @@ def test_reports_are_read_as_text_and_as_html() -> None:
 
 def places() -> Iterator[Any]:
     yield from (lucid.Tensor.backward, lucid.Tensor.__init__, Node.__init__, nn.Module.__call__, len(OBSERVERS))
-    yield from (spec._scope["forward"] for spec in TABLE.values())
+    yield from (spec._scope["forward"] for spec in OPS.values())
 
 
 def test_watching_leaves_nothing_behind_and_changes_no_bit() -> None:

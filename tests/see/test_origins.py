@@ -11,8 +11,7 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.graph import Leaf, Node
-from lucid.tensor import Tensor
+from lucid.core.node import Leaf, Node, Tensor
 
 USUAL = [(Node, Node.__init__), (Leaf, Leaf.__init__), (Tensor, Tensor.__init__)]
 
@@ -28,56 +27,56 @@ class Net(nn.Module):
 
 def test_a_node_knows_its_line_its_expression_and_its_function() -> None:
     x = lucid.ones(2, requires_grad=True)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         y = x * 2; z = y.exp() + 1  # fmt: skip  # noqa: E702
-    made = lucid.see.origin(z._node)
+    made = lucid.see.provenance(z._node)
     assert made is not None
     assert Path(made.file) == Path(__file__) and made.text.startswith("y = x * 2; z = y.exp()")
     assert made.function == "test_a_node_knows_its_line_its_expression_and_its_function"
     assert (made.expression, made.module, made.modules) == ("y.exp() + 1", None, ())
-    assert lucid.see.origin(y).expression == "x * 2"  # type: ignore[union-attr]  # of a tensor, too
-    assert lucid.see.origin(z._node.parents[0]).expression == "y.exp()"  # type: ignore[union-attr]
-    assert lucid.see.origin(x) is None
+    assert lucid.see.provenance(y).expression == "x * 2"  # type: ignore[union-attr]  # of a tensor, too
+    assert lucid.see.provenance(z._node.inputs[0]).expression == "y.exp()"  # type: ignore[union-attr]
+    assert lucid.see.provenance(x) is None
 
 
 def test_an_expression_of_several_lines_is_joined() -> None:
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = nn.functional.mse_loss(
             Net()(lucid.ones(4, 2)),
             lucid.ones(4, 1),
         )
-    made = lucid.see.origin(loss)
+    made = lucid.see.provenance(loss)
     assert made is not None
     assert made.expression == "nn.functional.mse_loss( Net()(lucid.ones(4, 2)), lucid.ones(4, 1), )"
 
 
 def test_modules_are_told_by_their_path() -> None:
     net = Net()
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         out = net(lucid.ones(4, 2))
         loss = nn.MSELoss()(out, lucid.ones(4, 1))
-    tanh = out._node.parents[0]
-    assert lucid.see.origin(out).module == "layers.1"  # type: ignore[union-attr]
-    assert lucid.see.origin(out).modules == (("", "Net"), ("layers.1", "Linear"))  # type: ignore[union-attr]
-    assert lucid.see.origin(out).function == "forward"  # type: ignore[union-attr]  # the innermost line of the user's
-    assert lucid.see.origin(tanh).module == "Net"  # type: ignore[union-attr]
-    assert lucid.see.origin(loss).module == "MSELoss"  # type: ignore[union-attr]
+    tanh = out._node.inputs[0]
+    assert lucid.see.provenance(out).module == "layers.1"  # type: ignore[union-attr]
+    assert lucid.see.provenance(out).modules == (("", "Net"), ("layers.1", "Linear"))  # type: ignore[union-attr]
+    assert lucid.see.provenance(out).function == "forward"  # type: ignore[union-attr]  # the innermost line of the user's
+    assert lucid.see.provenance(tanh).module == "Net"  # type: ignore[union-attr]
+    assert lucid.see.provenance(loss).module == "MSELoss"  # type: ignore[union-attr]
     del net
-    assert lucid.see.origin(tanh).modules == (("", "Net"),)  # type: ignore[union-attr]  # gone, but not its class
+    assert lucid.see.provenance(tanh).modules == (("", "Net"),)  # type: ignore[union-attr]  # gone, but not its class
 
 
 def test_after_an_error_in_forward_nobody_is_inside_of_a_module() -> None:
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         with pytest.raises(ValueError, match="linear"):
             Net()(lucid.ones(4, 5))
-        made = lucid.see.origin(lucid.ones(2, requires_grad=True) * 2)
+        made = lucid.see.provenance(lucid.ones(2, requires_grad=True) * 2)
     assert made is not None and made.module is None
 
 
 def test_a_leaf_knows_its_line() -> None:
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         w = lucid.tensor(2.0, requires_grad=True)
-    assert lucid.see.origin(w).text == "w = lucid.tensor(2.0, requires_grad=True)"  # type: ignore[union-attr]
+    assert lucid.see.provenance(w).text == "w = lucid.tensor(2.0, requires_grad=True)"  # type: ignore[union-attr]
 
 
 def test_a_function_knows_its_line() -> None:
@@ -90,27 +89,27 @@ def test_a_function_knows_its_line() -> None:
         def backward(ctx: Any, g: Tensor) -> Tensor:
             return g * 2
 
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         y = Twice.apply(lucid.ones(2, requires_grad=True))
-    assert lucid.see.origin(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"  # type: ignore[union-attr]
+    assert lucid.see.provenance(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"  # type: ignore[union-attr]
     assert y._node.out is y._array
 
 
 def test_values_are_kept_where_asked_for() -> None:
     x = lucid.ones(2, requires_grad=True)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         y = x * 2
-        with lucid.see.remember(values=False):
+        with lucid.see.track_provenance(values=False):
             z = y * 2
     assert y._node.out is y._array
-    assert not hasattr(z._node, "out") and lucid.see.origin(z) is not None
+    assert not hasattr(z._node, "out") and lucid.see.provenance(z) is not None
 
 
 def test_it_ends_with_its_block_and_costs_nothing_afterwards() -> None:
     call = nn.Module.__call__
-    with pytest.raises(KeyError), lucid.see.remember():
+    with pytest.raises(KeyError), lucid.see.track_provenance():
         assert all(cls.__init__ is not usual for cls, usual in USUAL) and nn.Module.__call__ is not call
-        with lucid.see.remember(False):
+        with lucid.see.track_provenance(False):
             assert all(cls.__init__ is usual for cls, usual in USUAL) and nn.Module.__call__ is call
         assert Node.__init__ is not USUAL[0][1]
         raise KeyError
@@ -118,14 +117,14 @@ def test_it_ends_with_its_block_and_costs_nothing_afterwards() -> None:
 
 
 def test_it_can_be_switched_at_once() -> None:
-    lucid.see.remember()
+    lucid.see.track_provenance()
     try:
-        assert lucid.see.origin(lucid.ones(1, requires_grad=True) * 2) is not None
+        assert lucid.see.provenance(lucid.ones(1, requires_grad=True) * 2) is not None
     finally:
-        lucid.see.remember(False)
-    assert lucid.see.origin(lucid.ones(1, requires_grad=True) * 2) is None
+        lucid.see.track_provenance(False)
+    assert lucid.see.provenance(lucid.ones(1, requires_grad=True) * 2) is None
     with pytest.raises(TypeError, match="expected True or False, got 'yes'"):
-        lucid.see.remember("yes")  # type: ignore[arg-type]
+        lucid.see.track_provenance("yes")  # type: ignore[arg-type]
 
 
 def test_what_is_remembered_keeps_nothing_alive() -> None:
@@ -139,7 +138,7 @@ def test_what_is_remembered_keeps_nothing_alive() -> None:
 
     gc.disable()
     try:
-        with lucid.see.remember():
+        with lucid.see.track_provenance():
             kept, big, net = forward()
         assert big() is None and net() is None
         node = weakref.ref(kept._node)
@@ -150,7 +149,7 @@ def test_what_is_remembered_keeps_nothing_alive() -> None:
 
 
 def test_see_is_loaded_when_it_is_used() -> None:
-    program = "import sys, lucid; assert 'lucid.see' not in sys.modules; lucid.see.remember; print(lucid.see.__name__)"
+    program = "import sys, lucid; assert 'lucid.see' not in sys.modules; lucid.see.track_provenance; print(lucid.see.__name__)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "lucid.see"
 
@@ -158,8 +157,8 @@ def test_see_is_loaded_when_it_is_used() -> None:
 def test_without_source_there_is_no_text() -> None:
     program = "y = x * 2"
     scope: dict[str, Any] = {"x": lucid.ones(2, requires_grad=True)}
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         exec(compile(program, "<made up>", "exec"), scope)
-    made = lucid.see.origin(scope["y"])
+    made = lucid.see.provenance(scope["y"])
     assert made is not None and (made.file, made.line, made.text, made.expression) == ("<made up>", 1, "", "")
     assert str(made) == "<made up>:1, in <module>"

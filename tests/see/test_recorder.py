@@ -17,8 +17,9 @@ import lucid
 import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
-from lucid.graph import Node
-from lucid.op import OBSERVERS, TABLE
+from lucid.core.node import Node
+from lucid.core.op import OPS
+from lucid.op import OBSERVERS
 from lucid.see import Recorder, profile, summary, watch
 from lucid.see.counting import MULTIPLY_ADDS
 
@@ -277,7 +278,7 @@ def test_matplotlib_is_only_loaded_by_plot() -> None:
         "m = nn.Linear(2, 1); r = lucid.see.Recorder(m, optim.Adamax(m.parameters())); r.svg()\n"
         "print('matplotlib' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).parents[1])
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).inputs[1])
     assert ran.stdout.strip() == "False"
 
 
@@ -308,7 +309,7 @@ def test_every_operation_that_multiplies_matrices_is_counted() -> None:
     """An operation whose forward says matmul is in the table, or is made of what is (or of LAPACK)."""
     import inspect
 
-    own = {name: inspect.getsource(spec.forward) for name, spec in TABLE.items() if not spec.foreign}
+    own = {name: inspect.getsource(spec.forward) for name, spec in OPS.items() if not spec.user_defined}
     says = {name for name, text in own.items() if re.search(r"xp\.matmul|@ ", text.split('"""')[-1])}
     assert {"matmul", "linear"} <= says and says - set(MULTIPLY_ADDS) <= {"cofactor", "cofactor_along", "eigh", "matrix_power"}, says
 
@@ -361,8 +362,8 @@ def test_a_summary_whose_forward_fails_leaves_nothing_behind() -> None:
 def test_a_profile_counts_what_ran() -> None:
     model, x = network(), lucid.randn(32, 4)
     model(x).sum().backward()
-    forwards = {name: spec._scope["forward"] for name, spec in TABLE.items()}
-    backs, making = {name: spec.back for name, spec in TABLE.items()}, Node.__init__
+    forwards = {name: spec._scope["forward"] for name, spec in OPS.items()}
+    backs, making = {name: spec.back for name, spec in OPS.items()}, Node.__init__
     with profile() as p:
         for _ in range(3):
             model(x).sum().backward()
@@ -379,8 +380,8 @@ def test_a_profile_counts_what_ran() -> None:
     with pytest.raises(ValueError, match="there is no 'colour'"):
         p.table("colour")
     assert p._repr_html_().startswith("<table>")
-    assert Node.__init__ is making and forwards == {name: spec._scope["forward"] for name, spec in TABLE.items()}
-    assert all(backs[name] in (None, spec.back) for name, spec in TABLE.items())
+    assert Node.__init__ is making and forwards == {name: spec._scope["forward"] for name, spec in OPS.items()}
+    assert all(backs[name] in (None, spec.back) for name, spec in OPS.items())
     model(x).sum().backward()
     assert linear.calls == 9
 

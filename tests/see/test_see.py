@@ -15,13 +15,13 @@ import pytest
 import lucid
 from lucid import nn
 from lucid.autograd import Function, checkpoint
-from lucid.graph import Leaf, history
-from lucid.op import TABLE
+from lucid.core.backward import reachable
+from lucid.core.node import Leaf, Tensor
+from lucid.core.op import OPS
 from lucid.see.formulas import filled, taken, text
 from lucid.see.layout import arrange, place
 from lucid.see.page import shown
 from lucid.see.picture import LIMIT, Picture, first_folded
-from lucid.tensor import Tensor
 from tests.ops.table import ROWS, Row
 from tests.ops.test_table import live, tensors, weights
 
@@ -50,7 +50,7 @@ class Deep(nn.Module):
 
 def deep(depth: int) -> Tensor:
     model = Deep(depth)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = model(lucid.randn(3, 4)).sum()
     loss.register_hook(lambda g, model=model: None)  # modules are held weakly: without one there are no paths
     return loss
@@ -82,7 +82,7 @@ def test_gradients_are_those_of_backward(row: Row) -> None:
 
 def test_a_step_says_what_was_given_sent_and_gathered() -> None:
     x = lucid.tensor([1.0, 2.0], requires_grad=True)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         y = (x * x).sum()
     first, second = lucid.see.steps(y)
     assert (first.op, first.number, first.gradient.item(), first.shape) == ("sum", 1, 1.0, ())
@@ -181,14 +181,14 @@ def test_a_leaf_by_itself_has_no_steps() -> None:
 
 
 def test_each_formula_is_found_in_its_source() -> None:
-    for spec in TABLE.values():
-        if not spec.foreign:
-            for formula in spec.formulas.values():
+    for spec in OPS.values():
+        if not spec.user_defined:
+            for formula in spec.vjps.values():
                 found = text(formula)
                 assert not found.startswith("<lambda>") and "lambda" not in found
                 compile(found, spec.name, "eval")
-    assert text(TABLE["tanh"].formulas["x"]) == "g * (1 - out * out)"
-    assert [text(f) for f in TABLE["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
+    assert text(OPS["tanh"].formulas["x"]) == "g * (1 - out * out)"
+    assert [text(f) for f in OPS["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
 
 
 def test_formulas_of_all_kinds() -> None:
@@ -218,7 +218,7 @@ def test_numbers_are_put_in_where_that_helps() -> None:
 
 def test_names_are_those_of_the_caller_the_module_and_the_line() -> None:
     model, x = nn.Linear(2, 1), lucid.ones(3, 2)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         inner = model(x)
         loss = (inner * inner).sum()
         kept = [loss]
@@ -240,25 +240,25 @@ def test_names_are_those_of_the_caller_the_module_and_the_line() -> None:
 def test_every_operation_and_leaf_is_drawn_once(row: Row) -> None:
     out = row.f(lucid, *tensors(row))
     made = picture(out)
-    nodes = history([out._node])
-    leaves = {p for node in nodes for p in node.parents if type(p) is Leaf}
+    nodes = reachable([out._node])
+    leaves = {p for node in nodes for p in node.inputs if type(p) is Leaf}
     drawn = [box.node for box in made.boxes if box.node is not None]
     assert len(drawn) == len(set(drawn)) and set(drawn) == {*nodes, *leaves}
-    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.edges}
-    assert {(p, node) for node in nodes for p in node.parents if p is not None} <= pairs
+    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.input_index}
+    assert {(p, node) for node in nodes for p in node.inputs if p is not None} <= pairs
 
 
 def test_values_are_found_wherever_they_were_kept() -> None:
     x = lucid.tensor(2.0, requires_grad=True)
     plain = picture((x * 3).tanh().exp())
     assert [box.value is not None for box in plain.boxes if box.kind == "op"] == [False, True, True]
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = (x * 3).tanh().exp()
     assert [float(box.value) for box in picture(loss).boxes] == pytest.approx([6, math.tanh(6), math.exp(math.tanh(6)), 2, 3])
 
 
 def test_a_value_that_was_written_to_since_says_so() -> None:
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         h = lucid.ones(2, requires_grad=True) * 2
         loss = h.sum()
         with lucid.no_grad():
@@ -274,8 +274,8 @@ def test_modules_are_groups_that_can_be_folded() -> None:
     assert {box.label for box in block.boxes()} >= {"layer_norm", "linear", "relu", "add", "parameter"}
     for group in made.groups:  # what is inside of a call never depends on what depends on it
         inside = {box.number for box in group.boxes()}
-        into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
-        assert all(made.boxes[n].node.born <= max(made.boxes[m].node.born for m in inside if made.boxes[m].kind == "op") for n in into)
+        into = {e.target for e in made.input_index if e.target in inside and e.source not in inside}
+        assert all(made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op") for n in into)
 
 
 def overlaps(a: Any, b: Any) -> bool:
@@ -296,7 +296,7 @@ def test_boxes_stand_in_their_frames_without_overlap_and_edges_go_right(fold: bo
         assert not any(overlaps(a, b) for i, a in enumerate(inside) for b in inside[:i])
     for line in placed.lines:
         assert all(a[0] <= b[0] for a, b in pairwise(line))
-    assert sum(bool(line) for line in placed.lines) == len(made.edges) - 2 * len(folded) * fold
+    assert sum(bool(line) for line in placed.lines) == len(made.input_index) - 2 * len(folded) * fold
 
 
 def test_large_graphs_are_folded_and_larger_ones_say_what_is_left_out() -> None:
@@ -443,7 +443,7 @@ TOLD = {
 @pytest.mark.parametrize("f", TOLD, ids=lambda f: f.__name__)
 def test_errors_tell_the_lines_or_how_to_hear_of_them(f: Any) -> None:
     lines, hint = TOLD[f]
-    with lucid.see.remember(), pytest.raises((RuntimeError, ValueError, TypeError), match=lines):
+    with lucid.see.track_provenance(), pytest.raises((RuntimeError, ValueError, TypeError), match=lines):
         f()
     with pytest.raises((RuntimeError, ValueError, TypeError), match=rf"run the forward inside .*{hint}|Run the forward inside .*{hint}"):
         f()

@@ -73,7 +73,7 @@ class Net(nn.Module):
 @pytest.fixture
 def net(tmp_path: Path) -> tuple[Net, lucid.Tensor, Path]:
     model, x, y = Net(), lucid.randn(5, 2), lucid.randn(5, 1)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = nn.functional.mse_loss(model(x), y)
     page(loss, tmp_path / "net.html", model=model)
     return model, loss, tmp_path / "net.html"
@@ -130,7 +130,7 @@ def test_the_chain_rule_has_its_numbers(chrome: Chrome, tmp_path: Path) -> None:
     panel = text(chrome, "#panel")
     assert "g * (1 - out * out)" in panel and "= 1 * (1 - 0.7616 * 0.7616)" in panel and "= 0.42" in panel
     assert chrome.execute_script("return document.querySelectorAll('.edge.flow').length") == 1
-    assert "with lucid.see.remember()" in panel  # how to see the line, where it is not known
+    assert "with lucid.see.track_provenance()" in panel  # how to see the line, where it is not known
     label = chrome.execute_script("return document.querySelector('.box.current').getAttribute('aria-label')")
     assert label == "Operation tanh named out, value 0.7616, gradient 1"
 
@@ -202,7 +202,7 @@ def test_hostile_names_are_only_text(chrome: Chrome, tmp_path: Path) -> None:
 def test_nan_and_infinity_are_shown(chrome: Chrome, tmp_path: Path) -> None:
     x = lucid.tensor([math.nan, math.inf, -math.inf, 1.0], requires_grad=True)
     big = lucid.full((50, 50), math.nan, requires_grad=True)
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = (x * 2).sum() + (big * 1).sum()
     page(loss, tmp_path / "nan.html")
     shown(chrome, tmp_path / "nan.html")
@@ -242,7 +242,7 @@ class Residual(nn.Module):
 @pytest.mark.parametrize("fold", [False, True])
 def test_the_page_places_boxes_as_python_does(chrome: Chrome, tmp_path: Path, fold: bool) -> None:
     model = Residual()
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = model(lucid.ones(1, 2, requires_grad=True))
     page(loss, tmp_path / "page.html", model=model)
     shown(chrome, tmp_path / "page.html")
@@ -266,7 +266,7 @@ def test_thousands_of_operations_come_folded_and_are_quick(chrome: Chrome, tmp_p
                 x = block(x) + x
             return x.sum()
 
-    with lucid.see.remember():
+    with lucid.see.track_provenance():
         loss = Deep()(lucid.ones(1, 2))
     made = Picture(loss, None, None, LIMIT, None)
     assert len(first_folded(made)) > 600
@@ -279,6 +279,6 @@ def test_thousands_of_operations_come_folded_and_are_quick(chrome: Chrome, tmp_p
 
 
 def test_the_pictures_of_the_documents_are_made_by_their_script(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "reference" / "pictures.py"
+    script = Path(__file__).inputs[2] / "reference" / "pictures.py"
     subprocess.run([sys.executable, script, tmp_path / "images"], check=True, capture_output=True)
     assert (tmp_path / "images" / "inside.png").read_bytes().startswith(b"\x89PNG")

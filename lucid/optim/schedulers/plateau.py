@@ -7,10 +7,10 @@ from math import inf
 from numbers import Real
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler, for_group
 from lucid.optim.schedulers.checks import COUNT_FROM_0, FACTOR, RATE, SCORE, one_of, per_group
-from lucid.tensor import Tensor
 
 
 class ReduceLROnPlateau(LRScheduler):

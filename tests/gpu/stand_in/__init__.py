@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lucid import backend
+from lucid.gpu.namespace import reset
 
 from . import cupy_like
 from .arrays import Trap as Trap
@@ -30,11 +30,11 @@ def installed(gpus: int = 1) -> Iterator[None]:
     modules = cupy_like.modules(gpus)
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
-    backend.forget()
+    reset()
     try:
         yield
     finally:
-        backend.forget()
+        reset()
         for name, module in before.items():
             if module is None:
                 del sys.modules[name]
