@@ -11,17 +11,14 @@ backward pass show what each vjp gave.
 from __future__ import annotations
 
 import math
-import sys
 from types import SimpleNamespace
 from typing import Any
 
-from lucid.autograd.provenance import here, is_lucid, is_tracking, track_provenance
+from lucid.autograd.provenance import here, is_tracking, track_provenance
 from lucid.core.array import cpu, int64, is_array, is_scalar, namespace
-from lucid.core.node import Node
+from lucid.core.events import FORWARD, VJP, describe, on
+from lucid.core.node import Node, grad_mode
 from lucid.core.op import Op
-from lucid.graph import watch
-from lucid.op import OBSERVERS, look_on
-from lucid.origins import told
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
@@ -94,16 +91,17 @@ class detect_anomaly:
 
     def __init__(self, check_nan: bool = True) -> None:
         self.before: list[Any] = []
-        self.on, self.check = True, check_gradients if check_nan else None
+        self.on, self.check = True, check_nan
 
     def __enter__(self) -> None:
-        self.before.append((track_provenance(self.on, values=self.on and is_tracking("values")), watch.check))
-        _observe(self.check)
+        tracking = track_provenance(self.on, values=self.on and is_tracking("values"))
+        self.before.append((tracking, check_gradients in VJP))
+        _check_numbers(self.check)
 
     def __exit__(self, *error: object) -> None:
-        lines, check = self.before.pop()
-        _observe(check)
-        lines.__exit__()
+        tracking, check = self.before.pop()
+        _check_numbers(check)
+        tracking.__exit__()
 
 
 class set_detect_anomaly(detect_anomaly):
@@ -112,18 +110,20 @@ class set_detect_anomaly(detect_anomaly):
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(check_nan)
         if not mode:
-            self.on, self.check = False, None
+            self.on, self.check = False, False
         super().__enter__()
 
     def __enter__(self) -> None:
         pass
 
 
-def _observe(check: Any) -> None:
-    """Have `check` called with what each vjp gave; with `check_gradients`, outputs of forwards are checked as well."""
-    watch.check = check
-    if (check is check_gradients) != (_checked in OBSERVERS):
-        look_on(_checked, check is check_gradients)
+def _check_numbers(check: bool) -> None:
+    """Have, or no longer have, every output of a forward and every gradient of a vjp checked."""
+    for event, handlers, handler in (("forward", FORWARD, _checked), ("vjp", VJP, check_gradients)):
+        if check and handler not in handlers:
+            on(event, handler)
+        elif not check and handler in handlers:
+            handlers.remove(handler)
 
 
 def _checked(op: Op, forward: Any) -> Any:
@@ -145,10 +145,10 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     values = [*inputs, *options.values()]
     made = xp.zeros(out.shape, dtype=bool) if any(map(has_nan, values)) else xp.isnan(out)
     made = made if any(map(has_infinity, values)) else made | xp.isinf(out)
-    if not made.any() or _inside_a_vjp():
+    if not made.any() or grad_mode.in_vjp:  # of a vjp, `check_gradients` checks the result
         return
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
-    line = told(SimpleNamespace(made=here(sys._getframe(2))))
+    line = describe[0].node(SimpleNamespace(provenance=here()))
     names = op.inputs * len(inputs) if op.variadic else op.inputs
     usual = FORWARD.get(op.name, SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
@@ -157,26 +157,18 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     )
 
 
-def _inside_a_vjp() -> bool:
-    """Whether the operation is part of a vjp that runs on Tensors, whose result `check_gradients` looks at."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and not (frame.f_code.co_name == "back" and is_lucid[frame.f_code.co_filename]):
-        frame = frame.f_back
-    return frame is not None
-
-
 def check_gradients(node: Node, g: Any, gradients: Any) -> None:
     """Raise a RuntimeError if one of the gradients that a node's vjp gave has NaN, or infinities that `g` has not."""
     for i, gradient in enumerate(gradients):
         if not has_nan(gradient) and (not has_infinity(gradient) or has_infinity([g, node.saved])):
             continue
-        names = list(getattr(node.op, "formulas", ()))
+        names = list(getattr(node.op, "vjps", ()))
         name = repr(names[i]) if i < len(names) and not node.op.variadic else str(i)
         what = worst_of(gradient)
         given = "has NaN already" if has_nan(g) else "has infinities" if has_infinity(g) else "has none"
         masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
         usual = MASKED if masked else BACKWARD.get(node.op.name, "" if given == "has NaN already" else OVERFLOW)
-        line = told(node, "run the forward inside detect_anomaly() too")
+        line = describe[0].node(node, "run the forward inside detect_anomaly() too")
         saved = zip(node.op.saved_names, node.saved or (), strict=False)
         raise RuntimeError(
             f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); {line}"

@@ -15,6 +15,7 @@ from weakref import ref
 
 from lucid.autograd.grad_mode import no_grad, set_grad_enabled
 from lucid.core.array import cpu, storage_of, to_device
+from lucid.core.backward import inside_vjp
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
 
@@ -146,13 +147,13 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: 
     constant = {id(t) for t in ctx._constant}
     ctx.saved_tensors = ctx._constant = ()  # the node has the arrays, and lets go of them when it is released
     shapes = tuple(t.shape if isinstance(t, Tensor) else None for t in outs)
-    node = Node(op, parents, saved, shapes if several else shapes[0])  # type: ignore[arg-type]
+    node = Node(op, parents, saved, OutputGradients(outs, shapes) if several else outs[0])
     results = list(outs)
     for i, t in enumerate(outs):
         if isinstance(t, Tensor):
             source = None
             if t.dtype.kind == "f" and id(t) not in constant:
-                source = _select_output(node, i) if several else node
+                source = _select_output(node, i, t) if several else node
                 op.output_nodes[i] = ref(source)
             results[i] = Tensor(t._array, False, source)
     owners = [(arg, storage_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
@@ -160,7 +161,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: 
         if isinstance(t, Tensor):  # where its memory is also another's, neither may be changed in place in the graph
             memory = storage_of(t._array)
             for other in [tensor for tensor, owned in owners if owned is memory]:
-                t.shared = other.shared = True
+                t.untracked_alias = other.untracked_alias = True
             owners.append((t, memory))
     return tuple(results) if several else results[0]
 
@@ -170,20 +171,20 @@ class BackwardOp:
 
     Attributes:
         name: what errors call it.
-        saved: the names of the values in a node's `saved`, for errors and pictures.
+        saved_names: the names of the values in a node's `saved`, for errors and pictures.
         user_defined: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
     """
 
     name: str = ""
-    saved: Sequence[str] = ()
+    saved_names: Sequence[str] = ()
     user_defined: bool = False
 
-    def lift(self, node: Node) -> tuple[Any, ...]:
-        """A node's saved arrays as Tensors with their history: what `back` is given under create_graph."""
+    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+        """A node's saved arrays as Tensors with their history: what `vjp` is given under create_graph."""
         return ()
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> Sequence[Any]:
-        """The vjp: a gradient for each parent, or None, given `g`, that of the output."""
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> Sequence[Any]:
+        """The vjp: a gradient for each input, or None, given `g`, that of the output."""
         raise NotImplementedError
 
 
@@ -203,10 +204,10 @@ class FunctionOp(BackwardOp):
         arguments = {id(arg): f"argument {i}" for i, arg in enumerate(args)}
         made = {id(t): i for i, t in enumerate(outs) if id(t) not in arguments}
         names = {**dict.fromkeys(made, "out"), **arguments}
-        self.saved = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
+        self.saved_names = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
         self.sources = [None if t is None else made.get(id(t), t._node) for t in ctx.saved_tensors]
 
-    def lift(self, node: Node) -> tuple[Any, ...]:
+    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
         saved = zip(node.saved or (), self.sources, strict=True)
         return tuple(None if array is None else Tensor(array, False, self._node_at(node, at)) for array, at in saved)
 
@@ -219,20 +220,20 @@ class FunctionOp(BackwardOp):
             return node if source in self.output_nodes else None
         return self.output_nodes[source]() or _select_output(node, source)
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> list[Any]:
         create_graph = xp is on_tensors
         gradients = [self._output_gradient(part, i) for i, part in enumerate(g)] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
-            with set_grad_enabled(create_graph):
+            with set_grad_enabled(create_graph), inside_vjp():
                 returned = self.function.backward(self.ctx, *map(_as_tensor, gradients))
         finally:
             self.ctx.saved_tensors = ()
         parts = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-        while len(parts) > len(parents) and parts[-1] is None:
+        while len(parts) > len(inputs) and parts[-1] is None:
             parts.pop()
-        if len(parts) != len(parents):
-            raise RuntimeError(f"{self.name}: backward returned {len(parts)} gradients for {len(parents)} arguments")
+        if len(parts) != len(inputs):
+            raise RuntimeError(f"{self.name}: backward returned {len(parts)} gradients for {len(inputs)} arguments")
         for i, (part, dtype) in enumerate(zip(parts, self.dtypes, strict=True)):
             if part is None:
                 continue
@@ -244,7 +245,7 @@ class FunctionOp(BackwardOp):
                 raise RuntimeError(
                     f"{self.name}: backward returned a gradient for argument {i}, which is no Tensor; return None there"
                 )
-            part = None if parents[i] is None else part.to(dtype)
+            part = None if inputs[i] is None else part.to(dtype)
             parts[i] = part if create_graph or part is None else part._array
         return parts
 
@@ -286,12 +287,12 @@ class SelectOutput(BackwardOp):
     def __init__(self, function: Node, index: int) -> None:
         self.name, self.index, self.shape = function.op.name, index, function.shape
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
         return (OutputGradients([g if i == self.index else None for i in range(len(self.shape))], self.shape),)
 
 
-def _select_output(node: Node, index: int) -> Node:
-    return Node(SelectOutput(node, index), (node,), (), node.shape[index])  # type: ignore[arg-type]
+def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
+    return Node(SelectOutput(node, index), (node,), (), OutputGradients((), node.shape[index]) if out is None else out)
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -309,7 +310,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
             return returned
         op: Any = NotTwiceDifferentiable()
         return tuple(
-            Tensor(t._array, False, Node(op, parents, (), t.shape)) if isinstance(t, Tensor) else t
+            Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t
             for t in (returned if isinstance(returned, (tuple, list)) else [returned])
         )
 
@@ -321,7 +322,7 @@ class NotTwiceDifferentiable(BackwardOp):
 
     name = "once_differentiable"
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> NoReturn:
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> NoReturn:
         raise RuntimeError(
             "backward: this is the second derivative of a Function whose backward is marked once_differentiable; take "
             "the mark off and write the backward with Tensor operations"

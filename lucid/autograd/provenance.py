@@ -69,7 +69,9 @@ def _note_node(node: Any, out: Any) -> None:
 
 
 def _note_value(node: Any, out: Any) -> None:
-    node.out = getattr(out, "_array", out)
+    array = getattr(out, "_array", out)
+    if is_array(array):
+        node.out = array
 
 
 def _note_write(array: Any) -> Any:

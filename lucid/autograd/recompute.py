@@ -68,13 +68,13 @@ class _Segment:
 
     def drop_saved(self, out: Any) -> None:
         """Let the nodes of this segment that `out` was computed from drop what they saved."""
-        nodes = reachable([t._node for t in _instances(Tensor, out)], since=self.began)
+        nodes = reachable([t._node for t in _instances(Tensor, out)], after=self.began)
         self.nodes = [ref(node) for node in nodes]
-        leaves = {parent for node in nodes for parent in node.inputs if type(parent) is Leaf} - self.inputs
+        leaves = {source for node in nodes for source in node.inputs if type(source) is Leaf} - self.inputs
         self.leaves = [(leaf, t._array) for leaf in leaves if (t := leaf.tensor()) is not None]
         self.inputs = set()
         for node in nodes:
-            if node.saved or hasattr(node, "remake"):  # a checkpoint within is run again by this one's second run
+            if node.saved or hasattr(node, "recompute"):  # a checkpoint within is run again by this one's second run
                 node.recompute, node.saved = self.recompute, None
 
     def recompute(self) -> None:
@@ -86,10 +86,10 @@ class _Segment:
         _refuse_others(nodes, copies)
         within = set()
         for node, copy in zip(nodes, copies, strict=True):
-            if node is None or not hasattr(node, "remake"):
+            if node is None or not hasattr(node, "recompute"):
                 continue
-            valid, node.saved_at = getattr(node, "since", node.sequence), copy.sequence
-            if hasattr(copy, "remake"):  # a checkpoint within: recomputed when the backward pass gets there
+            valid, node.saved_at = getattr(node, "saved_at", node.sequence), copy.sequence
+            if hasattr(copy, "recompute"):  # a checkpoint within: recomputed when the backward pass gets there
                 node.recompute = copy.recompute
                 within.add(copy.recompute.__self__)  # type: ignore[attr-defined]
                 continue
@@ -116,14 +116,14 @@ class _Segment:
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError if the function would start from other values now than it did then."""
         for t in _instances(_Argument, [self.args, self.kwargs]):
-            if write_record(t.array) > self.began:
+            if write_record(t.array)[0] > self.began:
                 raise RuntimeError(
                     f"checkpoint: an argument of shape {t.array.shape} was changed in place since the function ran, "
                     f"and backward runs it again; call backward() before the change, or pass a clone()"
                 )
         for leaf, array in self.leaves:
             t = leaf.tensor()
-            if t is not None and (t._array is not array or write_record(array) > self.began):
+            if t is not None and (t._array is not array or write_record(array)[0] > self.began):
                 raise RuntimeError(
                     f"checkpoint: a parameter of shape {t.shape} was changed since the function ran, and backward runs "
                     f"it again; call backward() before the step of the optimizer"
@@ -180,6 +180,6 @@ def _difference(node: Node, copy: Node) -> str:
     a, b = (node.op.name, node.shape), (copy.op.name, copy.shape)
     if a != b:
         return f"in the forward it was {a[0]} with an output of shape {a[1]}, now {b[0]} with {b[1]}"
-    if [parent is None for parent in node.inputs] != [parent is None for parent in copy.inputs]:
+    if [source is None for source in node.inputs] != [source is None for source in copy.inputs]:
         return f"other inputs of {a[0]} required a gradient in the forward than do now"
     return ""

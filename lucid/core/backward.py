@@ -11,6 +11,7 @@ a gradient, the newest has received all of it. A heap says which one that is. It
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from math import inf
 from operator import attrgetter
@@ -118,7 +119,8 @@ def run_backward(
         if node.sequence < last_write[0]:
             check_versions(node, node.saved, getattr(node, "saved_at", node.sequence))
         if create_graph:
-            parts = node.op.vjp(xp, g, node.op.saved_as_tensors(node), inputs)
+            with inside_vjp():
+                parts = node.op.vjp(xp, g, node.op.saved_as_tensors(node), inputs)
         elif type(g) is ndarray:
             xp = cpu
             parts = node.op.vjp(cpu, g, node.saved, inputs)
@@ -148,6 +150,16 @@ def run_backward(
     for node, g in gradients.items():  # every operation has been popped: these are the leaves
         if targets is None or node in targets:
             yield node, _after_hooks(node, g) if node.hooks is not None or node.retain_hooks is not None else g
+
+
+@contextmanager
+def inside_vjp() -> Iterator[None]:
+    """Operations that run inside are part of a vjp: `grad_mode.in_vjp` says so to whoever observes them."""
+    before, grad_mode.in_vjp = grad_mode.in_vjp, True
+    try:
+        yield
+    finally:
+        grad_mode.in_vjp = before
 
 
 def first_array(g: Any) -> Any:

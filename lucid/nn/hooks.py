@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lucid.autograd.hooks import RemovableHandle
+from lucid.core.events import MODULE, begin
 from lucid.core.node import Tensor
 from lucid.core.shapes import cat
 from lucid.ops.create import zeros_like
@@ -86,7 +87,18 @@ class HookMethods:
         return handle
 
 
-def call_with_hooks(module: Any, hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_observed(module: Any, hooks: Hooks | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A module's forward with its hooks, announced to those who observe the calls of modules."""
+    after, output = begin(MODULE, module, args), None
+    try:
+        output = module.forward(*args, **kwargs) if hooks is None else _call_with_hooks(module, hooks, args, kwargs)
+        return output
+    finally:
+        for function in after:
+            function(output)
+
+
+def _call_with_hooks(module: Any, hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The forward of a module between the hooks before it and those after it."""
     for hook, with_kwargs in list(hooks.before.values()):
         new = hook(module, args, kwargs) if with_kwargs else hook(module, args)

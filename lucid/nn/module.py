@@ -24,11 +24,12 @@ from reprlib import recursive_repr
 from typing import Any, ClassVar, NamedTuple, Self
 
 from lucid.core.array import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
+from lucid.core.events import MODULE
 from lucid.core.node import Tensor, bump_version
+from lucid.core.promotion import MixedDevicesError
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
-from lucid.nn.hooks import HookMethods, call_with_hooks
-from lucid.origins import around, here, while_remembering
+from lucid.nn.hooks import HookMethods, call_observed
 
 __all__ = ["IncompatibleKeys", "Module", "entries", "own_entries"]
 
@@ -110,9 +111,13 @@ class Module(HookMethods, Conveniences):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, and the hooks if there are any."""
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return call_with_hooks(self, self._hooks, args, kwargs)
+        try:
+            if self._hooks is None and not MODULE:
+                return self.forward(*args, **kwargs)
+            return call_observed(self, self._hooks, args, kwargs)
+        except MixedDevicesError as error:
+            error.modules.append(self)  # for its text: which module it happened in
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; where a Parameter is, only a Parameter or None may take its place.
@@ -295,21 +300,6 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-_call = Module.__call__
-
-
-def _call_with_provenance(module: Module, *args: Any, **kwargs: Any) -> Any:
-    """`Module.__call__` while nodes are to know which module they were made in."""
-    before, here.calls = here.calls, around(here.calls, module)
-    try:
-        return _call(module, *args, **kwargs)
-    finally:
-        here.calls = before
-
-
-while_remembering("lines", Module, "__call__", _call_with_provenance)
 
 
 def _bottom_up(module: Module, seen: set[int]) -> Iterator[Module]:
