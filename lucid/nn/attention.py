@@ -104,11 +104,11 @@ class MultiheadAttention(Module):
                 (queries, embed_dim).
             key: likewise, with keys and kdim.
             value: likewise, with keys and vdim.
-            key_padding_mask: (batch, keys), or (keys,) if unbatched: the keys that nobody attends to.
+            key_padding_mask: (batch, keys), or (keys,) if unbatched: the keys to leave out.
             need_weights: whether the weights are returned too.
             attn_mask: (queries, keys), or (batch * num_heads, queries, keys).
             average_attn_weights: whether they are averaged over the heads.
-            is_causal: a hint that attn_mask is the causal one, which must be given all the same.
+            is_causal: says that attn_mask is the causal mask, which must be passed all the same.
 
         Returns:
             The mixture, in the shape of the query, and the weights (batch, queries, keys), or if they are not averaged

@@ -1,7 +1,7 @@
 """Recurrent layers: networks that read a sequence step by step, and keep a state from step to step.
 
 Each of the three kinds comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), stacked and in both
-directions if wanted, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for loops of one's own. Both
+directions if wanted, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for hand-written loops. Both
 run the same operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
 
 Names of parameters, their shapes and the order of the gates are PyTorch's, so weights move between the two as they are.

@@ -66,9 +66,9 @@ def _failing(xp, routine, arrays):
     return "a matrix"
 
 
-_SINGULAR = "is singular: its rows are linearly dependent; x + 1e-6 * eye(n), say, is a matrix near it that is not"
+_SINGULAR = "is singular: its rows are linearly dependent; x + 1e-6 * eye(n), for example, is close to it and regular"
 _INFINITE = "has no such factors in floating point; are there NaN or infinite elements in it?"
-_INDEFINITE = "is not positive definite; if only rounding has made it so, x + 1e-6 * eye(n), say, mends that"
+_INDEFINITE = "is not positive definite; if only rounding has made it so, pass x + 1e-6 * eye(n), for example"
 
 
 @op(floats=True, A=lambda xp, g, out: -xp.matmul(xp.matmul(_t(xp, out), g), _t(xp, out)))

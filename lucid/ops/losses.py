@@ -284,8 +284,8 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
 
 @op(
     floats=True,
-    # p - y, the probabilities less the one that should have been 1: that the slope is just this is why everybody
-    # takes softmax and cross-entropy together.
+    # p - y, the probabilities less the one that should have been 1: the slope is just this where softmax and
+    # cross-entropy are one operation.
     aux_outputs={
         "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
     },

@@ -1,4 +1,4 @@
-"""Chapter 3c. The error function and the normal distribution, which NumPy has not: computed here from scratch."""
+"""The error function and the tail of the normal distribution, which NumPy lacks: computed here from scratch."""
 
 import math
 
@@ -33,15 +33,15 @@ def erf(xp, x):
     size = xp.minimum(xp.abs(wide), 6)
     square = size * size
     z = ((size - 3) / (size + 3) + 1 / 12) * 2.4
-    found = xp.where(size < 1, size * _horner(near, square), 1 - xp.exp(-square) * _horner(far, z))
-    return with_sign(found, wide).astype(x.dtype if x.dtype.kind == "f" else wide.dtype, copy=False)
+    magnitude = xp.where(size < 1, size * _horner(near, square), 1 - xp.exp(-square) * _horner(far, z))
+    return with_sign(magnitude, wide).astype(x.dtype if x.dtype.kind == "f" else wide.dtype, copy=False)
 
 
 BITS = {"e": "i2", "f": "i4", "d": "i8"}  # the integers as wide as a float
 
 
 def with_sign(size, x):
-    """The positive numbers `size` with the signs of x: copysign, which NumPy takes thrice as long for."""
+    """The positive numbers `size` with the signs of x: copysign, for which NumPy takes three times as long."""
     bits = BITS[x.dtype.char]
     return (size.view(bits) | (x.view(bits) & (-1 << 8 * x.dtype.itemsize - 1))).view(x.dtype)
 
