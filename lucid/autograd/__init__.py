@@ -5,7 +5,7 @@ one's own), `functional` (Jacobians, Hessians and products with them), `recomput
 "correct" means) and `anomaly` (which operation made a NaN).
 """
 
-from lucid.autograd import functional
+from lucid.autograd import functional, hooks
 from lucid.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from lucid.autograd.function import Function, FunctionCtx
 from lucid.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp

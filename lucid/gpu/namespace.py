@@ -71,7 +71,7 @@ class CupyNamespace(Namespace):
 
     def forward(self, op: Any) -> Callable[..., Array]:
         """A kernel for the operation where there is one, else its forward."""
-        from lucid.gpu.fuse import forward_on
+        from lucid.kernels import forward_on
 
         return forward_on(self, op)
 

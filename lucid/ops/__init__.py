@@ -1,6 +1,20 @@
-"""The operations. Each file has one subject: its primitives, which are pure over `xp`, with their vjps above them, and
+"""Every operation that is not in core/. Each file has one subject: its primitives with their vjps, pure over `xp`, and
 beside them the public functions, which have PyTorch's names and check their arguments.
-
-Only what the engine needs is imported here; the other subjects build on the Tensor.
 """
 
+from lucid.ops import (  # imported for their effect: methods of Tensor, and NumPy's functions where they are slow
+    create,
+    einsum,
+    elementary,
+    inplace,
+    numpy_speed,
+    products,
+    random,
+    rearrange,
+    scans,
+    softmax,
+    sort_index,
+    special,
+    statistics,
+    tensor_methods,
+)

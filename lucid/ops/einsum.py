@@ -24,6 +24,8 @@ Shape = tuple[int, ...]
 Labels = tuple[str | int, ...]  # of the dims of a tensor: letters, and ints for those that "..." stands for
 Term = tuple[int, Labels]  # the number of a value (first the operands, then each step's result), and its labels
 
+__all__ = ["einsum", "tensordot"]
+
 
 def einsum(equation: str, *operands: Any) -> Tensor:
     """The sum of products that `equation` spells, in the notation of Einstein: "ij,jk->ik" is the matrix product.

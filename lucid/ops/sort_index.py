@@ -4,16 +4,18 @@ sorting. Each function has PyTorch's name, and most are also the method of that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lucid.core.array import namespace
 from lucid.core.elementwise import _where, positive
-from lucid.core.node import Tensor
+from lucid.core.node import Tensor, method
+from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
 from lucid.core.reductions import ValuesIndices, sum
 from lucid.core.shapes import (
     _broadcast_to,
     _getitem,
+    accepts_axis,
     axis_of,
     getitem_of,
     grid_along,
@@ -21,16 +23,18 @@ from lucid.core.shapes import (
     scatter_add_along,
     take_along,
 )
-from lucid.core.shapes import scatter_add as scatter_add_of_lucid
-from lucid.functions import numpy_style
-from lucid.ops.inplace import setitem
+from lucid.core.shapes import scatter_add as scatter_add_at
+from lucid.ops.checks import check_within
+from lucid.ops.inplace import assign_in_place, setitem
 from lucid.ops.rearrange import _diagonal, _tril, _triu, joint_shape, put_diagonal
-from lucid.ops.sort_index import sorted_indices
 
-if TYPE_CHECKING:
-    pass
+__all__ = [
+    "argsort", "diag", "diagonal", "gather", "index_add", "index_select", "masked_fill", "masked_select", "narrow",
+    "scatter", "scatter_add", "sort", "take_along_dim", "topk", "trace", "tril", "triu",
+]  # fmt: skip
 
 
+@method()
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices x with zeros above a diagonal: the main one for 0, those above it for 1, 2, ..., below for -1, ...
 
@@ -42,6 +46,7 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     return _tril(_matrices("tril", x), k=diagonal)
 
 
+@method()
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices x with zeros below a diagonal."""
     return _triu(_matrices("triu", x), k=diagonal)
@@ -53,6 +58,7 @@ def _matrices(name: str, x: Tensor) -> Tensor:
     return x
 
 
+@method()
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dims, as a last dim in their place: a view. A positive `offset` is a diagonal above.
 
@@ -66,6 +72,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     return _diagonal(x, offset=offset, axis1=first, axis2=second)
 
 
+@method()
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     """A 1-D tensor as the diagonal of a square matrix of zeros, or the diagonal of a matrix as a 1-D tensor.
 
@@ -80,6 +87,7 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     return _diagonal(x, offset=diagonal).clone()
 
 
+@method()
 def trace(x: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix.
 
@@ -93,6 +101,7 @@ def trace(x: Tensor) -> Tensor:
     return sum(_diagonal(x))
 
 
+@method()
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The `length` slices of x along `dim` from `start` on: a view.
 
@@ -107,6 +116,7 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     return _getitem(x, index=(slice(None),) * axis + (slice(first, first + length),))
 
 
+@method()
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = x[index[i][j]][j] for dim 0; `index` holds integers, and has x's number of dims.
 
@@ -125,6 +135,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     return take_along(x, index, axis=axis)
 
 
+@method()
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-D int tensor `index` names.
 
@@ -139,6 +150,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     return _getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
 
 
+@method()
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` in which x and `indices` broadcast along the other dims; without `dim`, from x flattened.
 
@@ -161,6 +173,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     return take_along(x, indices, axis=axis)
 
 
+@method()
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
     out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined.
@@ -181,6 +194,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
     return setitem(x, src, index=positions)
 
 
+@method()
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What is
     named twice is added twice.
@@ -218,6 +232,7 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
     return axis, src
 
 
+@method()
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
 
@@ -234,9 +249,10 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         )
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
-    return x + scatter_add_of_lucid(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
+    return x + scatter_add_at(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
+@method()
 def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     """x with `value` wherever the bool tensor `mask` holds; the two broadcast.
 
@@ -246,6 +262,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     return _where(_bool_mask("masked_fill", x, mask), value, x)
 
 
+@method()
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
     """The elements of x where the bool tensor `mask` holds, in a row; the two broadcast.
 
@@ -270,28 +287,37 @@ def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
 
 def _check_index(name: str, index: Tensor, n: int, dim: int) -> None:
     """Refuse what is not made of integers, and integers that are not within the n of a dim."""
-    from lucid.ops.checks import check_within  # which needs the Tensor, and the Tensor's methods are made of these
-
     if index.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected an index of integers, got {index.dtype}")
     text = f"out of range for the {n} of dim {dim}"
     check_within(index._array, n, f"{name}: index {{}} is {text}", f"{name}: an index is {text}")
 
 
-def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> Tensor:
+@op()
+def _argsort(xp, x, *, axis, descending=False):
+    """The indices that would sort x along an axis; equals keep their order, NaN counts as the largest."""
+    if not descending:
+        return xp.argsort(x, axis=axis, kind="stable")
+    last = x.shape[axis] - 1
+    return last - xp.flip(xp.argsort(xp.flip(x, axes=(axis,)), axis=axis, kind="stable"), axes=(axis,))
+
+
+@method()
+@accepts_axis
+def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The int64 indices that sort x along `dim`; equals keep their order, always, and NaN is the largest."""
-    if numpy:
-        dim, _ = numpy_style("argsort", numpy, dim)
     return _order("argsort", x, dim, descending)
 
 
 def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
     if not (ndim := ndim_of(name, x)):
         return reshape(_order(name, reshape(x, 1), dim, descending), ())
-    return sorted_indices(x, axis=axis_of(name, dim, ndim), descending=descending)
+    return _argsort(x, axis=axis_of(name, dim, ndim), descending=descending)
 
 
-def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **numpy: Any) -> ValuesIndices:
+@method()
+@accepts_axis
+def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesIndices:
     """x sorted along `dim`, and the index in x of each value. Equals keep their order, with `stable` and without; NaN
     is the largest. The gradient of each value goes to the element it was.
 
@@ -299,12 +325,11 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
     >>> lucid.tensor([3., 1., 2.]).sort(descending=True).values
     tensor([3., 2., 1.])
     """
-    if numpy:
-        dim, _ = numpy_style("sort", numpy, dim)
     indices = _order("sort", x, dim, descending)
     return ValuesIndices(_pick(x, indices, dim), indices)
 
 
+@method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first ones.
 
@@ -324,3 +349,21 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
 
 def _pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
     return take_along(x, indices, axis=dim) if x.ndim else positive(x)
+
+
+@method()
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`masked_fill`, in place."""
+    return assign_in_place(self, "masked_fill_", masked_fill(self, mask, value))
+
+
+@method()
+def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
+    """`scatter`, in place."""
+    return assign_in_place(self, "scatter_", scatter(self, dim, index, src, value=value))
+
+
+@method()
+def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """`scatter_add`, in place."""
+    return assign_in_place(self, "scatter_add_", scatter_add(self, dim, index, src))

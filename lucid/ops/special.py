@@ -2,7 +2,10 @@
 
 import math
 
+from lucid.core.node import method
 from lucid.core.op import op
+
+__all__ = ["erf"]
 
 # erf(x) = x P(x*x) below 1, and 1 - exp(-x*x) Q(z) up to 6, where it is 1 to the last bit; z maps [1, 6] to [-1, 1]. P
 # and Q are Chebyshev interpolants computed from 40-digit values (no function of another library is copied). Measured
@@ -25,6 +28,7 @@ _COEFFICIENTS = {  # bytes of a float: P, Q
 }  # fmt: skip
 
 
+@method()
 @op(floats=True, x=lambda xp, g, x: g * (xp.exp(-x * x) * (2 / math.sqrt(math.pi))))
 def erf(xp, x):
     """The error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""

@@ -11,7 +11,6 @@ from lucid.core.reductions import (
     Dim,
     accumulate_in_float32,
     amax,
-    amin,
     axes,
     count,
     expand_reduced,
@@ -20,6 +19,7 @@ from lucid.core.reductions import (
     reduction,
 )
 from lucid.core.shapes import accepts_axis
+from lucid.ops.softmax import amin
 
 __all__ = ["norm", "std", "var"]
 

@@ -18,9 +18,9 @@ from lucid.autograd.provenance import HINT, Provenance, provenance
 from lucid.core.array import namespace
 from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
 from lucid.core.node import Leaf, Node, Tensor
-from lucid.graph import watch
 from lucid.see.formulas import filled, formulas, taken
 from lucid.see.names import FEW, Names, brief, users_frame
+from lucid.see.watching import watch
 
 
 @dataclass(frozen=True)
