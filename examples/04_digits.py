@@ -16,7 +16,8 @@ import numpy
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-from lucid.utils.data import DataLoader, TensorDataset
+from lucid.data.loader import DataLoader
+from lucid.data.datasets import TensorDataset
 
 try:
     from matplotlib.figure import Figure

@@ -378,7 +378,7 @@ def test_the_programs_are_what_they_should_be(kinds: int, names: list[str]) -> N
 # -- planted faults --------------------------------------------------------------------------------------------------
 
 ONLY_FIND = settings(REPEATABLE, phases=[Phase.generate])  # and do not look for a smaller example
-TABLE = sys.modules["lucid.op"].TABLE
+TABLE = sys.modules["lucid.core.op"].OPS
 
 
 @pytest.mark.parametrize("name", ["tanh", "multiply", "divide", "matmul", "getitem", "cat", "sum", "where", "swapaxes", "logsumexp", "power"])

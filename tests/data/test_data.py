@@ -6,20 +6,18 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.utils.data import (
-    BatchSampler,
-    ConcatDataset,
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    Subset,
-    TensorDataset,
-    default_collate,
-    random_split,
-)
+from lucid.data.samplers import BatchSampler
+from lucid.data.datasets import ConcatDataset
+from lucid.data.loader import DataLoader
+from lucid.data.datasets import Dataset
+from lucid.data.datasets import IterableDataset
+from lucid.data.samplers import RandomSampler
+from lucid.data.samplers import Sampler
+from lucid.data.samplers import SequentialSampler
+from lucid.data.datasets import Subset
+from lucid.data.datasets import TensorDataset
+from lucid.data.collate import default_collate
+from lucid.data.datasets import random_split
 
 
 class Squares(Dataset):

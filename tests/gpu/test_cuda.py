@@ -393,7 +393,7 @@ def test_training_leaves_nothing_in_the_pool(name: str) -> None:
 
 
 def test_the_program_of_the_documentation(gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).inputs[2] / "docs" / "gpu.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text()
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {})
     loss, device = re.fullmatch(r"loss ([\d.]+) on (\w+)\n", capsys.readouterr().out).groups()
     assert float(loss) < 0.1 and device == "cuda"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-TABLE = sys.modules["lucid.op"].TABLE  # `lucid.op` itself is the decorator
+TABLE = sys.modules["lucid.core.op"].OPS  # `lucid.op` itself is the decorator
 OWN = {name: spec for name, spec in TABLE.items() if spec.forward.__module__.startswith("lucid.")}
 
 

@@ -17,7 +17,7 @@ import lucid
 from tests.ops import rows_images, rows_norms, rows_recurrent, rows_tensors
 from tests.ops.samples import BINARY, LABELS, MASK, D, P, Row, U, each, fixed, put, quietly, row, uniform
 
-RECORDED = sys.modules["lucid.op"].RECORDED  # `lucid.op` itself is the decorator
+RECORDED = sys.modules["lucid.core.op"].on_tensors  # `lucid.op` itself is the decorator
 
 TABLE: dict[str, list[Row]] = {
     # arithmetic

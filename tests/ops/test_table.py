@@ -21,7 +21,7 @@ from lucid.core.elementwise import tanh
 from tests.ops.table import PLAIN, PLAIN_ROWS, ROWS, TABLE, Row
 from tests.whole import one_of_each
 
-op_module = sys.modules["lucid.op"]  # `lucid.op` itself is the decorator
+op_module = sys.modules["lucid.core.op"]  # `lucid.op` itself is the decorator
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 # What holds for an operation however it is called: `make test` asks it of the row with most inputs and dims of each.
 of_each = one_of_each(ROWS, lambda row: row.name.rpartition("-")[0], lambda row: (len(row.arrays), max((a.ndim for a in row.arrays), default=0)))
@@ -274,7 +274,7 @@ def rows_of() -> dict[str, list[Row]]:
     return found
 
 
-OWN = {name: spec for name, spec in op_module.TABLE.items() if spec.forward.__module__.startswith("lucid.")}
+OWN = {name: spec for name, spec in op_module.OPS.items() if spec.forward.__module__.startswith("lucid.")}
 UNSEEN = {"transfer"}  # moves between devices: see the GPU's tests
 
 
@@ -389,7 +389,7 @@ def test_formulas_speak_of_operations_alone() -> None:
                     helpers.add(n.id)
                     frontier.append(functions[n.id])
         for tree in [*formulas, *(functions[name] for name in helpers)]:
-            strange = [name for name in names_of_xp(tree) if not hasattr(op_module.RECORDED, name)]
+            strange = [name for name in names_of_xp(tree) if not hasattr(op_module.on_tensors, name)]
             assert not strange, f"{path.name}, line {tree.lineno}: xp.{strange} is not an operation"
 
 

@@ -307,4 +307,4 @@ def test_what_step_refuses_is_refused(name: str) -> None:
 
 def test_training_does_not_pay_for_it() -> None:
     program = "import sys, lucid.optim; assert 'lucid.optim.explain' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(lucid.__file__).inputs[1])
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(lucid.__file__).parents[1])

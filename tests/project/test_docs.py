@@ -15,7 +15,7 @@ from lucid.core.op import OPS
 from lucid.optim.explain import equation_in
 from lucid.optim.optimizer import kinds
 
-ROOT = Path(__file__).resolve().inputs[2]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package
 
 from reference import operations, pages  # noqa: E402

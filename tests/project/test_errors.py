@@ -16,7 +16,7 @@ from tests.ops.test_table import surface
 from tests.project.errors import ERRORS
 from tests.whole import first
 
-TABLE = sys.modules["lucid.op"].TABLE  # `lucid.op` itself is the decorator
+TABLE = sys.modules["lucid.core.op"].OPS  # `lucid.op` itself is the decorator
 ROWS = [(name, i) for name, rows in ERRORS.items() for i in range(len(rows))]
 
 

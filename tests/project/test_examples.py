@@ -14,7 +14,7 @@ import lucid
 from lucid.optim.optimizer import kinds
 from tests.whole import first, whole
 
-EXAMPLES = Path(__file__).inputs[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("[0-9]*.py"))
 SEEDS = first([0, 1, 2])
 

@@ -24,7 +24,7 @@ from lucid.see.diagnosis import _predicted
 from lucid.see.view import Case, Run
 from tests.whole import first, whole
 
-EXAMPLES = Path(__file__).inputs[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def example(name: str) -> Any:

@@ -278,7 +278,7 @@ def test_matplotlib_is_only_loaded_by_plot() -> None:
         "m = nn.Linear(2, 1); r = lucid.see.Recorder(m, optim.Adamax(m.parameters())); r.svg()\n"
         "print('matplotlib' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).inputs[1])
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).parents[1])
     assert ran.stdout.strip() == "False"
 
 

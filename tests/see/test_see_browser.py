@@ -279,6 +279,6 @@ def test_thousands_of_operations_come_folded_and_are_quick(chrome: Chrome, tmp_p
 
 
 def test_the_pictures_of_the_documents_are_made_by_their_script(tmp_path: Path) -> None:
-    script = Path(__file__).inputs[2] / "reference" / "pictures.py"
+    script = Path(__file__).parents[2] / "reference" / "pictures.py"
     subprocess.run([sys.executable, script, tmp_path / "images"], check=True, capture_output=True)
     assert (tmp_path / "images" / "inside.png").read_bytes().startswith(b"\x89PNG")
