@@ -14,7 +14,7 @@ from math import inf
 from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
-from lucid.core.array import Array, cpu, float64, namespace, to_numpy
+from lucid.core.array import cpu, float64, namespace, to_numpy
 from lucid.optim.jobs import state_array, widened
 from lucid.optim.options import WHOLE, checked
 from lucid.optim.runner import check
@@ -81,24 +81,13 @@ NUMBER = f'style="text-align: right; font-variant-numeric: tabular-nums; {LINE}"
 LABEL = f'scope="row" style="text-align: left; {LINE}"'
 
 
-class Preview(NamedTuple):
-    """What a step would make of a parameter: arrays of one dimension, and what to say of them."""
-
-    t: int
-    numbers: dict[str, Any]
-    about: str
-    equation: str
-    notes: list[str]
-    columns: dict[str, Array]  # what stands in the table between the gradient and the move
-    theta: Array  # the new one, in the parameter's dtype
-
-
 def explain(
-    optimizer: Any, parameter: Any, count: int, preview: Callable[[Any, int, int], Preview] | None = None
+    optimizer: Any, parameter: Any, count: int, preview: Callable[[Any, int, int], Explanation] | None = None
 ) -> Explanation:
     """What `optimizer.step()` would do to `parameter`; `Optimizer.explain` says the rest.
 
-    `preview` computes it for a parameter, the number of its group and its place there: by the rule, unless given.
+    `preview` computes it for a parameter, the number of its group and its place there; by the rule, unless given. The
+    table that it returns has whole arrays of one dimension: state, by its labels, and the new theta, "theta after".
     """
     name = type(optimizer).__name__
     count = int(checked(f"{name}.explain", "largest", count, WHOLE))
@@ -114,10 +103,10 @@ def explain(
         return Explanation(f"{name}, no step of {which}: {kind}", t, options, {}, "", "", [note], {})
 
     with cpu.quiet():
-        seen = preview(parameter, i, j) if preview else preview_rule(optimizer, parameter, i, j)
-        table, notes = table_of(parameter, seen, options.get("lr", 0.0), count)
-    title = f"{name}, step {seen.t} of {which}: {kind}"
-    return Explanation(title, seen.t, options, seen.numbers, seen.about, seen.equation, [*seen.notes, *notes], table)
+        whole = preview(parameter, i, j) if preview else preview_rule(optimizer, parameter, i, j)
+        table, notes = table_of(parameter, whole.table, options.get("lr", 0.0), count)
+    title = f"{name}, step {whole.t} of {which}: {kind}"
+    return whole._replace(title=title, options=options, notes=[*whole.notes, *notes], table=table)
 
 
 def position(optimizer: Any, parameter: Any) -> tuple[int, int]:
@@ -138,7 +127,7 @@ def position(optimizer: Any, parameter: Any) -> tuple[int, int]:
     )
 
 
-def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Preview:
+def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Explanation:
     """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has."""
     name, entry = type(optimizer).__name__, optimizer.state.get(p, {})
     _, options, constants, memory, initial = optimizer._settings(f"{name}, group {i}", optimizer.param_groups[i])
@@ -152,20 +141,21 @@ def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Preview:
     new, *after = optimizer.rule(
         xp, theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1), *before, *numbers, **constants
     )
-    columns: dict[str, Array] = {}
+    columns: dict[str, Any] = {}
     for slot, old, value in zip(memory, before, after, strict=True):
         if slot is not None:
             columns |= {slot: old, f"{slot} after": value}
     base = optimizer.numbers.__qualname__.startswith("Optimizer.")  # the learning rate alone
     about = "" if base else " ".join((inspect.getdoc(optimizer.numbers) or "").split())
     named = dict(zip(number_names(optimizer, len(numbers)), numbers, strict=True))
-    return Preview(t, named, about, rule_source(optimizer.rule), [], columns, new.astype(theta.dtype))
+    columns["theta after"] = new.astype(theta.dtype)
+    return Explanation("", t, {}, named, about, rule_source(optimizer.rule), [], columns)
 
 
-def table_of(p: Any, preview: Preview, lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
+def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
     """The table for those elements that move most, first those that become NaN; and notes on all of them."""
     theta, g = (to_numpy(array).reshape(-1) for array in (p._array, p._grad._array))
-    new = to_numpy(preview.theta)
+    new = to_numpy(columns.pop("theta after"))
     moves = new.astype(float64) - theta.astype(float64)
     order = cpu.argsort(cpu.where(cpu.isnan(moves), -inf, -cpu.abs(moves)), kind="stable")[:count]
     notes = []
@@ -178,7 +168,7 @@ def table_of(p: Any, preview: Preview, lr: float, count: int) -> tuple[dict[str,
     notes += [f"{int(cpu.sum(moves != 0))} of {g.size} elements move{which}"]
     if not g.size:
         return {}, notes
-    columns = {"theta": theta, "g": g, **preview.columns, "move": moves}
+    columns = {"theta": theta, "g": g, **columns, "move": moves}
     table: dict[str, list[Any]] = {"index": [unravel(int(k), tuple(p.shape)) for k in order]}
     table |= {label: to_numpy(array)[order].tolist() for label, array in columns.items()}
     table["move / lr"] = [move / lr if lr else None for move in table["move"]]

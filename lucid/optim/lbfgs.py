@@ -24,7 +24,7 @@ from lucid.optim.runner import check
 from lucid.optim.state_dict import mismatches, scalar
 
 if TYPE_CHECKING:
-    from lucid.optim.explain import Explanation, Preview
+    from lucid.optim.explain import Explanation
 
 Vector = list[Array]
 
@@ -58,9 +58,8 @@ class LBFGS(Optimizer):
 
     Attributes:
         param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that move,
-            "s": list of arrays, "y": list of arrays}`. When other parameters have gradients than before, all
-            begin anew.
+        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that move, "s": a
+            list of arrays, "y": a list of arrays}`. When other parameters have gradients than before, it is cleared.
 
     Raises:
         TypeError, ValueError: as Adamax does; also for more than one group.
@@ -108,9 +107,7 @@ class LBFGS(Optimizer):
     def check(self, where: str, options: dict[str, Any]) -> None:
         """Refuse an unknown line search."""
         if (name := options["line_search_fn"]) not in (None, "strong_wolfe"):
-            raise ValueError(
-                f"{where}: line_search_fn must be None or 'strong_wolfe', got {name!r}; give it one of these"
-            )
+            raise ValueError(f"{where}: {UNKNOWN_SEARCH.format(name)}")
 
     def _add(self, groups: list[Any]) -> None:
         count = len(self.param_groups) + len(groups)
@@ -154,11 +151,11 @@ class LBFGS(Optimizer):
         for p in params:
             if not writeable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
-        before = BasePoint(params)
+        before = [p._array.copy() for p in params]
         try:
             state = self._iterate(BasePoint(params), closure, loss, options)
         except BaseException:  # Ctrl-C too
-            before.restore()
+            write(params, before)
             raise
         if state:
             self.state.clear()
@@ -253,9 +250,9 @@ class LBFGS(Optimizer):
 
         return explain(self, parameter, largest, self._preview)
 
-    def _preview(self, p: Any, i: int, j: int) -> Preview:
+    def _preview(self, p: Any, i: int, j: int) -> Explanation:
         """The first iteration of the next step, if the closure computes the gradients that there are now."""
-        from lucid.optim.explain import Preview, equation_in
+        from lucid.optim.explain import Explanation, equation_in
 
         options = self._settings(f"{self._name}, group 0", self.param_groups[0]).options
         self._check_gradients()
@@ -263,16 +260,20 @@ class LBFGS(Optimizer):
         g, index = gradients(params), next(index for index, q in enumerate(params) if q is p)
         k, g_before, move, pairs = self._history(params)
         theta = p._array.astype(g[index].dtype).reshape(-1)
-        stays = Preview(k + 1, {}, "", equation_in(LBFGS), [ONE_OF_MANY.format(**options)], {}, theta.astype(p.dtype))
+        notes, numbers, about, table = [ONE_OF_MANY.format(**options)], {}, "", {}
         if max_abs(g) <= options["tolerance_grad"]:
-            return stays._replace(notes=[*stays.notes, NO_GRADIENT.format(**options)])
-        t, d = self._direction(k + 1, g, g_before, move, pairs, options)
-        slope, line = dot(g, d), d[index].reshape(-1)
-        new, notes = theta + t * line, [*stays.notes, SEARCH] if options["line_search_fn"] else stays.notes
-        if slope > -options["tolerance_change"]:
-            new, notes = theta, [*stays.notes, NO_SLOPE]
-        numbers, columns = {"t": t, "slope": slope, "pairs": len(pairs)}, {"d": line}
-        return stays._replace(numbers=numbers, about=NUMBERS, notes=notes, columns=columns, theta=new.astype(p.dtype))
+            notes += [NO_GRADIENT.format(**options)]
+        else:
+            t, d = self._direction(k + 1, g, g_before, move, pairs, options)
+            numbers, about = {"t": t, "slope": dot(g, d), "pairs": len(pairs)}, NUMBERS
+            table["d"] = d[index].reshape(-1)
+            if numbers["slope"] > -options["tolerance_change"]:
+                notes += [NO_SLOPE]
+            else:
+                notes += [SEARCH] if options["line_search_fn"] else []
+                theta = theta + t * table["d"]
+        table["theta after"] = theta.astype(p.dtype)
+        return Explanation("", k + 1, {}, numbers, about, equation_in(LBFGS), notes, table)
 
     def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         single = {k: v for k, v in entry.items() if k not in self.histories} if isinstance(entry, Mapping) else entry
@@ -304,6 +305,7 @@ class LBFGS(Optimizer):
         }
 
 
+UNKNOWN_SEARCH = "line_search_fn must be None or 'strong_wolfe', got {!r}; give it one of these"
 ONE_OF_MANY = "One step makes up to {max_iter:g} iterations; this is the first, from all gradients as they are now."
 NO_GRADIENT = "No gradient is above tolerance_grad={tolerance_grad:g}, so it would stay where it is."
 NO_SLOPE = "Along d it hardly goes downhill any more, so it would stay where it is."
@@ -339,7 +341,7 @@ def two_loop_recursion(g: Vector, pairs: Sequence[Pair]) -> Vector:
 
 
 class BasePoint:
-    """The point that the parameters move from along a direction, and can return to.
+    """The point that the parameters move from, along a direction.
 
     The arithmetic is done in float32 at least; the point that `rebase` takes has been rounded to the parameters' dtype.
     """
@@ -354,16 +356,14 @@ class BasePoint:
 
     def move(self, t: float, d: Vector) -> None:
         """Put the parameters at the base + t * d."""
-        self._write([array + t * v for array, v in zip(self.arrays, d, strict=True)])
+        write(self.params, [array + t * v for array, v in zip(self.arrays, d, strict=True)])
 
-    def restore(self) -> None:
-        """Put the parameters back at the base."""
-        self._write(self.arrays)
 
-    def _write(self, vector: Vector) -> None:
-        for p, array in zip(self.params, vector, strict=True):
-            p._array[...] = array
-            bump_version(p._array)
+def write(params: Sequence[Any], vector: Vector) -> None:
+    """Put the parameters at `vector`."""
+    for p, array in zip(params, vector, strict=True):
+        p._array[...] = array
+        bump_version(p._array)
 
 
 def gradients(params: Sequence[Any]) -> Vector:

@@ -86,7 +86,7 @@ def formulas() -> tuple[Formula, ...]:
                         if keyword.arg in ("keeps", "once"):
                             parts = zip(keyword.value.keys, keyword.value.values, strict=True)
                             found += [Formula(name, keyword.arg, k.value, module, v) for k, v in parts]
-                        elif keyword.arg in OWN[name].formulas:
+                        elif keyword.arg in OWN[name].vjps:
                             found.append(Formula(name, "formulas", keyword.arg, module, keyword.value))
     return tuple(found)
 
