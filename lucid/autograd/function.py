@@ -222,7 +222,7 @@ class FunctionOp(BackwardOp):
 
     def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
         create_graph = xp is RECORDED
-        gradients = [self._output_gradient(part, i) for i, part in enumerate(g)] if self.several else [g]
+        gradients = map(self._output_gradient, g, self.outputs) if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
             with set_grad_enabled(create_graph):
@@ -249,11 +249,11 @@ class FunctionOp(BackwardOp):
             parts[i] = part if create_graph or part is None else part._array
         return parts
 
-    def _output_gradient(self, g: Any, i: int) -> Any:
-        """What the backward is given for output i: where no gradient came, zeros or None."""
-        if g is not None or self.outputs[i] is None or not self.ctx._materialize:
+    def _output_gradient(self, g: Any, output: tuple[Any, ...] | None) -> Any:
+        """What the backward is given for an output: where no gradient came, zeros or None."""
+        if g is not None or output is None or not self.ctx._materialize:
             return g
-        shape, dtype, device = self.outputs[i]
+        shape, dtype, device = output
         return Tensor(backend.to_device(backend.cpu.zeros(shape, dtype), device))
 
 
