@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid import backend, functions
-from lucid.autograd.grad import grad
+from lucid.autograd.grad import grad, jacobians
 from lucid.recording import enable_grad
 from lucid.tensor import Tensor
 
@@ -229,16 +228,6 @@ class _Evaluation:
         """For each x the derivatives of every element of y, of shape y.shape + x.shape."""
         xs, again = self.xs, self.create_graph
         return jacobians(y, xs, lambda g: self.filled(xs, grad(y, xs, g, True, again, allow_unused=True)))
-
-
-def jacobians(y: Tensor, xs: list[Tensor], row: Callable[[Tensor], Sequence[Tensor]]) -> list[Tensor]:
-    """dy/dx of each x, of shape y.shape + x.shape; `row` gives the gradients of all x, given that of y."""
-    xp, n = backend.namespace(y._array), y.numel()
-    rows = [row(Tensor(g)) for g in (xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ())]
-    shapes = [y.shape + x.shape for x in xs]
-    if not rows:
-        return [x.new_zeros(shape) for x, shape in zip(xs, shapes, strict=True)]
-    return [functions.stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]
 
 
 def _packing(like: Any) -> Callable[[Sequence[Any]], Any]:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lucid import backend
-from lucid.autograd.functional import jacobians
-from lucid.autograd.grad import Tensors, grad, tensor_list
+from lucid.autograd.grad import Tensors, grad, jacobians, tensor_list
 from lucid.backend import cpu, to_device, to_numpy
 from lucid.recording import enable_grad
 from lucid.tensor import Tensor
