@@ -189,8 +189,8 @@ def has_infinity(value: Any) -> bool:
 
 
 def _any(test: str, value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(_any(test, part) for part in value)
+    if isinstance(value, (tuple, list, dict)):
+        return any(_any(test, part) for part in (value.values() if isinstance(value, dict) else value))
     array = _float_array(value)
     return array is not None and bool(getattr(backend.namespace(array), test)(array).any())
 
