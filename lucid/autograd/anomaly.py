@@ -22,7 +22,6 @@ from lucid.core.op import Op
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
-# What usually helps, by operation: for what a forward made, and for what a vjp made.
 SUBTRACT = "inf - inf, or 0 * inf: look for where the infinity in its inputs was let in"
 OVERFLOW = (
     "an overflow: values have grown out of bounds; a smaller learning rate, normalised inputs, or clip_grad_norm_"
@@ -31,6 +30,7 @@ MASKED = (
     "the gradient is 0 there, because a where or a mask took another branch, and 0 * inf is NaN: make the input safe "
     "before, where(mask, f(where(mask, x, 1)), 0), not the result after"
 )
+# What usually helps, for operations whose forward made one, and for those whose vjp did.
 FORWARD = {
     "log": "log(0) is -inf and log(-1) NaN: write (x + 1e-8).log(), or take log_softmax, logsumexp or a loss of logits",
     "log2": "log2(0) is -inf and log2(-1) NaN: write (x + 1e-8).log2()",
@@ -41,31 +41,21 @@ FORWARD = {
     "expm1": "expm1 overflows beyond 88 in float32: hold x below that",
     "divide": "the divisor is 0, or too small: write x / (y + 1e-8), or x / y.clamp(min=1e-8) for a positive y",
     "reciprocal": "1 / x of an x that is 0, or too small: write 1 / (x + 1e-8)",
+    "power": "0 to a negative power, a root of a negative number, or an overflow: hold x away from there",
+    "softmax": "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
+    "cross_entropy": "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
     "astype": "the number is beyond the largest of that dtype (float16: 65504): stay in float32, or scale first",
     "square": "an overflow: the values have grown out of bounds; a smaller learning rate, or clip_grad_norm_",
-    **dict.fromkeys(
-        ("power", "power_number"),
-        "0 to a negative power, a root of a negative number, or an overflow: hold x away from there",
-    ),
-    **dict.fromkeys(
-        ("softmax", "log_softmax"),
-        "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
-    ),
-    **dict.fromkeys(
-        ("cross_entropy", "cross_entropy_ignore_index"),
-        "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
-    ),
 }
 BACKWARD = {
     "sqrt": "the slope of sqrt at 0 is infinite: write (x + 1e-12).sqrt()",
+    "power": "the slope of x ** p for p < 1 is infinite at 0: write (x + 1e-12) ** p",
     "log": "the slope of log at 0 is infinite: write (x + 1e-8).log()",
     "divide": "the slopes of x / y are infinite where y is 0: write x / (y + 1e-8)",
     "reciprocal": "the slope of 1 / x is infinite at 0: write 1 / (x + 1e-8)",
     "norm": "the slope of this norm is infinite at 0: add 1e-12 before the root",
-    **dict.fromkeys(
-        ("power", "power_number"), "the slope of x ** p for p < 1 is infinite at 0: write (x + 1e-12) ** p"
-    ),
 }
+ALIKE = {"power_number": "power", "log_softmax": "softmax", "cross_entropy_of_kept": "cross_entropy"}
 
 
 class detect_anomaly:
@@ -150,7 +140,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
     line = describe[0].node(SimpleNamespace(provenance=here()))
     names = op.inputs * len(inputs) if op.variadic else op.inputs
-    usual = FORWARD.get(op.name, SUBTRACT if what == "NaN" else OVERFLOW)
+    usual = FORWARD.get(ALIKE.get(op.name, op.name), SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
         f"forward: {op.name} made {what}{many}, of inputs that have no {'NaN' if what == 'NaN' else 'infinity'}; {line}"
         f"{_details([*zip(names, inputs, strict=False), *options.items()], usual)}"
@@ -167,9 +157,10 @@ def check_gradients(node: Node, g: Any, gradients: Any) -> None:
         what = worst_of(gradient)
         given = "has NaN already" if has_nan(g) else "has infinities" if has_infinity(g) else "has none"
         masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
-        usual = MASKED if masked else BACKWARD.get(node.op.name, "" if given == "has NaN already" else OVERFLOW)
-        line = describe[0].node(node, "run the forward inside detect_anomaly() too")
-        saved = zip(node.op.saved_names, node.saved or (), strict=False)
+        otherwise = "" if given == "has NaN already" else OVERFLOW
+        usual = MASKED if masked else BACKWARD.get(ALIKE.get(node.op.name, node.op.name), otherwise)
+        line = told(node, "run the forward inside detect_anomaly() too")
+        saved = zip(node.op.saved, node.saved or (), strict=False)
         raise RuntimeError(
             f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); {line}"
             f"{_details([('gradient given', g), *saved], usual)}"
@@ -193,8 +184,8 @@ def has_infinity(value: Any) -> bool:
 
 
 def _any(test: str, value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(_any(test, part) for part in value)
+    if isinstance(value, (tuple, list, dict)):
+        return any(_any(test, part) for part in (value.values() if isinstance(value, dict) else value))
     array = _float_array(value)
     return array is not None and bool(getattr(namespace(array), test)(array).any())
 

@@ -198,7 +198,7 @@ class FunctionOp(BackwardOp):
     ) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
-        self.outputs = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
+        self.outputs: list[Any] = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
         self.output_nodes: dict[int, Any] = {}  # output -> a weak reference to the node that its tensor comes from
         # Where each saved tensor's history begins: a node, or the number of an output, whose node is yet to be made.
         arguments = {id(arg): f"argument {i}" for i, arg in enumerate(args)}
@@ -220,9 +220,9 @@ class FunctionOp(BackwardOp):
             return node if source in self.output_nodes else None
         return self.output_nodes[source]() or _select_output(node, source)
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> list[Any]:
-        create_graph = xp is on_tensors
-        gradients = [self._output_gradient(part, i) for i, part in enumerate(g)] if self.several else [g]
+    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
+        create_graph = xp is RECORDED
+        gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
             with set_grad_enabled(create_graph), inside_vjp():
@@ -249,36 +249,37 @@ class FunctionOp(BackwardOp):
             parts[i] = part if create_graph or part is None else part._array
         return parts
 
-    def _output_gradient(self, g: Any, i: int) -> Any:
-        """What the backward is given for output i: where no gradient came, zeros or None."""
-        if g is not None or self.outputs[i] is None or not self.ctx._materialize:
+    def _gradient_of(self, output: int, g: Any) -> Any:
+        """What the backward is given for an output: where no gradient came, zeros or None."""
+        if g is not None or self.outputs[output] is None or not self.ctx._materialize:
             return g
-        shape, dtype, device = self.outputs[i]
-        return Tensor(to_device(cpu.zeros(shape, dtype), device))
+        shape, dtype, device = self.outputs[output]
+        return Tensor(backend.to_device(backend.cpu.zeros(shape, dtype), device))
 
 
 def _as_tensor(value: Any) -> Tensor | None:
     return value if value is None or isinstance(value, Tensor) else Tensor(value)
 
 
-class OutputGradients(tuple[Any, ...]):
-    """The gradient of a Function's node with several outputs: one for each, None where none came; they add up."""
+class OutputGradients(dict[int, Any]):
+    """The gradient of a Function's node with several outputs: output -> its gradient, where one came; they add up."""
 
-    shape: Any  # of each output, as in the node
+    __slots__ = ("shape",)  # of each output, as in the node
 
-    def __new__(cls, gradients: Sequence[Any], shape: Any) -> OutputGradients:
-        made = super().__new__(cls, gradients)
-        made.shape = shape
-        return made
+    def __init__(self, gradients: dict[int, Any], shape: Any) -> None:
+        super().__init__(gradients)
+        self.shape = shape
 
-    def __add__(self, other: Any) -> OutputGradients:
-        pairs = zip(self, other, strict=True)
-        return OutputGradients([a if b is None else b if a is None else a + b for a, b in pairs], self.shape)
+    def __add__(self, other: dict[int, Any]) -> OutputGradients:
+        total = OutputGradients(self, self.shape)
+        for i, g in other.items():
+            total[i] = total[i] + g if i in total else g
+        return total
 
     @property
     def parts(self) -> dict[int, Any]:
-        """Output -> its gradient, of those that came."""
-        return {i: g for i, g in enumerate(self) if g is not None}
+        """By this name the backward pass asks whether a gradient is one of several outputs."""
+        return self
 
 
 class SelectOutput(BackwardOp):
@@ -287,8 +288,8 @@ class SelectOutput(BackwardOp):
     def __init__(self, function: Node, index: int) -> None:
         self.name, self.index, self.shape = function.op.name, index, function.shape
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
-        return (OutputGradients([g if i == self.index else None for i in range(len(self.shape))], self.shape),)
+    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+        return (OutputGradients({self.index: g}, self.shape),)
 
 
 def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:

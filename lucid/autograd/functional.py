@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.autograd.grad import grad
-from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import namespace
-from lucid.core.node import Tensor
-from lucid.ops.rearrange import stack
+from lucid.autograd.grad import grad, jacobians
+from lucid.recording import enable_grad
+from lucid.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -70,8 +68,8 @@ def jvp(
         dummies = [y.new_zeros(y.shape).requires_grad_(y.requires_grad) for y in at.ys]
         transposed = at.gradients(at.ys, at.xs, dummies, True)
         pairs = [(g, v) for g, v in zip(transposed, vs, strict=True) if g is not None]
-        products = at.gradients([g for g, _ in pairs], dummies, [v for _, v in pairs], create_graph)
-        products = at.filled(at.ys, products)
+        along = at.gradients([g for g, _ in pairs], dummies, [v for _, v in pairs], create_graph)
+        products = at.filled(at.ys, along)
     return at.like_outputs(at.values(at.ys)), at.like_outputs(products)
 
 
@@ -186,15 +184,12 @@ class _Evaluation:
         """What to multiply by: `v`, which must have the shapes of `like`, or 1."""
         if v is None:
             if len(like) != 1 or like[0].numel() != 1:
-                raise RuntimeError(
-                    f"{self.name}: v may be left out where {what} one number, got shapes {_shapes(like)}"
-                )
+                shapes = _shapes(like)
+                raise RuntimeError(f"{self.name}: v may be left out where {what} one number, got shapes {shapes}")
             return [like[0].new_ones(like[0].shape)]
         vs = self.tensors("v", v)
         if [t.shape for t in vs] != [t.shape for t in like]:
-            raise RuntimeError(
-                f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}"
-            )
+            raise RuntimeError(f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}")
         return self.values(vs)
 
     def gradients(
@@ -231,16 +226,8 @@ class _Evaluation:
 
     def jacobian_of(self, y: Tensor) -> list[Tensor]:
         """For each x the derivatives of every element of y, of shape y.shape + x.shape."""
-        xp, n = namespace(y._array), y.numel()
-        starts = xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ()
-        rows = [
-            self.filled(self.xs, grad(y, self.xs, Tensor(start), True, self.create_graph, allow_unused=True))
-            for start in starts
-        ]
-        shapes = [y.shape + x.shape for x in self.xs]
-        if not rows:
-            return [x.new_zeros(shape) for x, shape in zip(self.xs, shapes, strict=True)]
-        return [stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]
+        xs, again = self.xs, self.create_graph
+        return jacobians(y, xs, lambda g: self.filled(xs, grad(y, xs, g, True, again, allow_unused=True)))
 
 
 def _packing(like: Any) -> Callable[[Sequence[Any]], Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.core.backward import backward as run_backward
-from lucid.core.backward import gradients_of
-from lucid.core.node import Tensor
+from lucid.backend import namespace
+from lucid.functions import stack
+from lucid.tensor import Tensor, differentiate
+from lucid.tensor import backward as run_backward
 
 __all__ = ["backward", "grad"]
 
@@ -93,3 +94,13 @@ def grad(
                 f"materialize_grads=True zeros"
             )
     return tuple(gradients)
+
+
+def jacobians(y: Tensor, xs: list[Tensor], row: Callable[[Tensor], Sequence[Tensor]]) -> list[Tensor]:
+    """dy/dx of each x, of shape y.shape + x.shape; `row` gives the gradients of all x, given that of y."""
+    xp, n = namespace(y._array), y.numel()
+    rows = [row(Tensor(g)) for g in (xp.eye(n, dtype=y.dtype).reshape((n, *y.shape)) if y.requires_grad else ())]
+    shapes = [y.shape + x.shape for x in xs]
+    if not rows:
+        return [x.new_zeros(shape) for x, shape in zip(xs, shapes, strict=True)]
+    return [stack(column).reshape(shape) for *column, shape in zip(*rows, shapes, strict=True)]

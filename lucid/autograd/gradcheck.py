@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lucid.autograd.grad import Tensors, grad, tensor_list
-from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import cpu, float64, to_device, to_numpy
-from lucid.core.node import Tensor
+from lucid import backend
+from lucid.autograd.grad import Tensors, grad, jacobians, tensor_list
+from lucid.backend import cpu, to_device, to_numpy
+from lucid.recording import enable_grad
+from lucid.tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -72,8 +73,7 @@ def _check(func: Callable[..., Any], xs: list[Tensor], eps: float, atol: float, 
         if y.dtype.kind != "f":
             continue
         analytic = _analytic_jacobians(y, [x for _, x in active])
-        for (i, _), jacobian, by_output in zip(active, analytic, numeric, strict=True):
-            slopes = by_output[k]
+        for (i, _), jacobian, slopes in zip(active, analytic, (of_outputs[k] for of_outputs in numeric), strict=True):
             wrong = ~(abs(jacobian - slopes) <= atol + rtol * abs(slopes))  # so that NaN is wrong
             if wrong.any():
                 j, e = (int(indices[0]) for indices in wrong.nonzero())
@@ -98,15 +98,8 @@ def _same(a: Any, b: Any) -> bool:
 
 def _analytic_jacobians(y: Tensor, xs: list[Tensor]) -> list[Any]:
     """dy/dx of each x by backward, (elements of y, elements of x)."""
-    jacobians = [cpu.zeros((y.numel(), x.numel())) for x in xs]
-    for j in range(y.numel() if y.requires_grad else 0):
-        start = cpu.zeros(y.numel(), dtype=y.dtype)
-        start[j] = 1
-        start = Tensor(to_device(start.reshape(y.shape), y.device))
-        for jacobian, g in zip(jacobians, grad(y, xs, start, retain_graph=True, allow_unused=True), strict=True):
-            if g is not None:
-                jacobian[j] = to_numpy(g._array).reshape(-1)
-    return jacobians
+    by_backward = jacobians(y, xs, lambda g: grad(y, xs, g, retain_graph=True, materialize_grads=True))
+    return [to_numpy(j._array).reshape(y.numel(), x.numel()) for j, x in zip(by_backward, xs, strict=True)]
 
 
 def _numeric_jacobians(

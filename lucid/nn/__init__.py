@@ -12,7 +12,6 @@ from lucid.nn.activations import (
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList
-from lucid.nn.dropout import Dropout, Dropout1d, Dropout2d
 from lucid.nn.embedding import Embedding
 from lucid.nn.hooks import RemovableHandle
 from lucid.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
@@ -26,8 +25,8 @@ from lucid.nn.pool import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, Fold, MaxPool1d, MaxPool2d, Unfold, Upsample,
 )  # fmt: skip
 from lucid.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from lucid.nn.reshape import Flatten, Identity, Unflatten
-from lucid.core.tensor import Parameter
+from lucid.nn.weightless import Dropout, Dropout1d, Dropout2d, Flatten, Identity, Unflatten
+from lucid.tensor import Parameter
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d",

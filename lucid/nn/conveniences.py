@@ -26,7 +26,7 @@ EXPECTED = {
 class Conveniences:
     """A base of Module, and of nothing else."""
 
-    named_parameters: Callable[..., Iterator[tuple[str, Parameter]]]  # these are Module's
+    named_parameters: Callable[..., Iterator[tuple[str, Parameter]]]  # these three are Module's
     named_modules: Callable[..., Iterator[tuple[str, Any]]]
     to: Callable[..., Any]
     _buffer_names: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to state_dict

@@ -101,7 +101,6 @@ class Module(HookMethods, Conveniences):
     """
 
     training: bool = True  # on the class, so that no __init__ need set it; an instance gets its own where it differs
-
     summary: ClassVar[Callable[..., Any]]
     """`see.summary` of this module, set by `lucid/__init__.py`: nn does not import what looks inside it."""
 
@@ -126,8 +125,7 @@ class Module(HookMethods, Conveniences):
             TypeError: for a Tensor in a Parameter's place, which would silently be a parameter no longer.
         """
         if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
-            got = type(value).__name__
-            raise TypeError(_NOT_A_PARAMETER.format(module=type(self).__name__, name=name, got=got))
+            raise TypeError(_NOT_A_PARAMETER.format(type(self).__name__, type(value).__name__, name=name))
         object.__setattr__(self, name, value)
 
     def named_parameters(
@@ -262,20 +260,20 @@ class Module(HookMethods, Conveniences):
             ValueError: listing every missing, unexpected, misshapen and unreadable entry; nothing changes then.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(_NOT_A_STATE.format(got=type(state_dict).__name__))
+            raise TypeError(_NOT_A_STATE.format(type(state_dict).__name__))
         tensors, values = _tensors_in_state(self), {}
         missing = [name for name in tensors if name not in state_dict]
         unexpected = [name for name in state_dict if name not in tensors]
-        others = [f"missing: {name}" for name in missing] + [f"unexpected: {name}" for name in unexpected]
-        problems = list(others) if strict else []
+        others = [*(f"missing: {n}" for n in missing), *(f"unexpected: {n}" for n in unexpected)] if strict else []
+        hint = ["(strict=False passes over missing and unexpected entries)"] if others else []
+        problems = []
         for name in (name for name in tensors if name in state_dict):
             try:
                 values[name] = _cast(state_dict[name], tensors[name])
             except Exception as error:  # whatever reading somebody's array may raise
                 problems.append(f"{name}: {error}")
-        if problems:
-            hint = ["(strict=False passes over missing and unexpected entries)"] if strict and others else []
-            raise ValueError("\n  ".join([_UNFIT_STATE.format(module=type(self).__name__), *problems, *hint]))
+        if problems or others:
+            raise ValueError("\n  ".join([_UNFIT_STATE.format(type(self).__name__), *others, *problems, *hint]))
         for name, value in values.items():  # all were read and checked: nothing can fail half way
             tensors[name]._array[...] = value
             bump_version(tensors[name]._array)
@@ -315,7 +313,7 @@ def _tensors_in_state(module: Module) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for name, value, in_state in entries(module, remove_duplicate=False):
         if isinstance(value, Tensor) and in_state and tensors.setdefault(name, value) is not value:
-            raise ValueError(_ONE_NAME.format(module=type(module).__name__, name=name))
+            raise ValueError(_ONE_NAME.format(type(module).__name__, name))
     return tensors
 
 
@@ -332,12 +330,11 @@ def _cast(value: Any, tensor: Tensor) -> Any:
 
 
 _NOT_A_PARAMETER = (
-    "{module}.{name} is a Parameter, got {got} for it; assign nn.Parameter(...), or new values to .{name}.data, or "
-    "delete the attribute first"
+    "{}.{name} is a Parameter, got {} for it; assign nn.Parameter(...), or new values to .{name}.data, or delete the "
+    "attribute first"
 )
 _NOT_A_STATE = (
-    "load_state_dict: expected a dict of names and arrays, got {got}; from a file: "
-    "model.load_state_dict(lucid.load(path))"
+    "load_state_dict: expected a dict of names and arrays, got {}; from a file: model.load_state_dict(lucid.load(path))"
 )
-_UNFIT_STATE = "load_state_dict: the state does not fit this {module}, and nothing was changed:"
-_ONE_NAME = "{module} has two parameters or buffers of the name {name!r}; rename an attribute or a dict key"
+_UNFIT_STATE = "load_state_dict: the state does not fit this {}, and nothing was changed:"
+_ONE_NAME = "{} has two parameters or buffers of the name {!r}; rename an attribute or a dict key"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lucid.nn.attention import MultiheadAttention
-from lucid.nn.dropout import Dropout
 from lucid.nn.module import Module
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
+from lucid.nn.weightless import Dropout
 from lucid.see.checks import Found, of_a_run
 from lucid.see.findings import some
 from lucid.see.view import Run

@@ -1,13 +1,50 @@
-"""Reshaping: layers that change the shape of their input, or nothing at all."""
+"""Layers without weights: dropout, changes of shape, and the one that changes nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.node import Tensor
+from lucid.nn import functional as F
+from lucid.nn.functional.checks import check_probability
 from lucid.nn.module import Module
 
-__all__ = ["Flatten", "Identity", "Unflatten"]
+__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Flatten", "Identity", "Unflatten"]
+
+
+class Dropout(Module):
+    """In training x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself otherwise.
+
+    PyTorch's `inplace` is accepted and changes nothing.
+
+    Raises:
+        ValueError: if `p` is not in [0, 1].
+    """
+
+    _dropout = staticmethod(F.dropout)
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        check_probability(type(self).__name__, p)
+        self.p = p
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return self._dropout(input, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class Dropout1d(Dropout):
+    """Dropout of whole channels of (n, channels, length) or (channels, length)."""
+
+    _dropout = staticmethod(F.dropout1d)
+
+
+class Dropout2d(Dropout):
+    """Dropout of whole channels of images, (n, channels, height, width)."""
+
+    _dropout = staticmethod(F.dropout2d)
 
 
 class Identity(Module):
