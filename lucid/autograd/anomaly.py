@@ -15,8 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from lucid.autograd.provenance import here, is_tracking, track_provenance
+from lucid.core import events
 from lucid.core.array import cpu, int64, is_array, is_scalar, namespace
-from lucid.core.events import FORWARD, VJP, describe, on
 from lucid.core.node import Node, grad_mode
 from lucid.core.op import Op
 
@@ -85,7 +85,7 @@ class detect_anomaly:
 
     def __enter__(self) -> None:
         tracking = track_provenance(self.on, values=self.on and is_tracking("values"))
-        self.before.append((tracking, check_gradients in VJP))
+        self.before.append((tracking, check_gradients in events.VJP))
         _check_numbers(self.check)
 
     def __exit__(self, *error: object) -> None:
@@ -109,9 +109,9 @@ class set_detect_anomaly(detect_anomaly):
 
 def _check_numbers(check: bool) -> None:
     """Have, or no longer have, every output of a forward and every gradient of a vjp checked."""
-    for event, handlers, handler in (("forward", FORWARD, _checked), ("vjp", VJP, check_gradients)):
+    for event, handlers, handler in (("forward", events.FORWARD, _checked), ("vjp", events.VJP, check_gradients)):
         if check and handler not in handlers:
-            on(event, handler)
+            events.on(event, handler)
         elif not check and handler in handlers:
             handlers.remove(handler)
 
@@ -138,7 +138,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     if not made.any() or grad_mode.in_vjp:  # of a vjp, `check_gradients` checks the result
         return
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
-    line = describe[0].node(SimpleNamespace(provenance=here()))
+    line = events.describe[0].node(SimpleNamespace(provenance=here()))
     names = op.inputs * len(inputs) if op.variadic else op.inputs
     usual = FORWARD.get(ALIKE.get(op.name, op.name), SUBTRACT if what == "NaN" else OVERFLOW)
     raise RuntimeError(
@@ -159,8 +159,8 @@ def check_gradients(node: Node, g: Any, gradients: Any) -> None:
         masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
         otherwise = "" if given == "has NaN already" else OVERFLOW
         usual = MASKED if masked else BACKWARD.get(ALIKE.get(node.op.name, node.op.name), otherwise)
-        line = told(node, "run the forward inside detect_anomaly() too")
-        saved = zip(node.op.saved, node.saved or (), strict=False)
+        line = events.describe[0].node(node, "run the forward inside detect_anomaly() too")
+        saved = zip(node.op.saved_names, node.saved or (), strict=False)
         raise RuntimeError(
             f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); {line}"
             f"{_details([('gradient given', g), *saved], usual)}"

@@ -147,7 +147,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: 
     constant = {id(t) for t in ctx._constant}
     ctx.saved_tensors = ctx._constant = ()  # the node has the arrays, and lets go of them when it is released
     shapes = tuple(t.shape if isinstance(t, Tensor) else None for t in outs)
-    node = Node(op, parents, saved, OutputGradients(outs, shapes) if several else outs[0])
+    node = Node(op, parents, saved, OutputGradients({}, shapes) if several else outs[0])
     results = list(outs)
     for i, t in enumerate(outs):
         if isinstance(t, Tensor):
@@ -220,8 +220,8 @@ class FunctionOp(BackwardOp):
             return node if source in self.output_nodes else None
         return self.output_nodes[source]() or _select_output(node, source)
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> list[Any]:
-        create_graph = xp is RECORDED
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> list[Any]:
+        create_graph = xp is on_tensors
         gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
@@ -254,7 +254,7 @@ class FunctionOp(BackwardOp):
         if g is not None or self.outputs[output] is None or not self.ctx._materialize:
             return g
         shape, dtype, device = self.outputs[output]
-        return Tensor(backend.to_device(backend.cpu.zeros(shape, dtype), device))
+        return Tensor(to_device(cpu.zeros(shape, dtype), device))
 
 
 def _as_tensor(value: Any) -> Tensor | None:
@@ -276,11 +276,6 @@ class OutputGradients(dict[int, Any]):
             total[i] = total[i] + g if i in total else g
         return total
 
-    @property
-    def parts(self) -> dict[int, Any]:
-        """By this name the backward pass asks whether a gradient is one of several outputs."""
-        return self
-
 
 class SelectOutput(BackwardOp):
     """The operation between a Function and one of its outputs."""
@@ -288,12 +283,12 @@ class SelectOutput(BackwardOp):
     def __init__(self, function: Node, index: int) -> None:
         self.name, self.index, self.shape = function.op.name, index, function.shape
 
-    def back(self, xp: Any, g: Any, saved: tuple[Any, ...], parents: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
         return (OutputGradients({self.index: g}, self.shape),)
 
 
 def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
-    return Node(SelectOutput(node, index), (node,), (), OutputGradients((), node.shape[index]) if out is None else out)
+    return Node(SelectOutput(node, index), (node,), (), OutputGradients({}, node.shape[index]) if out is None else out)
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lucid.autograd.grad import grad, jacobians
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.node import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.backend import namespace
-from lucid.functions import stack
-from lucid.tensor import Tensor, differentiate
-from lucid.tensor import backward as run_backward
+from lucid.core.array import namespace
+from lucid.core.backward import backward as run_backward
+from lucid.core.backward import gradients_of
+from lucid.core.node import Tensor
+from lucid.ops.rearrange import stack
 
 __all__ = ["backward", "grad"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lucid import backend
 from lucid.autograd.grad import Tensors, grad, jacobians, tensor_list
-from lucid.backend import cpu, to_device, to_numpy
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import cpu, float64, to_device, to_numpy
+from lucid.core.node import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

@@ -164,7 +164,7 @@ def inside_vjp() -> Iterator[None]:
 
 def first_array(g: Any) -> Any:
     """A gradient's array; of a Function's with several outputs, the one of the first output that has any."""
-    return next(iter(g.parts.values())) if hasattr(g, "parts") else g
+    return next(iter(g.values())) if isinstance(g, dict) else g
 
 
 def _copy(g: Any) -> Any:

@@ -26,7 +26,7 @@ from lucid.nn.pool import (
 )  # fmt: skip
 from lucid.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from lucid.nn.weightless import Dropout, Dropout1d, Dropout2d, Flatten, Identity, Unflatten
-from lucid.tensor import Parameter
+from lucid.core.tensor import Parameter
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d",

@@ -11,13 +11,12 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.functional.attention import as_added, attention_weights
-from lucid.nn.functional.checks import check_probability, check_tensor
 from lucid.nn.layers import Linear, count
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.nn.weightless import Dropout
-from lucid.tensor import Parameter, Tensor
+from lucid.ops.attention import additive_mask, attention_weights
+from lucid.ops.checks import check_probability, check_tensor
 
 
 class MultiheadAttention(Module):

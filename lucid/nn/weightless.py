@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.functional.checks import check_probability
 from lucid.nn.module import Module
+from lucid.ops.checks import check_probability
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d", "Flatten", "Identity", "Unflatten"]
 
