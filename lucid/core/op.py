@@ -254,6 +254,8 @@ class Op:
 
 def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> list[str]:
     """The names of the parameters of `f` after the first ones, which must be called `first`."""
+    if not callable(f):
+        raise TypeError(f"{owner}: {what} must be a function, got {type(f).__name__}; write {FORM}")
     if type(f) is FunctionType and not hasattr(f, "__wrapped__"):  # inspect would take 20 times as long, 3 ms in all
         names = list(f.__code__.co_varnames[: f.__code__.co_argcount + f.__code__.co_kwonlyargcount])
     else:

@@ -17,7 +17,6 @@ import lucid.nn.functional as F
 import lucid.optim as optim
 from lucid.core.node import Node
 from lucid.core.op import OPS
-from lucid.op import OBSERVERS
 from lucid.see import doctor, watch
 from lucid.see.checks import OF_A_LOSS, OF_A_RUN
 from lucid.see.diagnosis import _predicted

@@ -19,7 +19,6 @@ import lucid.nn.functional as F
 import lucid.optim as optim
 from lucid.core.node import Node
 from lucid.core.op import OPS
-from lucid.op import OBSERVERS
 from lucid.see import Recorder, profile, summary, watch
 from lucid.see.counting import MULTIPLY_ADDS
 
