@@ -207,6 +207,6 @@ def _singular_values(A: Tensor) -> Tensor:
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.linalg", name, globals())

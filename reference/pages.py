@@ -54,11 +54,13 @@ SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each
 
 
 def exported(module: ModuleType) -> list[str]:
-    """The public names of a module, in the order of its text.
+    """The public names of a module: its `__all__`, else in the order of its text.
 
     Of a package: what it imports `as` a public name, and what it assigns. Of a plain module: the functions and classes
     that it defines, and what it imports under its own name (`from x import f as f`).
     """
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
     path = Path(str(module.__file__))
     package, found = path.name == "__init__.py", []
     for node in ast.parse(path.read_text()).body:

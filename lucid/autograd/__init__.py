@@ -29,6 +29,6 @@ from lucid.recording import set_grad_enabled as set_grad_enabled
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.autograd", name, globals())

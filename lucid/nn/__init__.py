@@ -85,6 +85,6 @@ from lucid.tensor import Parameter as Parameter
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.nn", name, globals())

@@ -39,6 +39,6 @@ from lucid.optim.sgd import SGD as SGD
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.optim", name, globals())

@@ -65,6 +65,6 @@ from lucid.padding import pad as pad
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.nn.functional", name, globals())
