@@ -91,8 +91,11 @@ def _svg_panel(panel: Panel) -> str:
         colour = COLOURS[i % len(COLOURS)]
         path = "M" + "L".join("{:.1f} {:.1f}".format(*at(*p)) for p in points[:: max(1, len(points) // MOST_POINTS)])
         style = {"fill": "none", "stroke": colour, "stroke_width": "1.5", "stroke_linecap": "round"}
-        title = element("title", escape(f"{name}: {_in_words(panel.lines[name][1])}"))
-        parts.append(element("path", title, d=path, **style))
+        finite = [y for y in panel.lines[name][1] if math.isfinite(y)]
+        lost = len(panel.lines[name][1]) - len(finite)
+        words = f"{name}: from {digits(finite[0], 2)} to {digits(finite[-1], 2)}" if finite else f"{name}: nothing"
+        words += f", and {lost} values that are not finite" if lost else ""
+        parts.append(element("path", element("title", escape(words)), d=path, **style))
         if len(lines) > 1 and i < MOST_NAMES:
             short = name if len(name) < 16 else "…" + name[-14:]
             parts.append(element("text", escape(short), x=right + 6, y=TOP + 6 + 14 * i, fill=colour))
@@ -100,13 +103,6 @@ def _svg_panel(panel: Panel) -> str:
         rest = f"and {len(lines) - MOST_NAMES} more"
         parts.append(element("text", rest, x=right + 6, y=TOP + 6 + 14 * MOST_NAMES))
     return "".join(parts)
-
-
-def _in_words(ys: list[float]) -> str:
-    finite = [y for y in ys if math.isfinite(y)]
-    lost = len(ys) - len(finite)
-    words = f"from {digits(finite[0], 2)} to {digits(finite[-1], 2)}" if finite else "nothing"
-    return words + (f", and {lost} values that are not finite" if lost else "")
 
 
 def figure(panels: list[Panel], path: str | Path | None) -> Any:

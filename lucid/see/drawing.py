@@ -6,7 +6,7 @@ too large to read is folded as the page folds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -34,9 +34,6 @@ STYLE = """
 .lucid path { fill: none; stroke: var(--op-line); stroke-width: 1.5; }
 .lucid marker path { fill: var(--op-line); stroke: none; }
 """
-
-
-Draw = Callable[[Any], str]
 
 
 class Graph:
@@ -121,7 +118,7 @@ class Graph:
         pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.edges]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
 
-    def _nested(self, members: list[Any], indent: str, node: Draw, begin: Draw, end: str) -> list[str]:
+    def _nested(self, members: list[Any], indent: str, node: Any, begin: Any, end: str) -> list[str]:
         """Members in their frames: boxes and folded groups as `node` writes them, frames between `begin` and `end`."""
         lines: list[str] = []
         for member in members:
@@ -148,20 +145,13 @@ def to_mermaid(loss: Tensor, **options: Any) -> str:
     return Graph(loss, **options).to_mermaid()
 
 
-def _title(box: Box) -> str:
-    return box.label if box.kind in ("op", "more") else box.name or box.label
-
-
-def _second_name(box: Box) -> str:
-    """The name that stands beside the title; "" where it is the title."""
-    return box.name if box.name != _title(box) else ""
-
-
-def _value(box: Box) -> str:
-    text = value_text(box.value)
-    if text and len(text) <= 16:
-        return text
-    return shape_text(box.shape) if box.shape else ""
+def _texts(box: Box) -> tuple[str, str, str]:
+    """The title of a box, its name where that is not the title, and its value (or shape)."""
+    title = box.label if box.kind in ("op", "more") else box.name or box.label
+    value = value_text(box.value)
+    if not value or len(value) > 16:
+        value = shape_text(box.shape) if box.shape else ""
+    return title, box.name if box.name != title else "", value
 
 
 def _svg_member(member: Box | Group, at: Rectangle, folded: bool = False) -> str:
@@ -180,10 +170,10 @@ def _svg_member(member: Box | Group, at: Rectangle, folded: bool = False) -> str
         count = text(f"{member.operations():,} operations", 12, 43, class_="value")
         return element("g", rect(10, shift=4), rect(10), text(member.label, 12, 23, class_="title"), count)
     inset, rx = (12, 8) if member.kind in ("op", "more") else (16, 20)
-    parts = [rect(rx), text(_title(member), inset, 23, class_="title")]
-    if name := _second_name(member):
-        parts.append(text(name, w - inset, 23, text_anchor="end", class_="value"))
-    return element("g", *parts, text(_value(member), inset, 43, class_="value"), class_=member.kind)
+    title, name, value = _texts(member)
+    parts = [rect(rx), text(title, inset, 23, class_="title")]
+    parts += [text(name, w - inset, 23, text_anchor="end", class_="value")] if name else []
+    return element("g", *parts, text(value, inset, 43, class_="value"), class_=member.kind)
 
 
 def _curve(line: list[tuple[float, float]]) -> str:
@@ -199,25 +189,18 @@ def _curve(line: list[tuple[float, float]]) -> str:
 def _label_lines(member: Box | Group) -> list[str]:
     if isinstance(member, Group):
         return [member.label]
-    title = " ".join(filter(None, [_title(member), _second_name(member)]))
-    return [line for line in (title, _value(member)) if line]
+    *title, value = _texts(member)
+    return [line for line in (" ".join(filter(None, title)), value) if line]
 
 
 def _dot_text(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
-DOT_STYLES = {
-    "group": "shape=box3d",
-    "op": "shape=box",
-    "more": "shape=box, style=dotted",
-    "constant": "shape=box, style=dashed",
-    "leaf": 'shape=box, style="rounded,filled", fillcolor="#e3eefa"',
-}
-
-
 def _dot_node(member: Box | Group) -> str:
-    style = DOT_STYLES.get("group" if isinstance(member, Group) else member.kind, DOT_STYLES["leaf"])
+    styles = {"op": "shape=box", "more": "shape=box, style=dotted", "constant": "shape=box, style=dashed"}
+    leaf = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"'
+    style = "shape=box3d" if isinstance(member, Group) else styles.get(member.kind, leaf)
     label = "\\n".join(map(_dot_text, _label_lines(member)))
     return f'{key_of(member)} [{style}, label="{label}"]'
 

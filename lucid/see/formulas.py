@@ -28,15 +28,11 @@ def formulas(node: Any) -> list[tuple[str, str]]:
             return [(f"{name}[{i}]", f"{source_text(formula)}[{i}]") for i in range(len(node.parents))]
         return [(name, source_text(formula)) for name, formula in spec.formulas.items()]
     if backward := getattr(getattr(spec, "function", None), "backward", None):  # a Function
-        return [(_argument(spec, i), source_text(backward)) for i in range(len(node.parents))]
+        names = list(inspect.signature(spec.function.forward).parameters)
+        names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first is ctx
+        names += [f"argument {i}" for i in range(len(names), len(node.parents))]
+        return [(name, source_text(backward)) for name, _ in zip(names, node.parents, strict=False)]
     return [("input", f"g, as output {spec.place}")] if hasattr(spec, "place") else [("input", "g")] * len(node.parents)
-
-
-def _argument(spec: Any, i: int) -> str:
-    """The name of a Function's argument."""
-    names = list(inspect.signature(spec.function.forward).parameters)
-    names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first argument is ctx
-    return names[i] if i < len(names) else f"argument {i}"
 
 
 def saved_values(node: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ COLUMN, ROW = 44, 16  # space between layers, and between the members of one
 PADDING, TITLE = 14, 26  # inside a group's frame, and above for its name
 LETTER = 7.6  # width of a letter
 SWEEPS = 4
+Size = tuple[float, float]
 Line = tuple[str, str, int]  # from, to, and the box that it comes from
 Rectangle = tuple[float, float, float, float, float]  # left, top, width, height, and the left of its layer
 
@@ -51,7 +52,7 @@ class Coordinates(NamedTuple):
     lines: list[list[tuple[float, float]]]  # the points of each edge
 
 
-def size_of(member: Box | Group) -> tuple[float, float]:
+def size_of(member: Box | Group) -> Size:
     """Width and height of a box, or of a group that is folded."""
     if isinstance(member, Group):
         return max(120.0, 44 + LETTER * len(member.label)), 58.0
@@ -107,15 +108,19 @@ def _arrange_group(group: Group, lines: Iterable[Line]) -> tuple[Arrangement, di
     short: dict[Line, None] = {}  # lines from one layer to the next, each once
     for a, b, source in lines:
         start, passed = a, bends.setdefault((a, b, source), [])
-        for layer in range(rank[a] + 1, rank[b]):
-            if (at := (a, source, layer)) not in bend_at:  # lines from one place share their bends
-                bend_at[at] = f"d{len(bend_at)}"
-                layers[layer].insert(0, bend_at[at])  # above weights: what comes from afar is mostly a first argument
-            short[start, bend_at[at], source] = None
-            start = bend_at[at]
-            passed.append(start)
+        for r in range(rank[a] + 1, rank[b]):
+            if (a, source, r) not in bend_at:  # lines from one place share their bends
+                bend_at[a, source, r] = f"d{len(bend_at)}"
+                layers[r].insert(0, bend_at[a, source, r])  # above weights: it is mostly the first argument
+            passed.append(bend_at[a, source, r])
+            short[start, passed[-1], source] = None
+            start = passed[-1]
         short[start, b, source] = None
-    _sort(layers, short)
+    at = {key: i / max(1, len(layer) - 1) for layer in layers for i, key in enumerate(layer)}
+    for neighbours, layer in _sweeps(layers, short, SWEEPS):
+        mean = {key: _mean(key, neighbours, at) for key in layer}
+        layer.sort(key=mean.__getitem__)
+        at |= {key: (i + 0.5) / len(layer) for i, key in enumerate(layer)}
     return Arrangement(layers, list(short)), bends
 
 
@@ -164,20 +169,11 @@ def _mean(key: str, neighbours: dict[str, list[str]], at: dict[str, float]) -> f
     return sum(at[n] for n in near) / len(near) if near else at[key]
 
 
-def _sort(layers: list[list[str]], lines: Iterable[Line]) -> None:
-    """Order each layer by the mean place of its neighbours, from right to left and back."""
-    at = {key: i / max(1, len(layer) - 1) for layer in layers for i, key in enumerate(layer)}
-    for neighbours, layer in _sweeps(layers, lines, SWEEPS):
-        mean = {key: _mean(key, neighbours, at) for key in layer}
-        layer.sort(key=mean.__getitem__)
-        at |= {key: (i + 0.5) / len(layer) for i, key in enumerate(layer)}
-
-
 def assign_coordinates(picture: Picture, layout: Layout, folded: Collection[int] = ()) -> Coordinates:
     """Coordinates for the state in which the groups of these numbers are folded."""
     inner: dict[int, dict[str, Rectangle]] = {}  # group -> key -> rectangle within
 
-    def measure(member: Box | Group) -> tuple[float, float]:
+    def measure(member: Box | Group) -> Size:
         if isinstance(member, Box) or member.number in folded:
             return size_of(member)
         sizes = {key_of(inside): measure(inside) for inside in member.members}
@@ -201,9 +197,7 @@ def assign_coordinates(picture: Picture, layout: Layout, folded: Collection[int]
     return Coordinates(absolute, _lines(picture, layout, absolute, points))
 
 
-def _positions(
-    inside: Arrangement, sizes: dict[str, tuple[float, float]]
-) -> tuple[dict[str, Rectangle], tuple[float, float]]:
+def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, Rectangle], Size]:
     """Rectangles of the members of a group within its frame, and the size of the frame."""
     size = {key: sizes[key] if key[0] in "bg" else (0.0, 4.0) for layer in inside.layers for key in layer}
     middle: dict[str, float] = {}

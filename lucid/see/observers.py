@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from lucid.graph import Node
@@ -90,21 +91,41 @@ def on_module_call(module: Module, after: Callback) -> Unregister:
     return unregister
 
 
-def on_forward(wrap: Callable[[Op, Callback], Callback]) -> Unregister:
-    """While registered, operations call `wrap(op, forward)` in the place of their forward."""
-    look_on(wrap)
-    return partial(look_on, wrap, False)
+def on_forward(after: Callback) -> Unregister:
+    """Call `after(op, out, inputs, options, seconds)`, on arrays, after each forward of an operation."""
+
+    def observe(op: Op, forward: Callback) -> Callback:
+        def observed(xp: Any, *inputs: Any, **options: Any) -> Any:
+            started = perf_counter()
+            result = forward(xp, *inputs, **options)
+            after(op, result[0] if op.keeps else result, inputs, options, perf_counter() - started)
+            return result
+
+        return observed
+
+    look_on(observe)
+    return partial(look_on, observe, False)
 
 
-def on_vjp(wrap: Callable[[Op, Callback], Callback]) -> Unregister:
-    """While registered, operations call `wrap(op, vjp)` in the place of the function that runs their vjps."""
+def on_vjp(after: Callback) -> Unregister:
+    """Call `after(op, seconds)` each time the vjps of an operation have run."""
     originals = []
+
+    def observe(op: Op, vjp: Callback) -> Callback:
+        def observed(xp: Any, g: Any, saved: Any, parents: Any) -> Any:
+            started = perf_counter()
+            gradients = vjp(xp, g, saved, parents)
+            after(op, perf_counter() - started)
+            return gradients
+
+        return observed
+
     for op in TABLE.values():
         if op.formulas:
             if op.back is None:
                 op.compile()
             originals.append((op, op.back))
-            op.back = wrap(op, op.back)
+            op.back = observe(op, op.back)
 
     def unregister() -> None:
         for op, original in originals:
@@ -113,7 +134,7 @@ def on_vjp(wrap: Callable[[Op, Callback], Callback]) -> Unregister:
     return unregister
 
 
-def on_node(after: Callable[[Op, Any], None]) -> Unregister:
+def on_node(after: Callback) -> Unregister:
     """Call `after(op, saved)` for each new node, with the values that it saved for backward."""
     original = Node.__init__
 

@@ -19,7 +19,7 @@ from lucid.see.layout import arrange, key_of, size_of
 from lucid.see.names import users_frame
 from lucid.see.picture import LIMIT, Box, Picture, enclosing, initially_folded
 from lucid.see.text import element, host, shape_text, value_text
-from lucid.see.trace import Step, iter_steps
+from lucid.see.trace import Contribution, iter_steps
 from lucid.tensor import Tensor
 
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
@@ -117,8 +117,10 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, only=number):  # one by one: they hold all gradients
-        seed = step.gradient if seed is None else seed
-        steps.append(_encode_step(step, number, edges_between, sizes))
+        seed, box = step.gradient if seed is None else seed, number[step.node]
+        receivers = [(sent, number.get(sent.node)) for sent in step.contributions]
+        sent = [_encode_sent(sent, to, edges_between.get((to, box), []), sizes) for sent, to in receivers]
+        steps.append({"box": box, "sent": sent})
     if seed is None:  # a leaf by itself has no steps
         seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
     ops = picture.root.operations()
@@ -165,22 +167,12 @@ def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _encode_step(
-    step: Step, number: dict[Any, int], edges_between: dict[tuple[int | None, int], list[int]], sizes: tuple[int, int]
-) -> dict[str, Any]:
-    box = number[step.node]
+def _encode_sent(sent: Contribution, to: int | None, edges: list[int], sizes: tuple[int, int]) -> dict[str, Any]:
+    part = None if sent.before is None else sent.gradient  # null: the same as after
     return {
-        "box": box,
-        "sent": [
-            {
-                "to": number.get(sent.node), "name": sent.to, "input": sent.input,
-                "formula": sent.formula, "filled": sent.filled,
-                "part": None if sent.before is None else encode_value(sent.gradient, sizes),  # null: the same as after
-                "before": encode_value(sent.before, sizes), "after": encode_value(sent.after, sizes),
-                "edges": edges_between.get((number.get(sent.node), box), []),
-            }
-            for sent in step.contributions
-        ],
+        "to": to, "name": sent.to, "input": sent.input, "formula": sent.formula, "filled": sent.filled,
+        "part": encode_value(part, sizes), "before": encode_value(sent.before, sizes),
+        "after": encode_value(sent.after, sizes), "edges": edges,
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from lucid import backend
 from lucid.graph import Leaf, Node, history, last_write
@@ -66,8 +66,7 @@ class Group:
         return sum(box.kind == "op" for box in self.boxes())
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """From a box to the operation that has it as an input of this name."""
 
     source: int
@@ -76,15 +75,7 @@ class Edge:
 
 
 class Picture:
-    """The graph of a tensor, to be drawn.
-
-    Attributes:
-        boxes, edges, groups: what it consists of.
-        root: the group around everything.
-        total: how many operations the graph has.
-        left_out: how many of them are beyond `limit`; the youngest are drawn.
-        has_origins: whether the nodes know which line made them.
-    """
+    """The graph of a tensor, to be drawn."""
 
     def __init__(self, loss: Tensor, model: Any, names: Mapping[str, Any] | None, limit: int, frame: Any) -> None:
         if not isinstance(loss, Tensor):
@@ -99,12 +90,12 @@ class Picture:
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
         self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
-        self.root = Group(0, "", "", None)
+        self.root = Group(0, "", "", None)  # around everything
         self.groups = [self.root]
         self._group_of_call: dict[int, Group] = {}
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = history([loss._node]) or [loss._node]
-        self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)
+        self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
         for node in reversed(nodes[:limit]):
             self._add_node(node)
         self._add_edges()

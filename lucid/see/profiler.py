@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import ExitStack
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from lucid import backend
 from lucid.op import Op
 from lucid.see.multiply_adds import multiply_adds
-from lucid.see.observers import Callback, on_forward, on_node, on_vjp
+from lucid.see.observers import on_forward, on_node, on_vjp
 from lucid.see.text import Printable, Table, duration, large_number, memory_size
 
 COLUMNS = ("calls", "forward", "backward", "allocated", "saved", "multiply_adds")
 
 
+@dataclass
 class Entry:
-    """What one operation took.
+    """What one operation took."""
 
-    Attributes:
-        calls: how often it ran forward.
-        vjp_calls: how often its vjps ran.
-        forward, backward: seconds.
-        allocated: bytes of the arrays that it returned; a view allocates none.
-        saved: bytes that its nodes saved for backward; memory that two nodes share counts for both.
-        multiply_adds: of the forwards, counted as `summary` counts them.
-    """
-
-    def __init__(self) -> None:
-        self.calls = self.vjp_calls = self.allocated = self.saved = self.multiply_adds = 0
-        self.forward = self.backward = 0.0
+    calls: int = 0  # how often it ran forward
+    vjp_calls: int = 0  # how often its vjps ran
+    forward: float = 0.0  # seconds
+    backward: float = 0.0
+    allocated: int = 0  # bytes of the arrays that it returned; a view allocates none
+    saved: int = 0  # bytes that its nodes saved for backward; memory that two nodes share counts for both
+    multiply_adds: int = 0  # of the forwards, counted as `summary` counts them
 
     @property
     def seconds(self) -> float:
@@ -63,7 +60,7 @@ class profile(Printable):
         self._observers = ExitStack()
 
     def __enter__(self) -> profile:
-        for unregister in (on_forward(self._time_forward), on_vjp(self._time_vjp), on_node(self._count_saved)):
+        for unregister in (on_forward(self._after_forward), on_vjp(self._after_vjp), on_node(self._after_node)):
             self._observers.callback(unregister)
         self._started = perf_counter()
         return self
@@ -72,35 +69,19 @@ class profile(Printable):
         self.wall += perf_counter() - self._started
         self._observers.close()
 
-    def _time_forward(self, op: Op, forward: Callback) -> Callback:
-        entries = self.entries
+    def _after_forward(self, op: Op, out: Any, inputs: Any, options: Any, seconds: float) -> None:
+        entry = self.entries[op.name]
+        entry.calls += 1
+        entry.forward += seconds
+        if getattr(out, "base", None) is None:
+            entry.allocated += getattr(out, "nbytes", 0)
+        entry.multiply_adds += multiply_adds(op.name, out, inputs, options)
 
-        def timed(xp: Any, *inputs: Any, **options: Any) -> Any:
-            started = perf_counter()
-            result = forward(xp, *inputs, **options)
-            seconds = perf_counter() - started
-            out, entry = result[0] if op.keeps else result, entries[op.name]
-            entry.calls += 1
-            entry.forward += seconds
-            if getattr(out, "base", None) is None:
-                entry.allocated += getattr(out, "nbytes", 0)
-            entry.multiply_adds += multiply_adds(op.name, out, inputs, options)
-            return result
+    def _after_vjp(self, op: Op, seconds: float) -> None:
+        self.entries[op.name].backward += seconds
+        self.entries[op.name].vjp_calls += 1
 
-        return timed
-
-    def _time_vjp(self, op: Op, vjp: Callback) -> Callback:
-        def timed(xp: Any, g: Any, saved: Any, parents: Any) -> Any:
-            started = perf_counter()
-            gradients = vjp(xp, g, saved, parents)
-            entry = self.entries[op.name]
-            entry.backward += perf_counter() - started
-            entry.vjp_calls += 1
-            return gradients
-
-        return timed
-
-    def _count_saved(self, op: Op, saved: Any) -> None:
+    def _after_node(self, op: Op, saved: Any) -> None:
         self.entries[op.name].saved += _bytes(saved)
 
     def table(self, by: str = "seconds") -> Table:

@@ -179,9 +179,7 @@ class Recorder:
         """Everything that was recorded, in plain dicts, lists and numbers: for json, lucid.save, or a table."""
         return {"every": self.every, **{name: deepcopy(getattr(self, name)) for name in RECORDED}}
 
-    def state_dict(self) -> dict[str, Any]:
-        """The same as `to_dict()`, under the name that checkpoints expect."""
-        return self.to_dict()
+    state_dict = to_dict  # the name that checkpoints expect
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`, as if the run had never stopped.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from lucid.creation import ones
@@ -10,26 +11,22 @@ from lucid.nn.module import Module
 from lucid.op import Op
 from lucid.recording import no_grad
 from lucid.see.multiply_adds import multiply_adds
-from lucid.see.observers import Callback, on_forward, on_module_call
+from lucid.see.observers import on_forward, on_module_call
 from lucid.see.text import Printable, Table, large_number
 from lucid.tensor import Parameter, Tensor
 
 
+@dataclass
 class Row:
-    """One module.
+    """One module."""
 
-    Attributes:
-        name: its dotted path.
-        own: the number of elements of the parameters in it alone that no row before has counted.
-        tied: whether some of its parameters were counted in a row before.
-        shape: of its output in the first call, as text; "" if it never ran.
-        multiply_adds: of all its calls, those of the modules inside included.
-        calls: how often it ran.
-    """
-
-    def __init__(self, name: str, module: Module, own: int, tied: bool) -> None:
-        self.name, self.module, self.own, self.tied = name, module, own, tied
-        self.shape, self.multiply_adds, self.calls = "", 0, 0
+    name: str  # its dotted path
+    module: Module
+    own: int  # elements of the parameters in it alone that no row before has counted
+    tied: bool  # whether some of its parameters were counted in a row before
+    shape: str = ""  # of its output in the first call; "" if it never ran
+    multiply_adds: int = 0  # of all its calls, those of the modules inside included
+    calls: int = 0
 
     def cells(self) -> list[str]:
         """The row as text."""
@@ -114,17 +111,12 @@ def _run(model: Module, rows: dict[int, Row], inputs: Any, keywords: dict[str, A
     total = 0
     running: list[Row] = []  # of the modules whose forward is running, outermost first
 
-    def count(op: Op, forward: Callback) -> Callback:
-        def counted(xp: Any, *arrays: Any, **options: Any) -> Any:
-            nonlocal total
-            result = forward(xp, *arrays, **options)
-            n = multiply_adds(op.name, result[0] if op.keeps else result, arrays, options)
-            total += n
-            for row in dict.fromkeys(running):
-                row.multiply_adds += n
-            return result
-
-        return counted
+    def count(op: Op, out: Any, arrays: Any, options: Any, seconds: float) -> None:
+        nonlocal total
+        n = multiply_adds(op.name, out, arrays, options)
+        total += n
+        for row in {id(row): row for row in running}.values():
+            row.multiply_adds += n
 
     def enter(module: Module, args: Any) -> None:
         running.append(rows[id(module)])

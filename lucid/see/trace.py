@@ -161,7 +161,7 @@ def _copy(value: Any) -> Any:
     return Tensor(backend.namespace(value).copy(value))
 
 
-class steps:
+class steps(list[Step]):
     """One backward pass from `loss`, step by step: iterate over it, print it, or let a notebook show it.
 
     The graph is left as it is, and so is every `grad`: a `loss.backward()` can follow. Hooks run, since what they
@@ -196,16 +196,7 @@ class steps:
     ) -> None:
         self._names = Names(names, model, users_frame())
         self.gradients: dict[Tensor, Tensor] = {}
-        self._steps = list(iter_steps(loss, gradient, self._names, self.gradients))
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self._steps)
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __getitem__(self, index: int) -> Step:
-        return self._steps[index]
+        super().__init__(iter_steps(loss, gradient, self._names, self.gradients))
 
     def _last_lines(self) -> list[str]:
         leaves = [f"{self._names.describe(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()]
@@ -215,11 +206,10 @@ class steps:
     def __str__(self) -> str:
         return "\n".join([*map(str, self), *self._last_lines()])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        return _html_table(self._steps) + "<br>".join(map(escape, self._last_lines()))
-
-
-END: tuple[Any, Any] = (None, None)
+        return _html_table(self) + "<br>".join(map(escape, self._last_lines()))
 
 
 def iter_steps(
@@ -245,13 +235,14 @@ def iter_steps(
             node.retained = None
         try:
             with xp.quiet():
-                node, g = next(backward, END)
+                turn = next(backward, None)
         finally:
-            for owner, functions in retained:
-                owner.retained = functions
+            for node, functions in retained:
+                node.retained = functions
         yield from log.done  # the pass stops where a node's turn begins: those before have sent everything
         log.done.clear()
-        if node is None:
+        if turn is None:
             return
+        node, g = turn
         if type(node) is Leaf and gradients is not None and (leaf := node.tensor()) is not None:
             gradients[leaf] = Tensor(g).to(leaf.dtype)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import islice
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -160,29 +164,19 @@ def _contents(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"[{key!r}]", inner) for key, inner in value.items())
         yield from ((" (a key)", key) for key in value)
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"[{i}]", inner) for i, inner in enumerate(value[:MOST_ITEMS]))
+    elif isinstance(value, (list, tuple, deque)):
+        yield from ((f"[{i}]", inner) for i, inner in enumerate(islice(value, MOST_ITEMS)))
     elif isinstance(value, (set, frozenset)):
         yield from (("{...}", inner) for inner in value)
     elif isinstance(value, FunctionType):
-        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-        yield from ((f" (its variable {name})", cell.cell_contents) for name, cell in cells if _is_assigned(cell))
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            with suppress(ValueError):  # a variable that was not assigned yet
+                yield f" (its variable {name})", cell.cell_contents
         yield from ((" (a default)", inner) for inner in value.__defaults__ or ())
         yield from ((f" (the default of {name})", inner) for name, inner in (value.__kwdefaults__ or {}).items())
     elif isinstance(value, MethodType):
         yield " (its self)", value.__self__
     elif not backend.is_array(value):
-        for name in ("func", "args", "keywords"):  # of a functools.partial
-            if hasattr(value, name) and type(value).__name__ == "partial":
-                yield f".{name}", getattr(value, name)
-        if type(value).__module__ == "collections" and hasattr(value, "popleft"):
-            yield from ((f"[{i}]", inner) for i, inner in enumerate(value))
+        for name in ("func", "args", "keywords") if isinstance(value, partial) else ():
+            yield f".{name}", getattr(value, name)
         yield from ((f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items())
-
-
-def _is_assigned(cell: Any) -> bool:
-    """Whether the variable of a closure has a value."""
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False

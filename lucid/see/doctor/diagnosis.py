@@ -22,9 +22,9 @@ from lucid.recording import enable_grad, grad_mode
 from lucid.see.doctor import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.checks_time import has_dropout
-from lucid.see.doctor.evidence import Event, LossGraph, ModuleCall, TrainingRun, as_list, rms
+from lucid.see.doctor.evidence import LossGraph, ModuleCall, TrainingRun, as_list, rms
 from lucid.see.doctor.findings import Finding, Report
-from lucid.see.observers import Callback, on_forward, on_module_call
+from lucid.see.observers import on_forward, on_module_call
 from lucid.see.text import plural
 from lucid.tensor import Tensor
 
@@ -147,10 +147,11 @@ def observe(run: TrainingRun) -> Iterator[None]:
 
     def after_call(module: Module, args: Any, output: Any) -> None:
         recorded, is_root = grad_mode.recording, id(module) in roots
-        call = ModuleCall(whose_line(sys._getframe(1)), module, recorded, output)
+        outputs = [t for t in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(t, Tensor)]
+        call = ModuleCall(whose_line(sys._getframe(1)), module, recorded, outputs)
         run.call_counts.setdefault(id(module), [0, 0])[recorded] += 1
         run.calls.append(call)
-        run.first_uses |= {id(memory_of(t._array)): None for t in call.outputs if t._node is not None}
+        run.first_uses |= {id(memory_of(t._array)): None for t in outputs if t._node is not None}
         if len(run.calls) > MOST_CALLS:
             del run.calls[: MOST_CALLS // 2]
         if recorded:
@@ -162,18 +163,14 @@ def observe(run: TrainingRun) -> Iterator[None]:
         if module.training and is_root and len(roots) == 1 and has_dropout(module):
             run.events.setdefault("train-mode", (run.line_of(call), type(module).__name__))
 
-    def find_first_uses(op: Op, forward: Callback) -> Callback:
-        def observed(xp: Any, *inputs: Any, **options: Any) -> Any:
-            for x in inputs:
-                if backend.is_array(x) and run.first_uses.get(key := id(memory_of(x)), key) is None:
-                    run.first_uses[key] = Event(whose_line(sys._getframe(1)))
-            return forward(xp, *inputs, **options)
-
-        return observed if op.formulas else forward  # argmax and other integer operations only read
+    def note_first_use(op: Op, out: Any, inputs: Any, options: Any, seconds: float) -> None:
+        for x in inputs if op.formulas else ():  # argmax and other integer operations only read
+            if backend.is_array(x) and run.first_uses.get(key := id(memory_of(x)), key) is None:
+                run.first_uses[key] = whose_line(sys._getframe(1))
 
     with ExitStack() as stack:
         stack.enter_context(remember())
         for _, module in run.modules.values():
             stack.callback(on_module_call(module, after_call))
-        stack.callback(on_forward(find_first_uses))
+        stack.callback(on_forward(note_first_use))
         yield

@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from lucid import backend
 from lucid.graph import Leaf, Node, history, memory_of, walk
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import origin
+from lucid.origins import origin, whose_line
 from lucid.see.formulas import saved_values
 from lucid.tensor import Parameter, Tensor
 
@@ -25,20 +26,13 @@ from lucid.tensor import Parameter, Tensor
 VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
 
 
-class Event:
-    """Something that happened; `made` is the line of the user's program that did it, as a node holds it."""
+class ModuleCall(NamedTuple):
+    """One call of a module."""
 
-    def __init__(self, made: Any) -> None:
-        self.made = made
-
-
-class ModuleCall(Event):
-    """One call of a module: its line, whether it was recorded, and the tensors that it returned."""
-
-    def __init__(self, made: Any, module: Module, recorded: bool, output: Any) -> None:
-        self.made, self.module, self.recorded = made, module, recorded
-        outputs = output if isinstance(output, (tuple, list)) else [output]
-        self.outputs = [t for t in outputs if isinstance(t, Tensor)]
+    made: Any  # the calling line, as a node holds it
+    module: Module
+    recorded: bool
+    outputs: list[Tensor]
 
 
 @dataclass
@@ -53,7 +47,7 @@ class TrainingRun:
     modes: dict[int, bool] = field(default_factory=dict)  # id of a module -> its mode when it last ran recorded
     root_call_line: str | None = None  # of the first recorded call of a model
     unrecorded_line: str | None = None  # of the first call of a module that was not recorded
-    first_uses: dict[int, Event | None] = field(default_factory=dict)  # id of an output's memory -> its first reader
+    first_uses: dict[int, Any] = field(default_factory=dict)  # id of an output's memory -> line of its first reader
 
     losses: int = 0  # how many were examined, and of how many operations
     operations: int = 0
@@ -110,9 +104,13 @@ class TrainingRun:
         return next((module for module in modules if any(entry is p for _, entry, _ in module._direct())), None)
 
     def line_of(self, source: Any) -> str | None:
-        """The line that a node, a Tensor or an Event came from, if it was recorded."""
+        """The line that a node, a Tensor or a ModuleCall came from, if it was recorded."""
         made_at = origin(source, self.module_paths)
         return None if made_at is None else str(made_at)
+
+    def line_at(self, frame: Any) -> str | None:
+        """The user's line that is running in a frame, or called it."""
+        return self.line_of(SimpleNamespace(made=whose_line(frame)))
 
     def forget_calls(self) -> None:
         """Drop what modules have computed."""
@@ -142,26 +140,17 @@ class TrainingRun:
 
 
 class LossGraph:
-    """The graph of one loss.
-
-    Attributes:
-        loss: the Tensor.
-        run: what it is part of.
-        nodes: its operations, oldest first.
-        leaves: where it ends.
-        users: node -> the nodes that used it, oldest first.
-    """
+    """The graph of one loss, which is part of a run."""
 
     def __init__(self, loss: Tensor, run: TrainingRun) -> None:
         self.loss, self.run, self.line_of = loss, run, run.line_of
-        root = loss._node
-        self.nodes = history([root])[::-1]
-        self.users: dict[Any, list[Node]] = defaultdict(list)
+        self.nodes = history([loss._node])[::-1]  # its operations, oldest first
+        self.users: dict[Any, list[Node]] = defaultdict(list)  # node -> the nodes that used it, oldest first
         for node in self.nodes:
             for parent in node.parents:
                 if parent is not None:
                     self.users[parent].append(node)
-        self.leaves: list[Leaf] = [node for node in (root, *self.users) if type(node) is Leaf]
+        self.leaves: list[Leaf] = [node for node in (loss._node, *self.users) if type(node) is Leaf]
 
     def nodes_of(self, *names: str) -> Iterator[Node]:
         """The nodes of these operations, oldest first."""
@@ -202,12 +191,8 @@ class LossGraph:
     def find_detached(self) -> tuple[str | None, str] | None:
         """The first line that was given as mere data what an observed module had computed with a graph."""
         mine = set(self.nodes)
-        computed = [
-            (t, self.run.module_name(call.module))
-            for call in self.run.calls
-            for t in call.outputs
-            if type(t._node) is Node and t._node not in mine
-        ]
+        outputs = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
+        computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
         for node in self.nodes if computed else ():
             for value in _data_inputs(node):
                 for t, name in computed:
@@ -215,7 +200,7 @@ class LossGraph:
                         return self.line_of(node), name
         for t, name in sorted(computed, key=lambda pair: -pair[0]._node.born):  # the latest stands before the cut
             if (reader := self.run.first_uses.get(id(memory_of(t._array)))) is not None:
-                return self.line_of(reader), name
+                return self.line_of(SimpleNamespace(made=reader)), name
         return None
 
 

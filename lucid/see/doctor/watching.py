@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -21,9 +21,8 @@ from weakref import ref
 from lucid.graph import Node, history
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import whose_line
 from lucid.see.doctor.diagnosis import examine, is_weight, learning_rates, observe, report
-from lucid.see.doctor.evidence import Event, LossGraph, TrainingRun, as_list, has_gradient, parameters_of, rms
+from lucid.see.doctor.evidence import LossGraph, TrainingRun, as_list, has_gradient, parameters_of, rms
 from lucid.see.doctor.findings import Finding, Report
 from lucid.see.observers import on_backward, on_step
 from lucid.see.text import Printable, first_few
@@ -32,24 +31,16 @@ from lucid.tensor import Tensor
 RECENT = 5  # losses whose graphs a loop may well still hold in its variables
 
 
+@dataclass
 class GradientTracker:
-    """What is known about the gradients of one optimizer's parameters since its last step.
+    """What is known about the gradients of one optimizer's parameters since its last step."""
 
-    Attributes:
-        used: id of a parameter -> the gradient that the last step used, with what was added to it since.
-        cleared: ids of the parameters whose gradient has been cleared since.
-        passes: how many backward passes ran since.
-        had_gradients: whether one of them gave any parameter a gradient.
-        before_step: name -> copy of the weights before the step that is running, where it is to be measured.
-    """
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.used: dict[int, Tensor] = {}
-        self.cleared: set[int] = set()
-        self.passes = 0
-        self.had_gradients = False
-        self.before_step: dict[str, Any] = {}
+    optimizer: Optimizer
+    used: dict[int, Tensor] = field(default_factory=dict)  # id -> gradient that the last step used, and what was added
+    cleared: set[int] = field(default_factory=set)  # ids of the parameters whose gradient has been cleared since
+    passes: int = 0  # how many backward passes ran since
+    had_gradients: bool = False  # whether one of them gave any parameter a gradient
+    before_step: dict[str, Any] = field(default_factory=dict)  # name -> copy of the weight before the running step
 
     def before_backward(self) -> None:
         """Note whose gradients were cleared: set to None, to zeros, or to something else."""
@@ -143,10 +134,6 @@ class watch(Printable):
         self._count_graphs()
         self.run.forget_calls()
 
-    def _line(self, frame: Any) -> str | None:
-        """The user's line that called."""
-        return self.run.line_of(Event(whose_line(frame)))
-
     def _before_backward(self, loss: Tensor, frame: Any) -> None:
         if loss._node is None:
             self.run.add_loss_without_graph()
@@ -158,7 +145,7 @@ class watch(Printable):
             leaves = [leaf.tensor() for node in nodes for leaf in node.parents if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
             if any(t is not None and has_gradient(t) for t in leaves):
                 times = "twice" if len(self._roots_since_step) == 1 else "several times"
-                self.run.events.setdefault("backward-twice", (self._line(frame), times))
+                self.run.events.setdefault("backward-twice", (self.run.line_at(frame), times))
         if self.losses < self.first or self.losses % self.every == 0:
             for finding in examine(LossGraph(loss, self.run)):
                 known = self.findings.setdefault((finding.name, finding.line), replace(finding, times=0))
@@ -181,13 +168,14 @@ class watch(Printable):
             self.run.events["graphs-kept-alive"] = (_line_that_holds(alive[-1], self.run) or known, len(alive))
 
     def _before_step(self, tracker: GradientTracker, frame: Any, closure: Any) -> None:
-        run, line, parameters = self.run, self._line(frame), list(parameters_of(tracker.optimizer))
+        run, line, parameters = self.run, self.run.line_at(frame), list(parameters_of(tracker.optimizer))
         run.step_line = run.step_line or line
         run.rates.append(learning_rates(run))
         run.reached |= {id(p): p for p in parameters if p._grad is not None and id(p) not in run.reached}
         if closure is None:
             self._compare_gradients(tracker, line)
         self.steps += 1
+        tracker.before_step = {}
         if self.steps <= self.first or self.steps % self.every == 0:
             measured = {id(p) for p in parameters if p._grad is not None and is_weight(p)}
             tracker.before_step = {name: p._array.copy() for name, p in run.parameters.items() if id(p) in measured}
@@ -213,19 +201,15 @@ class watch(Printable):
             if (size := rms(old)) > 0:
                 ratios[name] = (rms(p._array - old) / size, tracker.optimizer.state.get(p, {}).get("t", self.steps))
         self.run.step_ratios.append(ratios)
-        tracker.before_step = {}
         tracker.after_step()
         self._roots_since_step = []
 
     @property
     def report(self) -> Report:
         """The findings; a warning about single losses counts where a third of those examined have it."""
-        lasting = [
-            finding
-            for finding in self.findings.values()
-            if finding.severity == "error" or 3 * finding.times >= self.run.losses
-        ]
-        return report(self.run, lasting, f"{self.run.losses} of {self.losses} losses and {self.steps} steps")
+        losses = self.run.losses
+        lasting = [each for each in self.findings.values() if each.severity == "error" or 3 * each.times >= losses]
+        return report(self.run, lasting, f"{losses} of {self.losses} losses and {self.steps} steps")
 
     def _printed(self) -> Report:
         return self.report
@@ -234,8 +218,7 @@ class watch(Printable):
 def _line_that_holds(root: Node, run: TrainingRun) -> str | None:
     """The line of an operation that has a node among its inputs, found by way of the garbage collector's references."""
     for parents in gc.get_referrers(root):
-        if isinstance(parents, tuple):
-            for node in gc.get_referrers(parents):
-                if type(node) is Node and node.parents is parents:
-                    return run.line_of(node)
+        for node in gc.get_referrers(parents) if isinstance(parents, tuple) else ():
+            if type(node) is Node and node.parents is parents:
+                return run.line_of(node)
     return None
