@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of
@@ -17,23 +18,7 @@ from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_f
 from lucid.see.text import element, shape_text, value_text
 from lucid.tensor import Tensor
 
-STYLE = """
-.lucid { --ink: #22262b; --soft: #676e77; --op: #fff; --op-line: #a9b0b8; --leaf: #e3eefa; --leaf-line: #2b6cb0;
-  --constant: #f0eee8; --constant-line: #b3ada0; --frame: #00000008; --line: #dedad1; }
-@media (prefers-color-scheme: dark) { .lucid { --ink: #e7e9ec; --soft: #98a1ad; --op: #232830; --op-line: #59626f;
-  --leaf: #172c45; --leaf-line: #6aa9ec; --constant: #24231f; --constant-line: #6d675b; --frame: #ffffff0a;
-  --line: #3a414c; } }
-.lucid text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-.lucid .title { font-weight: 600; font-size: 13px; }
-.lucid .value { font: 11.5px ui-monospace, monospace; fill: var(--soft); }
-.lucid rect { fill: var(--op); stroke: var(--op-line); }
-.lucid .parameter rect, .lucid .leaf rect { fill: var(--leaf); stroke: var(--leaf-line); }
-.lucid .constant rect { fill: var(--constant); stroke: var(--constant-line); stroke-dasharray: 4 3; }
-.lucid .more rect { stroke-dasharray: 2 4; }
-.lucid .frame rect { fill: var(--frame); stroke: var(--line); }
-.lucid path { fill: none; stroke: var(--op-line); stroke-width: 1.5; }
-.lucid marker path { fill: var(--op-line); stroke: none; }
-"""
+STYLE = "\n" + (Path(__file__).parent / "drawing.css").read_text("utf-8")
 
 
 class Graph:

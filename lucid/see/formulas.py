@@ -46,7 +46,11 @@ def source_text(formula: Callable[..., Any]) -> str:
     """The expression that a function returns, as written, on one line; of any other function a call."""
     function = inspect.unwrap(formula)
     code = getattr(function, "__code__", None)
-    call = f"{getattr(function, '__qualname__', type(function).__name__)}({', '.join(_argument_names(function))})"
+    try:
+        arguments = ", ".join(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a builtin function
+        arguments = ""
+    call = f"{getattr(function, '__qualname__', type(function).__name__)}({arguments})"
     if code is None:
         return call
     source = "".join(linecache.getlines(code.co_filename))
@@ -60,13 +64,6 @@ def source_text(formula: Callable[..., Any]) -> str:
             return call
         body = body[0].value
     return " ".join((ast.get_source_segment(source, body) or call).split()).replace("( ", "(").replace(" )", ")")
-
-
-def _argument_names(function: Any) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a builtin function
-        return []
 
 
 @cache

@@ -116,7 +116,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     for i, edge in enumerate(picture.edges):
         edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
-    for step in iter_steps(picture.loss, gradient, picture.names, only=number):  # one by one: they hold all gradients
+    for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
         seed, box = step.gradient if seed is None else seed, number[step.node]
         receivers = [(sent, number.get(sent.node)) for sent in step.contributions]
         sent = [_encode_sent(sent, to, edges_between.get((to, box), []), sizes) for sent, to in receivers]

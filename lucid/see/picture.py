@@ -151,10 +151,10 @@ class Picture:
 
     def _constant(self, node: Node, value: Any) -> Box | None:
         """The box of an input that needs no gradient; None where it was not kept."""
-        if value is None or isinstance(value, (str, bool)):
-            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._add("constant", "number", "", (), value=value)
         if not backend.is_array(value):
-            return self._add("constant", "number", "", (), value=value) if isinstance(value, (int, float)) else None
+            return None
         if id(value) not in self._box_of:
             name, changed = self.names.arrays.get(id(value), ""), last_write(value) > node.born
             box = self._add("constant", "constant", name, value.shape, value=value, changed=changed)

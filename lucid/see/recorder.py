@@ -227,10 +227,7 @@ class Recorder:
         """The picture as SVG text, drawn without matplotlib: for a page, or a notebook."""
         return charts.svg(self.panels())
 
-    _repr_svg_ = svg
-
-    def _repr_html_(self) -> str:
-        return self.svg()
+    _repr_svg_ = _repr_html_ = svg
 
     def plot(self, path: str | Path | None = None) -> Any:
         """The picture as a matplotlib Figure, written to `path` if one is given.

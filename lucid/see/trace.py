@@ -213,11 +213,7 @@ class steps(list[Step]):
 
 
 def iter_steps(
-    loss: Tensor,
-    gradient: Any,
-    names: Names,
-    gradients: dict[Tensor, Tensor] | None = None,
-    only: Container[Node] | None = None,
+    loss: Tensor, gradient: Any, names: Names, gradients: dict[Tensor, Tensor], only: Container[Node] | None = None
 ) -> Iterator[Step]:
     """The steps, as the backward pass takes them; with `only`, those of these nodes. `gradients` gets the leaves'."""
     if not isinstance(loss, Tensor):
@@ -244,5 +240,5 @@ def iter_steps(
         if turn is None:
             return
         node, g = turn
-        if type(node) is Leaf and gradients is not None and (leaf := node.tensor()) is not None:
+        if type(node) is Leaf and (leaf := node.tensor()) is not None:
             gradients[leaf] = Tensor(g).to(leaf.dtype)

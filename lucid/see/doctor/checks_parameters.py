@@ -66,7 +66,8 @@ def _unreached(run: TrainingRun, cause: str) -> str:
     def cause_of(p: Tensor) -> str:
         if not run.observed:
             return "detached" if all_before else "unused"
-        unrecorded, recorded = run.call_counts.get(id(run.module_of(p)), (0, 0))
+        owners = [key for key, (_, module) in run.modules.items() if any(t is p for _, t, _ in module._direct())]
+        unrecorded, recorded = run.call_counts.get(owners[-1] if owners else 0, (0, 0))
         if recorded and run.detached:
             return "detached"
         return "unrecorded" if unrecorded and not recorded else "unused"
@@ -118,8 +119,8 @@ def equal_weights(graph: LossGraph) -> Matches:
 def hidden_module(run: TrainingRun) -> Matches:
     """Modules are found in attributes, lists, tuples and dicts. One in a set, in another object or in a lambda is not:
     parameters() leaves it out, and so do state_dict, to and train."""
-    for path, module in _hidden(run, Module):
-        lost = [p for p in module.parameters() if id(p) in run.reached]
+    for path, module in _hidden(run):
+        lost = [p for p in module.parameters() if id(p) in run.reached] if isinstance(module, Module) else []
         if lost:
             hidden = f"{path} holds a {type(module).__name__} where modules are not searched for"
             message = f"{hidden}: parameters() misses its {plural(len(lost), 'parameter')}"
@@ -130,33 +131,33 @@ def hidden_module(run: TrainingRun) -> Matches:
 def tensor_not_parameter(run: TrainingRun) -> Matches:
     """A plain tensor that requires a gradient gets one, but only a Parameter is part of parameters()."""
     held = run.optimized
-    for path, t in _hidden(run, Tensor):
-        if id(t) in run.reached and id(t) not in held:
+    for path, t in _hidden(run):
+        if isinstance(t, Tensor) and id(t) in run.reached and id(t) not in held:
             tensor = f"{path} is a tensor of shape {t.shape} that requires a gradient, but no Parameter"
             yield run.used_at.get(id(t)), f"{tensor}: parameters() does not return it"
 
 
-def _hidden(run: TrainingRun, kind: type) -> Iterator[tuple[str, Any]]:
-    """(path, object) of the modules, or the tensors that require a gradient, that a search of the model misses."""
+def _hidden(run: TrainingRun) -> Iterator[tuple[str, Any]]:
+    """(path, object) of the modules, and the leaves that require a gradient, that a walk of the model misses."""
     seen = {*run.modules, *run.parameter_names}
     for name, module in list(run.modules.values()):
         for attribute, value in vars(module).items():
             if attribute != "_hooks":
-                yield from _search(value, f"{name}.{attribute}", kind, seen)
+                yield from _search(value, f"{name}.{attribute}", seen)
 
 
-def _search(value: Any, path: str, kind: type, seen: set[int], depth: int = 5) -> Iterator[tuple[str, Any]]:
+def _search(value: Any, path: str, seen: set[int], depth: int = 5) -> Iterator[tuple[str, Any]]:
     if id(value) in seen or depth == 0:
         return
     if isinstance(value, (Module, Tensor)):
-        if isinstance(value, kind) and (isinstance(value, Module) or value.requires_grad and value.is_leaf):
+        if isinstance(value, Module) or value.requires_grad and value.is_leaf:
             yield path, value
         return
     if isinstance(value, (str, bytes, int, float, complex, type, ModuleType, Optimizer, LRScheduler, type(None))):
         return
     seen.add(id(value))
     for suffix, inner in _contents(value):
-        yield from _search(inner, path + suffix, kind, seen, depth - 1)
+        yield from _search(inner, path + suffix, seen, depth - 1)
 
 
 def _contents(value: Any) -> Iterator[tuple[str, Any]]:

@@ -22,7 +22,7 @@ from lucid.recording import enable_grad, grad_mode
 from lucid.see.doctor import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.checks_time import has_dropout
-from lucid.see.doctor.evidence import LossGraph, ModuleCall, TrainingRun, as_list, rms
+from lucid.see.doctor.evidence import LossGraph, Models, ModuleCall, Optimizers, TrainingRun, as_list, rms
 from lucid.see.doctor.findings import Finding, Report
 from lucid.see.observers import on_forward, on_module_call
 from lucid.see.text import plural
@@ -31,11 +31,7 @@ from lucid.tensor import Tensor
 MOST_CALLS = 100_000  # calls of modules that are kept between two backward passes
 
 
-def doctor(
-    model: Module | list[Module],
-    loss: Tensor | list[Tensor] | Callable[[], Any],
-    optimizer: Optimizer | list[Optimizer] | None = None,
-) -> Report:
+def doctor(model: Models, loss: Tensor | list[Tensor] | Callable[[], Any], optimizer: Optimizers = None) -> Report:
     """What is wrong with a training step, by name, with the line at fault and the fix; nothing is changed.
 
     Call it before `loss.backward()`, which releases what there is to examine. To see the lines, compute the loss inside

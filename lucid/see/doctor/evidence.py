@@ -22,6 +22,9 @@ from lucid.origins import origin, whose_line
 from lucid.see.formulas import saved_values
 from lucid.tensor import Parameter, Tensor
 
+Models = Module | list[Module]
+Optimizers = Optimizer | list[Optimizer] | None
+
 # Operations that return the same numbers in another shape, order or memory.
 VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
 
@@ -97,11 +100,6 @@ class TrainingRun:
     def module_name(self, module: Module) -> str:
         """The dotted name of a module, or its class."""
         return self.modules.get(id(module), (type(module).__name__, module))[0]
-
-    def module_of(self, p: Tensor) -> Module | None:
-        """The module in which a parameter stands."""
-        modules = reversed([module for _, module in self.modules.values()])
-        return next((module for module in modules if any(entry is p for _, entry, _ in module._direct())), None)
 
     def line_of(self, source: Any) -> str | None:
         """The line that a node, a Tensor or a ModuleCall came from, if it was recorded."""

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from lucid.see.text import element, plural
 
 SEVERITIES = ("error", "warning")  # the training is wrong; it is probably not what was meant
-
-STYLE = """<style>
-.lucid-report {font: 14px/1.45 system-ui, sans-serif; max-width: 60em}
-.lucid-report section {border-left: 4px solid #c9822b; padding: .2em 1em .3em; margin: .8em 0}
-.lucid-report section.error {border-color: #c2452d}
-.lucid-report code {font-size: 13px; overflow-wrap: anywhere}
-.lucid-report p {margin: .3em 0}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -92,5 +85,6 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        style = element("style", "\n", (Path(__file__).parent / "report.css").read_text("utf-8"))
         parts = [element("p", escape(self._title)), *(finding._repr_html_() for finding in self.findings)]
-        return STYLE + element("div", *parts, escape(self.hint), class_="lucid-report")
+        return style + element("div", *parts, escape(self.hint), class_="lucid-report")

@@ -22,7 +22,16 @@ from lucid.graph import Node, history
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.diagnosis import examine, is_weight, learning_rates, observe, report
-from lucid.see.doctor.evidence import LossGraph, TrainingRun, as_list, has_gradient, parameters_of, rms
+from lucid.see.doctor.evidence import (
+    LossGraph,
+    Models,
+    Optimizers,
+    TrainingRun,
+    as_list,
+    has_gradient,
+    parameters_of,
+    rms,
+)
 from lucid.see.doctor.findings import Finding, Report
 from lucid.see.observers import on_backward, on_step
 from lucid.see.text import Printable, first_few
@@ -103,14 +112,7 @@ class watch(Printable):
     ['zero-grad-forgotten']
     """
 
-    def __init__(
-        self,
-        model: Module | list[Module],
-        optimizer: Optimizer | list[Optimizer] | None = None,
-        *,
-        first: int = 10,
-        every: int = 7,
-    ) -> None:
+    def __init__(self, model: Models, optimizer: Optimizers = None, *, first: int = 10, every: int = 7) -> None:
         models = as_list("watch", "model", Module, model)
         self.run = TrainingRun(models, as_list("watch", "optimizer", Optimizer, optimizer), observed=True)
         self.first, self.every = first, max(1, every)
