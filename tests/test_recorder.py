@@ -246,7 +246,7 @@ def test_names_are_escaped_and_an_empty_run_is_a_picture() -> None:
     model = Odd()
     recorder = Recorder(model, optim.Adamax(model.parameters()), every=1)
     xml.dom.minidom.parseString(recorder.svg())
-    assert "nothing noted" in recorder.svg() and recorder.plot() is not None
+    assert "nothing recorded" in recorder.svg() and recorder.plot() is not None
     for _ in range(3):
         model(lucid.ones(1)).sum().backward()
         recorder.optimizer.step()

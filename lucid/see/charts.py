@@ -62,7 +62,7 @@ def _svg_panel(panel: Panel) -> str:
     everything = [point for points in lines.values() for point in points]
     parts = [element("text", escape(panel.title), x=LEFT, y=16, font_weight="bold")]
     if not everything:
-        return parts[0] + element("text", "nothing noted", x=LEFT, y=HEIGHT // 2, opacity="0.6")
+        return parts[0] + element("text", "nothing recorded", x=LEFT, y=HEIGHT // 2, opacity="0.6")
     right = WIDTH - (100 if len(lines) > 1 else 16)
     x_low, x_high = min(x for x, _ in everything), max(x for x, _ in everything)
     heights = [*(y for _, y in everything), *(panel.span or ())]

@@ -79,7 +79,7 @@ class Picture:
 
     def __init__(self, loss: Tensor, model: Any, names: Mapping[str, Any] | None, limit: int, frame: Any) -> None:
         if not isinstance(loss, Tensor):
-            raise TypeError(f"lucid.see: expected a Tensor whose graph is to be drawn, got {type(loss).__name__}")
+            raise TypeError(f"lucid.see: expected a Tensor to draw the graph of, got {type(loss).__name__}")
         if loss._node is None:
             raise RuntimeError(
                 "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was "

@@ -84,18 +84,18 @@ def parameter_not_in_loss(run: TrainingRun) -> Matches:
 
 @run_check("error", fix="leave out detach(), .data, .numpy() or lucid.tensor(...) between these layers and the loss")
 def cut_graph(run: TrainingRun) -> Matches:
-    """After .detach(), .data, .numpy() or .tolist() a tensor is mere data, without a graph. No gradient gets to what
+    """After .detach(), .data, .numpy() or .tolist() a tensor is plain data, without a graph. No gradient gets to what
     was computed before: those layers keep their initial values."""
     if names := _unreached(run, "detached"):
         first_use = (run.used_at[id(p)] for p in run.parameters.values() if id(p) in run.reached)
         line, module = run.detached or (next(first_use, None), "")
         output = f"the output of {module}" if module else "their output"
-        yield line, f"no gradient reaches {names}: {output} was used without its graph, as mere data"
+        yield line, f"no gradient reaches {names}: {output} was used without its graph, as plain data"
 
 
 @run_check("error", fix=NO_GRAD_FIX)
 def unrecorded_forward(run: TrainingRun) -> Matches:
-    """Inside no_grad nothing is recorded, and what was computed there is mere data for what comes after."""
+    """Inside no_grad nothing is recorded, and what was computed there is plain data for what comes after."""
     if names := _unreached(run, "unrecorded"):
         yield run.unrecorded_line, f"no gradient reaches {names}: they ran only inside no_grad(), unrecorded"
 

@@ -60,7 +60,7 @@ class TrainingRun:
     used_at: dict[int, str | None] = field(default_factory=dict)  # its id -> the line that used it first
     label_counts: dict[int, Counter[int]] = field(default_factory=dict)  # number of classes -> label -> how often
     label_lines: dict[int, str | None] = field(default_factory=dict)
-    detached: tuple[str | None, str] | None = None  # the line that read an output as mere data, and whose it was
+    detached: tuple[str | None, str] | None = None  # the line that read an output as plain data, and whose it was
 
     rates: list[list[float]] = field(default_factory=list)  # of all groups, at each step
     # at each step: name of a weight -> (the size of its step relative to its own, number of the step)
@@ -187,7 +187,7 @@ class LossGraph:
         return sorted(weights, key=lambda weight: weight[3].born)
 
     def find_detached(self) -> tuple[str | None, str] | None:
-        """The first line that was given as mere data what an observed module had computed with a graph."""
+        """The first line that read, as plain data, what an observed module had computed with a graph."""
         mine = set(self.nodes)
         outputs = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
         computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
