@@ -228,6 +228,13 @@ def test_pictures(tmp_path: Path) -> None:
     assert 'role="img"' in text and "aria-label" in text
 
 
+def test_a_run_can_be_drawn_in_the_middle_of_a_step() -> None:
+    model = network()
+    with Recorder(model, optim.Adamax(model.parameters()), every=1) as recorder:
+        model(lucid.randn(8, 4))  # its activations are recorded, its step has not been made
+        xml.dom.minidom.parseString(recorder.svg())
+
+
 def test_a_page_shows_the_run(tmp_path: Path) -> None:
     recorder, model, _ = training(25, every=5)
     page = lucid.see.page(model(lucid.ones(2, 4)).sum(), tmp_path / "graph.html", model=model, run=recorder)
