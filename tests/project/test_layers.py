@@ -12,7 +12,7 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"sort_index"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"}, {"subjects"}, {"linalg"},
+    {"devices", "_suggest", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
     {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"}, {"see"},
 ]  # fmt: skip
 SUBJECTS = {"activations", "attention", "checks", "conv", "einsum", "embedding", "images", "linalg", "losses", "norms", "pad", "pool"}  # files of ops/ that stand on the Tensor
