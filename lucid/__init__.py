@@ -176,6 +176,7 @@ from lucid.creation import zeros_like as zeros_like
 # The later chapters
 from lucid import autograd as autograd
 from lucid import cuda as cuda
+from lucid import gpu as _gpu
 from lucid import linalg as linalg
 from lucid import nn as nn
 from lucid import optim as optim

@@ -12,8 +12,8 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
-    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"}, {"see"},
+    {"devices", "missing", "core"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint", "gpu"}, {"safetensors"}, {"see"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 ARRAYS_ONLY_IN = {"backend"}  # the one module that may know numpy and cupy by name

@@ -12,7 +12,6 @@ from math import cos, inf, pi
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, SHARE, Domain, checked
 from lucid.optim.scheduler import (
     POSITIVE_COUNT,
     RATE,
@@ -24,6 +23,7 @@ from lucid.optim.scheduler import (
     real,
     word,
 )
+from lucid.optim.validation import NON_NEGATIVE, UNIT_INTERVAL, Domain, check_hyperparameter
 
 ABOVE_ZERO = real(Domain("a finite number above 0", lambda x: 0 < x < inf))
 
@@ -123,7 +123,7 @@ class CyclicLR(AbsoluteLR):
         "step_size_up": POSITIVE_COUNT,
         "step_size_down": POSITIVE_COUNT,
         "mode": word("triangular", "triangular2", "exp_range"),
-        "gamma": real(SHARE),
+        "gamma": real(UNIT_INTERVAL),
         "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
         "scale_mode": word("cycle", "iterations"),
     }
@@ -176,7 +176,7 @@ class CyclicLR(AbsoluteLR):
         """s_t, where `over` cycles are over."""
         if self.scale_fn is not None:
             x = over + 1 if self.scale_mode == "cycle" else epoch
-            return checked(self._name, f"scale_fn({x})", self.scale_fn(x), NON_NEGATIVE)
+            return check_hyperparameter(self._name, f"scale_fn({x})", self.scale_fn(x), NON_NEGATIVE)
         return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
 
 
@@ -221,7 +221,7 @@ class OneCycleLR(AbsoluteLR):
     checks = {
         "max_lr": one_or_each(RATE),
         "total_steps": POSITIVE_COUNT,
-        "pct_start": real(SHARE),
+        "pct_start": real(UNIT_INTERVAL),
         "anneal_strategy": word("cos", "linear"),
         "div_factor": ABOVE_ZERO,
         "final_div_factor": ABOVE_ZERO,

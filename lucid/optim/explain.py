@@ -15,11 +15,11 @@ from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
 from lucid.backend import Array, cpu, float64, namespace, to_numpy
-from lucid.optim.jobs import state_array, widened
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
 from lucid.optim.lbfgs import LBFGS, dot, gradient, largest
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import WHOLE, checked
-from lucid.optim.runner import check
+from lucid.optim.rule import evaluate_rule, step_scalar_names
+from lucid.optim.validation import WHOLE, check_hyperparameter
 
 SIDE_BY_SIDE = 5  # columns of numbers that fit a terminal
 
@@ -101,10 +101,10 @@ class Foreseen(NamedTuple):
 def explain(optimizer: Optimizer, parameter: Any, count: int) -> Explanation:
     """What `optimizer.step()` would do to `parameter`; `Optimizer.explain` says the rest."""
     name = type(optimizer).__name__
-    count = int(checked(f"{name}.explain", "largest", count, WHOLE))
+    count = int(check_hyperparameter(f"{name}.explain", "largest", count, WHOLE))
     i, j = place(optimizer, parameter)
     group = optimizer.param_groups[i]
-    options = optimizer._settings(f"{name}, group {i}", group).options
+    options = optimizer._group_options(f"{name}, group {i}", group).checked
     given = group.get("param_names")
     which = given[j] if given and j < len(given) else f"parameter {j} of group {i}"
     kind = f"shape {tuple(parameter.shape)}, {parameter.dtype}"
@@ -143,34 +143,34 @@ def place(optimizer: Optimizer, parameter: Any) -> tuple[int, int]:
 def by_rule(optimizer: Optimizer, p: Any, i: int, j: int) -> Foreseen:
     """What the rule returns for what the runner would give it: in float32 at least, whatever the parameter has."""
     name, entry = type(optimizer).__name__, optimizer.state.get(p, {})
-    _, options, constants, memory, initial = optimizer._settings(f"{name}, group {i}", optimizer.param_groups[i])
-    check(f"{name}, group {i}: parameter {j}", p, False, entry, memory)
+    options, static, memory, initial = optimizer._group_options(f"{name}, group {i}", optimizer.param_groups[i])
+    check_gradient_and_state(f"{name}, group {i}: parameter {j}", p, entry, memory)
     theta, g = p._array, p._grad._array
-    wide, xp = widened(theta.dtype), namespace(theta)
+    wide, xp = compute_dtype(theta.dtype), namespace(theta)
     t = entry.get("t", 0) + 1
-    numbers = optimizer.numbers(options, t)
+    numbers = optimizer.step_scalars(options, t)
     held = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
-    before = [None if slot is None else state_array(theta, held[slot]).reshape(-1) for slot in memory]
-    new, *after = optimizer.rule(
-        xp, theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1), *before, *numbers, **constants
-    )
+    before = [None if slot is None else new_state(theta, held[slot]).reshape(-1) for slot in memory]
+    flat, slope = theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1)
+    new, after = evaluate_rule(optimizer.rule, xp, flat, slope, before, numbers, static)
     columns: dict[str, Array] = {}
     for slot, old, value in zip(memory, before, after, strict=True):
         if slot is not None:
             columns |= {slot: old, f"{slot} after": value}
-    own = type(optimizer).numbers is not Optimizer.numbers
-    about = " ".join((inspect.getdoc(optimizer.numbers) or "").split()) if own else ""
-    called = dict(zip(names_of(optimizer, len(numbers)), numbers, strict=True))
+    own = type(optimizer).step_scalars is not Optimizer.step_scalars
+    about = " ".join((inspect.getdoc(optimizer.step_scalars) or "").split()) if own else ""
+    called = dict(zip(step_scalar_names(optimizer.rule, len(optimizer.slots), len(numbers)), numbers, strict=True))
     return Foreseen(t, called, about, body(optimizer.rule), [], columns, new.astype(theta.dtype))
 
 
 def along_a_line(optimizer: Any, p: Any, i: int, j: int) -> Foreseen:
     """The first iteration of LBFGS's next step, if its closure finds the gradients that there are now."""
-    options = optimizer._settings(f"{optimizer._name}, group 0", optimizer.param_groups[0]).options
+    options = optimizer._group_options(f"{optimizer._name}, group 0", optimizer.param_groups[0]).checked
     params = [q for q in optimizer.param_groups[0]["params"] if q._grad is not None]
     for at, q in enumerate(optimizer.param_groups[0]["params"]):
         if q._grad is not None:
-            check(f"{optimizer._name}, group 0: parameter {at}", q, False, optimizer.state.get(q, {}), ("g", "move"))
+            context = f"{optimizer._name}, group 0: parameter {at}"
+            check_gradient_and_state(context, q, optimizer.state.get(q, {}), ("g", "move"))
     g, at = gradient(params), next(at for at, q in enumerate(params) if q is p)
     k, g_before, move, pairs = optimizer._remembered(params)
     theta = p._array.astype(g[at].dtype).reshape(-1)
@@ -243,13 +243,6 @@ def shown(value: Any) -> str:
 def listing(values: Mapping[str, Any]) -> str:
     """Names and values in a line."""
     return ", ".join(f"{k}={v:.6g}" if type(v) is float else f"{k}={v}" for k, v in values.items())
-
-
-def names_of(optimizer: Optimizer, count: int) -> list[str]:
-    """What the rule calls the numbers that it takes beside the slots."""
-    arguments = list(inspect.signature(optimizer.rule).parameters.values())[3 + len(optimizer.slots) :]
-    names = [a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
-    return names if len(names) == count else [f"number{n}" for n in range(count)]
 
 
 def body(rule: Any) -> str:

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 from lucid.backend import Array, device_of, namespace
 from lucid.graph import written
 from lucid.optim import saved
-from lucid.optim.jobs import state_array, widened, writeable
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, is_writable, new_state
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
-from lucid.optim.runner import check
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_hyperparameter
 from lucid.optim.wolfe import Point, strong_wolfe
 from lucid.recording import enable_grad
 from lucid.tensor import Parameter, Tensor
@@ -80,7 +79,7 @@ class LBFGS(Optimizer):
 
     slots = ("g", "move", "s", "y")
     histories = ("s", "y")  # lists of arrays
-    in_torch = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
+    torch_slot_names = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
         ("d", "func_evals", "ro", "al", "H_diag", "prev_loss")
     )
     domains = dict.fromkeys(("lr", "tolerance_grad", "tolerance_change"), NON_NEGATIVE) | dict.fromkeys(
@@ -99,7 +98,7 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         if max_eval is None:
-            max_eval = int(checked(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
+            max_eval = int(check_hyperparameter(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
         counts = {"max_iter": max_iter, "max_eval": max_eval, "history_size": history_size}
         tolerances = {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
         super().__init__(params, {"lr": lr, **counts, **tolerances, "line_search_fn": line_search_fn})
@@ -138,7 +137,7 @@ class LBFGS(Optimizer):
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
-        (options,) = (each.options for each in self._read_groups())
+        (options,) = (each.checked for each in self._read_groups())
         if closure is None:
             raise TypeError(
                 f"{self._name}.step: needs a closure, as it evaluates the loss many times; write def closure(): with "
@@ -153,9 +152,9 @@ class LBFGS(Optimizer):
             return result
         for j, p in enumerate(self.param_groups[0]["params"]):
             if p._grad is not None:
-                check(f"{self._name}, group 0: parameter {j}", p, False, self.state.get(p, {}), ("g", "move"))
+                check_gradient_and_state(f"{self._name}, group 0: parameter {j}", p, self.state.get(p, {}), ("g", "move"))
         for p in params:
-            if not writeable(p._array):  # a broadcast view, or memory that was only lent
+            if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
         place = Place(params)
         try:
@@ -324,7 +323,7 @@ class Place:
 
     def stay(self) -> None:
         """Make the point where they are now the one to go from."""
-        self.arrays = [p._array.astype(widened(p._array.dtype)) for p in self.params]
+        self.arrays = [p._array.astype(compute_dtype(p._array.dtype)) for p in self.params]
 
     def go(self, t: float, d: Vector) -> None:
         """Go to that point, and t * d further."""
@@ -343,15 +342,15 @@ class Place:
 def gradient(params: Sequence[Any]) -> Vector:
     """The gradients, copied; zero for what has none any more."""
     arrays = [p._array if p._grad is None else p._grad._array for p in params]
-    wide = [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
+    wide = [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
     return [times(0, [array])[0] if p._grad is None else array for array, p in zip(wide, params, strict=True)]
 
 
 def settled(p: Any, array: Array) -> Array:
     """`array` in the dtype and on the device that the state of `p` has by now."""
     theta = p._array
-    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (widened(theta.dtype), device_of(theta))
-    return array if fits else state_array(theta, array)
+    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (compute_dtype(theta.dtype), device_of(theta))
+    return array if fits else new_state(theta, array)
 
 
 def dot(a: Vector, b: Vector) -> float:

@@ -16,10 +16,10 @@ from lucid.optim.cycles import CyclicLR as CyclicLR
 from lucid.optim.cycles import NoamScheduler as NoamScheduler
 from lucid.optim.cycles import OneCycleLR as OneCycleLR
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, SHARE, Domain, checked
 from lucid.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from lucid.optim.scheduler import POSITIVE_COUNT, RATE, each, function, of_group, one_or_each, real
 from lucid.optim.scheduler import LRScheduler as LRScheduler
+from lucid.optim.validation import NON_NEGATIVE, UNIT_INTERVAL, Domain, check_hyperparameter
 
 PART = Domain("a number in (0, 1]", lambda x: 0 < x <= 1)
 
@@ -202,7 +202,7 @@ class LinearLR(LRScheduler):
 
     checks = {
         "start_factor": real(PART),
-        "end_factor": real(SHARE),
+        "end_factor": real(UNIT_INTERVAL),
         "total_iters": POSITIVE_COUNT,
     }
     start_factor: float
@@ -345,7 +345,7 @@ class LambdaLR(LRScheduler):
     def factor(self, epoch: int, i: int) -> float:
         """What the function of group i says."""
         factor = of_group(self.lr_lambda, i)(epoch)
-        return checked(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor, NON_NEGATIVE)
+        return check_hyperparameter(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor, NON_NEGATIVE)
 
     def start(self, lr: float, base: float, i: int) -> float:
         """As at every epoch."""

@@ -18,8 +18,8 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from lucid.backend import is_array, to_numpy
-from lucid.optim.jobs import state_array
-from lucid.optim.options import split_pairs
+from lucid.optim.buckets import new_state
+from lucid.optim.validation import split_pairs
 from lucid.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def read(
         try:
             groups[i] = split_pairs(f"group {i}", group, optimizer.pairs)
             if from_torch:
-                differences.append(optimizer.unlike_torch(groups[i]))
-            optimizer._settings(f"group {i}", groups[i])
+                differences.append(optimizer.torch_difference(groups[i]))
+            optimizer._group_options(f"group {i}", groups[i])
         except (TypeError, ValueError) as error:
             problems.append(str(error))
     state = optimizer._translated(state, places)
@@ -117,7 +117,7 @@ def read(
 def _restored(p: Any, key: str, value: Any) -> Any:
     if key == "t":
         return int(value)
-    return [state_array(p._array, v) for v in value] if isinstance(value, list) else state_array(p._array, value)
+    return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)
 
 
 def matched(
@@ -156,17 +156,17 @@ def matched(
     return places
 
 
-def translated(entry: Any, in_torch: Mapping[str, str | None]) -> Any:
+def translated(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
     """The state of one parameter, under the names that it has here."""
     if not isinstance(entry, Mapping):
         return entry
     ours: Entry = {}
     for key, value in entry.items():
-        name = in_torch.get(key, "t" if key == "step" else key)
-        if name is None or (key in in_torch and value is None):  # computed from t, or not yet there
+        name = torch_slot_names.get(key, "t" if key == "step" else key)
+        if name is None or (key in torch_slot_names and value is None):  # computed from t, or not yet there
             continue
         ours[key if name != key and name in entry else name] = scalar(value) if name == "t" else value
-    if "t" not in ours and in_torch.keys() & entry.keys():  # PyTorch's SGD does not count, and need not:
+    if "t" not in ours and torch_slot_names.keys() & entry.keys():  # PyTorch's SGD does not count, and need not:
         ours["t"] = int(bool(ours))  # all that matters is whether the first update is over
     if isinstance(ours.get("t"), float) and ours["t"].is_integer():
         ours["t"] = int(ours["t"])
@@ -204,7 +204,7 @@ def resembling(state_dict: Mapping[str, Any], kinds: Sequence[type[Optimizer]]) 
         hyperparameters = {name for names in arguments for name in names} - {"self", "params"}
         saved = state_dict["param_groups"]
         groups = [{name for key in group for name in kind.pairs.get(key, (key,))} for group in saved]
-        slots = {"t", "step", *kind.slots, *kind.in_torch}
+        slots = {"t", "step", *kind.slots, *kind.torch_slot_names}
         if all(hyperparameters <= group for group in groups) and all(entry.keys() <= slots for entry in entries):
             found[kind.__name__] = len(hyperparameters)
     return sorted(name for name, count in found.items() if count == max(found.values()))

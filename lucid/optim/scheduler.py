@@ -17,7 +17,7 @@ from math import inf, isnan
 from typing import Any, ClassVar, Self
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE, Domain, check_keywords, checked
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain, check_hyperparameter, check_keywords
 
 # -- the door: each of these makes a check, a function of (where, name, value) that gives the value or refuses it
 
@@ -26,13 +26,13 @@ Check = Callable[[str, str, Any], Any]
 
 def real(domain: Domain) -> Check:
     """A number in `domain`."""
-    return lambda where, name, value: checked(where, name, value, domain)
+    return lambda where, name, value: check_hyperparameter(where, name, value, domain)
 
 
 def whole(least: int) -> Check:
     """A whole number of at least so many."""
     domain = Domain(f"a whole number of {least} or more", lambda x: least <= x < inf and x == int(x))
-    return lambda where, name, value: int(checked(where, name, value, domain))
+    return lambda where, name, value: int(check_hyperparameter(where, name, value, domain))
 
 
 def word(*known: str) -> Check:
@@ -80,7 +80,7 @@ def function(where: str, name: str, value: Any) -> Any:
 
 
 SCORE = Domain("a number", lambda x: not isnan(x))  # infinite before the first one
-RATE, FACTOR, COUNT, POSITIVE_COUNT = real(NON_NEGATIVE), real(FRACTION), whole(0), whole(1)
+RATE, FACTOR, COUNT, POSITIVE_COUNT = real(NON_NEGATIVE), real(HALF_OPEN_UNIT), whole(0), whole(1)
 SWITCH = real(FLAG)
 BIRTHS = count()  # so that schedules know which of them has seen the learning rates first
 
@@ -188,12 +188,12 @@ class LRScheduler:
         for i, group in enumerate(self.optimizer.param_groups):
             if "lr" not in group:
                 raise ValueError(f"{where}: group {i} of the optimizer has no 'lr' to schedule; set group['lr']")
-            lrs.append(checked(f"{where}, group {i}", "lr", group["lr"], NON_NEGATIVE))
+            lrs.append(check_hyperparameter(f"{where}, group {i}", "lr", group["lr"], NON_NEGATIVE))
         return lrs
 
     def _write(self, epoch: int, lrs: list[Any]) -> None:
         """Put the learning rates into the groups: all, or none if one of them cannot be."""
-        lrs = [checked(f"{self._name}, epoch {epoch}, group {i}", "lr", lr, NON_NEGATIVE) for i, lr in enumerate(lrs)]
+        lrs = [check_hyperparameter(f"{self._name}, epoch {epoch}, group {i}", "lr", lr, NON_NEGATIVE) for i, lr in enumerate(lrs)]
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
 

@@ -19,6 +19,7 @@ from lucid.graph import memory_of
 from lucid.nn.module import Module
 from lucid.op import Op, look_on
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.rule import evaluate_rule
 from lucid.origins import HOW, remember, whose_line
 from lucid.recording import enable_grad, grad_mode
 from lucid.see import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
@@ -128,11 +129,11 @@ def _predicted(run: Run, gradients: dict[int, Any]) -> dict[str, tuple[float, in
                 t, xp = entry.get("t", 0), backend.namespace(theta)
                 slots = [
                     None if s is None else entry.get(s, xp.full_like(theta, settings.initial.get(s, 0)))
-                    for s in settings.memory
+                    for s in settings.slots
                 ]
                 with xp.quiet():
-                    numbers = optimizer.numbers(settings.options, t + 1)
-                    moved = optimizer.rule(xp, theta, g, *slots, *numbers, **settings.constants)[0]  # type: ignore[no-untyped-call]
+                    scalars = optimizer.step_scalars(settings.checked, t + 1)
+                    moved, _ = evaluate_rule(optimizer.rule, xp, theta, g, slots, scalars, settings.static)
                 found[names.get(id(p), "?")] = (rms(moved - theta) / size, t)
     return found
 
