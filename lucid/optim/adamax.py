@@ -7,7 +7,8 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FRACTION, NON_NEGATIVE
+from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE
+from lucid.tensor import Parameter
 
 
 class Adamax(Optimizer):
@@ -61,8 +62,8 @@ class Adamax(Optimizer):
     """
 
     slots = ("m", "u")
-    in_torch = {"exp_avg": "m", "exp_inf": "u"}
-    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), FRACTION)
+    torch_slot_names = {"exp_avg": "m", "exp_inf": "u"}
+    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
         self,
@@ -81,14 +82,14 @@ class Adamax(Optimizer):
             g = g + weight_decay * theta
         m = beta1 * m + (1 - beta1) * g
         u = xp.maximum(beta2 * u, xp.abs(g))  # the infinity norm of past gradients, decayed
-        return theta - step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
+        return step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`: the learning rate, corrected for m having begun at zero; u needs no correction."""
         return (options["lr"] / (1 - options["beta1"] ** t),)
 
-    def unlike_torch(self, group: dict[str, Any]) -> str:
+    def torch_difference(self, group: dict[str, Any]) -> str:
         """The place of eps, with `eps=0` no difference; and going uphill, which this one does not."""
         if group.pop("maximize", False):
             raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")

@@ -12,20 +12,15 @@ from itertools import accumulate
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import Array, device_of, namespace
-from lucid.core.events import STEP, begin
-from lucid.core.node import Tensor, bump_version
-from lucid.core.tensor import Parameter
-from lucid.optim.jobs import state_array, widened, writeable
-from lucid.optim.line_search import Point, strong_wolfe
+from lucid.backend import Array, device_of, namespace
+from lucid.graph import written
+from lucid.optim import saved
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, is_writable, new_state
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
-from lucid.optim.runner import check
-from lucid.optim.state_dict import mismatches, scalar
-
-if TYPE_CHECKING:
-    from lucid.optim.explain import Explanation
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_hyperparameter
+from lucid.optim.wolfe import Point, strong_wolfe
+from lucid.recording import enable_grad
+from lucid.tensor import Parameter, Tensor
 
 Vector = list[Array]
 
@@ -81,7 +76,7 @@ class LBFGS(Optimizer):
 
     slots = ("g", "move", "s", "y")
     histories = ("s", "y")  # lists of arrays
-    in_torch = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
+    torch_slot_names = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
         ("d", "func_evals", "ro", "al", "H_diag", "prev_loss")
     )
     domains = dict.fromkeys(("lr", "tolerance_grad", "tolerance_change"), NON_NEGATIVE) | dict.fromkeys(
@@ -100,7 +95,7 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         if max_eval is None:
-            max_eval = int(checked(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
+            max_eval = int(check_hyperparameter(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
         counts = {"max_iter": max_iter, "max_eval": max_eval, "history_size": history_size}
         tolerances = {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
         super().__init__(params, {"lr": lr, **counts, **tolerances, "line_search_fn": line_search_fn})
@@ -135,8 +130,7 @@ class LBFGS(Optimizer):
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
-        after = begin(STEP, self, closure) if STEP else ()
-        (options,) = (each.options for each in self._read_groups())
+        (options,) = (each.checked for each in self._read_groups())
         if closure is None:
             raise TypeError(
                 f"{self._name}.step: needs a closure, as it evaluates the loss many times; write def closure(): with "
@@ -149,9 +143,11 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        self._check_gradients()
+        for j, p in enumerate(self.param_groups[0]["params"]):
+            if p._grad is not None:
+                check_gradient_and_state(f"{self._name}, group 0: parameter {j}", p, self.state.get(p, {}), ("g", "move"))
         for p in params:
-            if not writeable(p._array):  # a broadcast view, or memory that was only lent
+            if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
         before = [p._array.copy() for p in params]
         try:
@@ -354,20 +350,20 @@ class BasePoint:
         self.params = params
         self.rebase()
 
-    def rebase(self) -> None:
-        """Make the point where the parameters are now the base."""
-        self.arrays = [p._array.astype(widened(p._array.dtype)) for p in self.params]
+    def stay(self) -> None:
+        """Make the point where they are now the one to go from."""
+        self.arrays = [p._array.astype(compute_dtype(p._array.dtype)) for p in self.params]
 
     def move(self, t: float, d: Vector) -> None:
         """Put the parameters at the base + t * d."""
         write(self.params, [array + t * v for array, v in zip(self.arrays, d, strict=True)])
 
 
-def write(params: Sequence[Any], vector: Vector) -> None:
-    """Put the parameters at `vector`."""
-    for p, array in zip(params, vector, strict=True):
-        p._array[...] = array
-        bump_version(p._array)
+def gradient(params: Sequence[Any]) -> Vector:
+    """The gradients, copied; zero for what has none any more."""
+    arrays = [p._array if p._grad is None else p._grad._array for p in params]
+    wide = [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
+    return [times(0, [array])[0] if p._grad is None else array for array, p in zip(wide, params, strict=True)]
 
 
 def gradients(params: Sequence[Any]) -> Vector:
@@ -379,8 +375,8 @@ def gradients(params: Sequence[Any]) -> Vector:
 def as_state(p: Any, array: Array) -> Array:
     """`array` in the dtype and on the device that the state of `p` has now."""
     theta = p._array
-    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (widened(theta.dtype), device_of(theta))
-    return array if fits else state_array(theta, array)
+    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (compute_dtype(theta.dtype), device_of(theta))
+    return array if fits else new_state(theta, array)
 
 
 def dot(a: Vector, b: Vector) -> float:
