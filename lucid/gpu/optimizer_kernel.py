@@ -39,7 +39,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
-from lucid.backend import Array, DType, cpu, float16, float32, float64
+from lucid.core.array import Array, DType, cpu, float16, float32, float64
 from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
 

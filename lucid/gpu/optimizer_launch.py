@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.backend import Array, namespace
+from lucid.core.array import Array, namespace
 from lucid.gpu.optimizer_kernel import Kernel, Table, kernel_of
 from lucid.optim.buckets import Bucket, Task, own_state, storage_of
 from lucid.optim.rule import Pattern, Rule, evaluate_rule

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from lucid.backend import cpu
+from lucid.core.array import cpu
+from lucid.core.op import OPS
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
 from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
-from lucid.op import TABLE
 from lucid.ops.again import SAID_AGAIN
 
 ALONE = {"masked"}  # an instruction that takes the array library several launches
@@ -49,9 +49,9 @@ class FusedNamespace(TracedNamespace):
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in CUDA_EXPRESSIONS:
             return lambda *operands: self.trace.emit(name, *operands)
-        if name not in TABLE or TABLE[name].foreign or name in self.within:
+        if name not in OPS or OPS[name].user_defined or name in self.within:
             raise TraceError(f"xp.{name}")
-        spec = TABLE[name]
+        spec = OPS[name]
 
         def operation(*args: Any, **options: Any) -> Any:
             defaults = {

@@ -11,7 +11,6 @@ from typing import Any
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL
-from lucid.tensor import Parameter
 
 
 class Adagrad(Optimizer):

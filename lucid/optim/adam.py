@@ -9,7 +9,6 @@ from typing import Any
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 
 class Adam(Optimizer):

@@ -14,7 +14,6 @@ parameter's `state` has a view; parameters and gradients stay in the arrays that
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
@@ -24,8 +23,8 @@ from math import ceil, prod
 from operator import is_
 from typing import Any, NamedTuple
 
-from lucid import graph
-from lucid.backend import Array, DType, cpu, device_of, float32, is_array, namespace, to_device
+from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, is_writable, namespace, to_device
+from lucid.core.node import new_version, version_record
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_rule, pattern_of
 
 # Measured on an EPYC with 1 MB of cache a core, float32 (benchmarks/optimizers.py): a 64-128-64-10 network takes 57 us
@@ -81,7 +80,7 @@ class Bucket:
         self.static_scalars: list[Any] = []
         self.step_scalars: list[Any] = []
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
-        self.versions = version_records(self.arrays)
+        self.versions = [version_record(array) for array in self.arrays]
         # What must be the same at the next step:
         self.rows = list(zip(params, self.arrays, [a.shape for a in self.arrays], states, strict=True))
         self.state_arrays = [(state, x, state[x]) for state in states for x in self.slots if x is not None]
@@ -240,9 +239,9 @@ class ChunkedBucket(Bucket):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         (theta,) = self.arrays
-        self.own = {storage_of(array) for array in (theta, *self.memory) if array is not None}
+        self.own = {storage_id(array) for array in (theta, *self.memory) if array is not None}
         # Whether other threads may do it, at any time: where no other parameter overlaps this one, and it is worth it.
-        alone, enough = self.storages[storage_of(theta)] == 1, theta.size * PARALLEL >= CHUNK
+        alone, enough = self.storages[storage_id(theta)] == 1, theta.size * PARALLEL >= CHUNK
         self.can_run_in_parallel = alone and enough and theta.dtype == self.dtype
         self.chunks = [
             (index, theta[index], [None if x is None else x[index] for x in self.memory])
@@ -256,7 +255,7 @@ class ChunkedBucket(Bucket):
     def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> Sequence[Task]:
         """Leave the chunks for any thread to do; do them now where the order may matter."""
         (g,) = gradients
-        if storage_of(g) in self.own:
+        if storage_id(g) in self.own:
             g = g.copy()  # somebody's gradient is the parameter itself: it must not change on the way
         if self.prepare(rule, scalars, static) is None:  # it may not be pure, so it stays in this thread
             for index, theta, memory in self.chunks:
@@ -265,7 +264,7 @@ class ChunkedBucket(Bucket):
                 theta[...] = wide
             return ()
         tasks = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
-        if self.can_run_in_parallel and g.dtype == self.dtype and storage_of(g) not in self.storages:
+        if self.can_run_in_parallel and g.dtype == self.dtype and storage_id(g) not in self.storages:
             return tasks
         for task in tasks:
             task(0)
@@ -347,7 +346,7 @@ class Plan:
                 p._array = p._array.copy()
 
         # Two views of one array may overlap. Each must see what the other wrote, so they go one after the other.
-        storages = Counter(storage_of(p._array) for p in moving)
+        storages = Counter(storage_id(p._array) for p in moving)
         together: dict[tuple[Any, ...], list[Any]] = {}
         filled: Counter[tuple[Any, ...]] = Counter()
         for p, i in moving.items():
@@ -355,7 +354,7 @@ class Plan:
             on_cpu = namespace(array) is cpu
             kind: tuple[Any, ...] = (i, t, compute_dtype(array.dtype) if on_cpu else array.dtype, device_of(array))
             large = on_cpu and array.size > SMALL
-            if large or storages[storage_of(array)] > 1:
+            if large or storages[storage_id(array)] > 1:
                 kind += (large, id(p))
             elif on_cpu:
                 filled[kind] += array.size
@@ -398,15 +397,14 @@ class Plan:
 
     def _run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         tasks: list[Task] = []
-        now = graph._last_write = graph.tick()
-        line = None if graph.watch.line is None else graph.watch.line(sys._getframe(1))
+        version = new_version(None)
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
             tasks += bucket.move(rule, step_scalars(options.checked, t), options.static, own)
-            for state, version in zip(bucket.states, bucket.versions):  # noqa: B905
+            for state, record in zip(bucket.states, bucket.versions):  # noqa: B905
                 state["t"] = t
-                version[1:] = now, line
+                record[1:] = version
         if tasks:
             run_parallel(tasks)
 
@@ -495,22 +493,9 @@ def compute_dtype(dtype: DType) -> DType:
     return dtype if dtype.itemsize >= 4 else float32
 
 
-def storage_of(array: Array) -> int:
+def storage_id(array: Array) -> int:
     """Which memory `array` lies in: the same for all views of one array."""
     return id(array if array.base is None else array.base)
-
-
-def version_records(arrays: Sequence[Array]) -> list[Any]:
-    """For each array what says when its memory was last written to, and by whom; kept as long as the array is."""
-    for array in arrays:
-        graph.written(array)
-    return [graph._writes[id(graph.memory_of(array))] for array in arrays]
-
-
-def is_writable(array: Array) -> bool:
-    """Whether `array` may be written to. CuPy's always may, but where one element stands in many places it must not."""
-    known = getattr(array.flags, "writeable", None)
-    return not (array.size > 1 and 0 in array.strides) if known is None else known
 
 
 def own_state(state: State, slot: str, theta: Array, dtype: DType, initial: Mapping[str, float]) -> Array:

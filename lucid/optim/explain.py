@@ -14,10 +14,8 @@ from math import inf
 from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
-from lucid.backend import Array, cpu, float64, namespace, to_numpy
+from lucid.core.array import cpu, float64, namespace, to_numpy
 from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
-from lucid.optim.lbfgs import LBFGS, dot, gradient, largest
-from lucid.optim.optimizer import Optimizer
 from lucid.optim.rule import evaluate_rule, step_scalar_names
 from lucid.optim.validation import WHOLE, check_hyperparameter
 
@@ -93,11 +91,11 @@ def explain(
     """
     name = type(optimizer).__name__
     count = int(check_hyperparameter(f"{name}.explain", "largest", count, WHOLE))
-    i, j = place(optimizer, parameter)
+    i, j = position(optimizer, parameter)
     group = optimizer.param_groups[i]
     options = optimizer._group_options(f"{name}, group {i}", group).checked
-    given = group.get("param_names")
-    which = given[j] if given and j < len(given) else f"parameter {j} of group {i}"
+    names = group.get("param_names")
+    which = names[j] if names and j < len(names) else f"parameter {j} of group {i}"
     kind = f"shape {tuple(parameter.shape)}, {parameter.dtype}"
     t = optimizer.state.get(parameter, {}).get("t", 0)
     if parameter._grad is None:
@@ -138,53 +136,23 @@ def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Explanation:
     wide, xp = compute_dtype(theta.dtype), namespace(theta)
     t = entry.get("t", 0) + 1
     numbers = optimizer.step_scalars(options, t)
-    held = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
-    before = [None if slot is None else new_state(theta, held[slot]).reshape(-1) for slot in memory]
+    state = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
+    before = [None if slot is None else new_state(theta, state[slot]).reshape(-1) for slot in memory]
     flat, slope = theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1)
     new, after = evaluate_rule(optimizer.rule, xp, flat, slope, before, numbers, static)
-    columns: dict[str, Array] = {}
+    columns: dict[str, Any] = {}
     for slot, old, value in zip(memory, before, after, strict=True):
         if slot is not None:
             columns |= {slot: old, f"{slot} after": value}
-    own = type(optimizer).step_scalars is not Optimizer.step_scalars
-    about = " ".join((inspect.getdoc(optimizer.step_scalars) or "").split()) if own else ""
-    called = dict(zip(step_scalar_names(optimizer.rule, len(optimizer.slots), len(numbers)), numbers, strict=True))
-    return Foreseen(t, called, about, body(optimizer.rule), [], columns, new.astype(theta.dtype))
+    base = optimizer.step_scalars.__qualname__.startswith("Optimizer.")  # the learning rate alone
+    about = "" if base else " ".join((inspect.getdoc(optimizer.step_scalars) or "").split())
+    named = dict(zip(step_scalar_names(optimizer.rule, len(optimizer.slots), len(numbers)), numbers, strict=True))
+    columns["theta after"] = new.astype(theta.dtype)
+    return Explanation("", t, {}, named, about, rule_source(optimizer.rule), [], columns)
 
 
-def along_a_line(optimizer: Any, p: Any, i: int, j: int) -> Foreseen:
-    """The first iteration of LBFGS's next step, if its closure finds the gradients that there are now."""
-    options = optimizer._group_options(f"{optimizer._name}, group 0", optimizer.param_groups[0]).checked
-    params = [q for q in optimizer.param_groups[0]["params"] if q._grad is not None]
-    for at, q in enumerate(optimizer.param_groups[0]["params"]):
-        if q._grad is not None:
-            context = f"{optimizer._name}, group 0: parameter {at}"
-            check_gradient_and_state(context, q, optimizer.state.get(q, {}), ("g", "move"))
-    g, at = gradient(params), next(at for at, q in enumerate(params) if q is p)
-    k, g_before, move, pairs = optimizer._remembered(params)
-    theta = p._array.astype(g[at].dtype).reshape(-1)
-    notes = [
-        f"One step makes up to {options['max_iter']:g} iterations, and this is the first of the next one, from the "
-        "gradients that there are now: those of all parameters go into d."
-    ]
-    if largest(g) <= options["tolerance_grad"]:
-        notes += [f"No gradient is above tolerance_grad={options['tolerance_grad']:g}, so it would stay where it is."]
-        return Foreseen(k + 1, {}, "", formula(LBFGS), notes, {}, theta.astype(p.dtype))
-    t, d = optimizer._heading(k + 1, g, g_before, move, pairs, options)
-    slope = dot(g, d)
-    new = theta + t * d[at].reshape(-1)
-    if slope > -options["tolerance_change"]:
-        notes += ["Along d it hardly goes downhill any more, so it would stay where it is."]
-        new = theta
-    elif options["line_search_fn"]:
-        notes += ["The line search begins with this t; where it goes on to is for the closure to say."]
-    numbers = {"t": t, "slope": slope, "pairs": len(pairs)}
-    about = "How many times d it goes, what the loss loses along d at first, and how many s, y there are."
-    return Foreseen(k + 1, numbers, about, formula(LBFGS), notes, {"d": d[at].reshape(-1)}, new.astype(p.dtype))
-
-
-def tabled(p: Any, foreseen: Foreseen, lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
-    """The table for those elements that move most, first the ones that are NaN by then; and notes on all of them."""
+def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
+    """The table for those elements that move most, first those that become NaN; and notes on all of them."""
     theta, g = (to_numpy(array).reshape(-1) for array in (p._array, p._grad._array))
     new = to_numpy(columns.pop("theta after"))
     moves = new.astype(float64) - theta.astype(float64)
@@ -231,8 +199,8 @@ def assignments(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={v:.6g}" if type(v) is float else f"{k}={v}" for k, v in values.items())
 
 
-def body(rule: Any) -> str:
-    """What a rule's source says below its docstring; "" for one whose source is not to be found."""
+def rule_source(rule: Any) -> str:
+    """A rule's source below its docstring; "" if it cannot be found."""
     try:
         source = dedent(inspect.getsource(rule))
         (function,) = ast.parse(source).body

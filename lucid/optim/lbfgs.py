@@ -12,15 +12,19 @@ from itertools import accumulate
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lucid.backend import Array, device_of, namespace
-from lucid.graph import written
-from lucid.optim import saved
-from lucid.optim.buckets import check_gradient_and_state, compute_dtype, is_writable, new_state
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import Array, device_of, is_writable, namespace
+from lucid.core.events import STEP, begin
+from lucid.core.node import Tensor, bump_version
+from lucid.core.tensor import Parameter
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
+from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.state_dict import mismatches, scalar
 from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_hyperparameter
-from lucid.optim.wolfe import Point, strong_wolfe
-from lucid.recording import enable_grad
-from lucid.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from lucid.optim.explain import Explanation
 
 Vector = list[Array]
 
@@ -130,6 +134,7 @@ class LBFGS(Optimizer):
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
+        after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.checked for each in self._read_groups())
         if closure is None:
             raise TypeError(
@@ -143,9 +148,7 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        for j, p in enumerate(self.param_groups[0]["params"]):
-            if p._grad is not None:
-                check_gradient_and_state(f"{self._name}, group 0: parameter {j}", p, self.state.get(p, {}), ("g", "move"))
+        self._check_gradients()
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
@@ -210,7 +213,8 @@ class LBFGS(Optimizer):
         """Refuse gradients and state that do not fit their parameters."""
         for j, p in enumerate(self.param_groups[0]["params"]):
             if p._grad is not None:
-                check(f"{self._name}, group 0: parameter {j}", p, False, self.state.get(p, {}), ("g", "move"))
+                context = f"{self._name}, group 0: parameter {j}"
+                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
 
     def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
@@ -254,7 +258,7 @@ class LBFGS(Optimizer):
         """The first iteration of the next step, if the closure computes the gradients that there are now."""
         from lucid.optim.explain import Explanation, equation_in
 
-        options = self._settings(f"{self._name}, group 0", self.param_groups[0]).options
+        options = self._group_options(f"{self._name}, group 0", self.param_groups[0]).checked
         self._check_gradients()
         params = [q for q in self.param_groups[0]["params"] if q._grad is not None]
         g, index = gradients(params), next(index for index, q in enumerate(params) if q is p)
@@ -350,8 +354,8 @@ class BasePoint:
         self.params = params
         self.rebase()
 
-    def stay(self) -> None:
-        """Make the point where they are now the one to go from."""
+    def rebase(self) -> None:
+        """Make the point where the parameters are now the base."""
         self.arrays = [p._array.astype(compute_dtype(p._array.dtype)) for p in self.params]
 
     def move(self, t: float, d: Vector) -> None:
@@ -359,17 +363,17 @@ class BasePoint:
         write(self.params, [array + t * v for array, v in zip(self.arrays, d, strict=True)])
 
 
-def gradient(params: Sequence[Any]) -> Vector:
-    """The gradients, copied; zero for what has none any more."""
-    arrays = [p._array if p._grad is None else p._grad._array for p in params]
-    wide = [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
-    return [times(0, [array])[0] if p._grad is None else array for array, p in zip(wide, params, strict=True)]
+def write(params: Sequence[Any], vector: Vector) -> None:
+    """Put the parameters at `vector`."""
+    for p, array in zip(params, vector, strict=True):
+        p._array[...] = array
+        bump_version(p._array)
 
 
 def gradients(params: Sequence[Any]) -> Vector:
     """The gradients, copied; zero for a parameter that has none any more."""
     arrays = [namespace(p._array).zeros_like(p._array) if p._grad is None else p._grad._array for p in params]
-    return [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
+    return [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
 
 
 def as_state(p: Any, array: Array) -> Array:

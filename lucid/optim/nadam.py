@@ -11,7 +11,6 @@ from lucid.core.tensor import Parameter
 from lucid.optim.adam import Adam
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 BETA_DOMAINS = dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 FLAG_DOMAINS = dict.fromkeys(("decoupled_weight_decay", "maximize"), FLAG)

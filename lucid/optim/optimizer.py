@@ -1,7 +1,7 @@
 """What do all optimizers share? Groups of parameters and their hyperparameters, state, and the step.
 
 An optimizer is one equation, its `rule`; adamax.py shows what one looks like. How the rule is read stands in rule.py,
-how it moves many parameters in buckets.py, what is refused in validation.py, how state is saved in saved.py.
+how it moves many parameters in buckets.py, what is refused in validation.py, how state is saved in state_dict.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from lucid.backend import namespace
-from lucid.graph import written
-from lucid.optim import saved
-from lucid.optim.buckets import GroupOptions, Plan, is_writable
+from lucid.autograd.grad_mode import enable_grad
+from lucid.core.array import is_writable, namespace
+from lucid.core.events import STEP, begin
+from lucid.core.node import Tensor, bump_version
+from lucid.optim.buckets import GroupOptions, Plan
 from lucid.optim.rule import check_rule
+from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
 from lucid.optim.validation import (
     BETAS,
     NON_NEGATIVE,
@@ -28,8 +30,6 @@ from lucid.optim.validation import (
     split_names,
     split_pairs,
 )
-from lucid.recording import enable_grad
-from lucid.tensor import Tensor
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation
@@ -206,6 +206,7 @@ class Optimizer:
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
+        after = begin(STEP, self, closure) if STEP else ()
         options, loss = self._read_groups(), None
         if closure is not None:
             with enable_grad():
@@ -219,6 +220,8 @@ class Optimizer:
             if not gradients:
                 self._warn_of_no_gradient()
         plan.run(self.rule, self.step_scalars, gradients)
+        for function in after:
+            function(loss)
         return loss
 
     def _warn_of_no_gradient(self) -> None:
@@ -345,18 +348,21 @@ class Optimizer:
         if warning:
             warnings.warn(f"{self._name}.load_state_dict: {warning}", UserWarning, stacklevel=2)
 
-    def _translated(self, state: Mapping[Any, Any], places: Mapping[Any, Any]) -> dict[Any, Any]:
-        """A saved state under the names that it has here; `places` says which parameter an index stands for."""
-        return {i: saved.translated(entry, self.torch_slot_names) for i, entry in state.items()}
+    def _read_saved_group(self, where: str, group: dict[str, Any], from_torch: bool) -> tuple[dict[str, Any], str]:
+        """A saved group as it is here, checked; and what PyTorch's optimizer does otherwise, if it is of that."""
+        group = split_pairs(where, group, self.pairs)
+        difference = self.torch_difference(group) if from_torch else ""
+        self._group_options(where, group)
+        return group, difference
 
     def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
         """A saved state under the names that it has here; `params` gives the parameter of each index."""
-        return {i: with_own_names(entry, self.in_torch) for i, entry in state.items()}
+        return {i: with_own_names(entry, self.torch_slot_names) for i, entry in state.items()}
 
     def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         """What keeps `entry` from being the state of the parameter `p`, in words."""
         needed = [slot for slot in self.slots if slot not in self.optional_slots]
-        return saved.misfits(where, p, entry, arrays=self.slots, needed=needed)
+        return mismatches(where, p, entry, self.slots, needed)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's

@@ -26,7 +26,7 @@ from functools import lru_cache
 from inspect import Parameter, getattr_static, signature
 from typing import Any
 
-from lucid.backend import cpu
+from lucid.core.array import cpu
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, allocate, evaluate, number_of
 
 Rule = Callable[..., tuple[Any, ...]]

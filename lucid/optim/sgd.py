@@ -8,7 +8,6 @@ from typing import Any
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.validation import FLAG, NON_NEGATIVE
-from lucid.tensor import Parameter
 
 
 class SGD(Optimizer):

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import give, parameter, run_in_place
 
 from lucid import optim
-from lucid.backend import cpu
+from lucid.core.array import cpu
 from lucid.optim.rule import compiled_rule, evaluate_rule, pattern_of
+from tests.optim.training import give, parameter, run_in_place
 
 
 def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:

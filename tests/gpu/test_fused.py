@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import backend
 from lucid.kernels import rows
 from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.kernels.elementwise import Fused

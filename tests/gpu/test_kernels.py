@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from lucid import nn, optim
-from lucid.backend import cpu, gpu
+from lucid.core.array import cpu
 from lucid.core.trace import FUNCTIONS
 from lucid.gpu import optimizer_kernel as kernels
+from lucid.gpu.namespace import gpu
 from lucid.gpu.optimizer_kernel import Table, kernel_of
 from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.optim.rule import evaluate_rule, pattern_of
+from tests.core.test_program import RULES
+from tests.gpu import cuda_on_cpu
+from tests.whole import whole
 
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)
 

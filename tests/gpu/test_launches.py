@@ -9,9 +9,13 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.backend import gpu, to_device
+from lucid.core.array import to_device
+from lucid.gpu.namespace import gpu
 from lucid.gpu.optimizer_kernel import kernel_of
 from lucid.gpu.optimizer_launch import GpuBucket
+from tests.gpu import cuda_on_cpu, stand_in
+from tests.optim.test_hostile import CASES
+from tests.whole import whole
 
 launched: list[str] = []  # the kernels launched, by name
 compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.MISSING)

@@ -12,10 +12,10 @@ from test_fused import FUSED, elementwise_operations, run
 from test_kernels import asked, kernel_for
 
 import lucid
+from lucid.core.op import OPS
 from lucid.kernels import recurrent, rows
 from lucid.kernels.cuda_expressions import OPTIONS
 from lucid.kernels.elementwise import FusedTrace
-from lucid.op import TABLE
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")

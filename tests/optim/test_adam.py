@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.optim import Adam, AdamW
 from lucid.optim.rule import evaluate_rule
+from tests.optim.training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 BOTH = pytest.mark.parametrize("kind", [Adam, AdamW])
 OPTIONS: list[dict[str, Any]] = [

@@ -14,6 +14,9 @@ from lucid import nn, optim
 from lucid.optim import LBFGS, Optimizer
 from lucid.optim.optimizer import kinds
 from lucid.optim.validation import FLAG
+from tests.optim.test_adamax_refused import PARAMS
+from tests.optim.training import Naive, equal, give, model_and_data, parameter, weights
+from tests.whole import one_of_each
 
 ALL = {kind.__name__: kind for kind in kinds(Optimizer)}
 every = pytest.mark.parametrize("kind", ALL.values(), ids=ALL)

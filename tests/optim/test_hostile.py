@@ -8,6 +8,8 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.optim import Optimizer, buckets
+from tests.optim.training import Naive
+from tests.whole import first, whole
 
 
 def gradient(rng: np.random.Generator, p: nn.Parameter) -> lucid.Tensor:

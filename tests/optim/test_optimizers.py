@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 import lucid
 from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.optim.nadam import product_of_mus
 from lucid.optim.rule import evaluate_rule
+from tests.optim.training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 DECAYS, UP = [{}, {"weight_decay": 0.1}], [{}, {"maximize": True}]
 

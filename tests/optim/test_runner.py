@@ -18,6 +18,7 @@ import pytest
 import lucid
 from lucid import nn
 from lucid.optim import Adamax, buckets
+from tests.optim.training import Naive, equal, give, parameter
 
 # -- how many evaluations, and over what ---------------------------------------------------------------------
 

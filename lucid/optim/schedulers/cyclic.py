@@ -12,18 +12,15 @@ from math import cos, pi
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.scheduler import (
-    POSITIVE_COUNT,
-    RATE,
-    SWITCH,
-    LRScheduler,
-    function,
-    of_group,
-    one_or_each,
-    real,
-    word,
+from lucid.optim.schedulers.base import AbsoluteLR, for_group
+from lucid.optim.schedulers.checks import ABOVE_0, COUNT, RATE, SWITCH, UNIT_INTERVAL, function, one_of, per_group
+
+NO_TOTAL = "expected total_steps, or epochs and steps_per_epoch, got"
+NO_STEPS = "got a step more than the {} that there are; give more total_steps, or stop stepping"
+NO_MOMENTUM = (
+    "cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so set "
+    "group['momentum'] or group['beta1'] yourself after each step"
 )
-from lucid.optim.validation import NON_NEGATIVE, UNIT_INTERVAL, Domain, check_hyperparameter
 
 
 class CosineAnnealingWarmRestarts(AbsoluteLR):
@@ -102,12 +99,8 @@ class CyclicLR(AbsoluteLR):
     """
 
     checks = {
-        "base_lr": one_or_each(RATE),
-        "max_lr": one_or_each(RATE),
-        "step_size_up": POSITIVE_COUNT,
-        "step_size_down": POSITIVE_COUNT,
-        "mode": word("triangular", "triangular2", "exp_range"),
-        "gamma": real(UNIT_INTERVAL),
+        "base_lr": per_group(RATE), "max_lr": per_group(RATE), "step_size_up": COUNT, "step_size_down": COUNT,
+        "mode": one_of("triangular", "triangular2", "exp_range"), "gamma": UNIT_INTERVAL,
         "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
         "scale_mode": one_of("cycle", "iterations"),
     }  # fmt: skip
@@ -145,7 +138,8 @@ class CyclicLR(AbsoluteLR):
         """s_t, after `over` whole cycles."""
         if self.scale_fn is not None:
             x = over + 1 if self.scale_mode == "cycle" else epoch
-            return check_hyperparameter(self._name, f"scale_fn({x})", self.scale_fn(x), NON_NEGATIVE)
+            scale: float = RATE(self._name, f"scale_fn({x})", self.scale_fn(x))
+            return scale
         return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
 
 
@@ -188,14 +182,9 @@ class OneCycleLR(AbsoluteLR):
     """
 
     checks = {
-        "max_lr": one_or_each(RATE),
-        "total_steps": POSITIVE_COUNT,
-        "pct_start": real(UNIT_INTERVAL),
-        "anneal_strategy": word("cos", "linear"),
-        "div_factor": ABOVE_ZERO,
-        "final_div_factor": ABOVE_ZERO,
-        "three_phase": SWITCH,
-    }
+        "max_lr": per_group(RATE), "total_steps": COUNT, "pct_start": UNIT_INTERVAL, "three_phase": SWITCH,
+        "anneal_strategy": one_of("cos", "linear"), "div_factor": ABOVE_0, "final_div_factor": ABOVE_0,
+    }  # fmt: skip
     per_group = ("max_lr",)
 
     def __init__(
