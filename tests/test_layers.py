@@ -94,9 +94,3 @@ print(sorted(new - set(sys.stdlib_module_names) - {"lucid", "numpy"}))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert run.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("path", [path for path, _ in files()], ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_one_chapter(path: Path) -> None:
-    lines = len(path.read_text().splitlines())
-    assert lines <= 400, f"{path.name} has {lines} lines: two chapters in one?"

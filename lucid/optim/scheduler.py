@@ -193,7 +193,8 @@ class LRScheduler:
 
     def _write(self, epoch: int, lrs: list[Any]) -> None:
         """Put the learning rates into the groups: all, or none if one of them cannot be."""
-        lrs = [check_hyperparameter(f"{self._name}, epoch {epoch}, group {i}", "lr", lr, NON_NEGATIVE) for i, lr in enumerate(lrs)]
+        where = f"{self._name}, epoch {epoch}, group"
+        lrs = [check_hyperparameter(f"{where} {i}", "lr", lr, NON_NEGATIVE) for i, lr in enumerate(lrs)]
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
 
