@@ -28,13 +28,14 @@ COMPARISONS |= {"eq": "equal", "ne": "not_equal"}
 LOGIC = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
 UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
 ON_NUMBERS = {name: getattr(operator, method) for method, name in ARITHMETIC.items()} | {"negative": operator.neg}
-TAKES_BOOLS = {*LOGIC.values(), "logical_not", "astype"}  # `astype` makes 1 and 0 of True and False
-GIVES_BOOLS = {*COMPARISONS.values(), *LOGIC.values(), "logical_not", "isnan"}
 FUNCTIONS = {  # what a traced function may call as `xp.name`
     *ARITHMETIC.values(), *COMPARISONS.values(),
     *"""abs ceil copy copysign cos exp expm1 floor isnan log log10 log1p log2 maximum minimum negative rint sign sin
     sqrt tan tanh trunc where""".split(),
 }  # fmt: skip
+GIVES_BOOLS = {*COMPARISONS.values(), *LOGIC.values(), "logical_not", "isnan"}
+# Which operands are truth values. `astype` makes 1 and 0 of them; `masked` is `where` with 0 in the last place.
+TAKES_BOOLS = dict.fromkeys([*LOGIC.values(), "logical_not", "astype"], (0, 1)) | {"where": (0,), "masked": (0,)}
 
 
 class TraceError(Exception):
@@ -71,8 +72,8 @@ class Tracer:
 class ScalarTracer(Tracer):
     """Stands for a Python number.
 
-    `concrete` decides `if`s: whether the number is true. It is None, and there is no deciding, where that may change
-    while the trace is in use. `static` numbers change seldom, the others at each call. `value` is that of a literal.
+    `concrete` says whether the number is true, for an `if`; None where that may change while the trace is in use.
+    `static` numbers change seldom, the others at each call. `value` is that of a literal.
     """
 
     def __init__(self, trace: Trace, name: str, concrete: bool | None, static: bool, value: Any = None) -> None:
@@ -116,46 +117,41 @@ class Trace:
         self._numbers: dict[Any, ScalarTracer] = {}  # literals by their text, results by function and operands
 
     def __str__(self) -> str:
-        return "\n".join(f"{out} = {function} {' '.join(map(str, operands))}" for function, operands, out in self.instructions)
+        return "\n".join(f"{out} = {name} {' '.join(map(str, operands))}" for name, operands, out in self.instructions)
 
     def emit(self, function: str, *operands: Any) -> Any:
         """The result of `function` on tracers and numbers, by one more instruction."""
-        tracers = tuple([x if isinstance(x, Tracer) else self._literal(x, function) for x in operands])
+        tracers = [x if isinstance(x, Tracer) else self._literal(x, function) for x in operands]
         if all(isinstance(x, ScalarTracer) for x in tracers):
-            return self._emit_on_numbers(function, tracers)
-        tracers = self._with_bools_where_expected(function, tracers)
-        out = Tracer(self, str(len(self.instructions)), function in GIVES_BOOLS)
-        self.instructions.append((function, tracers, out))
-        return out
+            key = (function, *tracers)
+            if key not in self._numbers:
+                self._numbers[key] = self._on_numbers(function, *tracers)
+            return self._numbers[key]
+        conditions = TAKES_BOOLS.get(function, ())
+        if len(conditions) == 2 and not all(x.is_bool for x in tracers):
+            raise TraceError(f"{function} of numbers")
+        arrays = [x for i, x in enumerate(tracers) if i not in conditions and not isinstance(x, ScalarTracer)]
+        if arrays and all(x.is_bool for x in arrays):
+            raise TraceError(f"{function} of truth values, whose dtype would not be that of the arrays")
+        for i, x in enumerate(tracers):
+            if x.is_bool is not (i in conditions):  # as NumPy: 1 and 0 beside numbers, and a condition is x != 0
+                tracers[i] = self.emit("not_equal", x, 0) if i in conditions else self.emit("astype", x)
+        return self._append(function, tracers, Tracer(self, str(len(self.instructions)), function in GIVES_BOOLS))
 
-    def _emit_on_numbers(self, function: str, operands: tuple[Any, ...]) -> ScalarTracer:
+    def _on_numbers(self, function: str, *operands: Any) -> ScalarTracer:
         if function not in ON_NUMBERS:
             raise TraceError(f"{function} of numbers")
-        key = (function, *operands)
-        if key not in self._numbers:
-            concrete = operands[0].concrete if function == "negative" else None
-            out = ScalarTracer(self, str(len(self.instructions)), concrete, all(x.static for x in operands))
-            self.instructions.append((function, operands, out))
-            self._numbers[key] = out
-        return self._numbers[key]
+        concrete, static = operands[0].concrete if function == "negative" else None, all(x.static for x in operands)
+        return self._append(function, operands, ScalarTracer(self, str(len(self.instructions)), concrete, static))
+
+    def _append(self, function: str, operands: Sequence[Tracer], out: Any) -> Any:
+        self.instructions.append((function, tuple(operands), out))
+        return out
 
     def _literal(self, value: Any, function: str) -> ScalarTracer:
         if type(value) not in (int, float):
             raise TraceError(f"{function} of a {type(value).__name__}")
         return self._numbers.setdefault(repr(value), ScalarTracer(self, repr(value), bool(value), True, value))
-
-    def _with_bools_where_expected(self, function: str, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The operands, with 1 and 0 for True and False beside numbers, as in NumPy, and `x != 0` for conditions."""
-        expected = [function in TAKES_BOOLS or (function in ("where", "masked") and i == 0) for i in range(len(operands))]
-        if function in TAKES_BOOLS and not all(x.is_bool for x in operands):
-            raise TraceError(f"{function} of numbers")
-        arrays = [x for x, e in zip(operands, expected, strict=True) if not e and not isinstance(x, ScalarTracer)]
-        if arrays and all(x.is_bool for x in arrays):
-            raise TraceError(f"{function} of truth values, whose dtype would not be that of the arrays")
-        return tuple([
-            x if x.is_bool is e else self.emit("not_equal", x, 0) if e else self.emit("astype", x)
-            for x, e in zip(operands, expected, strict=True)
-        ])  # fmt: skip
 
     def attribute(self, tracer: Tracer, name: str) -> Any:
         """What a traced function gets for `tracer.name`: nothing, here, as its result may depend on the array."""
@@ -203,7 +199,7 @@ class TracedNamespace:
 
 
 def last_uses(instructions: Sequence[Instruction], outputs: Iterable[Tracer]) -> dict[Tracer, int]:
-    """Liveness: each value's last instruction; it is dead behind it. Outputs live to the end."""
+    """Liveness: each value's last instruction, behind which it is dead. Outputs live to the end."""
     last = {x: i for i, (_, operands, _) in enumerate(instructions) for x in operands}
     return last | dict.fromkeys(outputs, len(instructions))
 

@@ -15,7 +15,7 @@ from typing import Any
 from lucid.core.array import Array, namespace
 from lucid.gpu.optimizer_kernel import Kernel, Table, kernel_of
 from lucid.optim.buckets import Bucket, Task, own_state, storage_of
-from lucid.optim.rule import Pattern, Rule, evaluate_rule
+from lucid.optim.rule import Pattern, Rule
 
 
 class GpuBucket(Bucket):
@@ -31,13 +31,13 @@ class GpuBucket(Bucket):
             theta.size > 0 and all(array.flags.c_contiguous for array in (theta, *slots))
             for theta, slots in zip(self.arrays, self.slots_of, strict=True)
         ]
-        self.laid: tuple[Any, ...] = ()  # for which kernel and parameters the tables are
+        self.tabled: tuple[Any, ...] = ()  # the kernel and the parameters that the tables are for
         self.tables: list[Table] = []
 
     def allocate_state(self, slot: str) -> list[Array]:
         """The array of each state."""
         return [
-            own_state(state, slot, theta, self.dtype, self.initial)
+            own_state(state, slot, theta, self.initial.get(slot, 0))
             for state, theta in zip(self.states, self.arrays, strict=True)
         ]
 
@@ -45,20 +45,11 @@ class GpuBucket(Bucket):
         """The kernels."""
         return kernel_of(self.xp.module, self.stored, rule, self.slots, pattern)
 
-    def new_scalar(self) -> Any:
-        """Where a scalar is put: it is an argument of the launch."""
-        return 0.0
-
-    @staticmethod
-    def fill(scalars: list[Any], values: Sequence[Any]) -> None:
-        """Put these values there."""
-        scalars[:] = values
-
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> Sequence[Task]:
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
         kernel = self.prepare(rule, scalars, static)
-        numbers = self.static_scalars + self.step_scalars
+        numbers = [x.item() for x in (*self.static_scalars, *self.step_scalars)]
         tabled, alone, addresses = [], [], []
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
         for j, g in enumerate(gradients):
@@ -80,23 +71,21 @@ class GpuBucket(Bucket):
             self.tabulate(kernel, tabled)
             for i, table in enumerate(self.tables):
                 table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], numbers)
-        return ()
+        return []
 
     def tabulate(self, kernel: Kernel, tabled: list[int]) -> None:
         """Fill tables with these parameters, unless they are in them already."""
-        if (kernel, tabled) == self.laid:
+        if (kernel, tabled) == self.tabled:
             return
-        self.laid = (kernel, tabled)
+        self.tabled = (kernel, tabled)
         self.tables = []
         for start in range(0, len(tabled), kernel.rows):
             rows = tabled[start : start + kernel.rows]
             self.tables.append(Table(kernel, [self.arrays[j] for j in rows], [self.slots_of[j] for j in rows]))
 
     def as_it_stands(self, j: int, rule: Rule, g: Array, scalars: Sequence[Any], static: dict[str, Any]) -> None:
-        """Evaluate the rule an operation at a time: where it has no kernel, or the gradient another dtype than theta."""
+        """Evaluate the rule an operation at a time: it has no kernel, or the gradient is of another dtype."""
         theta, memory = self.arrays[j], [None if arrays is None else arrays[j] for arrays in self.memory]
-        wide, g = (x.astype(self.dtype, copy=False) for x in (theta, g))
-        theta[...], new = evaluate_rule(rule, self.xp, wide, g, memory, scalars, static)
-        for old, value in zip(memory, new, strict=True):
-            if old is not None:
-                old[...] = value
+        wide = theta.astype(self.dtype)
+        self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+        theta[...] = wide

@@ -1,9 +1,9 @@
 """How does an elementwise forward or vjp become one kernel?
 
 `lambda xp, g, x: g * xp.sigmoid(-x)` is six functions of the array library, and so six launches, each of which reads
-and writes whole arrays. Traced (core/trace.py) it is six instructions on numbers, the body of an ElementwiseKernel. What
-it calls as `xp.name` is either a function that CUDA has as well, or an operation, whose forward is traced along with it.
-Where it does more than that, a sum or a slice, it has no trace and runs as it stands.
+and writes whole arrays. Traced (core/trace.py) it is six instructions on numbers, the body of an ElementwiseKernel.
+What it calls as `xp.name` is either a function that CUDA has as well, or an operation, whose forward is traced along
+with it. Where it does more than that, a sum or a slice, it has no trace and runs as it stands.
 
 A kernel holds for arrays of one float dtype (and bools), on which NumPy's and lucid's rules of promotion have nothing
 to say. It computes in `scalar`: double for float64, else float, so float16 is rounded once, at the end. Numbers among
@@ -87,7 +87,7 @@ class FusedTrace(Trace):
         if not all(type(out) is Tracer and out.name.isdecimal() for out in self.outputs):
             raise TraceError("a result that is no new array")
         needed: set[Any] = set(self.outputs)
-        for function_, operands, out in reversed(self.instructions):
+        for _, operands, out in reversed(self.instructions):
             if out in needed:
                 needed.update(operands)
         self.instructions = [x for x in self.instructions if x[2] in needed]
@@ -142,7 +142,8 @@ class FusedTrace(Trace):
 
     def launcher(self, cupy: Any, name: str) -> Callable[..., Any]:
         """A function of all the arguments, which are positional now, that launches the kernel with those it takes."""
-        kernel, arrays, scalars, on_numbers = self.kernel(cupy, name), [*self.arrays], self.scalars(), self.on_numbers(True)
+        kernel, arrays = self.kernel(cupy, name), list(self.arrays)
+        scalars, on_numbers = self.scalars(), self.on_numbers(static=True)
 
         def launch(*values: Any) -> Any:
             numbers = evaluate(on_numbers, {f"n{i}": x for i, x in enumerate(values)}) if scalars else {}

@@ -4,11 +4,11 @@ A rule is some ten elementwise operations. On a few hundred numbers each takes a
 small parameters are packed: one evaluation of the rule moves all that a `PackedBucket` holds. On millions of numbers
 it is memory that takes the time, so a large parameter is moved a chunk at a time (`ChunkedBucket`), each chunk small
 enough for its ten operations to find it in the processor's cache; threads share the chunks. On a GPU all parameters go
-together (`xp.Bucket`). Which parameter is in which bucket is a `Plan`, kept until something that it was made from has
+together (lucid/gpu). Which parameter is in which bucket is a `Plan`, kept until something that it was made from has
 changed: a gradient that is missing, another array behind a parameter, other state.
 
-Packing copies gradients, and parameters only where the rule reads them. State lives in the packed arrays, of which each
-parameter's `state` has a view; parameters and gradients stay in the arrays that the user sees.
+Packing copies gradients, and parameters only where the rule reads them. Parameters and gradients stay in the arrays
+that the user sees; state lies in a bucket's arrays, of which each parameter's state has views that do not overlap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from contextvars import Context
 from functools import partial
 from itertools import accumulate
 from math import ceil, prod
-from operator import is_
 from typing import Any, NamedTuple
 
 from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, is_writable, namespace, to_device
@@ -56,8 +55,8 @@ class GroupOptions(NamedTuple):
 class Bucket:
     """Parameters of one group that are moved together, by the same numbers.
 
-    Subclasses say where the state lies (`allocate_state`) and how the parameters are moved (`move`). `storages` says
-    how many of the parameters that move in a step lie in each memory; `workspace` is shared by all buckets of a plan.
+    Subclasses say where the state lies (`allocate_state`) and how the parameters are moved (`move`). `workspace` is
+    shared by all buckets of a plan; `storages` says how many of the parameters that move in a step lie in each memory.
     """
 
     def __init__(
@@ -69,16 +68,17 @@ class Bucket:
         workspace: dict[Any, Array],
         storages: Mapping[int, int],
     ) -> None:
-        self.group, self.t, self.params, self.states = group, states[0]["t"], params, states
+        self.group, self.t, self.states = group, states[0]["t"], states
         self.slots, self.initial, self.workspace, self.storages = options.slots, options.initial, workspace, storages
         self.arrays: list[Array] = [p._array for p in params]
+        self.size = sum(array.size for array in self.arrays)
         theta = self.arrays[0]
         self.xp, self.dtype, self.device = namespace(theta), compute_dtype(theta.dtype), device_of(theta)
         self.compiled: Any = None  # the rule, for the hyperparameters `static`
         self.static: dict[str, Any] | None = None
         self.has_flags = False  # whether there are any among the step's scalars: they decide what is compiled
-        self.static_scalars: list[Any] = []
-        self.step_scalars: list[Any] = []
+        self.static_scalars: list[Array] = []
+        self.step_scalars: list[Array] = []
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
         self.versions = [version_record(array) for array in self.arrays]
         # What must be the same at the next step:
@@ -105,42 +105,45 @@ class Bucket:
         """Give every parameter's state an array under the name of `slot`; returns what the rule will work on."""
         raise NotImplementedError
 
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
+        """Move the parameters, given this step's numbers and gradients; gives what is left to do, in any order."""
+        raise NotImplementedError
+
     def compile(self, rule: Rule, pattern: Pattern | None) -> Any:
         """The rule as this bucket runs it; None where it cannot be traced."""
         return compiled_rule(rule, self.slots, pattern)
 
-    def prepare(self, rule: Rule, step_scalars: Sequence[Any], static: dict[str, Any]) -> Any:
-        """Compile the rule, if that is new, and fill in the scalars; gives the compiled rule, or None."""
-        if self.has_flags or (static is not self.static and static != self.static):
-            self.has_flags = any(type(x) is bool for x in step_scalars)
-            compiled, self.static = self.compile(rule, pattern_of(step_scalars, static)), static
-            if compiled is not None:
-                if compiled is not self.compiled:
-                    self.static_scalars = [self.new_scalar() for _ in compiled.static]
-                    self.step_scalars = [self.new_scalar() for _ in compiled.step]
-                    self.bind(compiled)
-                self.fill(self.static_scalars, compiled.static_values(static))
-            self.compiled = compiled
-        if self.compiled is not None:
-            self.fill(self.step_scalars, self.compiled.step_values(static, step_scalars))
-        return self.compiled
-
-    def new_scalar(self) -> Any:
-        """Where a scalar is put.
-
-        An operation takes 0.76 us with a Python float and 0.38 us with an array of no dimensions (NumPy 2.4, 337
-        numbers in float32), so it is such an array, of the dtype that floats would be turned into.
-        """
-        return self.xp.zeros((), dtype=self.dtype)
-
-    @staticmethod
-    def fill(scalars: list[Any], values: Sequence[Any]) -> None:
-        """Put these values there."""
-        for scalar, value in zip(scalars, values):  # noqa: B905
-            scalar[()] = value
-
     def bind(self, compiled: Any) -> None:
         """Get ready to run this compiled rule."""
+
+    def prepare(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Compile the rule, if that is new, and fill in the scalars; gives the compiled rule, or None.
+
+        An operation takes 0.76 us with a Python float and 0.38 us with an array of no dimensions (NumPy 2.4, 337
+        numbers in float32), so scalars are such arrays, of the dtype that floats would be turned into.
+        """
+        if self.has_flags or (static is not self.static and static != self.static):
+            compiled, self.static = self.compile(rule, pattern_of(scalars, static)), static
+            self.has_flags = any(type(x) is bool for x in scalars)
+            if compiled is not None:
+                if compiled is not self.compiled:
+                    self.static_scalars, self.step_scalars = (
+                        [cpu.zeros((), dtype=self.dtype) for _ in some] for some in (compiled.static, compiled.step)
+                    )
+                    self.bind(compiled)
+                for scalar, value in zip(self.static_scalars, compiled.static_values(static), strict=True):
+                    scalar[()] = value
+            self.compiled = compiled
+        if self.compiled is not None:
+            for scalar, value in zip(self.step_scalars, self.compiled.step_values(static, scalars)):  # noqa: B905
+                scalar[()] = value
+        return self.compiled
+
+    def registers(self, theta: Any, g: Array, memory: Sequence[Any], use: object) -> list[Any]:
+        """The registers of the compiled rule, with workspace that nothing else uses meanwhile."""
+        temporaries = [self.temporary((use, i), g.shape) for i in range(self.compiled.workspace)]
+        slots = [x for x in memory if x is not None]
+        return [theta, g, *slots, *self.static_scalars, *self.step_scalars, *temporaries]
 
     def temporary(self, use: object, shape: tuple[int, ...]) -> Array:
         """An array of the workspace for this use, of which there will be more if it was too small."""
@@ -150,37 +153,23 @@ class Bucket:
             flat = self.workspace[key] = self.xp.empty(size, dtype=self.dtype)
         return flat[:size].reshape(shape)
 
-    def evaluate(self, rule: Rule, theta: Array, g: Array, memory: list[Any], scalars: Any, static: Any) -> None:
-        """Put into theta and its state what a rule says that cannot be traced."""
-        new, state = evaluate_rule(rule, self.xp, theta, g, memory, scalars, static)
-        theta[...] = new
-        for old, value in zip(memory, state, strict=True):
+    def evaluate(self, rule: Rule, theta: Array, g: Array, memory: Sequence[Any], scalars: Any, static: Any) -> None:
+        """Put into theta and the state what a rule gives that cannot be traced."""
+        theta[...], new = evaluate_rule(rule, self.xp, theta, g, memory, scalars, static)
+        for old, value in zip(memory, new, strict=True):
             if old is not None:
                 old[...] = value
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> Sequence[Task]:
-        """Move the parameters, given this step's gradients and numbers; gives what is left to do, in any order."""
-        raise NotImplementedError
-
 
 class PackedBucket(Bucket):
-    """Small parameters side by side: one evaluation of the rule moves them all.
-
-    The state lies in this bucket's arrays, of which the parameters' states are views that do not overlap. Gradients,
-    and parameters where the rule reads them, are copied into workspace that all buckets share.
-    """
+    """Small parameters side by side: one evaluation of the rule moves them all."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.g = self.temporary("g", (self.size,))
         self.g_views = self.views(self.g)
-        self.theta_views: list[Array] = []  # where the rule reads theta
-        self.calls: list[Callable[[], Any]] = []
-
-    @property
-    def size(self) -> int:
-        """How many numbers the parameters have."""
-        return sum(array.size for array in self.arrays)
+        self.thetas: list[tuple[Array, Array]] = []  # where the rule reads parameters: where each is put, and its array
+        self.calls: list[Callable[[], Any]] = []  # all of a step
 
     def views(self, flat: Array) -> list[Array]:
         """A view of `flat` for each parameter, in its shape."""
@@ -191,46 +180,43 @@ class PackedBucket(Bucket):
         """One array, of which every state gets its view."""
         flat = self.xp.zeros(self.size, dtype=self.dtype)
         for state, view in zip(self.states, self.views(flat), strict=True):
-            if slot in state:
-                view[...] = to_device(state[slot], self.device)
-            elif slot in self.initial:
-                view[...] = self.initial[slot]
+            view[...] = to_device(state[slot], self.device) if slot in state else self.initial.get(slot, 0)
             state[slot] = view
         return flat
 
     def bind(self, compiled: CompiledRule) -> None:
-        """Make a list of all calls of a step, with the arrays that each works on."""
+        """List the calls of a step, each with the arrays that it works on."""
+        self.compiled = compiled
         theta = self.temporary("theta", (self.size,)) if compiled.reads_theta else None
-        temporaries = [self.temporary(i, (self.size,)) for i in range(compiled.workspace)]
-        registers = [theta, self.g, *(x for x in self.memory if x is not None), *self.static_scalars, *self.step_scalars, *temporaries]
-        self.theta_views = [] if theta is None else self.views(theta)
+        self.thetas = [] if theta is None else list(zip(self.views(theta), self.arrays, strict=True))
+        registers = self.registers(theta, self.g, self.memory, "")
         self.calls = [partial(f, *[registers[i] for i in x], registers[y]) for f, x, y in compiled.calls]
         updates = self.views(registers[compiled.update])
-        bases = self.arrays if compiled.theta == 0 else self.views(registers[compiled.theta])
-        for array, base, update in zip(self.arrays, bases, updates, strict=True):
-            operands = [array, base, update]
-            if array.flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
-                operands = [x.reshape(-1) for x in operands]
-            out = operands[0]  # as the base, too, where it is: two views of the same memory take 0.2 us longer
-            self.calls.append(partial(self.xp.subtract, out if base is array else operands[1], operands[2], out))
+        bases = self.views(registers[compiled.theta]) if compiled.theta else self.arrays
+        for operands in zip(self.arrays, bases, updates, strict=True):
+            if operands[0].flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
+                operands = tuple([x.reshape(-1) for x in operands])
+            array, base, update = operands
+            # Two arrays that show the same memory take 0.2 us longer than one that is given twice.
+            self.calls.append(partial(self.xp.subtract, base if compiled.theta else array, update, array))
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> Sequence[Task]:
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
-        for view, g in zip(self.g_views, gradients):  # noqa: B905
+        for view, g in zip(self.g_views, gradients):  # noqa: B905 (strict=True costs 0.3 us)
             view[...] = g
         if self.prepare(rule, scalars, static) is None:
             theta = self.temporary("theta", (self.size,))
-            self.theta_views = self.views(theta)
-        for view, array in zip(self.theta_views, self.arrays):  # noqa: B905
+            self.thetas = list(zip(self.views(theta), self.arrays, strict=True))
+        for view, array in self.thetas:
             view[...] = array
         if self.compiled is not None:
             for call in self.calls:
                 call()
-        else:
-            self.evaluate(rule, theta, self.g, self.memory, scalars, static)
-            for view, array in zip(self.theta_views, self.arrays, strict=True):
-                array[...] = view
-        return ()
+            return []
+        self.evaluate(rule, theta, self.g, self.memory, scalars, static)
+        for view, array in self.thetas:
+            array[...] = view
+        return []
 
 
 class ChunkedBucket(Bucket):
@@ -239,9 +225,9 @@ class ChunkedBucket(Bucket):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         (theta,) = self.arrays
-        self.own = {storage_id(array) for array in (theta, *self.memory) if array is not None}
-        # Whether other threads may do it, at any time: where no other parameter overlaps this one, and it is worth it.
-        alone, enough = self.storages[storage_id(theta)] == 1, theta.size * PARALLEL >= CHUNK
+        self.own = {storage_of(array) for array in (theta, *self.memory) if array is not None}
+        # Whether any thread may do it, at any time: where no other parameter overlaps this one, and it is worth it.
+        alone, enough = self.storages[storage_of(theta)] == 1, theta.size * PARALLEL >= CHUNK
         self.can_run_in_parallel = alone and enough and theta.dtype == self.dtype
         self.chunks = [
             (index, theta[index], [None if x is None else x[index] for x in self.memory])
@@ -250,9 +236,9 @@ class ChunkedBucket(Bucket):
 
     def allocate_state(self, slot: str) -> Array:
         """The array that the state has, if it will do."""
-        return own_state(self.states[0], slot, self.arrays[0], self.dtype, self.initial)
+        return own_state(self.states[0], slot, self.arrays[0], self.initial.get(slot, 0))
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> Sequence[Task]:
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
         """Leave the chunks for any thread to do; do them now where the order may matter."""
         (g,) = gradients
         if storage_id(g) in self.own:
@@ -262,23 +248,21 @@ class ChunkedBucket(Bucket):
                 wide = theta.astype(self.dtype, copy=False)
                 self.evaluate(rule, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
-            return ()
+            return []
         tasks = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
         if self.can_run_in_parallel and g.dtype == self.dtype and storage_id(g) not in self.storages:
             return tasks
         for task in tasks:
             task(0)
-        return ()
+        return []
 
     def move_chunk(self, theta: Array, memory: list[Array | None], g: Array, worker: int) -> None:
-        """Run the compiled rule on one chunk, in the workspace of this worker."""
+        """Run the compiled rule on one chunk, in the workspace of this worker; half precision in single."""
         rule: CompiledRule = self.compiled
-        wide = theta.astype(self.dtype, copy=False) if rule.reads_theta else theta  # half precision: not in half
-        temporaries = [self.temporary((worker, i), theta.shape) for i in range(rule.workspace)]
-        registers = [wide, g.astype(self.dtype, copy=False), *(x for x in memory if x is not None)]
-        registers += self.static_scalars + self.step_scalars + temporaries
+        wide = theta.astype(self.dtype, copy=False) if rule.reads_theta else theta
+        registers = self.registers(wide, g.astype(self.dtype, copy=False), memory, worker)
         for function, operands, out in rule.calls:
-            if len(operands) == 2:  # most have, and this takes 0.3 us less
+            if len(operands) == 2:  # most have two, and this takes 0.3 us less
                 a, b = operands
                 function(registers[a], registers[b], registers[out])
             else:
@@ -310,7 +294,7 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
 
 # -- which parameter is in which bucket ------------------------------------------------------------------------------
 
-BUCKETS: dict[str, Callable[[], type[Bucket]]] = {}  # by the name of a namespace: what imports its kind of bucket
+BUCKETS: dict[str, Callable[[], type[Bucket]]] = {}  # by the name of a namespace: what gives its kind of bucket
 
 
 class Plan:
@@ -323,8 +307,7 @@ class Plan:
         state: the optimizer's; a parameter about to be moved for the first time gets its entry here.
 
     Raises:
-        TypeError: for a parameter that is no longer of a float dtype.
-        ValueError: for a gradient or state that does not fit its parameter, and for a parameter listed twice.
+        TypeError, ValueError: as `check_gradient_and_state` does; also for a parameter that is listed twice.
     """
 
     def __init__(
@@ -338,7 +321,7 @@ class Plan:
                 if p._grad is not None:
                     context = f"{name}, group {i}: parameter {j}"
                     if p in moving:
-                        raise ValueError(f"{context} {TWICE}")
+                        raise ValueError(f"{context} must be listed once, got it twice; take it out of one list")
                     check_gradient_and_state(context, p, state.get(p, {}), options[i].slots)
                     moving[p] = i
         for p in moving:
@@ -350,8 +333,7 @@ class Plan:
         together: dict[tuple[Any, ...], list[Any]] = {}
         filled: Counter[tuple[Any, ...]] = Counter()
         for p, i in moving.items():
-            array, t = p._array, state.setdefault(p, {}).setdefault("t", 0)
-            on_cpu = namespace(array) is cpu
+            array, t, on_cpu = p._array, state.setdefault(p, {}).setdefault("t", 0), device_of(p._array) == "cpu"
             kind: tuple[Any, ...] = (i, t, compute_dtype(array.dtype) if on_cpu else array.dtype, device_of(array))
             large = on_cpu and array.size > SMALL
             if large or storages[storage_id(array)] > 1:
@@ -363,23 +345,21 @@ class Plan:
 
         workspace: dict[Any, Array] = {}
         self.buckets: list[Bucket] = []
-        for (i, _, _, _, *large), params in together.items():
-            xp, own = namespace(params[0]._array), [state[p] for p in params]
-            of_kind = BUCKETS[xp.name]() if xp is not cpu else ChunkedBucket if large[0] else PackedBucket
-            self.buckets.append(of_kind(i, params, own, options[i], workspace, storages))
+        for (i, _, _, device, *large), params in together.items():
+            on_gpu = device != "cpu" and BUCKETS[namespace(params[0]._array).name]()
+            bucket = on_gpu or (ChunkedBucket if large[0] else PackedBucket)
+            self.buckets.append(bucket(i, params, [state[p] for p in params], options[i], workspace, storages))
 
     def gradients(
         self, groups: Sequence[dict[str, Any]], options: list[GroupOptions], state: Mapping[Any, State]
     ) -> list[list[Array]] | None:
         """This step's gradients for each bucket; None where the plan no longer holds."""
         if options is not self.options:
-            if [each.slots for each in options] != [each.slots for each in self.options]:
+            slots, known = [each.slots for each in options], [each.slots for each in self.options]
+            params = [list(map(id, group["params"])) for group in groups]  # for a tensor's `==` is another matter
+            if slots != known or params != [list(map(id, each)) for each in self.params]:
                 return None
             self.options = options
-        for group, known in zip(groups, self.params):  # noqa: B905 (strict=True costs 0.3 us)
-            params = group["params"]
-            if len(params) != len(known) or not all(map(is_, params, known)):  # never asks a tensor's `==`
-                return None
         for p in self.idle:
             if p._grad is not None:
                 return None
@@ -404,21 +384,24 @@ class Plan:
             tasks += bucket.move(rule, step_scalars(options.checked, t), options.static, own)
             for state, record in zip(bucket.states, bucket.versions):  # noqa: B905
                 state["t"] = t
-                record[1:] = version
+                version[1], version[2] = now, line
         if tasks:
             run_parallel(tasks)
 
 
-# A context of its own, where NumPy warns of nothing: an infinite gradient becomes NaN in its own elements, it must not
-# stop a step half-way. Entering it takes 0.1 us, numpy.errstate 1.1.
+# A context in which NumPy warns of nothing: an infinite gradient becomes NaN in its own elements, and must not stop a
+# step half-way. Entering a copy of it takes 0.1 us, numpy.errstate 1.1.
 QUIET = Context()
 QUIET.run(cpu.quiet().__enter__)
 
-TWICE = "must be listed once, got it twice; take it out of one of the lists of parameters"
-
 
 def check_gradient_and_state(context: str, p: Any, state: State, slots: Slots) -> None:
-    """Refuse what would go wrong half-way through a step."""
+    """Refuse what would go wrong half-way through a step.
+
+    Raises:
+        TypeError: for a parameter that is no longer of a float dtype.
+        ValueError: for a gradient or state that does not fit its parameter.
+    """
     theta, g = p._array, p._grad._array
     if theta.dtype.kind != "f":
         raise TypeError(f"{context} must be of a float dtype, got {theta.dtype} by now; assign float data to it")
@@ -447,10 +430,10 @@ def run_parallel(tasks: Sequence[Task]) -> None:
     left, failures = deque(tasks), list[BaseException]()
 
     def work(worker: int) -> None:
-        while not failures:
+        while left and not failures:
             try:
                 task = left.popleft()
-            except IndexError:  # none is left
+            except IndexError:  # another thread has taken the last one
                 return
             try:
                 task(worker)
@@ -498,15 +481,27 @@ def storage_id(array: Array) -> int:
     return id(array if array.base is None else array.base)
 
 
-def own_state(state: State, slot: str, theta: Array, dtype: DType, initial: Mapping[str, float]) -> Array:
-    """The array under the name of `slot`, beside theta and of this dtype: the state's if it will do, else a new one."""
-    old = state.get(slot, initial.get(slot, 0))
-    if not (
-        type(old) is type(theta)
-        and (old.dtype, device_of(old)) == (dtype, device_of(theta))
-        and is_writable(old)
-        and old.base is None  # else a view of what was packed, which would keep all of that alive
-    ):
+def version_records(arrays: Sequence[Array]) -> list[Any]:
+    """For each array what says when its memory was last written to, and by whom; kept as long as the array is."""
+    for array in arrays:
+        graph.written(array)
+    return [graph._writes[id(graph.memory_of(array))] for array in arrays]
+
+
+def is_writable(array: Array) -> bool:
+    """Whether `array` may be written to. CuPy's always may, but where one element stands in many places it must not."""
+    known = getattr(array.flags, "writeable", None)
+    return not (array.size > 1 and 0 in array.strides) if known is None else known
+
+
+def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:
+    """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will not do.
+
+    A view of what was packed will not: it would keep all of that alive.
+    """
+    old = state.get(slot, initial)
+    fits = type(old) is type(theta) and (old.dtype, device_of(old)) == (compute_dtype(theta.dtype), device_of(theta))
+    if not fits or old.base is not None or not is_writable(old):
         state[slot] = new_state(theta, old)
     return state[slot]
 

@@ -148,7 +148,10 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        self._check_gradients()
+        for j, p in enumerate(self.param_groups[0]["params"]):
+            if p._grad is not None:
+                context = f"{self._name}, group 0: parameter {j}"
+                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
@@ -379,7 +382,8 @@ def gradients(params: Sequence[Any]) -> Vector:
 def as_state(p: Any, array: Array) -> Array:
     """`array` in the dtype and on the device that the state of `p` has now."""
     theta = p._array
-    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (compute_dtype(theta.dtype), device_of(theta))
+    fitting = (compute_dtype(theta.dtype), device_of(theta))
+    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == fitting
     return array if fits else new_state(theta, array)
 
 

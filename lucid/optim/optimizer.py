@@ -46,16 +46,15 @@ class Optimizer:
 
     A subclass is an equation and the numbers that go into it. It says
 
-    - `rule(xp, theta, g, *slots, *step_scalars, *, hyperparameters)`, a static method that returns the *update* and the
-      new value of each slot: theta becomes theta - update. It is elementwise, and pure: it returns new arrays and writes
-      to none. What stands behind the `*` are hyperparameters, taken as they are. A rule that scales theta as well, as
-      decoupled weight decay does, returns the scaled theta as one more result, the last; the update is subtracted from
-      that;
+    - `rule(xp, theta, g, *slots, *step_scalars, *, hyperparameters)`: the *update* and the new value of each slot.
+      theta becomes theta - update. It is a static method, elementwise, and pure: it returns new arrays and
+      writes to none. A rule that scales theta as well, as decoupled weight decay does, returns the scaled theta
+      behind the slots; the update is then subtracted from that;
     - `slots`: the names of the arrays that the rule keeps for each parameter. They are zero at first, or what the
-      hyperparameter says that `initial_values` maps them to. A slot that `optional_slots` maps to a hyperparameter
-      exists only where that is not zero or False; elsewhere the rule gets None for it;
-    - `step_scalars(options, t)`: the numbers that the rule takes behind the slots, new at the t-th update; bools among
-      them may decide what the rule does;
+      hyperparameter says that `initial_values` maps them to. A slot that `optional_slots` maps to a
+      hyperparameter exists only where that is not zero or False; elsewhere the rule gets None for it;
+    - `step_scalars(options, t)`: the numbers that the rule takes behind the slots, new at the t-th update;
+      bools among them may decide what the rule does;
     - `domains`: what each hyperparameter may be; `pairs`: which ones may be given two at a time, as PyTorch
       has `betas`, which becomes `beta1` and `beta2`;
     - `torch_slot_names`: the slots by PyTorch's names; None for what PyTorch keeps and `step_scalars` computes.
@@ -127,14 +126,14 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Any, dict[str, Any]] = {}
         self._plan: Plan | None = None
-        self._options: list[GroupOptions] = []  # of each group, for the values `_seen` of `_names`
-        self._seen: list[tuple[object, ...]] = []
         self._names = (*self.defaults, *self.pairs)
+        self._seen: list[object] = []  # what stood under these names, and the parameters, in all groups
+        self._options: list[GroupOptions] = []  # what was made of it
         self._warned = False
         if unknown := [name for name in self._static_names if name not in self.defaults]:
             raise TypeError(
-                f"{self._name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, {list(self.defaults)}; "
-                "put what changes at each step before the *, into step_scalars"
+                f"{self._name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, "
+                f"{list(self.defaults)}; put what changes at each step before the *, into step_scalars"
             )
         self._group_options(self._name, self.defaults)
         items = as_list(self._name, params)
@@ -271,17 +270,17 @@ class Optimizer:
                     p.grad = Tensor(namespace(p.grad._array).zeros_like(p.grad._array))
 
     def _read_groups(self) -> list[GroupOptions]:
-        """The hyperparameters of every group, as they stand now; the same list as last time if all are the same."""
-        names, groups = self._names, self.param_groups
-        for group, seen in zip(groups, self._seen):  # noqa: B905
-            # The very objects that were found valid before are valid. Anything else is looked at: a pair, too.
-            if not all(map(is_, map(group.get, names), seen)):
-                break
-        else:
-            if len(self._seen) == len(groups):
-                return self._options
-        self._options = [self._group_options(f"{self._name}, group {i}", group) for i, group in enumerate(groups)]
-        self._seen = [(*map(group.get, self.defaults), *[None] * len(self.pairs)) for group in groups]
+        """The hyperparameters of every group, as they stand now; another list if these or the parameters are new."""
+        seen: list[object] = []
+        for group in self.param_groups:
+            seen += map(group.get, self._names)
+            seen += group["params"]
+        # The very objects that were found valid before are valid.
+        if len(seen) != len(self._seen) or not all(map(is_, seen, self._seen)):
+            groups = enumerate(self.param_groups)
+            self._options = [self._group_options(f"{self._name}, group {i}", group) for i, group in groups]
+            has_pairs = any(pair in group for group in self.param_groups for pair in self.pairs)
+            self._seen = [] if has_pairs else seen  # one that was added is looked at each time
         return self._options
 
     def _group_options(self, context: str, group: Mapping[str, Any]) -> GroupOptions:
