@@ -317,7 +317,7 @@ def test_no_gpu_to_work_with(module: str | None, told: str, tmp_path: Any, monke
     for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
         monkeypatch.delitem(sys.modules, name)
     known = loaded()
-    monkeypatch.setattr("lucid.backend.on_cupy._gpu", None)
+    monkeypatch.setattr("lucid.gpu.namespace._gpu", None)
     with pytest.raises(RuntimeError, match=told):
         lucid.ones(2).to("cuda")
     assert not lucid.cuda.is_available() and lucid.cuda.device_count() == 0
