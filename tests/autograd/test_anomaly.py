@@ -83,7 +83,8 @@ HANDED_ON: dict[str, Callable[[], Any]] = {
     "where": lambda: lucid.where(lucid.tensor([True, False]), leaf(1.0, 2.0), -INF).amax(),
     "a causal mask": lambda: F.scaled_dot_product_attention(*(lucid.randn(2, 3, 4, requires_grad=True) for _ in range(3)), is_causal=True).sum(),
     "a query with no key": lambda: F.scaled_dot_product_attention(*(lucid.randn(1, 2, 2, requires_grad=True) for _ in range(3)), attn_mask=lucid.zeros(2, 2) < -1).sum(),
-    "attention of padding": lambda: nn.MultiheadAttention(4, 2, batch_first=True)(*[lucid.randn(2, 3, 4)] * 3, key_padding_mask=lucid.tensor([[False, False, True]] * 2))[0].sum(),
+    "attention of padding": lambda: nn.MultiheadAttention(4, 2, batch_first=True)(
+        *[lucid.randn(2, 3, 4)] * 3, key_padding_mask=lucid.tensor([[False, False, True]] * 2))[0].sum(),
     "max pooling with padding": lambda: F.max_pool2d(lucid.randn(1, 1, 4, 4, requires_grad=True), 3, padding=1).sum(),
     "clamp at infinity": lambda: leaf(1.0).clamp(min=-INF).sum(),
     "infinities in the data": lambda: (lucid.tensor([INF]) * leaf(2.0)).sum(),

@@ -351,8 +351,11 @@ def test_for_many_random_graphs(what: Callable[[Program], None], kinds: int) -> 
     holds(what, kinds)
 
 
-USUAL = """add subtract multiply divide power power_number where matmul sum mean prod softmax log_softmax logsumexp cumsum norm var
-reshape swapaxes broadcast_to flip roll pad tril getitem take_along cat stack tanh sin cos sigmoid erf exp log sqrt softplus negative""".split()
+USUAL = """
+add subtract multiply divide power power_number where matmul sum mean prod softmax log_softmax logsumexp
+cumsum norm var reshape swapaxes broadcast_to flip roll pad tril getitem take_along cat stack tanh sin cos
+sigmoid erf exp log sqrt softplus negative
+""".split()
 
 
 @whole

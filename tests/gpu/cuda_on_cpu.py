@@ -39,9 +39,9 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
     static inline float name(float x, float y) { return __builtin_##name##f(x, y); } \\
     static inline double name(double x, double y) { return __builtin_##name(x, y); }
 namespace cuda {
-REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL2(fmod) REAL(expm1) REAL(log1p)
-REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc) REAL(rint) REAL(erf)
-REAL(erfc)
+REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL2(fmod) REAL(expm1)
+REAL(log1p) REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc)
+REAL(rint) REAL(erf) REAL(erfc)
 }
 using namespace cuda;
 """

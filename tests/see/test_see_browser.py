@@ -178,8 +178,9 @@ def test_every_box_and_control_can_be_reached_and_has_a_name(chrome: Chrome, net
     from selenium.webdriver.common.keys import Keys
 
     shown(chrome, net[2])
-    nameless = """return [...document.querySelectorAll("button, input, select, .box, .frame, #panel")].filter((e) =>
-        !(e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim())).map((e) => e.outerHTML)"""
+    nameless = """return [...document.querySelectorAll("button, input, select, .box, .frame, #panel")].filter(
+        (e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim())
+        ).map((e) => e.outerHTML)"""
     assert chrome.execute_script(nameless) == []
     reached = set()
     for _ in range(60):
