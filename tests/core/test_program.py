@@ -11,7 +11,9 @@ from lucid.backend import cpu
 from lucid.optim.program import program, program_of
 
 
-def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:
+def both(
+    rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str
+) -> None:
     """Evaluate `rule` as it stands and as a program, on ordinary and on hostile numbers."""
     run = program(rule, slots, numbers, constants)
     assert run is not None
@@ -43,7 +45,8 @@ def test_adamax(dtype: str, decay: float) -> None:
     both(optim.Adamax.rule, ("m", "u"), (0.02,), constants, dtype)
 
 
-@pytest.mark.parametrize("momentum, decay, nesterov, maximize", list(itertools.product([0, 0.9], [0, 0.1], [False, True], [False, True])))
+@pytest.mark.parametrize("momentum, decay, nesterov, maximize",
+                         list(itertools.product([0, 0.9], [0, 0.1], [False, True], [False, True])))
 def test_sgd(momentum: float, decay: float, nesterov: bool, maximize: bool) -> None:
     constants = {"momentum": momentum, "weight_decay": decay, "nesterov": nesterov, "maximize": maximize}
     both(optim.SGD.rule, ("v" if momentum else None,), (0.02, 0.9), constants, "float32")
@@ -55,12 +58,17 @@ RULES: dict[str, Any] = {
     "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * a, g, b),
     "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (theta - (n := a * c + g), n, n),
     "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (theta + a * b, a + g * theta, b + theta * a),
-    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (theta * (1 - lr * c) - -lr / (2 + c) ** 2 * g, a, b),
-    "functions": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
+    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (theta * (1 - lr * c) - -lr / (2 + c) ** 2 * g, a,
+                                                                      b),
+    "functions": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c),
+                                                       xp.minimum(b, g)),
     "powers, and a minus": lambda xp, theta, g, a, b, lr, *, c: (-theta, g**2 * c, 1 / (b + 2) ** 0.5),
-    "where": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a), xp.where(b >= lr, c, a)),
-    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0), xp.where(g > 0, b, a), b + 1.0),
-    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a), xp.where(n, a, b)),
+    "where": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a),
+                                                   xp.where(b >= lr, c, a)),
+    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0),
+                                                              xp.where(g > 0, b, a), b + 1.0),
+    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a),
+                                                                xp.where(n, a, b)),
     "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * (a * c + g), a * c + g, b),
 }  # fmt: skip
 

@@ -12,7 +12,9 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"devices", "missing", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"},
+    {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"},
+    {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
     {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"}, {"see"},
 ]  # fmt: skip
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}

@@ -51,7 +51,12 @@ def test_one_of_each_kind_is_kept() -> None:
     ],
 )
 def test_what_is_left_out_is_told(
-    expression: str, keyword: str, args: list[str], left: list[str], told: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    expression: str,
+    keyword: str,
+    args: list[str],
+    left: list[str],
+    told: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(conftest, "_left_out", {})
     monkeypatch.setattr(conftest, "NEEDS", {"parity": (lambda: True, "not run")})
@@ -70,4 +75,8 @@ def test_the_gate_runs_what_make_test_leaves_out() -> None:
     steps = re.findall(r"^step (\w+)", (ROOT / ".ci" / "run").read_text(), re.M)
     targets = re.findall(r"^(\w+):.*\n\t.*pytest.* -m (\w+)", (ROOT / "Makefile").read_text(), re.M)
     assert {"test", "whole", "parity", "browser"} <= set(steps)
-    assert {marker for _, marker in targets} == {"whole", "parity", "browser", "nvrtc", "gpu"} == {"whole", *conftest.NEEDS}
+    assert (
+        {marker for _, marker in targets}
+        == {"whole", "parity", "browser", "nvrtc", "gpu"}
+        == {"whole", *conftest.NEEDS}
+    )
