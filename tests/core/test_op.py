@@ -13,7 +13,16 @@ def leaf(values: object) -> lucid.Tensor:
 
 def third(f: object, inputs: list[lucid.Tensor]) -> bool:
     """Whether the third derivatives of `f` are the slopes of its second ones."""
-    return gradgradcheck(lambda *xs: grad(f(*xs), [x for x in xs if x.requires_grad], [lucid.ones_like(f(*xs))], create_graph=True, materialize_grads=True), inputs)
+    return gradgradcheck(
+        lambda *xs: grad(
+            f(*xs),
+            [x for x in xs if x.requires_grad],
+            [lucid.ones_like(f(*xs))],
+            create_graph=True,
+            materialize_grads=True,
+        ),
+        inputs,
+    )
 
 
 def test_what_several_formulas_need_is_computed_once() -> None:
@@ -81,7 +90,8 @@ def product_of_powers(xp, *arrays, power=2):
     return out
 
 
-@lucid.op(x=lambda xp, g, where, x, x_shape: xp.scatter_add(3 * g * xp.getitem(x, index=(where,)) ** 2, shape=x_shape, index=(where,)))
+@lucid.op(x=lambda xp, g, where, x, x_shape: xp.scatter_add(3 * g * xp.getitem(x, index=(where,)) ** 2, shape=x_shape,
+                                                            index=(where,)))
 def cubes_at(xp, x, where):
     """The cubes of some elements; `where` holds integers, and has no formula."""
     return x[where] ** 3
@@ -218,7 +228,8 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: define(body=lambda x: x * 2, x=lambda xp, g: g), TypeError, r"odd_one: the forward must begin with xp, got \(x\); xp is the namespace"),
+        (lambda: define(body=lambda x: x * 2, x=lambda xp, g: g), TypeError,
+         r"odd_one: the forward must begin with xp, got \(x\); xp is the namespace"),
         (lambda: define(body=lambda: 2), TypeError, r"odd_one: the forward must begin with xp, got \(\)"),
         (lambda: define(x=lambda g: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g\); what it needs follows by name; write @lucid.op"),
         (lambda: define(x=lambda g, xp: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g, xp\)"),
@@ -236,9 +247,12 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
         (lambda: define(x=lambda xp, g: g)(), TypeError, "missing 1 required positional argument: 'x'"),
         (lambda: define(x=lambda xp, g: g)(leaf([1.0]), 3), TypeError, "takes 1 positional argument"),
         (lambda: define(x=lambda xp, g: g)(leaf([1.0]), axis=3), TypeError, "unexpected keyword argument 'axis'"),
-        (lambda: define(body=lambda xp, x: x.reshape(7), x=lambda xp, g: g)(leaf([1.0])), ValueError, r"odd_one: cannot reshape .* \(shapes \(1,\)\)"),
-        (lambda: define(x=lambda xp, g: xp.reshape(g, shape=(2, 1)))(leaf([1.0, 2.0])).sum().backward(), RuntimeError, r"odd_one gave a gradient of shape \(2, 1\) for an input of shape \(2,\)"),
-        (lambda: define(x=lambda xp, g: xp.fft(g))(leaf([1.0])).backward(), AttributeError, "xp.fft: not in lucid's array namespace; use another operation's name"),
+        (lambda: define(body=lambda xp, x: x.reshape(7), x=lambda xp, g: g)(leaf([1.0])), ValueError,
+         r"odd_one: cannot reshape .* \(shapes \(1,\)\)"),
+        (lambda: define(x=lambda xp, g: xp.reshape(g, shape=(2, 1)))(leaf([1.0, 2.0])).sum().backward(), RuntimeError,
+         r"odd_one gave a gradient of shape \(2, 1\) for an input of shape \(2,\)"),
+        (lambda: define(x=lambda xp, g: xp.fft(g))(leaf([1.0])).backward(), AttributeError,
+         "xp.fft: not in lucid's array namespace; use another operation's name"),
         (lambda: product_of_powers(), ValueError, "product_of_powers: expected at least one tensor, got none"),
         (lambda: product_of_powers(leaf([1.0]), "text"), TypeError, "product_of_powers: expected tensors, got str"),
     ],

@@ -36,7 +36,8 @@ def test_adamax(dtype: str, decay: float) -> None:
     both(optim.Adamax.rule, ("m", "u"), (0.02,), constants, dtype)
 
 
-@pytest.mark.parametrize("momentum, decay, nesterov, maximize", list(itertools.product([0, 0.9], [0, 0.1], [False, True], [False, True])))
+@pytest.mark.parametrize("momentum, decay, nesterov, maximize",
+                         list(itertools.product([0, 0.9], [0, 0.1], [False, True], [False, True])))
 def test_sgd(momentum: float, decay: float, nesterov: bool, maximize: bool) -> None:
     constants = {"momentum": momentum, "weight_decay": decay, "nesterov": nesterov, "maximize": maximize}
     both(optim.SGD.rule, ("v" if momentum else None,), (0.02, 0.9), constants, "float32")

@@ -24,7 +24,8 @@ from tests.whole import one_of_each
 op_module = sys.modules["lucid.core.op"]  # `lucid.op` itself is the decorator
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 # What holds for an operation however it is called: `make test` asks it of the row with most inputs and dims of each.
-of_each = one_of_each(ROWS, lambda row: row.name.rpartition("-")[0], lambda row: (len(row.arrays), max((a.ndim for a in row.arrays), default=0)))
+of_each = one_of_each(ROWS, lambda row: row.name.rpartition("-")[0],
+                      lambda row: (len(row.arrays), max((a.ndim for a in row.arrays), default=0)))
 some = pytest.mark.parametrize("row", of_each, ids=lambda row: row.name)
 plain = pytest.mark.parametrize("row", PLAIN_ROWS, ids=lambda row: row.name)
 
@@ -301,7 +302,12 @@ def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> N
     ours = {name for name, spec in OWN.items() if spec.vjps} - UNSEEN
     assert not ours - number - NO_NUMBER, f"no row gives a single number to {sorted(ours - number - NO_NUMBER)}"
     assert not ours - nothing, f"no row gives an empty tensor to {sorted(ours - nothing)}"
-    both_ways = {(name, i) for name in ours if OWN[name].forward.__module__ == "lucid.ops.arithmetic" and len(OWN[name].formulas) == 2 for i in (0, 1)}
+    both_ways = {
+        (name, i)
+        for name in ours
+        if OWN[name].forward.__module__ == "lucid.ops.arithmetic" and len(OWN[name].formulas) == 2
+        for i in (0, 1)
+    }
     assert not both_ways - stretched, f"no row stretches {sorted(both_ways - stretched)}"
 
 
@@ -315,21 +321,35 @@ def surface() -> dict[str, Any]:
         value = inspect.getattr_static(lucid.Tensor, name)
         found[f"Tensor.{name}"] = value.fget if isinstance(value, property) else value
     private = lambda name: name.startswith("Tensor._") and not name.startswith("Tensor.__")
-    return {name: value for name, value in found.items() if inspect.isfunction(value) and value.__module__.startswith("lucid") and not private(name)}
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isfunction(value) and value.__module__.startswith("lucid") and not private(name)
+    }
 
 
 # What is not called by a row, and why. All of it has tests elsewhere.
 NO_ROWS = {
-    "draws random numbers": "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
+    "draws random numbers":
+        "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm "
+        "lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
     "has no values": "lucid.empty lucid.empty_like",
     "reads or writes": "lucid.save lucid.load lucid.save_safetensors lucid.load_safetensors lucid.from_dlpack",
-    "is a setting": "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype lucid.get_default_device lucid.set_default_device lucid.is_grad_enabled lucid.inference_mode",
+    "is a setting":
+        "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype "
+        "lucid.get_default_device lucid.set_default_device lucid.is_grad_enabled lucid.inference_mode",
     "makes operations": "lucid.op",
-    "speaks of the graph": "Tensor.backward Tensor.detach Tensor.detach_ Tensor.grad Tensor.grad_fn Tensor.is_leaf Tensor.register_hook Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
-    "says what a tensor is": "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
+    "speaks of the graph":
+        "Tensor.backward Tensor.detach Tensor.detach_ Tensor.grad Tensor.grad_fn Tensor.is_leaf Tensor.register_hook "
+        "Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
+    "says what a tensor is":
+        "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous "
+        "Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
     "needs a GPU": "Tensor.cuda",
     "gives Python, or NumPy, something": "Tensor.item Tensor.tolist Tensor.numpy",
-    "is Python's": "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
+    "is Python's":
+        "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ "
+        "Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
     "Tensor.__init__ Tensor.__int__ Tensor.__iter__ Tensor.__len__ Tensor.__reduce__ Tensor.__repr__",
 }
 
@@ -339,7 +359,11 @@ def test_every_public_function_has_rows() -> None:
     called: set[CodeType] = set()
 
     def watch(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_back is not None and Path(frame.f_back.f_code.co_filename).parent == Path(__file__).parent:
+        if (
+            event == "call"
+            and frame.f_back is not None
+            and Path(frame.f_back.f_code.co_filename).parent == Path(__file__).parent
+        ):
             called.add(frame.f_code)
 
     for row in [*ROWS, *PLAIN_ROWS]:
@@ -370,12 +394,19 @@ def names_of_xp(tree: ast.AST) -> set[str]:
 
 
 def test_formulas_speak_of_operations_alone() -> None:
-    """Every xp.name in a formula, or in a helper it calls, must exist on Tensors too, or create_graph would fail there."""
+    """Every xp.name in a formula, or in a helper it calls, must exist on Tensors too, or create_graph would fail
+    there.
+    """
     for path in (Path(lucid.__file__).parent / "ops").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         formulas = [
-            k.value for f in functions.values() for d in f.decorator_list if isinstance(d, ast.Call) for k in d.keywords if k.arg != "view"
+            k.value
+            for f in functions.values()
+            for d in f.decorator_list
+            if isinstance(d, ast.Call)
+            for k in d.keywords
+            if k.arg != "view"
         ]
         helpers, frontier = set(), list(formulas)
         while frontier:
@@ -397,5 +428,8 @@ def test_generated_text_is_what_runs() -> None:
     pass
 
     lucid.tanh(lucid.ones(1))
-    assert "(forward if xp is cpu else forward_on(xp, spec))(xp, x_a)" in tanh.op.source and tanh.op.call is tanh is lucid.tanh
+    assert (
+        "(forward if xp is cpu else forward_on(xp, spec))(xp, x_a)" in tanh.op.source
+        and tanh.op.call is tanh is lucid.tanh
+    )
     assert tanh.__code__.co_filename == "<generated for op tanh>"

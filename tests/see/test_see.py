@@ -254,7 +254,9 @@ def test_values_are_found_wherever_they_were_kept() -> None:
     assert [box.value is not None for box in plain.boxes if box.kind == "op"] == [False, True, True]
     with lucid.see.track_provenance():
         loss = (x * 3).tanh().exp()
-    assert [float(box.value) for box in picture(loss).boxes] == pytest.approx([6, math.tanh(6), math.exp(math.tanh(6)), 2, 3])
+    assert [float(box.value) for box in picture(loss).boxes] == pytest.approx(
+        [6, math.tanh(6), math.exp(math.tanh(6)), 2, 3]
+    )
 
 
 def test_a_value_that_was_written_to_since_says_so() -> None:
@@ -263,7 +265,10 @@ def test_a_value_that_was_written_to_since_says_so() -> None:
         loss = h.sum()
         with lucid.no_grad():
             h += 1
-    assert {box.label: box.changed for box in picture(loss).boxes if box.kind == "op"} == {"multiply": True, "sum": False}
+    assert {box.label: box.changed for box in picture(loss).boxes if box.kind == "op"} == {
+        "multiply": True,
+        "sum": False,
+    }
 
 
 def test_modules_are_groups_that_can_be_folded() -> None:
@@ -328,7 +333,10 @@ def test_svg_is_well_formed_and_holds_names_as_text() -> None:
     root = ElementTree.fromstring(drawing._repr_svg_())
     words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert EVIL in words and "multiply" in words and "[1, nan]" in words
-    assert (root.get("role"), root.get("aria-label")) == ("img", "Computation graph of 3 nodes, inputs at the left, the loss at the right")
+    assert (root.get("role"), root.get("aria-label")) == (
+        "img",
+        "Computation graph of 3 nodes, inputs at the left, the loss at the right",
+    )
 
 
 def test_dot_and_mermaid_hold_names_as_text() -> None:
@@ -445,5 +453,7 @@ def test_errors_tell_the_lines_or_how_to_hear_of_them(f: Any) -> None:
     lines, hint = TOLD[f]
     with lucid.see.track_provenance(), pytest.raises((RuntimeError, ValueError, TypeError), match=lines):
         f()
-    with pytest.raises((RuntimeError, ValueError, TypeError), match=rf"run the forward inside .*{hint}|Run the forward inside .*{hint}"):
+    with pytest.raises(
+        (RuntimeError, ValueError, TypeError), match=rf"run the forward inside .*{hint}|Run the forward inside .*{hint}"
+    ):
         f()
