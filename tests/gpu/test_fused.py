@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 import lucid
+from lucid import ops
 from lucid.core import elementwise
 from lucid.core.op import OPS
 from lucid.gpu import row_kernels as rows
-from lucid.gpu.namespace import gpu as gpu_of_lucid
 from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.gpu.fuse import Fused
-from lucid import ops
+from lucid.gpu.namespace import gpu as gpu_of_lucid
 from lucid.ops import activations, losses
 from tests.gpu.gpus import gpu as gpu
 from tests.gpu.gpus import there

@@ -12,9 +12,9 @@ from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.core.trace import FUNCTIONS
 from lucid.gpu import optimizer_kernel as kernels
+from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.gpu.namespace import gpu
 from lucid.gpu.optimizer_kernel import Table, kernel_of
-from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.optim.rule import evaluate_rule, pattern_of
 from tests.core.test_program import RULES
 from tests.gpu import cuda_on_cpu

@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.gpu.gpus import there
-from tests.gpu.test_fused import FUSED, elementwise_operations, run
-from tests.gpu.test_kernels import asked, kernel_for
 
 import lucid
 from lucid.core.op import OPS
@@ -17,6 +14,9 @@ from lucid.gpu import recurrent_kernels as recurrent
 from lucid.gpu import row_kernels as rows
 from lucid.gpu.cuda_expressions import OPTIONS
 from lucid.gpu.fuse import FusedTrace
+from tests.gpu.gpus import there
+from tests.gpu.test_fused import FUSED, elementwise_operations, run
+from tests.gpu.test_kernels import asked, kernel_for
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from lucid.shaping import refuse_outside
 
 import lucid
+from lucid.gpu.namespace import CupyNamespace
 
 
 def test_sorting_agrees_with_numpy_on_many_ties() -> None:
@@ -68,6 +69,7 @@ def test_half_precision_running_products_are_taken_in_single() -> None:
 def test_an_index_from_a_gpu_is_checked_before_it_wraps_around() -> None:
     """What CuPy would not notice: here on NumPy's arrays."""
     i, mask = np.array([0, 2]), np.array([[True, False], [False, True]])
+    namespace = SimpleNamespace(array=())  # of a GPU; the indices are all on the host
     for shape, parts in (
         ((3, 4), (i, slice(None))),
         ((3, 4), (None, i)),
@@ -76,7 +78,7 @@ def test_an_index_from_a_gpu_is_checked_before_it_wraps_around() -> None:
         ((3,), (np.array([], "int64"),)),
         ((4, 3), (1, i, None)),
     ):
-        refuse_outside(shape, parts)
+        CupyNamespace.check_index(namespace, shape, parts)
     for shape, parts, message in (
         ((2, 4), (i, slice(None)), r"getitem: index 2 is out of bounds for the 2 of dim 0 of shape \(2, 4\)"),
         ((4, 2), (slice(None), i), "getitem: index 2 is out of bounds for the 2 of dim 1"),
@@ -85,7 +87,7 @@ def test_an_index_from_a_gpu_is_checked_before_it_wraps_around() -> None:
         ((4, 5, 2), (None, 0, Ellipsis, i), "getitem: index 2 is out of bounds for the 2 of dim 2"),
     ):
         with pytest.raises(IndexError, match=message):
-            refuse_outside(shape, parts)
+            CupyNamespace.check_index(namespace, shape, parts)
 
 
 i3, x23, x3 = lucid.tensor([0, 1, 2]), lucid.ones(2, 3), lucid.ones(3)
