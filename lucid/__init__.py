@@ -47,6 +47,6 @@ def __getattr__(name: str) -> object:  # only reached when the name is not there
         import lucid.see
 
         return lucid.see
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid", name, globals())

@@ -229,6 +229,8 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
         array = next((a for a in arrays if is_array(a)), None)
         if array is not None and (left := namespace(array).memory_error(error)):
             return MemoryError(f"{op.name}: {left} (shapes {', '.join(map(str, shapes))})")
+    if isinstance(error, TypeError) and "unexpected keyword argument" in message:
+        return TypeError(message.removeprefix("_"))
     if isinstance(error, TypeError) and "not supported for the input types" in message:
         dtypes = " and ".join(str(a.dtype) for a in arrays if hasattr(a, "dtype"))
         return TypeError(f"{op.name}: not defined for {dtypes}; convert first, with .float(), .long() or .bool()")

@@ -39,9 +39,9 @@ def test_what_several_formulas_need_is_computed_once() -> None:
 
 
 def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None:
-    with pytest.raises(TypeError, match="the formula for 'd' asks for z"):
+    with pytest.raises(TypeError, match="the vjp of 'd' asks for z"):
 
-        @lucid.op(once={"d": lambda xp, g, z: g}, x=lambda xp, g, d: d)
+        @lucid.op(shared={"d": lambda xp, g, z: g}, x=lambda xp, g, d: d)
         def lost(xp, x):
             return x
 
@@ -143,7 +143,7 @@ def test_a_users_operation_saves_what_its_formulas_ask_for() -> None:
 def test_what_is_kept_is_not_computed_again_but_where_a_derivative_of_it_is_asked_for() -> None:
     runs = []
 
-    @lucid.op(keeps={"e": lambda xp, x: (runs.append(1), xp.exp(x))[1]}, x=lambda xp, g, e: g * e)
+    @lucid.op(aux_outputs={"e": lambda xp, x: (runs.append(1), xp.exp(x))[1]}, x=lambda xp, g, e: g * e)
     def exp_kept(xp, x):
         e = xp.exp(x)
         return e, e
@@ -220,18 +220,18 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
     [
         (lambda: define(body=lambda x: x * 2, x=lambda xp, g: g), TypeError, r"odd_one: the forward must begin with xp, got \(x\); xp is the namespace"),
         (lambda: define(body=lambda: 2), TypeError, r"odd_one: the forward must begin with xp, got \(\)"),
-        (lambda: define(x=lambda g: g), TypeError, r"odd_one: the formula for 'x' must begin with xp and g, got \(g\); what follows is asked for by name"),
-        (lambda: define(x=lambda g, xp: g), TypeError, r"odd_one: the formula for 'x' must begin with xp and g, got \(g, xp\)"),
-        (lambda: define(x=lambda xp, g, d: d, once={"d": lambda g, out: g}), TypeError, r"odd_one: the formula for 'd' must begin with xp and g, got \(g, out\)"),
-        (lambda: define(x=lambda xp, g, e: e, keeps={"e": lambda x: x}), TypeError, r"odd_one: what is kept as 'e' must begin with xp, got \(x\)"),
-        (lambda: lucid.op(lambda xp, x: x), TypeError, r"op: @lucid.op stands without its parentheses.*write @lucid.op\(x=lambda xp, g: ...\)"),
-        (lambda: define(body=lambda xp, x: (x, x), x=lambda xp, g: g)(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a tuple; .*keeps=.*lucid.autograd.Function"),
+        (lambda: define(x=lambda g: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g\); what it needs follows by name; write @lucid.op"),
+        (lambda: define(x=lambda g, xp: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g, xp\)"),
+        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda g, out: g}), TypeError, r"odd_one: the vjp of 'd' must begin with xp and g, got \(g, out\)"),
+        (lambda: define(x=lambda xp, g, e: e, aux_outputs={"e": lambda x: x}), TypeError, r"odd_one: the recomputation of 'e' must begin with xp, got \(x\)"),
+        (lambda: lucid.op(lambda xp, x: x), TypeError, r"op: @lucid.op stands without its parentheses.*write @lucid.op\(x=lambda xp, g, y: g"),
+        (lambda: define(body=lambda xp, x: (x, x), x=lambda xp, g: g)(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a tuple; .*aux_outputs=.*lucid.autograd.Function"),
         (lambda: define(body=lambda xp, *x: [*x], x=lambda xp, g: [g])(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a list"),
-        (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a formula for 'y', but the inputs are x"),
-        (lambda: define(x=lambda xp, g, z: g), TypeError, "odd_one: the formula for 'x' asks for z; it can have out, x, x_shape"),
-        (lambda: define(x=lambda xp, g, d: d, once={"d": lambda xp, g, w: g}), TypeError, "odd_one: the formula for 'd' asks for w"),
-        (lambda: define(name="multiply", x=lambda xp, g: g), TypeError, "lucid.ops.arithmetic has an operation 'multiply' already.*give yours another name"),
-        (lambda: define(body=lambda xp, saved: saved, saved=lambda xp, g: g), TypeError, "the name 'saved' is used by the generated code"),
+        (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a vjp of 'y', but the inputs are x; write @lucid.op"),
+        (lambda: define(x=lambda xp, g, z: g), TypeError, "odd_one: the vjp of 'x' asks for z; it can have out, x, x_shape"),
+        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda xp, g, w: g}), TypeError, "odd_one: the vjp of 'd' asks for w"),
+        (lambda: define(name="multiply", x=lambda xp, g: g), TypeError, "lucid.core.elementwise has an operation 'multiply' already.*give yours another name"),
+        (lambda: define(x={"x": 1}), TypeError, "odd_one: the vjp of 'x' must be a function, got dict; write @lucid.op"),
         (lambda: define(x=lambda xp, g: g)("text"), TypeError, "odd_one: expected a Tensor, a number or an array for 'x', got str"),
         (lambda: define(x=lambda xp, g: g)(), TypeError, "missing 1 required positional argument: 'x'"),
         (lambda: define(x=lambda xp, g: g)(leaf([1.0]), 3), TypeError, "takes 1 positional argument"),

@@ -110,7 +110,7 @@ def test_multinomial_never_draws_what_has_no_weight(monkeypatch: pytest.MonkeyPa
         def random(self, shape: Any) -> np.ndarray:
             return np.zeros(shape)
 
-    monkeypatch.setattr(lucid.backend, "generator", Lowest)
+    monkeypatch.setattr(lucid.ops.random, "generator", Lowest)
     assert lucid.multinomial(lucid.tensor([0.0, 0.0, 1.0]), 2, replacement=True).tolist() == [2, 2]
 
 
@@ -442,13 +442,13 @@ def test_a_gpu_that_is_not_there_says_what_to_do() -> None:
 
 
 def test_a_formula_for_nothing_is_refused_at_once() -> None:
-    with pytest.raises(TypeError, match="bad: a formula for 'z', but the inputs are x"):
+    with pytest.raises(TypeError, match="bad: a vjp of 'z', but the inputs are x"):
 
         @lucid.op(z=lambda xp, g: g)
         def bad(xp: Any, x: Any) -> Any:
             return x
 
-    with pytest.raises(TypeError, match="worse: the formula for 'x' asks for y; it can have out, x, x_shape"):
+    with pytest.raises(TypeError, match="worse: the vjp of 'x' asks for y; it can have out, x, x_shape"):
 
         @lucid.op(x=lambda xp, g, y: g)
         def worse(xp: Any, x: Any) -> Any:
