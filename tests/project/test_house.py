@@ -36,9 +36,9 @@ BY_STRING = {"import_module", "__import__", "resolve_name", "find_spec", "reload
 
 
 class Import(NamedTuple):
-    """One import: the module that it names, how it is written, and the line."""
+    """One import: the module, or the name in a module, how it is written, and the line."""
 
-    target: str
+    name: str
     how: str
     line: int
 
@@ -90,33 +90,23 @@ def _named_by_string(node: ast.AST) -> str | None:
     return value.value.replace(":", ".") if isinstance(value, ast.Constant) and isinstance(value.value, str) else "?"
 
 
-def resolved(target: str, modules: set[str]) -> str:
-    """The module that a name stands in: `lucid.core.node` for `lucid.core.node.Tensor`."""
-    while target not in modules and "." in target:
+def module_with(name: str, modules: set[str]) -> str:
+    """The module that a name stands in: `lucid.core.node` for `lucid.core.node.Tensor`. Those of others are as they are."""
+    target = name
+    while name.startswith("lucid.") and target not in modules and "." in target:
         target = target.rpartition(".")[0]
     return target
-
-
-def edges(files: Mapping[str, str]) -> dict[str, list[Import]]:
-    """module -> its imports, those of lucid's by the module that the name stands in."""
-    modules = {module_of(file) for file in files}
-
-    def target_of(found: Import) -> Import:
-        inside = found.target.partition(".")[0] == "lucid"
-        return found._replace(target=resolved(found.target, modules)) if inside else found
-
-    return {module_of(file): list(map(target_of, imports(text))) for file, text in files.items()}
 
 
 def violations(files: Mapping[str, str], order: list[str]) -> Iterator[str]:
     """What is wrong with the imports of `files`; `order` are the files of the reading path."""
     core = {module_of(file): i for i, file in enumerate(order) if file.startswith("lucid/core/")}
     modules = {module_of(file) for file in files}
-    for me, found in edges(files).items():
-        for target, how, line in found:
-            wrong = _wrong(me, target, core, modules)
+    for me, text in zip(map(module_of, files), files.values(), strict=True):
+        for name, how, line in imports(text):
+            wrong = _wrong(me, module_with(name, modules), core, modules)
             if wrong:
-                yield f"{me}, line {line}: imports {target} {how}: {wrong}"
+                yield f"{me}, line {line}: imports {name} {how}: {wrong}"
 
 
 def _wrong(me: str, target: str, core: Mapping[str, int], modules: set[str]) -> str:
@@ -132,7 +122,7 @@ def _wrong(me: str, target: str, core: Mapping[str, int], modules: set[str]) -> 
     if top != "lucid" or me == "lucid" or target in SUGGEST or me == target:
         return ""
     if target == "lucid" or target not in modules:
-        return "there is no such module; name the one that defines it"
+        return "no module of that name; name the one that defines it"
     if me in SUGGEST:
         return "this file imports nothing of lucid"
     if target in ALIASES:
@@ -180,7 +170,8 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 def graph_of(files: Mapping[str, str]) -> dict[str, set[str]]:
     """module -> the modules of lucid that it imports, of every kind."""
     modules = {module_of(file) for file in files}
-    return {me: {i.target for i in found if i.target in modules} - {me} for me, found in edges(files).items()}
+    found = {module_of(file): {module_with(i.name, modules) for i in imports(text)} for file, text in files.items()}
+    return {me: (targets & modules) - {me} for me, targets in found.items()}
 
 
 # -- what holds ----------------------------------------------------------------------------------------------------------
