@@ -186,7 +186,6 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
 
 class _GradMode(threading.local):
     recording = True  # whether operations are recorded, in this thread; no_grad() and its kin switch it
-    in_vjp = False  # whether a vjp is running on Tensors
 
 
 grad_mode = _GradMode()

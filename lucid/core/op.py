@@ -27,7 +27,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
-from lucid.core.events import FORWARD
+from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
 
@@ -316,13 +316,6 @@ def _cast(x: Any, dtype: Any) -> Tensor:
     return on_tensors.astype(x, dtype=dtype)
 
 
-def _observed(op: Op, forward: Any) -> Any:
-    """The forward as those who handle the event "forward" want it called."""
-    for handler in list(FORWARD):
-        forward = handler(op, forward)
-    return forward
-
-
 def _unary(op: Op, simple: bool) -> Any:
     forward, save, floats = op.forward, op.save, op.floats
 
@@ -337,7 +330,7 @@ def _unary(op: Op, simple: bool) -> Any:
             xp, (array,), (node,) = promote_operands(op, (x,), _cast)
             compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
@@ -373,7 +366,7 @@ def _binary(op: Op, simple: bool) -> Any:
             xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
             compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, a, b, **options) if options else compute(xp, a, b)
         except Exception as error:
@@ -413,7 +406,7 @@ def _ternary(op: Op, simple: bool) -> Any:
             xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
             compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, a, b, c, **options) if options else compute(xp, a, b, c)
         except Exception as error:
@@ -457,7 +450,7 @@ def _nary(op: Op, simple: bool) -> Any:
         else:
             xp, compute = cpu, forward
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, *arrays, **options)
         except Exception as error:
@@ -472,7 +465,7 @@ def _variadic(op: Op, simple: bool) -> Any:
         xp, arrays, nodes = promote_operands(op, operands, _cast)
         compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, *arrays, **options)
         except Exception as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import Array, device_of, namespace
+from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.core.tensor import Parameter
 from lucid.optim.jobs import state_array, widened, writeable
@@ -134,6 +135,7 @@ class LBFGS(Optimizer):
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
+        after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.options for each in self._read_groups())
         if closure is None:
             raise TypeError(
@@ -160,6 +162,8 @@ class LBFGS(Optimizer):
         if state:
             self.state.clear()
             self.state.update(state)
+        for function in after:
+            function(result)
         return result
 
     def _iterate(

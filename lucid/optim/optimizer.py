@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import namespace
+from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.optim.jobs import Settings, writeable
 from lucid.optim.options import (
@@ -199,6 +200,7 @@ class Optimizer:
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
+        after = begin(STEP, self, closure) if STEP else ()
         settings, loss = self._read_groups(), None
         if closure is not None:
             with enable_grad():
@@ -212,6 +214,8 @@ class Optimizer:
                 self._warn_of_no_gradient()
         assert self._plan is not None and gradients is not None
         self._plan.run(self.rule, self.numbers, gradients)
+        for function in after:
+            function(loss)
         return loss
 
     def _warn_of_no_gradient(self) -> None:

@@ -8,7 +8,7 @@
 - `observers` holds every callback into the engine, `text` how numbers, values and tables are written.
 """
 
-from lucid.origins import Origin, origin, remember
+from lucid.autograd.provenance import Provenance, provenance, track_provenance
 from lucid.see.doctor import Finding, Report, doctor, watch
 from lucid.see.drawing import Graph, to_dot, to_mermaid, to_svg
 from lucid.see.page import Page, page
@@ -18,6 +18,7 @@ from lucid.see.summary import Summary, summary
 from lucid.see.trace import Contribution, Step, steps
 
 __all__ = [
-    "Contribution", "Finding", "Graph", "Origin", "Page", "Recorder", "Report", "Step", "Summary",
-    "doctor", "origin", "page", "profile", "remember", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "watch",
+    "Contribution", "Finding", "Graph", "Provenance", "Page", "Recorder", "Report", "Step", "Summary",
+    "doctor", "page", "profile", "provenance", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "track_provenance",
+    "watch",
 ]  # fmt: skip

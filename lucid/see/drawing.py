@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of
 from lucid.see.names import users_frame
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
 from lucid.see.text import element, shape_text, value_text
-from lucid.tensor import Tensor
 
 STYLE = "\n" + (Path(__file__).parent / "drawing.css").read_text("utf-8")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from lucid.autograd.function import Function, SelectOutput
+from lucid.autograd.function import Function
 from lucid.core.op import Op
 
 LONGEST = 160  # letters of a formula with its numbers; beyond that the text without them says more
@@ -24,20 +24,20 @@ def formulas(node: Any) -> list[tuple[str, str]]:
     spec = node.op
     if type(spec) is Op:
         if spec.variadic:
-            ((name, formula),) = spec.formulas.items()
-            return [(f"{name}[{i}]", f"{source_text(formula)}[{i}]") for i in range(len(node.parents))]
-        return [(name, source_text(formula)) for name, formula in spec.formulas.items()]
+            ((name, formula),) = spec.vjps.items()
+            return [(f"{name}[{i}]", f"{source_text(formula)}[{i}]") for i in range(len(node.inputs))]
+        return [(name, source_text(formula)) for name, formula in spec.vjps.items()]
     if backward := getattr(getattr(spec, "function", None), "backward", None):  # a Function
         names = list(inspect.signature(spec.function.forward).parameters)
         names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first is ctx
-        names += [f"argument {i}" for i in range(len(names), len(node.parents))]
-        return [(name, source_text(backward)) for name, _ in zip(names, node.parents, strict=False)]
-    return [("input", f"g, as output {spec.place}")] if hasattr(spec, "place") else [("input", "g")] * len(node.parents)
+        names += [f"argument {i}" for i in range(len(names), len(node.inputs))]
+        return [(name, source_text(backward)) for name, _ in zip(names, node.inputs, strict=False)]
+    return [("input", f"g, as output {spec.place}")] if hasattr(spec, "place") else [("input", "g")] * len(node.inputs)
 
 
 def saved_values(node: Any) -> dict[str, Any]:
     """What a node saved, by the names that its formulas have for it; "out" also where provenance kept it."""
-    saved = dict(zip(node.op.saved, node.saved, strict=False)) if node.op is not None and node.saved else {}
+    saved = dict(zip(node.op.saved_names, node.saved, strict=False)) if node.op is not None and node.saved else {}
     return saved | {"out": node.out} if hasattr(node, "out") else saved
 
 

@@ -69,7 +69,7 @@ def key_of(member: Box | Group) -> str:
 def arrange(picture: Picture) -> Layout:
     """Layers, order and routes of a picture, whatever will be folded."""
     chains = [enclosing(group) for group in picture.groups]
-    segments = [list(_segments(picture, edge, chains)) for edge in picture.edges]
+    segments = [list(_segments(picture, edge, chains)) for edge in picture.input_index]
     lines_in: list[dict[Line, None]] = [{} for _ in picture.groups]  # of each group, each line once, in order
     for group, line in (segment for edge in segments for segment in edge):
         lines_in[group][line] = None

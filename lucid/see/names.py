@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lucid.graph import Leaf, Node
+from lucid.autograd.provenance import is_lucid, provenance
+from lucid.core.node import Leaf, Node, Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
-from lucid.origins import origin, ours
 from lucid.see.text import shape_text
-from lucid.tensor import Parameter, Tensor
 
 ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(.+)")
 
@@ -64,7 +64,7 @@ class Names:
     def name_of(self, node: Node) -> str:
         """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
         if node not in self.nodes:
-            made_at = origin(node, self.module_paths)
+            made_at = provenance(node, self.module_paths)
             assigned = ASSIGNMENT.fullmatch(made_at.text) if made_at is not None else None
             self.nodes[node] = assigned[1] if assigned and made_at and assigned[2] == made_at.expression else ""
         return self.nodes[node]

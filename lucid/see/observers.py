@@ -1,78 +1,47 @@
 """Observing a training from outside: callbacks around backward passes, optimizer steps, module calls and operations.
 
-The training loop stays as it is. Everything that `lucid.see` puts in the place of the engine's own functions is here;
-each is replaced only while somebody observes it. Any number of observers may register, and unregister in any order:
-each function below returns the function that unregisters.
+The training loop stays as it is: these are handlers of the engine's events, in the form that the rest of `lucid.see`
+wants. Any number may register, and unregister in any order: each function returns the function that unregisters.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from time import perf_counter
 from typing import Any
 
-from lucid.graph import Node
+from lucid.autograd.provenance import user_frame
+from lucid.core import events
+from lucid.core.node import Leaf, Node
+from lucid.core.op import Op
 from lucid.nn.module import Module
-from lucid.op import TABLE, Op, look_on
 from lucid.optim.optimizer import Optimizer
-from lucid.tensor import Tensor
 
 Callback = Callable[..., Any]
 Unregister = Callable[[], None]
-_original_backward = Tensor.backward
-_backward_observers: list[tuple[Callback, Callback]] = []
-_step_observers: dict[int, list[tuple[Callback, Callback]]] = {}
 
 
 def on_backward(before: Callback, after: Callback) -> Unregister:
-    """Call `before(loss, frame)`, with the calling frame, and `after(loss)` around each `loss.backward()`."""
-    observer = (before, after)
-    _backward_observers.append(observer)
-    setattr(Tensor, "backward", _observed_backward)  # noqa: B010 (mypy takes an assignment for a slip)
+    """Call `before(loss, frame)`, with the user's frame, and `after(loss)` around each backward pass."""
 
-    def unregister() -> None:
-        _backward_observers.remove(observer)
-        if not _backward_observers:
-            setattr(Tensor, "backward", _original_backward)  # noqa: B010
+    def begin(tensors: Any) -> Callback:
+        before(tensors[0], user_frame(sys._getframe(1)))
+        return lambda: after(tensors[0])
 
-    return unregister
-
-
-def _observed_backward(self: Tensor, *args: Any, **kwargs: Any) -> None:
-    """`Tensor.backward` with its observers."""
-    for before, _ in _backward_observers:
-        before(self, sys._getframe(1))
-    _original_backward(self, *args, **kwargs)
-    for _, after in _backward_observers:
-        after(self)
+    return events.on("backward", begin).remove
 
 
 def on_step(optimizer: Optimizer, before: Callback, after: Callback) -> Unregister:
-    """Call `before(frame, closure)`, with the calling frame, and `after(result)` around each `optimizer.step()`."""
-    observer = (before, after)
-    observers = _step_observers.setdefault(id(optimizer), [])
-    observers.append(observer)
-    if "step" not in vars(optimizer):
-        original = optimizer.step
+    """Call `before(frame, closure)`, with the user's frame, and `after(result)` around each `optimizer.step()`."""
 
-        def step(closure: Any = None) -> Any:
-            for begin, _ in observers:
-                begin(sys._getframe(1), closure)
-            result = original() if closure is None else original(closure)
-            for _, finish in observers:
-                finish(result)
-            return result
+    def begin(stepping: Any, closure: Any) -> Callback | None:
+        if stepping is not optimizer:
+            return None
+        before(user_frame(sys._getframe(1)), closure)
+        return after
 
-        optimizer.step = step  # type: ignore[method-assign]
-
-    def unregister() -> None:
-        observers.remove(observer)
-        if not observers:
-            del _step_observers[id(optimizer)], optimizer.step
-
-    return unregister
+    return events.on("step", begin).remove
 
 
 def on_module_call(module: Module, after: Callback) -> Unregister:
@@ -95,55 +64,37 @@ def on_forward(after: Callback) -> Unregister:
     """Call `after(op, out, inputs, options, seconds)`, on arrays, after each forward of an operation."""
 
     def observe(op: Op, forward: Callback) -> Callback:
-        def observed(xp: Any, *inputs: Any, **options: Any) -> Any:
+        def timed(xp: Any, *inputs: Any, **options: Any) -> Any:
             started = perf_counter()
             result = forward(xp, *inputs, **options)
-            after(op, result[0] if op.keeps else result, inputs, options, perf_counter() - started)
+            after(op, result[0] if op.aux_outputs else result, inputs, options, perf_counter() - started)
             return result
 
-        return observed
+        return timed
 
-    look_on(observe)
-    return partial(look_on, observe, False)
+    return events.on("forward", observe).remove
 
 
 def on_vjp(after: Callback) -> Unregister:
     """Call `after(op, seconds)` each time the vjps of an operation have run."""
-    originals = []
 
-    def observe(op: Op, vjp: Callback) -> Callback:
-        def observed(xp: Any, g: Any, saved: Any, parents: Any) -> Any:
+    def observe(node: Node, vjp: Callback) -> Callback:
+        def timed(xp: Any, g: Any, saved: Any, inputs: Any) -> Any:
             started = perf_counter()
-            gradients = vjp(xp, g, saved, parents)
-            after(op, perf_counter() - started)
+            gradients = vjp(xp, g, saved, inputs)
+            after(node.op, perf_counter() - started)
             return gradients
 
-        return observed
+        return timed
 
-    for op in TABLE.values():
-        if op.formulas:
-            if op.back is None:
-                op.compile()
-            originals.append((op, op.back))
-            op.back = observe(op, op.back)
-
-    def unregister() -> None:
-        for op, original in originals:
-            op.back = original
-
-    return unregister
+    return events.on("vjp", observe).remove
 
 
 def on_node(after: Callback) -> Unregister:
-    """Call `after(op, saved)` for each new node, with the values that it saved for backward."""
-    original = Node.__init__
+    """Call `after(op, saved)` for each new node of an operation, with the values that it saved for backward."""
 
-    def init(node: Node, op: Op, parents: Any, saved: Any, shape: Any) -> None:
-        original(node, op, parents, saved, shape)
-        after(op, saved)
+    def observe(node: Node, out: Any) -> None:
+        if type(node) is not Leaf:
+            after(node.op, node.saved)
 
-    def unregister() -> None:
-        setattr(Node, "__init__", original)  # noqa: B010
-
-    setattr(Node, "__init__", init)  # noqa: B010
-    return unregister
+    return events.on("node", observe).remove

@@ -21,7 +21,6 @@ from lucid.see.names import users_frame
 from lucid.see.picture import LIMIT, Box, Picture, enclosing, initially_folded
 from lucid.see.text import element, host, shape_text, value_text
 from lucid.see.trace import Contribution, iter_steps
-from lucid.tensor import Tensor
 
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
@@ -41,7 +40,7 @@ def page(
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
     The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Run the forward inside `with lucid.see.remember():`, and modules are drawn as
+    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn as
     boxes that fold, and each node shows its value and the line that made it.
 
     Args:
@@ -114,7 +113,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
     number = {box.node: box.number for box in picture.boxes if box.node is not None}
     edges_between: dict[tuple[int | None, int], list[int]] = {}
-    for i, edge in enumerate(picture.edges):
+    for i, edge in enumerate(picture.input_index):
         edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
@@ -130,7 +129,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
     return {
         "summary": summary,
-        "hint": f"To see more, {HOW}." if not picture.has_origins else "",
+        "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
         "loss": number[picture.loss._node],
         "seed": encode_value(seed, sizes),
         "folded": initially_folded(picture),
@@ -147,7 +146,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         ],
         "edges": [
             [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
-            for edge, route in zip(picture.edges, arranged.routes, strict=True)
+            for edge, route in zip(picture.input_index, arranged.routes, strict=True)
         ],
         "steps": steps,
     }
@@ -155,16 +154,16 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
 
 def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
     line: Any = None
-    if box.origin is not None:
-        path, here = Path(box.origin.file), Path.cwd()
-        file = str(path.relative_to(here)) if path.is_relative_to(here) else box.origin.file
-        line = {"file": file, "number": box.origin.line, "function": box.origin.function, "text": box.origin.text}
+    if box.provenance is not None:
+        path, here = Path(box.provenance.file), Path.cwd()
+        file = str(path.relative_to(here)) if path.is_relative_to(here) else box.provenance.file
+        line = {"file": file, "number": box.provenance.line, "function": box.provenance.function, "text": box.provenance.text}
     return {
         "kind": box.kind, "label": box.label, "name": box.name,
         "shape": None if box.shape is None else shape_text(box.shape), "dtype": str(getattr(box.value, "dtype", "")),
         "value": encode_value(box.value, sizes), "changed": box.changed, "size": size_of(box),
         "group": 0 if box.group is None else box.group.number,
-        "module": (box.origin and box.origin.module) or "", "line": line,
+        "module": (box.provenance and box.provenance.module) or "", "line": line,
     }
 
 
@@ -195,7 +194,7 @@ def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str
         encoded["full"] = [int(x) for x in array.reshape(-1).tolist()]
     if array.size <= 1:
         return encoded
-    xp = backend.cpu
+    xp = cpu
     real = array.astype("float64")
     finite = real[xp.isfinite(real)]
     if finite.size:

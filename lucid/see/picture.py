@@ -38,7 +38,7 @@ class Box:
     shape: Any  # of the value, or None where it is not known
     value: Any = None  # the array, a number, or None where it was not kept
     changed: bool = False  # whether the value was written to in place since
-    origin: Origin | None = None  # the user's line
+    provenance: Provenance | None = None  # the user's line
     node: Node | None = None  # the graph's; None for constants
     group: Group | None = None  # the innermost one around it
 
@@ -89,17 +89,17 @@ class Picture:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
+        self.loss, self.boxes, self.input_index = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)  # around everything
         self.groups = [self.root]
         self._group_of_call: dict[int, Group] = {}
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
-        nodes = history([loss._node]) or [loss._node]
+        nodes = reachable([loss._node]) or [loss._node]
         self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
         for node in reversed(nodes[:limit]):
             self._add_node(node)
         self._add_edges()
-        self.has_origins = any(box.origin for box in self.boxes)
+        self.has_provenance = any(box.provenance for box in self.boxes)
         for group in list(self.groups):
             self._split(group)
         self._place_leaves()
@@ -112,9 +112,9 @@ class Picture:
         return box
 
     def _add_node(self, node: Node) -> Box:
-        node_kind, made_at = kind(node), origin(node, self.names.module_paths)
+        node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
         label = node.name() if node_kind == "op" else node_kind
-        box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, origin=made_at)
+        box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
         box.value, box.changed = self._value(node)
         if node_kind == "op":
             box.group = self._group_for(node, made_at)
@@ -126,14 +126,14 @@ class Picture:
         """The array of a node, from wherever it was kept, and whether it was changed since."""
         tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
         array = saved_values(node).get("out") if tensor is None else tensor._array
-        since = node.born if type(node) is not Leaf else self.loss._node.born
-        return array, array is not None and last_write(array) > since
+        since = node.sequence if type(node) is not Leaf else self.loss._node.sequence
+        return array, array is not None and write_record(array)[0] > since
 
     def _add_edges(self) -> None:
         more: Box | None = None
         for target in self.boxes.copy():
             node: Any = target.node
-            for (name, value), parent in zip_longest(_inputs(node), node.parents) if target.kind == "op" else ():
+            for (name, value), parent in zip_longest(_inputs(node), node.inputs) if target.kind == "op" else ():
                 source: Box | None
                 if parent is None:
                     source = self._constant(node, value)
@@ -153,10 +153,10 @@ class Picture:
         """The box of an input that needs no gradient; None where it was not kept."""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return self._add("constant", "number", "", (), value=value)
-        if not backend.is_array(value):
+        if not is_array(value):
             return None
         if id(value) not in self._box_of:
-            name, changed = self.names.arrays.get(id(value), ""), last_write(value) > node.born
+            name, changed = self.names.arrays.get(id(value), ""), write_record(value)[0] > node.sequence
             box = self._add("constant", "constant", name, value.shape, value=value, changed=changed)
             self._box_of[id(value)] = box
         return self._box_of[id(value)]
@@ -167,12 +167,12 @@ class Picture:
         around.members.append(group)
         return group
 
-    def _group_for(self, node: Node, made_at: Origin | None) -> Group:
+    def _group_for(self, node: Node, made_at: Provenance | None) -> Group:
         """The group of the innermost module call that a node was made in."""
         group = self.root
         if made_at is None:
             return group
-        call, calls = node.made[2], []  # type: Any, list[Any]
+        call, calls = node.provenance[2], []  # type: Any, list[Any]
         while call is not None:
             calls.insert(0, call)
             call = call[2]
@@ -187,7 +187,7 @@ class Picture:
         """Where too many members stand side by side, group neighbours in the order in which they ran."""
 
         def first_ran(member: Box | Group) -> int:
-            return min(box.node.born for box in member.boxes() if box.node is not None)
+            return min(box.node.sequence for box in member.boxes() if box.node is not None)
 
         while len(group.members) > CROWDED:
             size = max(12, isqrt(len(group.members)))
@@ -202,7 +202,7 @@ class Picture:
     def _place_leaves(self) -> None:
         """Put leaves and constants into the innermost group that holds all operations that use them."""
         used_in: dict[int, list[Group]] = {}
-        for edge in self.edges:
+        for edge in self.input_index:
             used_in.setdefault(edge.source, []).append(self.boxes[edge.target].group or self.root)
         for box in self.boxes:
             if box.group is None:
@@ -221,7 +221,7 @@ def _end_name(member: Box | Group, end: int) -> str:
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
     """(name, saved value or None) of each input: first the differentiable ones, in the order of the parents."""
-    spec, count = node.op, len(node.parents)
+    spec, count = node.op, len(node.inputs)
     formulas = list(getattr(spec, "formulas", ()))
     if not formulas:
         return [(name, None) for name, _ in formulas_of(node)]

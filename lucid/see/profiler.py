@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from lucid import backend
-from lucid.op import Op
+from lucid.core.array import is_array
+from lucid.core.op import Op
 from lucid.see.multiply_adds import multiply_adds
 from lucid.see.observers import on_forward, on_node, on_vjp
 from lucid.see.text import Printable, Table, duration, large_number, memory_size
@@ -116,4 +116,4 @@ def _bytes(saved: Any) -> int:
     """The bytes of all arrays in a tuple of saved values."""
     if isinstance(saved, (tuple, list)):
         return sum(map(_bytes, saved))
-    return saved.nbytes if backend.is_array(saved) else 0
+    return saved.nbytes if is_array(saved) else 0

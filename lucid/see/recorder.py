@@ -24,7 +24,6 @@ from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.see import charts
 from lucid.see.observers import on_backward, on_module_call, on_step
-from lucid.tensor import Tensor
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
@@ -170,7 +169,7 @@ class Recorder:
         row, size = len(self.at), _norm(x)
         _append(series, "mean", row, mean)
         _append(series, "std", row, math.sqrt(max(size * size / n - mean * mean, 0.0)))
-        _append(series, "zeros", row, 1 - float(backend.namespace(x).count_nonzero(x)) / n)
+        _append(series, "zeros", row, 1 - float(namespace(x).count_nonzero(x)) / n)
         if type(module).__name__ in ("Tanh", "Sigmoid"):  # the share of outputs with next to no slope
             flat = float((abs(x if type(module).__name__ == "Tanh" else 2 * x - 1) > 0.99).mean())
         _append(series, "flat", row, flat)

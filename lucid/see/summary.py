@@ -6,14 +6,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from lucid.creation import ones
-from lucid.nn.module import Module
-from lucid.op import Op
-from lucid.recording import no_grad
+from lucid.autograd.grad_mode import no_grad
+from lucid.core.create import ones
+from lucid.core.node import Tensor
+from lucid.core.op import Op
+from lucid.core.tensor import Parameter
+from lucid.nn.module import Module, own_entries
 from lucid.see.multiply_adds import multiply_adds
 from lucid.see.observers import on_forward, on_module_call
 from lucid.see.text import Printable, Table, large_number
-from lucid.tensor import Parameter, Tensor
 
 
 @dataclass
@@ -90,7 +91,7 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
     rows: dict[int, Row] = {}
     counted: set[int] = set()
     for name, module in model.named_modules():
-        own = {id(p): p.numel() for _, p, _ in module._direct() if isinstance(p, Parameter)}
+        own = {id(p): p.numel() for _, p, _ in own_entries(module) if isinstance(p, Parameter)}
         new = own.keys() - counted
         counted |= new
         rows[id(module)] = Row(name, module, sum(own[key] for key in new), len(new) < len(own))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from lucid import backend
+from lucid.core.array import cpu, to_numpy
 
 FEW = 4  # elements of a value that are written out in a line
 
@@ -53,7 +53,7 @@ def shape_text(shape: Any) -> str:
 
 def host(value: Any) -> Any:
     """The NumPy array of a Tensor or array on any device."""
-    return backend.to_numpy(getattr(value, "_array", value))
+    return to_numpy(getattr(value, "_array", value))
 
 
 def is_short(value: Any) -> bool:
@@ -74,7 +74,7 @@ def value_text(value: Any) -> str:
     array = host(value)
     if array.size <= FEW:
         return value_text(array.tolist())
-    finite = array[backend.cpu.isfinite(array)] if array.dtype.kind == "f" else array
+    finite = array[cpu.isfinite(array)] if array.dtype.kind == "f" else array
     lost = array.size - finite.size
     extremes = f", {digits(finite.min().item())} to {digits(finite.max().item())}" if finite.size else ""
     return shape_text(array.shape) + extremes + (f", {lost:,} not finite" if lost else "")

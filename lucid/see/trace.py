@@ -3,8 +3,8 @@
     for step in lucid.see.steps(loss):
         print(step)
 
-It observes the engine's own backward pass, through the dict in which that keeps the gradients in flight; so the order
-is backward()'s, and so are the results, to the last bit.
+It observes the engine's own backward pass, vjp by vjp; so the order is backward()'s, and so are the results,
+to the last bit.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from lucid import backend
-from lucid.graph import Leaf, Node, fold, history, walk, watch
-from lucid.origins import HOW, Origin, origin
+from lucid.autograd.provenance import HINT, Provenance, provenance
+from lucid.core import events
+from lucid.core.array import namespace
+from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
+from lucid.core.node import Leaf, Node, Tensor
 from lucid.see.formulas import active_branch, formulas, saved_values, with_numbers
 from lucid.see.names import Names, users_frame
 from lucid.see.text import Table, aligned, is_short, value_text
-from lucid.tensor import Tensor, _seed
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Step:
         shape: of the operation's output, and of the gradient.
         gradient: the complete gradient of the output: a Tensor; of a Function with several outputs one for each.
         contributions: what goes to each input that needs a gradient.
-        origin: the user's line and the module (`lucid.see.Origin`); None if provenance was not recorded.
+        provenance: the user's line and the module (`lucid.see.Provenance`); None if provenance was not recorded.
         node: the node.
     """
 
@@ -74,13 +75,13 @@ class Step:
     shape: tuple[int, ...]
     gradient: Any
     contributions: list[Contribution]
-    origin: Origin | None
+    provenance: Provenance | None
     node: Node = field(repr=False)
 
     def __str__(self) -> str:
         title = f"{self.op} -> {self.name}" if self.name else self.op
-        line = f"   {self.origin.text or self.origin.file} (line {self.origin.line})" if self.origin else ""
-        line += f"   in {self.origin.module}" if self.origin and self.origin.module else ""
+        line = f"   {self.provenance.text or self.provenance.file} (line {self.provenance.line})" if self.provenance else ""
+        line += f"   in {self.provenance.module}" if self.provenance and self.provenance.module else ""
         rows = []
         for sent in self.contributions:
             total = "" if sent.before is None else f"{value_text(sent.before)} + it = {value_text(sent.after)}"
@@ -97,7 +98,7 @@ def _html_table(steps: list[Step]) -> str:
     head = ["step", "operation", "g", "input", "formula", "sends", "to", "sum so far", "line"]
     rows = []
     for step in steps:
-        line = step.origin
+        line = step.provenance
         last = f"{line.text} (line {line.line}{f', {line.module}' if line.module else ''})" if line else ""
         first = [str(step.number), f"{step.op} → {step.name}" if step.name else step.op, value_text(step.gradient)]
         for sent in step.contributions:
@@ -107,57 +108,59 @@ def _html_table(steps: list[Step]) -> str:
     return Table(head, rows, left=len(head))._repr_html_()
 
 
-class BackwardLog(dict[Node, Any]):
-    """The gradients in flight, as the dict of `graph.walk`, which logs what is written to it.
+class BackwardLog:
+    """What the vjps of some nodes send, as they run: a handler of the event "vjp", which adds up like the engine.
 
-    `done` gets the step of each node (with `only`, of these nodes) when its turn begins; what it sends follows.
+    `done` gets the step of each node (with `only`, of these nodes).
     """
 
-    def __init__(self, names: Names, only: Container[Node] | None) -> None:
-        self.names, self.only, self.count = names, only, 0
+    def __init__(self, nodes: Container[Node], names: Names, only: Container[Node] | None) -> None:
+        self.nodes, self.names, self.only, self.count = nodes, names, only, 0
         self.done: list[Step] = []
-        self.step: Step | None = None  # of the node whose turn it is
-        self.saved: dict[str, Any] = {}  # what the names in its formulas stand for
-        self.pending: Iterator[Any] = iter(())  # (input, formula, gradient) of what it has still to send
+        self.sums: dict[Node, Any] = {}  # the gradients in flight
 
-    def check(self, node: Node, g: Any, parts: Any) -> None:
-        """The backward pass has run a node's vjps, which gave `parts`."""
-        if watch.check is not None:  # detect_anomaly observes as well
-            watch.check(node, g, parts)
-        self.count, self.step = self.count + 1, None
-        if self.only is not None and node not in self.only:
-            return
-        made_at, name = origin(node, self.names.module_paths), self.names.name_of(node)
-        self.step = Step(self.count, node.name(), name, node.shape, _copy(g), [], made_at, node)
-        self.done.append(self.step)
-        self.saved = {**saved_values(node), "g": g}
-        inputs = zip(formulas(node), node.parents, parts, strict=False)
-        self.pending = iter([(*text, part) for text, parent, part in inputs if part is not None and parent is not None])
+    def observe(self, node: Node, vjp: Any) -> Any:
+        """A node's vjps, followed by a look at what they gave."""
+        if node not in self.nodes:
+            return vjp  # of another backward pass
 
-    def __setitem__(self, node: Node, value: Any) -> None:
-        before = self.get(node)
-        super().__setitem__(node, value)
-        if self.step is None:
-            return  # the initial gradient, or a step that is not logged
-        name, formula, part = next(self.pending)
-        after = _copy(value)
-        if before is None:
-            part = after
-        else:
-            part = _copy(part if part.shape == node.shape else fold(backend.namespace(part), part, node.shape))
-        few = {name: value_text(value) for name, value in self.saved.items() if is_short(value)}
-        filled = with_numbers(active_branch(formula, self.saved), few)
-        receiver = self.names.describe(node)
-        sent = Contribution(name, receiver, formula, filled, part, _copy(before), after, node)
-        self.step.contributions.append(sent)
+        def logged(xp: Any, g: Any, saved: Any, inputs: Any) -> Any:
+            parts = vjp(xp, g, saved, inputs)
+            self.log(node, g, parts)
+            return parts
+
+        return logged
+
+    def log(self, node: Node, g: Any, parts: Any) -> None:
+        """The vjps of `node` have run, and gave `parts`."""
+        self.count += 1
+        self.sums.pop(node, None)
+        contributions = None
+        if self.only is None or node in self.only:
+            made_at, name = provenance(node, self.names.module_paths), self.names.name_of(node)
+            contributions = list[Contribution]()
+            self.done.append(Step(self.count, node.name(), name, node.shape, _copy(g), contributions, made_at, node))
+            saved = {**saved_values(node), "g": g}
+            few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
+        for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
+            if part is None or source is None:
+                continue
+            if part.shape != source.shape:
+                part = unbroadcast(namespace(part), part, source.shape)
+            before = self.sums.get(source)
+            after = self.sums[source] = part if before is None else before + part
+            if contributions is not None:
+                filled, to = with_numbers(active_branch(formula, saved), few), self.names.describe(source)
+                sent = Contribution(name, to, formula, filled, _copy(part), _copy(before), _copy(after), source)
+                contributions.append(sent)
 
 
 def _copy(value: Any) -> Any:
     """A gradient as Tensors of their own, so that writing to them does not reach the backward pass."""
     if value is None:
         return None
-    if hasattr(value, "parts"):
-        return tuple(_copy(value.parts.get(i)) for i in range(len(value.shape)))
+    if isinstance(value, dict):  # of a Function's several outputs
+        return tuple(_copy(value.get(i)) for i in range(len(value.shape)))
     return Tensor(namespace(value).copy(value))
 
 
@@ -200,7 +203,7 @@ class steps(list[Step]):
 
     def _last_lines(self) -> list[str]:
         leaves = [f"{self._names.describe(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()]
-        hint = [] if all(step.origin for step in self) else [f"({HOW} to see the line that made each node)"]
+        hint = [] if all(step.provenance for step in self) else [f"({HINT} to see the line that made each node)"]
         return leaves + hint
 
     def __str__(self) -> str:
@@ -218,23 +221,24 @@ def iter_steps(
     """The steps, as the backward pass takes them; with `only`, those of these nodes. `gradients` gets the leaves'."""
     if not isinstance(loss, Tensor):
         raise TypeError(f"lucid.see: expected a Tensor to start from, got {type(loss).__name__}")
-    initial, log = _seed(loss, gradient, False), BackwardLog(names, only)
-    nodes = history([initial[0]])
-    retained = [(node, node.retained) for node in nodes if node.retained]
+    initial = initial_gradient(loss, gradient, False)
+    nodes = reachable([initial[0]])
+    log = BackwardLog(set(nodes), names, only)
+    retained = [(node, node.retain_hooks) for node in nodes if node.retain_hooks]
     # With every node as a target the pass stops at each; several outputs' gradients in one cannot be a target.
-    leaves = {parent for node in (*nodes, initial[0]) for parent in (*node.parents, node) if type(parent) is Leaf}
+    leaves = {parent for node in (*nodes, initial[0]) for parent in (*node.inputs, node) if type(parent) is Leaf}
     targets = {node for node in nodes if not getattr(node.op, "several", False)} | leaves
-    xp = backend.namespace(loss._array)
-    backward: Any = walk([initial], xp, None, targets, release=False, ledger=log)
+    xp = namespace(loss._array)
+    backward: Any = run_backward([initial], False, targets, free_saved=False)
     while True:
         for node, _ in retained:  # retain_grad()'s gradients are backward()'s to write
-            node.retained = None
+            node.retain_hooks = None
         try:
-            with xp.quiet():
+            with xp.quiet(), events.on("vjp", log.observe):
                 turn = next(backward, None)
         finally:
             for node, functions in retained:
-                node.retained = functions
+                node.retain_hooks = functions
         yield from log.done  # the pass stops where a node's turn begins: those before have sent everything
         log.done.clear()
         if turn is None:

@@ -16,11 +16,12 @@ import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
 from lucid.core.node import Node
-from lucid.core.op import OPS
+from lucid.core.events import EVENTS
 from lucid.see import doctor, watch
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.diagnosis import predicted_step_ratios
 from lucid.see.doctor.evidence import LossGraph, TrainingRun
+from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -563,8 +564,8 @@ def test_reports_are_read_as_text_and_as_html() -> None:
 
 
 def places() -> Iterator[Any]:
-    yield from (lucid.Tensor.backward, lucid.Tensor.__init__, Node.__init__, nn.Module.__call__, len(OBSERVERS))
-    yield from (spec._scope["forward"] for spec in OPS.values())
+    yield from (lucid.Tensor.backward, lucid.Tensor.__init__, Node.__init__, nn.Module.__call__)
+    yield from (list(handlers) for handlers, *_ in EVENTS.values())
 
 
 def test_watching_leaves_nothing_behind_and_changes_no_bit() -> None:

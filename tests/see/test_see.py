@@ -15,13 +15,15 @@ import pytest
 import lucid
 from lucid import nn
 from lucid.autograd import Function, checkpoint
-from lucid.graph import Leaf, history
-from lucid.op import TABLE
+from lucid.core.backward import reachable
+from lucid.core.node import Leaf, Tensor
+from lucid.core.op import OPS
 from lucid.see.formulas import active_branch, source_text, with_numbers
 from lucid.see.layout import arrange, assign_coordinates
 from lucid.see.page import encode_value
 from lucid.see.picture import LIMIT, Picture, initially_folded
-from lucid.tensor import Tensor
+from tests.ops.table import ROWS, Row
+from tests.ops.test_table import live, tensors, weights
 
 
 def picture(loss: Tensor, limit: int = LIMIT, **names: Any) -> Picture:
@@ -88,7 +90,7 @@ def test_a_step_says_what_was_given_sent_and_gathered() -> None:
     assert (one.input, one.to, one.formula, one.filled) == ("x", "x", "g * y", "[1, 1] * [1, 2]")
     assert one.before is None and one.after.tolist() == one.gradient.tolist() == [1.0, 2.0]
     assert two.before.tolist() == [1.0, 2.0] and two.after.tolist() == [2.0, 4.0]
-    assert second.origin is not None and second.origin.expression == "x * x"
+    assert second.provenance is not None and second.provenance.expression == "x * x"
     assert second._repr_html_().count("<tr>") == 3
 
 
@@ -179,14 +181,14 @@ def test_a_leaf_by_itself_has_no_steps() -> None:
 
 
 def test_each_formula_is_found_in_its_source() -> None:
-    for spec in TABLE.values():
-        if not spec.foreign:
-            for formula in spec.formulas.values():
+    for spec in OPS.values():
+        if not spec.user_defined:
+            for formula in spec.vjps.values():
                 found = source_text(formula)
                 assert not found.startswith("<lambda>") and "lambda" not in found
                 compile(found, spec.name, "eval")
-    assert source_text(TABLE["tanh"].formulas["x"]) == "g * (1 - out * out)"
-    assert [source_text(f) for f in TABLE["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
+    assert source_text(OPS["tanh"].formulas["x"]) == "g * (1 - out * out)"
+    assert [source_text(f) for f in OPS["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
 
 
 def test_formulas_of_all_kinds() -> None:

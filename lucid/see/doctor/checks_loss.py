@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lucid import backend
-from lucid.graph import Node
+from lucid.core.array import cpu, namespace, to_numpy
+from lucid.core.node import Node
 from lucid.see.doctor.checks import Matches, graph_check, run_check
 from lucid.see.doctor.evidence import LossGraph, TrainingRun, input_node, skip_views
 from lucid.see.formulas import saved_values
@@ -58,8 +58,8 @@ def nll_without_log(graph: LossGraph) -> Matches:
         x = saved_values(node).get("x")
         if x is None or not x.size:
             continue
-        with backend.cpu.quiet():
-            total = float(backend.cpu.exp(backend.to_numpy(x).astype("float64")).sum(axis=1).mean())
+        with cpu.quiet():
+            total = float(cpu.exp(to_numpy(x).astype("float64")).sum(axis=1).mean())
         if abs(total - 1) > 0.05:
             here = f"here it adds up to {digits(total, 3)}"
             yield node, f"nll_loss takes log-probabilities, whose exp adds up to 1 in each row, but {here}"
@@ -73,7 +73,7 @@ def broadcast_loss(graph: LossGraph) -> Matches:
         shape = node.shape
         if node.op.name not in PAIRWISE or not isinstance(shape, tuple) or len(shape) != 2:
             continue
-        n, shapes = shape[0], [parent.shape for parent in node.parents if parent is not None]
+        n, shapes = shape[0], [parent.shape for parent in node.inputs if parent is not None]
         if n < 2 or shape != (n, n) or any(each not in ((n, 1), (n,)) for each in shapes):
             continue
         if (len(shapes) == 1 or shapes[0] != shapes[1]) and _only_reduced(graph, node):
@@ -109,7 +109,7 @@ def target_out_of_range(graph: LossGraph) -> Matches:
 def loss_not_finite(graph: LossGraph) -> Matches:
     """From a loss that is NaN or infinite every gradient is NaN, and after one step every weight."""
     array = graph.loss._array
-    if not bool(backend.namespace(array).isfinite(array).all()):
+    if not bool(namespace(array).isfinite(array).all()):
         message = f"is {graph.loss.tolist()}" if array.size == 1 else "has NaN or infinite elements"
         yield graph.loss, f"the loss {message}"
 
@@ -118,9 +118,9 @@ def loss_not_finite(graph: LossGraph) -> Matches:
 def graph_of_an_earlier_step(graph: LossGraph) -> Matches:
     """A hidden state, or a sum of losses, that is carried from step to step takes the whole history along. The backward
     pass would run through what an earlier one has run through and released."""
-    released = {node for node in graph.nodes if node.saved is None and not hasattr(node, "remake")}
+    released = {node for node in graph.nodes if node.saved is None and not hasattr(node, "recompute")}
     for node in graph.nodes:
-        if node not in released and any(parent in released for parent in node.parents):
+        if node not in released and any(parent in released for parent in node.inputs):
             some = f"{len(released)} of the {len(graph.nodes)} operations of this loss's graph"
             yield node, f"backward() has already run through {some}, in an earlier step"
             return

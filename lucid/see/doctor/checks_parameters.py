@@ -10,15 +10,15 @@ from itertools import islice
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from lucid import backend
-from lucid.nn.module import Module
+from lucid.core.array import is_array, to_numpy
+from lucid.core.node import Tensor
+from lucid.nn.module import Module, own_entries
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.checks import Matches, graph_check, run_check
 from lucid.see.doctor.checks_loss import NO_GRAD_FIX
 from lucid.see.doctor.evidence import LossGraph, TrainingRun, parameters_of
 from lucid.see.text import first_few, plural
-from lucid.tensor import Tensor
 
 MOST_ITEMS = 10_000  # of a list that are searched for hidden modules; a longer one holds numbers
 
@@ -66,7 +66,7 @@ def _unreached(run: TrainingRun, cause: str) -> str:
     def cause_of(p: Tensor) -> str:
         if not run.observed:
             return "detached" if all_before else "unused"
-        owners = [key for key, (_, module) in run.modules.items() if any(t is p for _, t, _ in module._direct())]
+        owners = [key for key, (_, module) in run.modules.items() if any(t is p for _, t, _ in own_entries(module))]
         unrecorded, recorded = run.call_counts.get(owners[-1] if owners else 0, (0, 0))
         if recorded and run.detached:
             return "detached"
@@ -105,8 +105,8 @@ def equal_weights(graph: LossGraph) -> Matches:
     """Units that begin with equal weights, zeros or ones, get equal gradients, and stay equal for ever: a layer of a
     hundred is worth one."""
     for name, p, g, user in graph.weights():
-        rows = backend.to_numpy(p._array).reshape(p.shape[0], -1)
-        gradients = backend.to_numpy(g).reshape(p.shape[0], -1)
+        rows = to_numpy(p._array).reshape(p.shape[0], -1)
+        gradients = to_numpy(g).reshape(p.shape[0], -1)
         if len(rows) < 2 or rows.shape[1] < 1 or (rows != rows[:1]).any():
             continue
         largest = float(abs(gradients).max()) if gradients.size else 0.0
@@ -177,7 +177,7 @@ def _contents(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f" (the default of {name})", inner) for name, inner in (value.__kwdefaults__ or {}).items())
     elif isinstance(value, MethodType):
         yield " (its self)", value.__self__
-    elif not backend.is_array(value):
+    elif not is_array(value):
         for name in ("func", "args", "keywords") if isinstance(value, partial) else ():
             yield f".{name}", getattr(value, name)
         yield from ((f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items())

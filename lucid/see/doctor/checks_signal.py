@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from statistics import median
 
-from lucid import backend
-from lucid.graph import Node
+from lucid.core.array import namespace, to_numpy
+from lucid.core.node import Node
 from lucid.see.doctor.checks import Matches, graph_check, run_check
 from lucid.see.doctor.evidence import LossGraph, TrainingRun, input_node, rms, skip_views
 from lucid.see.formulas import saved_values
@@ -53,7 +53,7 @@ def dead_relu(graph: LossGraph) -> Matches:
         axis = 1 if out.ndim > 3 else out.ndim - 1
         units, batch = out.shape[axis], out.size // out.shape[axis]
         rest = tuple(i for i in range(out.ndim) if i != axis)
-        silent = int((backend.to_numpy(out).max(axis=rest) <= 0).sum())
+        silent = int((to_numpy(out).max(axis=rest) <= 0).sum())
         if batch >= 16 and silent >= SILENT * units:
             yield node, f"{silent} of {units} relu units are 0 for all {batch} samples"
 
@@ -111,7 +111,7 @@ def exploding(graph: LossGraph) -> Matches:
     if not isfinite(float(abs(graph.loss._array).max())):
         return  # loss_not_finite says so
     weights, layers = graph.weights(), _layers(graph)
-    wild = [name for name, _, g, _ in weights if not bool(backend.namespace(g).isfinite(g).all())]
+    wild = [name for name, _, g, _ in weights if not bool(namespace(g).isfinite(g).all())]
     if wild:
         yield weights[0][3], f"the gradient of {first_few(wild)} is infinite or NaN"
     elif len(layers) > 2:

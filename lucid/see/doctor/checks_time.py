@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lucid.nn.attention import MultiheadAttention
-from lucid.nn.layers import Dropout
 from lucid.nn.module import Module
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
+from lucid.nn.weightless import Dropout
 from lucid.see.doctor.checks import Matches, event_check, run_check
 from lucid.see.doctor.evidence import TrainingRun
 from lucid.see.text import first_few

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from lucid import backend
-from lucid.graph import memory_of
+from lucid.autograd.grad_mode import enable_grad
+from lucid.autograd.provenance import HINT, here, track_provenance
+from lucid.core.array import is_array, namespace, storage_of
+from lucid.core.node import Tensor, grad_mode
+from lucid.core.op import Op
 from lucid.nn.module import Module
-from lucid.op import Op
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import HOW, remember, whose_line
-from lucid.recording import enable_grad, grad_mode
 from lucid.see.doctor import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.checks_time import has_dropout
@@ -26,7 +26,6 @@ from lucid.see.doctor.evidence import LossGraph, Models, ModuleCall, Optimizers,
 from lucid.see.doctor.findings import Finding, Report
 from lucid.see.observers import on_forward, on_module_call
 from lucid.see.text import plural
-from lucid.tensor import Tensor
 
 MOST_CALLS = 100_000  # calls of modules that are kept between two backward passes
 
@@ -35,7 +34,7 @@ def doctor(model: Models, loss: Tensor | list[Tensor] | Callable[[], Any], optim
     """What is wrong with a training step, by name, with the line at fault and the fix; nothing is changed.
 
     Call it before `loss.backward()`, which releases what there is to examine. To see the lines, compute the loss inside
-    `with lucid.see.remember():`, or give a function that computes it: `lambda: loss_of(model(x), y)`. That is run once,
+    `with lucid.see.track_provenance():`, or give a function that computes it: `lambda: loss_of(model(x), y)`. That is run once,
     and the modules are observed while it runs.
 
     Args:
@@ -96,7 +95,7 @@ def report(run: TrainingRun, findings: list[Finding], losses: str) -> Report:
     """The findings in all losses, and those about the run."""
     findings = findings + [finding for check in RUN_CHECKS.values() for finding in check(run)]
     examined = f"{losses}: {run.operations} operations, {len(run.parameters)} parameters"
-    return Report(findings, examined, "" if run.observed else HOW)
+    return Report(findings, examined, "" if run.observed else HINT)
 
 
 def learning_rates(run: TrainingRun) -> list[float]:
@@ -124,7 +123,7 @@ def predicted_step_ratios(run: TrainingRun, gradients: dict[int, Any]) -> dict[s
                 if id(p) not in gradients or not is_weight(p) or not (size := rms(p._array)):
                     continue
                 state, theta, g = optimizer.state.get(p, {}), p._array, gradients[id(p)]
-                t, xp = state.get("t", 0), backend.namespace(theta)
+                t, xp = state.get("t", 0), namespace(theta)
                 slots = [
                     None if s is None else state.get(s, xp.full_like(theta, settings.initial.get(s, 0)))
                     for s in settings.memory
@@ -144,10 +143,10 @@ def observe(run: TrainingRun) -> Iterator[None]:
     def after_call(module: Module, args: Any, output: Any) -> None:
         recorded, is_root = grad_mode.recording, id(module) in roots
         outputs = [t for t in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(t, Tensor)]
-        call = ModuleCall(whose_line(sys._getframe(1)), module, recorded, outputs)
+        call = ModuleCall(here(sys._getframe(1)), module, recorded, outputs)
         run.call_counts.setdefault(id(module), [0, 0])[recorded] += 1
         run.calls.append(call)
-        run.first_uses |= {id(memory_of(t._array)): None for t in outputs if t._node is not None}
+        run.first_uses |= {id(storage_of(t._array)): None for t in outputs if t._node is not None}
         if len(run.calls) > MOST_CALLS:
             del run.calls[: MOST_CALLS // 2]
         if recorded:
@@ -160,12 +159,12 @@ def observe(run: TrainingRun) -> Iterator[None]:
             run.events.setdefault("train-mode", (run.line_of(call), type(module).__name__))
 
     def note_first_use(op: Op, out: Any, inputs: Any, options: Any, seconds: float) -> None:
-        for x in inputs if op.formulas else ():  # argmax and other integer operations only read
-            if backend.is_array(x) and run.first_uses.get(key := id(memory_of(x)), key) is None:
-                run.first_uses[key] = whose_line(sys._getframe(1))
+        for x in inputs if op.vjps else ():  # argmax and other integer operations only read
+            if is_array(x) and run.first_uses.get(key := id(storage_of(x)), key) is None:
+                run.first_uses[key] = here(sys._getframe(1))
 
     with ExitStack() as stack:
-        stack.enter_context(remember())
+        stack.enter_context(track_provenance())
         for _, module in run.modules.values():
             stack.callback(on_module_call(module, after_call))
         stack.callback(on_forward(note_first_use))

@@ -14,13 +14,14 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from lucid import backend
-from lucid.graph import Leaf, Node, history, memory_of, walk
+from lucid.autograd.provenance import here, provenance
+from lucid.core.array import cpu, is_array, namespace, storage_of, to_numpy
+from lucid.core.backward import reachable, run_backward
+from lucid.core.node import Leaf, Node, Tensor
+from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.origins import origin, whose_line
 from lucid.see.formulas import saved_values
-from lucid.tensor import Parameter, Tensor
 
 Models = Module | list[Module]
 Optimizers = Optimizer | list[Optimizer] | None
@@ -32,7 +33,7 @@ VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "t
 class ModuleCall(NamedTuple):
     """One call of a module."""
 
-    made: Any  # the calling line, as a node holds it
+    provenance: Any  # the calling line, as a node holds it
     module: Module
     recorded: bool
     outputs: list[Tensor]
@@ -103,12 +104,12 @@ class TrainingRun:
 
     def line_of(self, source: Any) -> str | None:
         """The line that a node, a Tensor or a ModuleCall came from, if it was recorded."""
-        made_at = origin(source, self.module_paths)
+        made_at = provenance(source, self.module_paths)
         return None if made_at is None else str(made_at)
 
     def line_at(self, frame: Any) -> str | None:
         """The user's line that is running in a frame, or called it."""
-        return self.line_of(SimpleNamespace(made=whose_line(frame)))
+        return self.line_of(SimpleNamespace(provenance=here(frame)))
 
     def forget_calls(self) -> None:
         """Drop what modules have computed."""
@@ -132,7 +133,7 @@ class TrainingRun:
             saved = saved_values(node)
             if saved.get("x") is not None and saved.get("labels") is not None:
                 counts = self.label_counts.setdefault(classes := saved["x"].shape[1], Counter())
-                counts.update(backend.to_numpy(saved["labels"]).ravel().tolist())
+                counts.update(to_numpy(saved["labels"]).ravel().tolist())
                 self.label_lines.setdefault(classes, self.line_of(node))
         self.detached = self.detached or graph.find_detached()
 
@@ -142,10 +143,10 @@ class LossGraph:
 
     def __init__(self, loss: Tensor, run: TrainingRun) -> None:
         self.loss, self.run, self.line_of = loss, run, run.line_of
-        self.nodes = history([loss._node])[::-1]  # its operations, oldest first
+        self.nodes = reachable([loss._node])[::-1]  # its operations, oldest first
         self.users: dict[Any, list[Node]] = defaultdict(list)  # node -> the nodes that used it, oldest first
         for node in self.nodes:
-            for parent in node.parents:
+            for parent in node.inputs:
                 if parent is not None:
                     self.users[parent].append(node)
         self.leaves: list[Leaf] = [node for node in (loss._node, *self.users) if type(node) is Leaf]
@@ -162,20 +163,20 @@ class LossGraph:
     @cached_property
     def gradients(self) -> dict[Any, Any]:
         """Leaf -> its gradient as an array: of this loss, or where the graph was released, what `.grad` holds."""
-        if any(node.saved is None or hasattr(node, "remake") for node in self.nodes):
+        if any(node.saved is None or hasattr(node, "recompute") for node in self.nodes):
             tensors = {leaf: leaf.tensor() for leaf in self.leaves}
             return {leaf: t.grad._array for leaf, t in tensors.items() if t is not None and t.grad is not None}
         everything: list[Node] = [*self.nodes, *self.leaves]
-        hooked = [(node, node.hooks, node.retained) for node in everything if node.hooks is not None]
+        hooked = [(node, node.hooks, node.retain_hooks) for node in everything]
         for node, _, _ in hooked:
-            node.hooks = node.retained = None
-        xp = backend.namespace(self.loss._array)
+            node.hooks = node.retain_hooks = None
+        xp = namespace(self.loss._array)
         try:
             with xp.quiet():
-                return dict(walk([(self.loss._node, xp.ones_like(self.loss._array))], xp, release=False))
+                return dict(run_backward([(self.loss._node, xp.ones_like(self.loss._array))], False, free_saved=False))
         finally:
             for node, hooks, retained in hooked:
-                node.hooks, node.retained = hooks, retained
+                node.hooks, node.retain_hooks = hooks, retained
 
     def weights(self) -> list[tuple[str, Tensor, Any, Node]]:
         """(name, parameter, gradient, first use) of each weight matrix of the loss, in the order of first use."""
@@ -184,7 +185,7 @@ class LossGraph:
             t = leaf.tensor()
             if t is not None and t.ndim >= 2 and leaf in self.parameter_names and self.users[leaf]:
                 weights.append((self.parameter_names[leaf], t, g, self.users[leaf][0]))
-        return sorted(weights, key=lambda weight: weight[3].born)
+        return sorted(weights, key=lambda weight: weight[3].sequence)
 
     def find_detached(self) -> tuple[str | None, str] | None:
         """The first line that read, as plain data, what an observed module had computed with a graph."""
@@ -196,8 +197,8 @@ class LossGraph:
                 for t, name in computed:
                     if value.shape == t.shape and value.size > 1 and bool((value == t._array).all()):
                         return self.line_of(node), name
-        for t, name in sorted(computed, key=lambda pair: -pair[0]._node.born):  # the latest stands before the cut
-            if (reader := self.run.first_uses.get(id(memory_of(t._array)))) is not None:
+        for t, name in sorted(computed, key=lambda pair: -pair[0]._node.sequence):  # the latest stands before the cut
+            if (reader := self.run.first_uses.get(id(storage_of(t._array)))) is not None:
                 return self.line_of(SimpleNamespace(made=reader)), name
         return None
 
@@ -206,7 +207,7 @@ def _data_inputs(node: Node) -> Iterator[Any]:
     """The float arrays among a node's inputs that have no graph."""
     edges = getattr(node.op, "edges", {})
     for name, value in saved_values(node).items():
-        if backend.is_array(value) and value.dtype.kind == "f" and name in edges and node.parents[edges[name]] is None:
+        if is_array(value) and value.dtype.kind == "f" and name in edges and node.parents[edges[name]] is None:
             yield value
 
 
@@ -219,7 +220,7 @@ def input_node(node: Node, name: str) -> Node | None:
 def skip_views(node: Node | None) -> Node | None:
     """The operation that computed the numbers that `node` returns; a leaf, or None, as it is."""
     while type(node) is Node and node.op.name in VIEWS:
-        node = next((parent for parent in node.parents if parent is not None), None)
+        node = next((parent for parent in node.inputs if parent is not None), None)
     return node
 
 
@@ -235,8 +236,8 @@ def has_gradient(p: Tensor) -> bool:
 
 def rms(array: Any) -> float:
     """The root of the mean square, in double."""
-    x = backend.to_numpy(array).astype("float64")
-    with backend.cpu.quiet():
+    x = to_numpy(array).astype("float64")
+    with cpu.quiet():
         return float((x * x).mean() ** 0.5) if x.size else 0.0
 
 

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 from weakref import ref
 
-from lucid.graph import Node, history
+from lucid.core.backward import reachable
+from lucid.core.node import Node, Tensor
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.diagnosis import examine, is_weight, learning_rates, observe, report
@@ -35,7 +36,6 @@ from lucid.see.doctor.evidence import (
 from lucid.see.doctor.findings import Finding, Report
 from lucid.see.observers import on_backward, on_step
 from lucid.see.text import Printable, first_few
-from lucid.tensor import Tensor
 
 RECENT = 5  # losses whose graphs a loop may well still hold in its variables
 
@@ -142,9 +142,9 @@ class watch(Printable):
             return
         for tracker in self._trackers:
             tracker.before_backward()
-        nodes = set(history([loss._node]))
+        nodes = set(reachable([loss._node]))
         if any((root := each()) is not None and root in nodes for each in self._roots_since_step):
-            leaves = [leaf.tensor() for node in nodes for leaf in node.parents if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
+            leaves = [leaf.tensor() for node in nodes for leaf in node.inputs if hasattr(leaf, "tensor")]  # type: ignore[union-attr]
             if any(t is not None and has_gradient(t) for t in leaves):
                 times = "twice" if len(self._roots_since_step) == 1 else "several times"
                 self.run.events.setdefault("backward-twice", (self.run.line_at(frame), times))
@@ -221,6 +221,6 @@ def _line_that_holds(root: Node, run: TrainingRun) -> str | None:
     """The line of an operation that has a node among its inputs, found by way of the garbage collector's references."""
     for parents in gc.get_referrers(root):
         for node in gc.get_referrers(parents) if isinstance(parents, tuple) else ():
-            if type(node) is Node and node.parents is parents:
+            if type(node) is Node and node.inputs is parents:
                 return run.line_of(node)
     return None
