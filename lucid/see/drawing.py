@@ -100,7 +100,7 @@ class Graph:
 
     def _arrows(self) -> list[tuple[str, str]]:
         boxes = self._picture.boxes
-        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.input_index]
+        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.edges]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
 
     def _nested(self, members: list[Any], indent: str, node: Any, begin: Any, end: str) -> list[str]:

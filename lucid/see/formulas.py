@@ -32,7 +32,7 @@ def formulas(node: Any) -> list[tuple[str, str]]:
         names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first is ctx
         names += [f"argument {i}" for i in range(len(names), len(node.inputs))]
         return [(name, source_text(backward)) for name, _ in zip(names, node.inputs, strict=False)]
-    return [("input", f"g, as output {spec.place}")] if hasattr(spec, "place") else [("input", "g")] * len(node.inputs)
+    return [("input", f"g, as output {spec.index}")] if hasattr(spec, "index") else [("input", "g")] * len(node.inputs)
 
 
 def saved_values(node: Any) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def key_of(member: Box | Group) -> str:
 def arrange(picture: Picture) -> Layout:
     """Layers, order and routes of a picture, whatever will be folded."""
     chains = [enclosing(group) for group in picture.groups]
-    segments = [list(_segments(picture, edge, chains)) for edge in picture.input_index]
+    segments = [list(_segments(picture, edge, chains)) for edge in picture.edges]
     lines_in: list[dict[Line, None]] = [{} for _ in picture.groups]  # of each group, each line once, in order
     for group, line in (segment for edge in segments for segment in edge):
         lines_in[group][line] = None
@@ -252,7 +252,7 @@ def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: di
         shown.append(next(key for key in keys if key in visible))
     lines: list[list[tuple[float, float]]] = []
     drawn: set[tuple[str, str]] = set()
-    for edge, route in zip(picture.input_index, layout.routes, strict=True):
+    for edge, route in zip(picture.edges, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
         if a == b or (a, b) in drawn:
             lines.append([])

@@ -113,7 +113,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
     number = {box.node: box.number for box in picture.boxes if box.node is not None}
     edges_between: dict[tuple[int | None, int], list[int]] = {}
-    for i, edge in enumerate(picture.input_index):
+    for i, edge in enumerate(picture.edges):
         edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
@@ -146,7 +146,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         ],
         "edges": [
             [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
-            for edge, route in zip(picture.input_index, arranged.routes, strict=True)
+            for edge, route in zip(picture.edges, arranged.routes, strict=True)
         ],
         "steps": steps,
     }

@@ -89,7 +89,7 @@ class Picture:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.input_index = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
+        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)  # around everything
         self.groups = [self.root]
         self._group_of_call: dict[int, Group] = {}
@@ -147,7 +147,7 @@ class Picture:
                     more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
                     source = more
                 if source is not None:
-                    self.input_index.append(Edge(source.number, target.number, name))
+                    self.edges.append(Edge(source.number, target.number, name))
 
     def _constant(self, node: Node, value: Any) -> Box | None:
         """The box of an input that needs no gradient; None where it was not kept."""
@@ -202,7 +202,7 @@ class Picture:
     def _place_leaves(self) -> None:
         """Put leaves and constants into the innermost group that holds all operations that use them."""
         used_in: dict[int, list[Group]] = {}
-        for edge in self.input_index:
+        for edge in self.edges:
             used_in.setdefault(edge.source, []).append(self.boxes[edge.target].group or self.root)
         for box in self.boxes:
             if box.group is None:
@@ -222,7 +222,7 @@ def _end_name(member: Box | Group, end: int) -> str:
 def _inputs(node: Node) -> list[tuple[str, Any]]:
     """(name, saved value or None) of each input: first the differentiable ones, in the order of the parents."""
     spec, count = node.op, len(node.inputs)
-    formulas = list(getattr(spec, "formulas", ()))
+    formulas = list(getattr(spec, "vjps", ()))
     if not formulas:
         return [(name, None) for name, _ in formulas_of(node)]
     saved = saved_values(node)

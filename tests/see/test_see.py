@@ -187,8 +187,8 @@ def test_each_formula_is_found_in_its_source() -> None:
                 found = source_text(formula)
                 assert not found.startswith("<lambda>") and "lambda" not in found
                 compile(found, spec.name, "eval")
-    assert source_text(OPS["tanh"].formulas["x"]) == "g * (1 - out * out)"
-    assert [source_text(f) for f in OPS["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
+    assert source_text(OPS["tanh"].vjps["x"]) == "g * (1 - out * out)"
+    assert [source_text(f) for f in OPS["multiply"].vjps.values()] == ["g * y", "g * x"]  # two on neighbouring lines
 
 
 def test_formulas_of_all_kinds() -> None:
@@ -244,7 +244,7 @@ def test_every_operation_and_leaf_is_drawn_once(row: Row) -> None:
     leaves = {p for node in nodes for p in node.inputs if type(p) is Leaf}
     drawn = [box.node for box in made.boxes if box.node is not None]
     assert len(drawn) == len(set(drawn)) and set(drawn) == {*nodes, *leaves}
-    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.input_index}
+    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.edges}
     assert {(p, node) for node in nodes for p in node.inputs if p is not None} <= pairs
 
 
@@ -274,7 +274,7 @@ def test_modules_are_groups_that_can_be_folded() -> None:
     assert {box.label for box in block.boxes()} >= {"layer_norm", "linear", "relu", "add", "parameter"}
     for group in made.groups:  # what is inside of a call never depends on what depends on it
         inside = {box.number for box in group.boxes()}
-        into = {e.target for e in made.input_index if e.target in inside and e.source not in inside}
+        into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
         assert all(made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op") for n in into)
 
 
@@ -296,7 +296,7 @@ def test_boxes_stand_in_their_frames_without_overlap_and_edges_go_right(fold: bo
         assert not any(overlaps(a, b) for i, a in enumerate(inside) for b in inside[:i])
     for line in placed.lines:
         assert all(a[0] <= b[0] for a, b in pairwise(line))
-    assert sum(bool(line) for line in placed.lines) == len(made.input_index) - 2 * len(folded) * fold
+    assert sum(bool(line) for line in placed.lines) == len(made.edges) - 2 * len(folded) * fold
 
 
 def test_large_graphs_are_folded_and_larger_ones_say_what_is_left_out() -> None:
@@ -432,11 +432,11 @@ def joined() -> None:
 
 HERE = r"test_see\.py:\d+, in"
 TOLD = {
-    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"remember\(\):` to hear at which lines"),
-    walked_twice: (rf"The first operation that has let go of its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"remember\(\):` to hear which line it is"),
-    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to hear where 'x' comes from"),
-    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to hear where 'x' comes from"),
-    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to hear where 'arrays' comes from"),
+    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
+    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"track_provenance\(\):` to see which line it is"),
+    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to see where 'x' comes from"),
+    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to see where 'x' comes from"),
+    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to see where 'arrays' comes from"),
 }
 
 

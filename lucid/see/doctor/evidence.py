@@ -205,16 +205,16 @@ class LossGraph:
 
 def _data_inputs(node: Node) -> Iterator[Any]:
     """The float arrays among a node's inputs that have no graph."""
-    edges = getattr(node.op, "edges", {})
+    edges = getattr(node.op, "input_index", {})
     for name, value in saved_values(node).items():
-        if is_array(value) and value.dtype.kind == "f" and name in edges and node.parents[edges[name]] is None:
+        if is_array(value) and value.dtype.kind == "f" and name in edges and node.inputs[edges[name]] is None:
             yield value
 
 
 def input_node(node: Node, name: str) -> Node | None:
     """The node that an input came from, or None."""
-    edges = getattr(node.op, "edges", {})
-    return node.parents[edges[name]] if name in edges else None
+    edges = getattr(node.op, "input_index", {})
+    return node.inputs[edges[name]] if name in edges else None
 
 
 def skip_views(node: Node | None) -> Node | None:
