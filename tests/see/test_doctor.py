@@ -15,8 +15,8 @@ import lucid
 import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
-from lucid.core.node import Node
 from lucid.core.events import EVENTS
+from lucid.core.node import Node
 from lucid.see import doctor, watch
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.diagnosis import predicted_step_ratios

@@ -17,8 +17,8 @@ import lucid
 import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
-from lucid.core.node import Node
 from lucid.core.events import EVENTS, FORWARD
+from lucid.core.node import Node
 from lucid.core.op import OPS
 from lucid.see import Recorder, profile, summary, watch
 from lucid.see.multiply_adds import MULTIPLY_ADDS

@@ -19,6 +19,7 @@ from lucid.core.node import Tensor, grad_mode
 from lucid.core.op import Op
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.rule import evaluate_rule
 from lucid.see.doctor import checks_loss, checks_parameters, checks_signal, checks_time  # noqa: F401 (they fill the table)
 from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
 from lucid.see.doctor.checks_time import has_dropout
@@ -126,11 +127,11 @@ def predicted_step_ratios(run: TrainingRun, gradients: dict[int, Any]) -> dict[s
                 t, xp = state.get("t", 0), namespace(theta)
                 slots = [
                     None if s is None else state.get(s, xp.full_like(theta, settings.initial.get(s, 0)))
-                    for s in settings.memory
+                    for s in settings.slots
                 ]
                 with xp.quiet():
-                    numbers = optimizer.numbers(settings.options, t + 1)
-                    moved = optimizer.rule(xp, theta, g, *slots, *numbers, **settings.constants)[0]  # type: ignore[no-untyped-call]
+                    scalars = optimizer.step_scalars(settings.checked, t + 1)
+                    moved, _ = evaluate_rule(optimizer.rule, xp, theta, g, slots, scalars, settings.static)
                 ratios[names.get(id(p), "?")] = (rms(moved - theta) / size, t)
     return ratios
 
