@@ -123,18 +123,25 @@ def told(text: str, title: str) -> dict[str, str]:
 # -- both, written down ------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Bring README.md and docs/reading.md up to date."""
-    text, walks = READING.read_text(), traced()
-    known = {name: says for title in walks for name, says in reversed(told(text, title).items())}
-    moved = {name.rpartition(".")[2]: says for name, says in known.items()}  # to another file
+def rewritten(text: str, walks: dict[str, list[str]]) -> str:
+    """docs/reading.md with these walks, each function with what the page says of it: in this walk, in another one, or,
+    where it has moved to another file by now, under its own name."""
+    known = {title: told(text, title) for title in walks}
+    anywhere = {name: says for own in reversed(known.values()) for name, says in own.items()}
+    moved = {name.rpartition(".")[2]: says for name, says in anywhere.items()}
     for title, functions in walks.items():
-        says = [known.get(name) or moved.get(name.rpartition(".")[2], "TODO") for name in functions]
-        items = [f"{i}. `{name}`: {line}\n" for i, (name, line) in enumerate(zip(functions, says, strict=True), 1)]
+        says = {**moved, **anywhere, **known[title]}
+        lines = [says.get(name) or says.get(name.rpartition(".")[2], "TODO") for name in functions]
+        items = [f"{i}. `{name}`: {line}\n" for i, (name, line) in enumerate(zip(functions, lines, strict=True), 1)]
         old = section(text, title)
         before, after = re.split(r"(?:^\d+\. `.*\n(?: {3,}\S.*\n)*)+", old, maxsplit=1, flags=re.MULTILINE)
         text = text.replace(old, "".join([before, *items, after]))
-    READING.write_text(text)
+    return text
+
+
+def main() -> None:
+    """Bring README.md and docs/reading.md up to date."""
+    READING.write_text(rewritten(READING.read_text(), traced()))
     for page in (README, READING):
         text = page.read_text()
         for pattern, sentence in claims().items():
