@@ -204,6 +204,8 @@ def test_the_floors_are_those_of_the_page() -> None:
     (line,) = re.findall(r"^core < ops .*$", READING.read_text(), re.MULTILINE)
     shown = [set(re.findall(r"\w+", floor)) for floor in line.split("<")]
     assert shown == FLOORS
+    (sentence,) = re.findall(r"Only three files import NumPy\s*\(([^)]*)\)", READING.read_text())
+    assert {module_of(file) for file in re.findall(r"`([^`]+)`", sentence)} == OUTSIDERS["numpy"]
 
 
 def test_importing_lucid_loads_numpy_and_nothing_else_from_outside() -> None:
