@@ -22,7 +22,8 @@ pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")
 # CuPy puts its headers before the text of an ElementwiseKernel, and their names are in the way of ours.
 HEADERS = "".join(
-    f"#include <cupy/{name}>\n" for name in ("complex.cuh", "carray.cuh", "atomics.cuh", "math_constants.h", "float16.cuh")
+    f"#include <cupy/{name}>\n"
+    for name in ("complex.cuh", "carray.cuh", "atomics.cuh", "math_constants.h", "float16.cuh")
 )
 
 
