@@ -1,6 +1,6 @@
-"""The order of the house: folders import only downwards, files of core/ in the order of docs/reading.md, nobody in a circle.
+"""The order of the house: folders import downwards, files of core/ in the order of docs/reading.md, and no circles.
 
-Every import counts, whatever it looks like: at the top of a file, inside a function, under TYPE_CHECKING, and by string.
+Every import counts, whatever it looks like: at the top of a file, inside a function, under TYPE_CHECKING, by string.
 """
 
 import ast
@@ -22,8 +22,8 @@ from reference.reading import READING, reading_list  # noqa: E402
 # Lower floors first; what stands on one floor does not import its neighbours.
 FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim"}, {"gpu", "io", "data"}, {"see"}]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
-# Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by `lucid`
-# alone. SUGGEST words errors for names that are not there; it imports nothing, and everybody may import it.
+# Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
+# `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.
 SUGGEST = {"lucid._suggest", "lucid.missing"}
 ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.utils", "lucid.utils.data"}
 # Who may name an array library: NumPy's namespace, the one random generator, and NumPy's functions where they are slow.
@@ -76,7 +76,7 @@ def _imports(tree: ast.AST, how: str) -> Iterator[Import]:
 
 
 def _named_by_string(node: ast.AST) -> str | None:
-    """The module that `import_module("x")`, `__import__("x")` or `sys.modules["x"]` names; "?" where it is no literal."""
+    """The module that `import_module("x")`, `__import__("x")` or `sys.modules["x"]` names; "?" if it is no literal."""
     if isinstance(node, ast.Call):
         function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
@@ -91,7 +91,7 @@ def _named_by_string(node: ast.AST) -> str | None:
 
 
 def module_with(name: str, modules: set[str]) -> str:
-    """The module that a name stands in: `lucid.core.node` for `lucid.core.node.Tensor`. Those of others are as they are."""
+    """The module of lucid that a name stands in: `lucid.core.node` for `lucid.core.node.Tensor`."""
     target = name
     while name.startswith("lucid.") and target not in modules and "." in target:
         target = target.rpartition(".")[0]
@@ -174,7 +174,7 @@ def graph_of(files: Mapping[str, str]) -> dict[str, set[str]]:
     return {me: (targets & modules) - {me} for me, targets in found.items()}
 
 
-# -- what holds ----------------------------------------------------------------------------------------------------------
+# -- what holds --------------------------------------------------------------------------------------------------------
 
 
 def test_every_folder_is_on_a_floor() -> None:
@@ -221,7 +221,7 @@ print(sorted(new - set(sys.stdlib_module_names) - {"lucid", "numpy"}), "lucid.se
     assert run.stdout.strip() == "[] False"
 
 
-# -- and what would be noticed -------------------------------------------------------------------------------------------
+# -- and what would be noticed -----------------------------------------------------------------------------------------
 
 PLANTED = [
     ("core/op.py", "from lucid.core.tensor import Parameter", "comes later in the list"),
@@ -231,8 +231,8 @@ PLANTED = [
     ("core/backward.py", "from lucid.ops import special", "core/ may import only what is below it"),
     ("core/array.py", "import lucid.gpu.namespace", "core/ may import only"),
     ("ops/conv.py", "from lucid.autograd.grad import grad", "ops/ may import only"),
-    ("ops/conv.py", "class A:\n    def f(self):\n        import lucid.nn.module", "inside a function: ops/ may import only"),
-    ("autograd/grad.py", "if typing.TYPE_CHECKING:\n    from lucid.nn import Module", "under TYPE_CHECKING: autograd/ may"),
+    ("ops/conv.py", "class A:\n    def f(self):\n        import lucid.nn.module", "inside a function: ops/ may"),
+    ("autograd/grad.py", "if typing.TYPE_CHECKING:\n    import lucid.nn.module", "under TYPE_CHECKING: autograd/"),
     ("nn/module.py", "from lucid.optim import SGD", "nn/ may import only"),
     ("nn/module.py", "if True:\n    from lucid.optim.sgd import SGD", "nn/ may import only"),
     ("optim/sgd.py", "import lucid.nn.module as module", "optim/ may import only"),

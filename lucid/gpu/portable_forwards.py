@@ -1,7 +1,7 @@
-"""Chapter 3k. Forwards that are written for NumPy's speed, said again in plain arithmetic.
+"""Forwards that are written for NumPy's speed, written again in plain arithmetic.
 
-On a GPU an elementwise operation becomes one kernel where symbols can follow it (kernels/elementwise.py). They cannot
-follow a row of zeros, a view of the bits, or a write in place; so what uses these has a second text here.
+On a GPU an elementwise operation becomes one kernel where it can be traced (fuse.py). A row of zeros, a view of the
+bits, or a write in place cannot; so an operation that uses these has a second forward here.
 """
 
 import math
@@ -21,7 +21,7 @@ def _gelu(xp, x, approximate):
     return xp.maximum(x, 0) - size * tail, xp.where(x < 0, -below, 1 + below)
 
 
-SAID_AGAIN = {
+PORTABLE_FORWARDS = {
     "relu": lambda xp, x: xp.maximum(x, 0),
     "erf": lambda xp, x: xp.erf(x),
     "gelu": _gelu,
