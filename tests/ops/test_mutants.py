@@ -25,10 +25,14 @@ from tests.whole import whole
 
 # Mutants that compute the same, and why. Every other one must be noticed.
 EQUIVALENT: dict[str, str] = {
-    "arithmetic.power.x: 1 in xp.where((x == 0) & (y == 0), 1, x) -> 2 in xp.where((x == 0) & (y == 0), 1, x)": "what stands in is multiplied by y, which is 0 there",
-    "activations.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)": "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
-    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)": "both compute the same, the one in fewer steps and the other in fewer products",
-    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)": "the same",
+    "arithmetic.power.x: 1 in xp.where((x == 0) & (y == 0), 1, x) -> 2 in xp.where((x == 0) & (y == 0), 1, x)":
+        "what stands in is multiplied by y, which is 0 there",
+    "functions.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)":
+        "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
+    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)":
+        "both compute the same, the one in fewer steps and the other in fewer products",
+    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)":
+        "the same",
     "fused.linear.x: g.ndim == 2 -> g.ndim != 2": "the same",
     "fused.linear.x: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
     "fused._rows: x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) -> xp.reshape(x, "
@@ -37,15 +41,22 @@ EQUIVALENT: dict[str, str] = {
     "linear._for_a: found if len(a_shape) > 1 else xp.reshape(found, shape=(*found.shape[:-2], found.shape[-1])) -> "
     "found": "the walk would sum the axis away",
     "linear._for_b: 1 in len(b_shape) > 1 -> 2 in len(b_shape) > 1 (2)": "a reshape to the shape it has",
-    "losses.cross_entropy_ignore_index.error: 1 in -1 -> 2 in -1": "any negative length is worked out",
-    "losses.cross_entropy_ignore_index.error: 0 in xp.where(labels != ignore_index, labels, 0) -> 1 in xp.where(labels != ignore_index, labels, 0)": "what stands in for an ignored label is masked",
-    "losses.cross_entropy_ignore_index.share: 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == 'mean' else 1 -> 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1)": "asked for by the mean alone",
-    "losses.cross_entropy_ignore_index.share: 1 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == 'mean' else 1 -> 2 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == 'mean' else 1": "the same, of the number that stands behind else",
-    "losses._row_weights: 0 -> 1": "take_along counts axes round, and the weight has one",
-    "losses._for_rows: xp.reshape(g, shape=(-1, 1)) if reduction == 'none' else g -> xp.reshape(g, shape=(-1, 1))": "a shortcut for one number",
-    "losses._for_rows: 1 in -1 -> 2 in -1": "any negative length is worked out",
-    "losses._element_gradient: g if factor == 1 else g * factor -> g * factor": "a shortcut",
-    "norms._channels: x if len(x.shape) == 2 else xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:]))) -> xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:])))": "a last dim of length 1 changes no sum",
+    "losses.cross_entropy_of_kept.error: 1 in -1 -> 2 in -1": "any negative length is worked out",
+    "losses.cross_entropy_of_kept.error: 0 in xp.where(labels != ignore_index, labels, 0) -> 1 in xp.where(labels != "
+    "ignore_index, labels, 0)": "what stands in for an ignored label is masked",
+    "losses.cross_entropy_of_kept.share: 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) "
+    "if reduction == 'mean' else 1 -> 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1)":
+        "asked for by the mean alone",
+    "losses.cross_entropy_of_kept.share: 1 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), "
+    "1) if reduction == 'mean' else 1 -> 2 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), "
+    "1) if reduction == 'mean' else 1": "the same, of the number that stands behind else",
+    "losses._worth: 0 -> 1": "take_along counts axes round, and the weight has one",
+    "losses._by_row: xp.reshape(g, shape=(-1, 1)) if reduction == 'none' else g -> xp.reshape(g, shape=(-1, 1))":
+        "a shortcut for one number",
+    "losses._by_row: 1 in -1 -> 2 in -1": "any negative length is worked out",
+    "losses.per_element: g if factor == 1 else g * factor -> g * factor": "a shortcut",
+    "norms._channels: x if len(x.shape) == 2 else xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:]))) -> "
+    "xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:])))": "a last dim of length 1 changes no sum",
     "norms._channels: 2 in len(x.shape) == 2 -> 3 in len(x.shape) == 2": "the same",
     "norms.moments: x - mean -> mean - x": "squared",
     "recurrent._lstm_cells: 0 in out[0] -> 1 in out[0]": "zeros of the same shape",
