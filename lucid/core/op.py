@@ -424,13 +424,13 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 def _nary(op: Op, simple: bool) -> Any:
     forward, floats, count = op.forward, op.floats, len(op.inputs)
-    promoted = [name in op.promoted for name in op.inputs]
+    kinds = [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
         if len(operands) != count:
             operands, options = op.bind(operands, options)
         arrays, nodes, dtype, usual = [], [], None, True
-        for x, is_promoted in zip(operands, promoted):  # noqa: B905 (strict costs a keyword)
+        for x, (is_promoted, is_nullable) in zip(operands, kinds):  # noqa: B905 (strict costs a keyword)
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
             else:
@@ -438,11 +438,11 @@ def _nary(op: Op, simple: bool) -> Any:
             arrays.append(array)
             nodes.append(node)
             if type(array) is not ndarray:
-                usual = usual and array is None
+                usual = usual and array is None and is_nullable
             elif is_promoted:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
-        if usual and (dtype is not None and (not floats or dtype.kind == "f")) and operands[0] is not None:
+        if usual and dtype is not None and (not floats or dtype.kind == "f"):
             xp, compute = cpu, forward
         elif count:
             xp, arrays, nodes = promote_operands(op, operands, _cast)
