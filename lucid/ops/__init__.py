@@ -4,17 +4,14 @@ beside them the public functions, which have PyTorch's names and check their arg
 
 from lucid.ops import (  # imported for their effect: methods of Tensor, and NumPy's functions where they are slow
     create,
-    einsum,
-    elementary,
+    elementwise,
     inplace,
     numpy_speed,
     products,
     random,
-    rearrange,
-    scans,
-    softmax,
+    reductions,
+    shapes,
     sort_index,
     special,
-    statistics,
     tensor_methods,
 )

@@ -50,11 +50,8 @@ def _hardtanh(xp, x, *, low=-1.0, high=1.0):
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0.
-
-    Raises:
-        ValueError: unless `min_val` is below `max_val`.
-    """
+    """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0. Raises ValueError unless
+    `min_val` is below `max_val`."""
     if not min_val < max_val:
         raise ValueError(f"hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
     return _hardtanh(input, low=float(min_val), high=float(max_val))
@@ -132,11 +129,9 @@ def _gelu(xp, x, *, approximate="none"):
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 
-    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's approximation
-    0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))).
-
-    Raises:
-        ValueError: for another `approximate`.
+    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's
+    approximation 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))). Raises ValueError for another
+    `approximate`.
     """
     check_approximate(approximate)
     return _gelu(input, approximate=approximate)
@@ -189,11 +184,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b) for the two halves, a and b, of `input` along `dim` (Dauphin et al. 2016, arXiv 1612.08083).
-
-    Raises:
-        IndexError: if there is no such dim.
-        ValueError: if its length is odd.
-    """
+    Raises IndexError if there is no such dim, and ValueError if its length is odd."""
     axis = axis_of("glu", dim, ndim_of("glu", input))
     half, remainder = divmod(input.shape[axis], 2)
     if remainder:

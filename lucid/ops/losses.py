@@ -70,11 +70,7 @@ def mse(xp, x, target, *, reduction="mean"):
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """(input - target)**2.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
-    """
+    """(input - target)**2. Raises ValueError if the shapes differ, or `reduction` is unknown."""
     _check_pair("mse_loss", input, target, reduction)
     return mse(input, target, reduction=reduction)
 
@@ -90,11 +86,7 @@ def l1(xp, x, target, *, reduction="mean"):
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """|input - target|.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
-    """
+    """|input - target|. Raises ValueError if the shapes differ, or `reduction` is unknown."""
     _check_pair("l1_loss", input, target, reduction)
     return l1(input, target, reduction=reduction)
 
@@ -116,11 +108,8 @@ def huber(xp, x, target, *, delta=1.0, reduction="mean"):
 
 
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964).
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `delta` is not positive.
-    """
+    """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964). Raises
+    ValueError if the shapes differ, `reduction` is unknown, or `delta` is not positive."""
     _check_pair("huber_loss", input, target, reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
@@ -145,10 +134,7 @@ def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """huber_loss with delta = beta, divided by beta; with beta = 0, l1_loss (Girshick 2015, arXiv 1504.08083).
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `beta` is negative.
-    """
+    Raises ValueError if the shapes differ, `reduction` is unknown, or `beta` is negative."""
     _check_pair("smooth_l1_loss", input, target, reduction)
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
@@ -253,10 +239,8 @@ def binary_cross_entropy_with_logits(
     """binary_cross_entropy(sigmoid(x), target) without overflow: max(x, 0) - x * target + log(1 + exp(-|x|)).
 
     Arguments are those of `binary_cross_entropy`, with logits as `input`, and `pos_weight`: of the part of the loss
-    that belongs to the target, in a shape that broadcasts to it; above 1 it makes a missed 1 worse than a false one.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
+    that belongs to the target, in a shape that broadcasts to it; above 1 it makes a missed 1 worse than a false
+    one. Raises ValueError if the shapes differ, or `reduction` is unknown.
     """
     caller = "binary_cross_entropy_with_logits"
     _check_pair(caller, input, target, reduction)

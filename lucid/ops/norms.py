@@ -23,9 +23,9 @@ from lucid.core.op import op
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of
 from lucid.ops.checks import check_tensor
-from lucid.ops.elementary import rsqrt
-from lucid.ops.rearrange import joint_shape
-from lucid.ops.statistics import norm
+from lucid.ops.elementwise import rsqrt
+from lucid.ops.reductions import norm
+from lucid.ops.shapes import joint_shape
 
 __all__ = [
     "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
@@ -148,11 +148,9 @@ def rms_norm(
 ) -> Tensor:
     """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
 
-    `eps=None` is the gap between 1 and the next number of the dtype computed in, 1.2e-7 for float32 and half. The other
-    arguments are those of `layer_norm`. Source: Zhang and Sennrich 2019, arXiv 1910.07467.
-
-    Raises:
-        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of the weight.
+    `eps=None` is the gap between 1 and the next number of the dtype computed in, 1.2e-7 for float32 and half. The
+    other arguments are those of `layer_norm`. Source: Zhang and Sennrich 2019, arXiv 1910.07467. Raises ValueError
+    if `normalized_shape` is not how the input's shape ends, or not the shape of the weight.
     """
     dims = _check_last_dims("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:

@@ -15,7 +15,7 @@ from lucid.core.create import float_dtype, from_host
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.tensor import lengths
-from lucid.ops.create import as_count, as_int, as_tensor, options_like
+from lucid.ops.create import as_count, as_int, as_tensor, like
 
 __all__ = [
     "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
@@ -35,11 +35,7 @@ def generator() -> numpy.random.Generator:
 
 def manual_seed(seed: int) -> None:
     """Start the random generator anew from `seed`: the same program then draws the same numbers, on every device.
-
-    Raises:
-        TypeError: if `seed` is not an int.
-        ValueError: if `seed` is negative.
-    """
+    Raises TypeError if `seed` is not an int, and ValueError if `seed` is negative."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise TypeError(f"manual_seed: expected an int, got {seed!r}")
     if seed < 0:
@@ -54,11 +50,8 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Continue the stream of random numbers from where `get_rng_state` was called.
-
-    Raises:
-        ValueError: if `state` is not such a state.
-    """
+    """Continue the stream of random numbers from where `get_rng_state` was called. Raises ValueError if `state` is
+    not such a state."""
     try:
         generator().bit_generator.state = state
     except (ValueError, TypeError, KeyError) as error:
@@ -90,10 +83,7 @@ def randint(
     low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
-
-    Raises:
-        ValueError: if there is no integer in that range.
-    """
+    Raises ValueError if there is no integer in that range."""
     if size is None:
         low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
     if size is None or high is None:
@@ -127,6 +117,7 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
         ValueError: if they have another number of dims, or are negative, not finite, or all 0; or if without
             replacement there are fewer that are not 0 than `num_samples`.
 
+    >>> from lucid import tensor
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
@@ -162,16 +153,7 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     return from_host(drawn, int64, device, False)
 
 
-def rand_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform random numbers in the shape, dtype and device of x."""
-    ndim_of("rand_like", x)
-    return rand(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
-
-
-def randn_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal random numbers in the shape, dtype and device of x."""
-    ndim_of("randn_like", x)
-    return randn(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+rand_like, randn_like = like(rand, "Uniform random numbers"), like(randn, "Standard normal random numbers")
 
 
 # What is drawn at every step, such as which elements dropout drops, must not be sent to a GPU each time. It is made

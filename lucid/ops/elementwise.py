@@ -1,4 +1,6 @@
-"""The rest of the operations element by element: logarithms, rounding, bits, comparison within a tolerance."""
+"""The rest of the operations element by element: logarithms, rounding, trigonometry, remainders, bits, clamp, and
+comparison within a tolerance. The first ones are in core/elementwise.py.
+"""
 
 from __future__ import annotations
 
@@ -218,11 +220,8 @@ def _inside(x, min, max):
 
 @method("clamp", "clip")
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x held between `min` and `max`, numbers or tensors, either of which may be None. The gradient passes at a bound.
-
-    Raises:
-        ValueError: if both bounds are None.
-    """
+    """x held between `min` and `max`, numbers or tensors, either of which may be None. The gradient passes at a
+    bound. Raises ValueError if both bounds are None."""
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
     ndim_of("clamp", x)
