@@ -29,7 +29,7 @@ from lucid.core.shapes import (
 )
 
 __all__ = [
-    "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "repeat", "roll",
+    "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "roll",
     "split", "stack", "tile", "trace", "tril", "triu", "unbind",
 ]  # fmt: skip
 

@@ -11,9 +11,9 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _transpose, axis_of, broadcast_to, permute, transpose
+from lucid.core.shapes import _transpose, axis_of, permute, transpose
 from lucid.core.tensor import lengths
-from lucid.ops.shapes import stack, unbind
+from lucid.ops.shapes import expand, stack, unbind
 
 
 def attach(body: type) -> type:
@@ -72,7 +72,8 @@ class Methods(Tensor):
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Stretched to the shape of `other`."""
-        return broadcast_to(self, other.shape)
+        ndim_of("expand_as", other)
+        return expand(self, other.shape)
 
     def view_as(self, other: Tensor) -> Tensor:
         """`view` with the shape of another tensor."""
@@ -116,6 +117,14 @@ class Methods(Tensor):
 
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        if self.device == "cpu":
+            raise AttributeError("__cuda_array_interface__: this tensor is on the CPU; use .cuda() first")
+        if self._node is not None:
+            raise BufferError("__cuda_array_interface__: of a tensor that requires a gradient; use .detach()")
+        return self._array.__cuda_array_interface__
 
     def __bool__(self) -> bool:
         if self._array.size != 1:

@@ -79,9 +79,12 @@ def formulas() -> tuple[Formula, ...]:
     found = []
     for module in sorted({spec.forward.__module__ for spec in OWN.values()}):
         for function in source(module).body:
-            name = getattr(function, "name", "").removeprefix("_")  # what ops/primitive.py makes of `_gelu`
-            for made in function.decorator_list if isinstance(function, ast.FunctionDef) else []:
-                if isinstance(made, ast.Call) and ast.unparse(made.func) == "op":
+            name = getattr(function, "name", "").removeprefix("_")  # what `op` makes of `_gelu`
+            makers = function.decorator_list if isinstance(function, ast.FunctionDef) else []
+            if isinstance(function, ast.Assign):  # floor = library_function("floor", ...)
+                name, makers = ast.unparse(function.targets[0]), [function.value]
+            for made in makers:
+                if isinstance(made, ast.Call) and ast.unparse(made.func) in ("op", "library_function"):
                     for keyword in made.keywords:
                         if keyword.arg in ("keeps", "once"):
                             parts = zip(keyword.value.keys, keyword.value.values, strict=True)
