@@ -3,8 +3,6 @@
 At a kink, leaky_relu, elu, selu and prelu take the slope from below; hardtanh's is 0 at both bounds.
 """
 
-from __future__ import annotations
-
 import math
 
 from lucid.core.elementwise import abs, sigmoid, tanh, where
@@ -85,8 +83,7 @@ def silu(xp, x):
     return x * xp.sigmoid(x)
 
 
-def _silu_slope(g, x, s):
-    return g * (s * (1 + x * (1 - s)))
+_silu_slope = lambda g, x, s: g * (s * (1 + x * (1 - s)))
 
 
 @op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
@@ -137,14 +134,18 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return _gelu(input, approximate=approximate)
 
 
+# For the tanh form gate = (1 + tanh u) / 2, and so gate' = 2 gate (1 - gate) u'.
+_gelu_slope = lambda xp, x: 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+_tanh_gate = lambda xp, x: 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+_tanh_gelu_slope = lambda xp, x, gate: (
+    gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
+)
+
+
 def check_approximate(approximate: str) -> None:
     """Refuse a form that gelu does not have."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-
-
-def _gelu_slope(xp, x):
-    return 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
 def _gelu_by_tail(xp, x):
@@ -162,14 +163,6 @@ def _gelu_by_tail(xp, x):
     out = flat.clip(0, math.inf)
     out -= tail
     return out.reshape(x.shape), slope.reshape(x.shape)
-
-
-def _tanh_gate(xp, x):
-    return 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
-
-
-def _tanh_gelu_slope(xp, x, gate):  # gate' = 2 gate (1 - gate) u' for gate = (1 + tanh u) / 2
-    return gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
 
 
 def softsign(input: Tensor) -> Tensor:

@@ -2,8 +2,6 @@
 comparison within a tolerance. The first ones are in core/elementwise.py.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -11,8 +11,6 @@ tensor([[0.5 , 0.  ],
         [0.  , 0.25]])
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 
@@ -33,13 +31,10 @@ def _square(name, A):
     return A
 
 
-def _t(xp, x):
-    return xp.swapaxes(x, a=-1, b=-2)
-
-
-def _per_matrix(xp, x):
-    """One number for each matrix, in a shape that multiplies it."""
-    return xp.reshape(x, shape=(*x.shape, 1, 1))
+_t = lambda xp, x: xp.swapaxes(x, a=-1, b=-2)
+# A number for each matrix, and the sum of the products of two matrices' elements, in a shape that multiplies matrices:
+_per_matrix = lambda xp, x: xp.reshape(x, shape=(*x.shape, 1, 1))
+_inner_product = lambda xp, a, b: xp.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
 def _lapack(xp, name, why, routine, *arrays):
@@ -189,11 +184,6 @@ def _third_slope(xp, g, x, h):
     along_g, along_h = _inner_product(xp, b, g), _inner_product(xp, b, h)
     slope = along_g * (along_h * b - b_h_b) - _inner_product(xp, b_g_b, h) * b - along_h * b_g_b
     return _per_matrix(xp, xp.det(x)) * (slope + xp.matmul(b_g_b, h_b) + xp.matmul(b_h_b, g_b))
-
-
-def _inner_product(xp, a, b):
-    """The sum of the products of the elements of two matrices, in a shape that multiplies a matrix."""
-    return xp.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
 @op(floats=True, x=lambda xp, g, x: _per_matrix(xp, xp.getitem(g, index=(1, Ellipsis))) * _t(xp, xp.inv(x)))

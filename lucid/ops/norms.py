@@ -10,8 +10,6 @@ neither shifting all n numbers nor scaling them changes the unit, so what g says
 Half precision is computed in single throughout, and rounded at the end: sums of squares soon pass 65,504.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,8 +48,7 @@ def _row_sum(xp, rows, weight=None):
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
 
 
-def _row_scale(xp, rows, eps):
-    return 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
+_row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
 
 
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
@@ -195,8 +192,7 @@ def _channel_sum(xp, x):
     return xp.sum(x if len(x.shape) == 2 else xp.sum(x, axis=2, keepdims=True), axis=0)
 
 
-def _share(x):
-    return mean_weight(x.shape[0] * math.prod(x.shape[2:]))
+_share = lambda x: mean_weight(x.shape[0] * math.prod(x.shape[2:]))  # 1 / the numbers of a channel
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:

@@ -3,8 +3,6 @@
 Numbers are drawn in float64 and then cast and moved.
 """
 
-from __future__ import annotations
-
 from math import prod
 from typing import Any
 

@@ -2,8 +2,6 @@
 softmax, running sums. The first ones, sum, mean and max, are in core/reductions.py.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -2,8 +2,6 @@
 triangles. The first ones, reshape, transpose, cat and indexing, are in core/shapes.py.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise, zip_longest
