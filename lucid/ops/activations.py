@@ -137,9 +137,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 # For the tanh form gate = (1 + tanh u) / 2, and so gate' = 2 gate (1 - gate) u'.
 _gelu_slope = lambda xp, x: 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 _tanh_gate = lambda xp, x: 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
-_tanh_gelu_slope = lambda xp, x, gate: (
-    gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
-)
+_tanh_gelu_slope = lambda xp, x, gate: gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
 
 
 def check_approximate(approximate: str) -> None:

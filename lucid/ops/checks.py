@@ -5,10 +5,9 @@ NumPy would broadcast, wrap an index around or give NaN without a word. For any 
 range, any text). The first argument, `caller`, is the public name that the error begins with.
 """
 
-from lucid.core.array import Array, cpu, device_of
+from lucid.core.array import Array, cpu, device_of, namespace
 from lucid.core.node import Tensor
 from lucid.core.promotion import type_name
-from lucid.gpu.deferred_errors import assert_in_range
 
 UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}  # bytes -> dtype
 
@@ -50,7 +49,7 @@ def check_within(indices: Array, count: int, text: str, late_text: str, ignored:
             for, with `late_text`.
     """
     if device_of(indices) != "cpu":
-        assert_in_range(indices, 0, count, late_text, ignored)
+        namespace(indices).assert_in_range(indices, 0, count, late_text, ignored)
     # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
     elif indices.size and cpu.max(indices.view(UNSIGNED[indices.itemsize])) >= count:
         outside = indices if ignored is None else indices[indices != ignored]

@@ -330,9 +330,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return _in_single(lambda x: x.sum(axis), a * b)
 
 
-def pairwise_distance(
-    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|, the p-norm over the last dim; eps keeps it away from 0, where it has no slope.
 
     >>> from lucid import tensor
@@ -348,9 +346,7 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, 
     return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way
 
 
-def _check_last_dims(
-    caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None
-) -> int:
+def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
     """How many dims `normalized_shape` has; refuses one that is not how the input's shape ends, or not that of the
     others."""
     check_tensor(caller, "input", input)

@@ -5,24 +5,12 @@ softmax, running sums. The first ones, sum, mean and max, are in core/reductions
 import math
 from typing import Any
 
+from lucid.core import reductions as core
 from lucid.core.elementwise import abs, minimum, positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.reductions import (
-    Dim,
-    _extreme,
-    _share_of_ties,
-    accumulate_in_float32,
-    amax,
-    axes,
-    count,
-    expand_reduced,
-    keepdims_shape,
-    mean_weight,
-    reduction,
-    widen_integers,
-)
+from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
 from lucid.core.shapes import accepts_axis
 
 __all__ = [
@@ -53,7 +41,7 @@ def all(xp, x, *, axis=None, keepdims=False):
 
 
 @reduction
-@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
+@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * core._share_of_ties(xp, x, out, axis))
 def amin(xp, x, *, axis=None, keepdims=False):
     """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
     return xp.min(x, axis=axis, keepdims=keepdims)
@@ -63,7 +51,7 @@ def amin(xp, x, *, axis=None, keepdims=False):
 @accepts_axis
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
-    return _extreme(minimum, amin, argmin, x, dim, keepdim)
+    return core._extreme(minimum, amin, argmin, x, dim, keepdim)
 
 
 @reduction(converts=True)
@@ -71,7 +59,7 @@ def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def prod(xp, x, *, axis=None, keepdims=False):
     """The product over `dim`. Its gradient, for each element the product of the others, divides by nothing: it is
     right where elements are 0, to any order."""
-    return widen_integers(x).prod(axis=axis, keepdims=keepdims)
+    return core.widen_integers(x).prod(axis=axis, keepdims=keepdims)
 
 
 def _others(xp, x, axis):
@@ -99,7 +87,7 @@ def var(xp, x, *, axis=None, correction=1, keepdims=False):
 
 def _centred(xp, x, axis):
     """x without its mean. The first element goes first: of constant data nothing is left then, not even rounding."""
-    kept = keepdims_shape(x.shape, axis)
+    kept = core.keepdims_shape(x.shape, axis)
     first = tuple(slice(0, 1) if k == 1 else slice(None) for k in kept)
     x = x - xp.getitem(x, index=(*first, Ellipsis))
     return x - xp.mean(x, axis=axis, keepdims=True)
@@ -162,15 +150,15 @@ def _norm_vjp(xp, g, x, out, ord):
 
 @method()
 @accepts_axis
-def norm(x: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
     p = 2 if p == "fro" else p
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (math.inf, -math.inf):
-        return (amax if p > 0 else amin)(abs(x), axes("norm", dim), keepdim)
-    return _norm(x, ord=float(p), axis=axes("norm", dim), keepdims=keepdim)
+        return (core.amax if p > 0 else amin)(abs(x), core.axes("norm", dim), keepdim)
+    return _norm(x, ord=float(p), axis=core.axes("norm", dim), keepdims=keepdim)
 
 
 @reduction
@@ -249,7 +237,7 @@ def log_softmax(xp, x, *, axis):
 @op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
 def cumsum(xp, x, *, axis):
     """The running sum along `dim`: out[i] = x[0] + ... + x[i]."""
-    return widen_integers(x).cumsum(axis=axis)
+    return core.widen_integers(x).cumsum(axis=axis)
 
 
 @along_dim(of_a_number=positive)
@@ -261,7 +249,7 @@ def cumprod(xp, x, *, axis):
     Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k on,
     divides by nothing: it is right where elements are 0, to any order.
     """
-    return widen_integers(x).cumprod(axis=axis)
+    return core.widen_integers(x).cumprod(axis=axis)
 
 
 @op(

@@ -7,24 +7,13 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
+from lucid.core import shapes as core
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.reductions import sum
-from lucid.core.shapes import (
-    _broadcast_to,
-    _complete,
-    _getitem,
-    _list_of_tensors,
-    _reshape,
-    accepts_axis,
-    axis_of,
-    index_along,
-    permute,
-    reshape,
-    sizes,
-)
+from lucid.core.shapes import _broadcast_to, _getitem, _reshape, accepts_axis, axis_of, index_along, reshape, sizes
 
 __all__ = [
     "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "roll",
@@ -39,7 +28,7 @@ def movedim(x: Tensor, source: int, destination: int) -> Tensor:
     source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
     order = [i for i in range(ndim) if i != source]
     order.insert(destination, source)
-    return permute(x, order)
+    return core.permute(x, order)
 
 
 @method()
@@ -145,7 +134,7 @@ def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
 def view(x: Tensor, *shape: Any) -> Tensor:
     """`reshape` without ever copying: the result shares x's memory. PyTorch's view(dtype) is not supported. Raises
     ValueError if the elements do not fit, or are in memory in an order that the new shape cannot express."""
-    out = _reshape(x, shape=_complete("view", x, sizes("view", shape)))
+    out = _reshape(x, shape=core._complete("view", x, sizes("view", shape)))
     a, b = out._array, x._array
     if b.size and not (a is b or a.base is b or (a.base is not None and a.base is b.base)):
         raise ValueError(f"view: shape {x.shape} with this memory layout cannot be seen as {out.shape}; use reshape")
@@ -188,7 +177,7 @@ def _stack(xp, *arrays, axis=0):
 @accepts_axis
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, joined along a new dim. Raises ValueError if the shapes differ."""
-    tensors = _list_of_tensors("stack", tensors, dim)
+    tensors = core._list_of_tensors("stack", tensors, dim)
     ndim = ([ndim_of("stack", t) for t in tensors] or [0])[0] + 1
     if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
         raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")

@@ -64,9 +64,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     _check_index("take_along_dim", indices, x.shape[axis], dim)
     others = [shape[:axis] + (1,) + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
     joint = joint_shape("take_along_dim", *others)
-    x, indices = (
-        _broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices)
-    )
+    x, indices = (_broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices))
     return take_along(x, indices, axis=axis)
 
 
