@@ -523,7 +523,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{broken[name] if found else f'NOT FOUND: {name}'}")
         print(f"  loss after {steps} steps: {lost:.4f}, mended {reached:.4f}")
         for finding in healthy:
-            print(f"  and mended it still says {finding.name}: {finding.what}")
+            print(f"  and mended it still says {finding.name}: {finding.message}")
         wrong += (not found) + len(healthy)
     lucid.set_default_device(usual)
     count = len(options.names or BUGS)

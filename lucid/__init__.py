@@ -38,11 +38,25 @@ pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
 
 
+def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
+    """A table of the layers as they run on `inputs`: output shapes, parameters, multiply-adds; see `see.summary`.
+
+    >>> nn.Linear(64, 10).summary((32, 64)).multiply_adds
+    20480
+    """
+    import lucid.see
+
+    return lucid.see.summary(module, *inputs, **keywords)
+
+
+nn.Module.summary = _summary  # from here, because nn must not import what looks inside it
+
+
 def __getattr__(name: str) -> object:  # only reached when the name is not there
     if name == "see":  # loaded when it is first used
         import lucid.see
 
         return lucid.see
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid", name, globals())

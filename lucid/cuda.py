@@ -1,7 +1,7 @@
-"""The GPU as a device: whether there is one, waiting for it, and its memory. `lucid.cuda`, with PyTorch's names.
+"""The GPU as a device: whether there is one, synchronisation, and memory statistics, with PyTorch's names.
 
 Work on a GPU is queued: an operation returns as soon as its kernel is in the queue, and the host waits only where it
-wants a number, in `item()`, `tolist()`, `numpy()` and `cpu()`. Memory that tensors give back stays in CuPy's pool.
+needs a number, in `item()`, `tolist()`, `numpy()` and `cpu()`. Memory that tensors release stays in CuPy's pool.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from lucid.core.array import Device, as_device
 from lucid.gpu.deferred_errors import raise_pending
 from lucid.gpu.namespace import gpu, loaded, on
 
-_peak: Any = None
+__all__ = [
+    "device_count", "empty_cache", "get_device_name", "is_available", "max_memory_allocated", "memory_allocated",
+    "memory_reserved", "reset_peak_memory_stats", "synchronize",
+]  # fmt: skip
+
+_allocations: Any = None  # CuPy's memory hook that counts, once somebody has asked for a peak
 
 
 def is_available() -> bool:
@@ -41,11 +46,11 @@ def get_device_name(device: Any = "cuda") -> str:
 
 
 def synchronize(device: Any = "cuda") -> None:
-    """Wait until a GPU has done all that was queued. To be called around what is timed.
+    """Wait until a GPU has done everything that was queued. To be called around what is timed.
 
     Raises:
         RuntimeError: if there is no such GPU.
-        IndexError: if an operation since the last wait was given an index out of range.
+        IndexError: if an operation since the last synchronisation was given an index out of range.
     """
     with on(_gpu("synchronize", device)) as current:
         current.synchronize()
@@ -65,42 +70,44 @@ def memory_reserved(device: Any = "cuda") -> int:
 
 
 def max_memory_allocated(device: Any = "cuda") -> int:
-    """The most bytes that tensors held at one time since `reset_peak_memory_stats`, which the first call does itself.
+    """The most bytes that tensors held at one time since `reset_peak_memory_stats`, which the first call calls itself.
 
-    To know it, every allocation from then on is counted, which takes 1 to 2 us each; nothing is counted before.
+    From then on every allocation is counted, which takes 1 to 2 us each; nothing is counted before.
     """
     index = _gpu("max_memory_allocated", device).index
-    if _peak is None:
+    if _allocations is None:
         reset_peak_memory_stats(device)
-    return int(_peak.most.setdefault(index, memory_allocated(device)))
+    return int(_allocations.peak.setdefault(index, memory_allocated(device)))
 
 
 def reset_peak_memory_stats(device: Any = "cuda") -> None:
-    """Begin `max_memory_allocated` anew, at what is held now."""
-    global _peak
-    wanted = _gpu("reset_peak_memory_stats", device)
-    if _peak is None:
-        _peak = _counting(gpu().module)
-    _peak.held[wanted.index] = _peak.most[wanted.index] = memory_allocated(device)
+    """Start `max_memory_allocated` again, from what is held now."""
+    global _allocations
+    index = _gpu("reset_peak_memory_stats", device).index
+    if _allocations is None:
+        _allocations = _count_allocations(backend.gpu().module)
+    _allocations.held[index] = _allocations.peak[index] = memory_allocated(device)
 
 
-def _counting(cupy: Any) -> Any:
+def _count_allocations(cupy: Any) -> Any:
+    """CuPy's memory hook, counting until the program ends: the bytes `held` on each GPU, and the `peak` of them."""
+
     class Counting(cupy.cuda.MemoryHook):  # type: ignore[misc]
         name = "lucid"
 
         def __init__(self) -> None:
             self.held: dict[int, int] = {}
-            self.most: dict[int, int] = {}
+            self.peak: dict[int, int] = {}
 
         def malloc_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
             held = self.held[device_id] = self.held.get(device_id, 0) + mem_size
-            self.most[device_id] = max(held, self.most.get(device_id, 0))
+            self.peak[device_id] = max(held, self.peak.get(device_id, 0))
 
         def free_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
             self.held[device_id] = self.held.get(device_id, 0) - mem_size
 
     hook = Counting()
-    hook.__enter__()  # until the program ends
+    hook.__enter__()
     return hook
 
 
@@ -110,8 +117,9 @@ def empty_cache() -> None:
         xp.module.get_default_memory_pool().free_all_blocks()
 
 
-def _gpu(who: str, device: Any) -> Device:
-    wanted = as_device(device)
-    if wanted == "cpu":
-        raise ValueError(f"lucid.cuda.{who}: expected a GPU, 'cuda' or 'cuda:N', got 'cpu'")
-    return wanted
+def _gpu(caller: str, device: Any) -> Device:
+    """The device, which has to be a GPU."""
+    gpu = backend.as_device(device)
+    if gpu == "cpu":
+        raise ValueError(f"lucid.cuda.{caller}: expected a GPU, 'cuda' or 'cuda:N', got 'cpu'")
+    return gpu

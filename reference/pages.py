@@ -54,7 +54,7 @@ SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each
 
 
 def exported(module: ModuleType) -> list[str]:
-    """The public names of a module: its `__all__`, or else, in the order of its text:
+    """The public names of a module: its `__all__`, else in the order of its text.
 
     of a package, what it imports `as` a public name, and what it assigns; of a plain module, the functions and classes
     that it defines, and what it imports under its own name (`from x import f as f`).

@@ -11,13 +11,14 @@ backward pass show what each vjp gave.
 from __future__ import annotations
 
 import math
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 from lucid.autograd.provenance import here, is_tracking, track_provenance
 from lucid.core import events
 from lucid.core.array import cpu, int64, is_array, is_scalar, namespace
-from lucid.core.node import Node, grad_mode
+from lucid.core.node import Node
 from lucid.core.op import Op
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
@@ -85,7 +86,7 @@ class detect_anomaly:
 
     def __enter__(self) -> None:
         tracking = track_provenance(self.on, values=self.on and is_tracking("values"))
-        self.before.append((tracking, check_gradients in events.VJP))
+        self.before.append((tracking, _checked_vjp in events.VJP))
         _check_numbers(self.check)
 
     def __exit__(self, *error: object) -> None:
@@ -109,7 +110,7 @@ class set_detect_anomaly(detect_anomaly):
 
 def _check_numbers(check: bool) -> None:
     """Have, or no longer have, every output of a forward and every gradient of a vjp checked."""
-    for event, handlers, handler in (("forward", events.FORWARD, _checked), ("vjp", events.VJP, check_gradients)):
+    for event, handlers, handler in (("forward", events.FORWARD, _checked), ("vjp", events.VJP, _checked_vjp)):
         if check and handler not in handlers:
             events.on(event, handler)
         elif not check and handler in handlers:
@@ -135,7 +136,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     values = [*inputs, *options.values()]
     made = xp.zeros(out.shape, dtype=bool) if any(map(has_nan, values)) else xp.isnan(out)
     made = made if any(map(has_infinity, values)) else made | xp.isinf(out)
-    if not made.any() or grad_mode.in_vjp:  # of a vjp, `check_gradients` checks the result
+    if not made.any() or _running.vjp:  # of a vjp, `check_gradients` checks the result
         return
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
     line = events.describe[0].node(SimpleNamespace(provenance=here()))
@@ -145,6 +146,28 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
         f"forward: {op.name} made {what}{many}, of inputs that have no {'NaN' if what == 'NaN' else 'infinity'}; {line}"
         f"{_details([*zip(names, inputs, strict=False), *options.items()], usual)}"
     )
+
+
+class _Running(threading.local):
+    vjp = False  # whether a vjp is running in this thread
+
+
+_running = _Running()
+
+
+def _checked_vjp(node: Node, vjp: Any) -> Any:
+    """The vjps of a node, followed by a look at the gradients that they gave."""
+
+    def checked(xp: Any, g: Any, saved: Any, inputs: Any) -> Any:
+        before, _running.vjp = _running.vjp, True
+        try:
+            gradients = vjp(xp, g, saved, inputs)
+        finally:
+            _running.vjp = before
+        check_gradients(node, g, gradients)
+        return gradients
+
+    return checked
 
 
 def check_gradients(node: Node, g: Any, gradients: Any) -> None:

@@ -15,7 +15,6 @@ from weakref import ref
 
 from lucid.autograd.grad_mode import no_grad, set_grad_enabled
 from lucid.core.array import cpu, storage_of, to_device
-from lucid.core.backward import inside_vjp
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
 
@@ -225,7 +224,7 @@ class FunctionOp(BackwardOp):
         gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
-            with set_grad_enabled(create_graph), inside_vjp():
+            with set_grad_enabled(create_graph):
                 returned = self.function.backward(self.ctx, *map(_as_tensor, gradients))
         finally:
             self.ctx.saved_tensors = ()

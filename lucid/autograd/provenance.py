@@ -55,9 +55,9 @@ def user_frame(frame: Any) -> Any:
     return frame
 
 
-def here() -> Any:
+def here(frame: Any = None) -> Any:
     """The provenance of what happens now, in the form that nodes keep: code, offset and module calls; or None."""
-    frame = user_frame(sys._getframe(1))
+    frame = user_frame(sys._getframe(1) if frame is None else frame)
     return None if frame is None else (frame.f_code, frame.f_lasti, _calls.innermost)
 
 

@@ -11,14 +11,13 @@ a gradient, the newest has received all of it. A heap says which one that is. It
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from math import inf
 from operator import attrgetter
 from typing import Any
 
 from lucid.core.array import cpu, namespace, ndarray
-from lucid.core.events import BACKWARD, VJP, begin, describe
+from lucid.core.events import BACKWARD, VJP, begin, describe, observed
 from lucid.core.node import Leaf, Node, Tensor, grad_mode, last_write, method, write_record
 from lucid.core.op import on_tensors
 
@@ -118,18 +117,17 @@ def run_backward(
             _recompute(node)
         if node.sequence < last_write[0]:
             check_versions(node, node.saved, getattr(node, "saved_at", node.sequence))
+        saved, vjp = node.saved, node.op.vjp
         if create_graph:
-            with inside_vjp():
-                parts = node.op.vjp(xp, g, node.op.saved_as_tensors(node), inputs)
+            saved = node.op.saved_as_tensors(node)
         elif type(g) is ndarray:
             xp = cpu
-            parts = node.op.vjp(cpu, g, node.saved, inputs)
         else:  # the graph may cross devices
             xp = namespace(first_array(g))
-            parts = xp.vjp(node.op)(xp, g, node.saved, inputs)
+            vjp = xp.vjp(node.op)
         if VJP:
-            for handler in list(VJP):
-                handler(node, g, parts)
+            vjp = observed(VJP, node, vjp)
+        parts = vjp(xp, g, saved, inputs)
         for source, part in zip(inputs, parts):  # noqa: B905 (strict costs a keyword)
             if part is None or source is None:
                 continue
@@ -150,16 +148,6 @@ def run_backward(
     for node, g in gradients.items():  # every operation has been popped: these are the leaves
         if targets is None or node in targets:
             yield node, _after_hooks(node, g) if node.hooks is not None or node.retain_hooks is not None else g
-
-
-@contextmanager
-def inside_vjp() -> Iterator[None]:
-    """Operations that run inside are part of a vjp: `grad_mode.in_vjp` says so to whoever observes them."""
-    before, grad_mode.in_vjp = grad_mode.in_vjp, True
-    try:
-        yield
-    finally:
-        grad_mode.in_vjp = before
 
 
 def first_array(g: Any) -> Any:

@@ -29,7 +29,7 @@ MODULE: list[Any] = []
 EVENTS: dict[str, tuple[list[Any], tuple[str, ...], str]] = {
     "forward": (FORWARD, ("op", "forward"), "the function to call in place of `forward`"),
     "node": (NODE, ("node", "out"), "nothing"),
-    "vjp": (VJP, ("node", "g", "gradients"), "nothing"),
+    "vjp": (VJP, ("node", "vjp"), "the function to call in place of `vjp`, with (xp, g, saved, inputs)"),
     "write": (WRITE, ("array",), "what is kept as the provenance of this write"),
     "backward": (BACKWARD, ("tensors",), "None, or a function without arguments to call when the pass is over"),
     "step": (STEP, ("optimizer", "closure"), "None, or a function of the step's result to call when it is over"),
@@ -62,10 +62,9 @@ def on(event: str, handler: Callable[..., Any]) -> Subscription:
     """Call `handler` whenever `event` happens, in any thread, until the subscription that is returned is removed.
 
     Args:
-        event: "forward": an operation is about to run; "node": a node was recorded, with the tensor's array;
-            "vjp": a node's vjps have run, with the gradient of its output and those of its inputs; "write": an array
-            was changed in place; "backward", "step", "module": a backward pass, an optimizer's step, the call of a
-            module begins.
+        event: "forward", "vjp": an operation's forward, a node's vjps are about to run; "node": a node was recorded,
+            with the tensor's array; "write": an array was changed in place; "backward", "step", "module": a backward
+            pass, an optimizer's step, the call of a module begins.
         handler: a function of what `EVENTS` lists for the event; what it may return stands there as well.
 
     Raises:
@@ -85,6 +84,13 @@ def on(event: str, handler: Callable[..., Any]) -> Subscription:
     except TypeError:
         raise TypeError(f"events.on: a handler of {event!r} takes ({', '.join(arguments)}); write {form}") from None
     return Subscription(handlers, handler)
+
+
+def observed(handlers: list[Any], subject: Any, function: Any) -> Any:
+    """The forward or the vjp of `subject` as the handlers of "forward" or "vjp" want it called."""
+    for handler in list(handlers):
+        function = handler(subject, function)
+    return function
 
 
 def begin(handlers: list[Any], *arguments: Any) -> list[Any]:

@@ -186,7 +186,6 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
 
 class _GradMode(threading.local):
     recording = True  # whether operations are recorded, in this thread; no_grad() and its kin switch it
-    in_vjp = False  # whether a vjp is running on Tensors
 
 
 grad_mode = _GradMode()
@@ -202,15 +201,23 @@ last_write = [0]  # the time of the last write of all
 
 def bump_version(array: Array) -> None:
     """Note that `array` was just changed in place; backward then refuses a graph that still needs what was there."""
+    version_record(array)[1:] = new_version(array)
+
+
+def new_version(array: Array) -> tuple[int, Any]:
+    """The time of a write that happens now, and its provenance if that is tracked."""
+    last_write[0] = next_sequence()
+    return last_write[0], [handler(array) for handler in WRITE][-1] if WRITE else None
+
+
+def version_record(array: Array) -> list[Any]:
+    """What is known of the last write to the storage of `array`, a list to be updated; kept as long as the storage."""
     storage = array if array.base is None else storage_of(array)
     key = id(storage)
-    time = last_write[0] = next_sequence()
-    provenance = [handler(array) for handler in WRITE][-1] if WRITE else None
-    known = _writes.get(key)
-    if known is not None:
-        known[1:] = time, provenance
-    else:
-        _writes[key] = [ref(storage, lambda _: _writes.pop(key, None)), time, provenance]
+    record = _writes.get(key)
+    if record is None:
+        record = _writes[key] = [ref(storage, lambda _: _writes.pop(key, None)), 0, None]
+    return record
 
 
 def write_record(value: Any) -> tuple[int, Any]:

@@ -27,7 +27,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
-from lucid.core.events import FORWARD
+from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
 
@@ -124,6 +124,7 @@ class Op:
         self.saved_names = list(dict.fromkeys(want for wants in needs.values() for want in wants))
         self.input_index = {name: i for i, name in enumerate(self.vjps)}  # input -> its place in a node's `inputs`
         self.differentiable = [self.inputs.index(name) for name in self.vjps]  # ... and in a call's operands
+        self.all_differentiable = self.differentiable == list(range(len(self.inputs)))
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
         everyone = {n for n in self.saved_names if n in self.options or n.endswith("_shape") or len(users[n]) == len(self.vjps)}
@@ -149,7 +150,7 @@ class Op:
             def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
                 for call, users in shared:
                     saved = (*saved, call(xp, g, saved) if any(inputs[i] is not None for i in users) else None)
-                return [None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs, strict=True)]
+                return [None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs)]  # noqa: B905
 
             return vjp_after_shared
         if self.variadic:
@@ -164,7 +165,8 @@ class Op:
                 None if inputs[1] is None else second(xp, g, saved),
             )
         return lambda xp, g, saved, inputs: [
-            None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs, strict=True)
+            None if n is None else call(xp, g, saved)
+            for call, n in zip(calls, inputs)  # noqa: B905 (strict costs a keyword)
         ]
 
     def _getter(self, want: str) -> Callable[..., Any]:
@@ -213,8 +215,8 @@ class Op:
             out, *aux = out
         if type(out) is not ndarray:
             out = self.as_array(xp, out)
-        if grad_mode.recording and self._any_needs_gradient(nodes):
-            inputs = tuple(nodes) if self.variadic else tuple([nodes[i] for i in self.differentiable])
+        inputs = tuple(nodes) if self.all_differentiable else tuple([nodes[i] for i in self.differentiable])
+        if grad_mode.recording and any(inputs):
             tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
         else:
             tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
@@ -224,11 +226,6 @@ class Op:
             for x in operands:
                 register_view(x, tensor, self, {})
         return tensor
-
-    def _any_needs_gradient(self, nodes: Any) -> bool:
-        if self.variadic:
-            return bool(self.vjps) and any(node is not None for node in nodes)
-        return any(nodes[i] is not None for i in self.differentiable)
 
     def as_array(self, xp: Any, out: Any) -> Any:
         """What a forward returned that is no NumPy array, as an array of `xp`."""
@@ -319,13 +316,6 @@ def _cast(x: Any, dtype: Any) -> Tensor:
     return on_tensors.astype(x, dtype=dtype)
 
 
-def _observed(op: Op, forward: Any) -> Any:
-    """The forward as those who handle the event "forward" want it called."""
-    for handler in list(FORWARD):
-        forward = handler(op, forward)
-    return forward
-
-
 def _unary(op: Op, simple: bool) -> Any:
     forward, save, floats = op.forward, op.save, op.floats
 
@@ -340,7 +330,7 @@ def _unary(op: Op, simple: bool) -> Any:
             xp, (array,), (node,) = promote_operands(op, (x,), _cast)
             compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
@@ -376,7 +366,7 @@ def _binary(op: Op, simple: bool) -> Any:
             xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
             compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, a, b, **options) if options else compute(xp, a, b)
         except Exception as error:
@@ -388,6 +378,46 @@ def _binary(op: Op, simple: bool) -> Any:
         if (m is None and n is None) or not grad_mode.recording:
             return Tensor(out if out.dtype is float32 else default_float(out, (a, b)))
         return Tensor(out, False, Node(op, (m, n), save((a, b), (m, n), out, (), options), out))
+
+    return call
+
+
+def _ternary(op: Op, simple: bool) -> Any:
+    forward, save = op.forward, op.save
+
+    def call(x: Any, y: Any, z: Any = None, **options: Any) -> Tensor:
+        if isinstance(x, Tensor):
+            a, m = x._array, x._node
+        else:
+            a, m = x, None
+        if isinstance(y, Tensor):
+            b, n = y._array, y._node
+        else:
+            b, n = y, None
+        if isinstance(z, Tensor):
+            c, o = z._array, z._node
+        else:
+            c, o = z, None
+        if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
+            c is None or (type(c) is ndarray and c.dtype is a.dtype)
+        ):
+            xp, compute = cpu, forward
+        else:
+            xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
+            compute = xp.forward(op)
+        if FORWARD:
+            compute = observed(FORWARD, op, compute)
+        try:
+            out = compute(xp, a, b, c, **options) if options else compute(xp, a, b, c)
+        except Exception as error:
+            raise describe_error(op, error, (a, b, c), (m, n, o)) from error
+        if not simple:
+            return op.result(xp, (x, y, z), (a, b, c), (m, n, o), out, options)
+        if type(out) is not ndarray:
+            out = op.as_array(xp, out)
+        if (m is None and n is None and o is None) or not grad_mode.recording:
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)))
+        return Tensor(out, False, Node(op, (m, n, o), save((a, b, c), (m, n, o), out, (), options), out))
 
     return call
 
@@ -420,7 +450,7 @@ def _nary(op: Op, simple: bool) -> Any:
         else:
             xp, compute = cpu, forward
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, *arrays, **options)
         except Exception as error:
@@ -435,7 +465,7 @@ def _variadic(op: Op, simple: bool) -> Any:
         xp, arrays, nodes = promote_operands(op, operands, _cast)
         compute = xp.forward(op)
         if FORWARD:
-            compute = _observed(op, compute)
+            compute = observed(FORWARD, op, compute)
         try:
             out = compute(xp, *arrays, **options)
         except Exception as error:
@@ -452,11 +482,12 @@ def _call_of(op: Op) -> Any:
     template = _variadic if op.variadic else _unary if count == 1 else _binary if count == 2 else _nary
     if count == 2 and op.nullable:
         template = _nary
-    straight = op.differentiable == list(range(count))
-    simple = straight and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
+    if count == 3 and op.nullable == {op.inputs[2]} and op.all_differentiable and not op.floats:  # linear
+        template = _ternary
+    simple = op.all_differentiable and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
     call = template(op, simple)
     code = call.__code__
-    inputs = op.inputs if template in (_unary, _binary) else []  # its arguments have the names that the forward gives
+    inputs = [] if template in (_nary, _variadic) else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
     own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__

@@ -41,6 +41,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.nn.functional", name, globals())

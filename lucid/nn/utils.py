@@ -145,6 +145,6 @@ def _norm(array: Array, p: float) -> Array:
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid.missing import missing
+    from lucid._suggest import missing
 
     raise missing("lucid.nn.utils", name, globals())

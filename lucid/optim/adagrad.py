@@ -10,7 +10,7 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, NON_NEGATIVE, SHARE
+from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL
 
 
 class Adagrad(Optimizer):
@@ -51,8 +51,8 @@ class Adagrad(Optimizer):
     """
 
     slots = ("G",)
-    initial = {"G": "initial_accumulator_value"}
-    in_torch = {"sum": "G"}
+    initial_values = {"G": "initial_accumulator_value"}
+    torch_slot_names = {"sum": "G"}
     domains = dict.fromkeys(("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"), NON_NEGATIVE) | {
         "maximize": FLAG
     }
@@ -80,10 +80,10 @@ class Adagrad(Optimizer):
         if weight_decay:
             g = g + weight_decay * theta
         G = G + g * g
-        return theta - rate * g / (xp.sqrt(G) + eps), G
+        return rate * g / (xp.sqrt(G) + eps), G
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`rate`: the learning rate after t - 1 updates."""
         return (options["lr"] / (1 + (t - 1) * options["lr_decay"]),)
 
@@ -128,8 +128,8 @@ class Adadelta(Optimizer):
     """
 
     slots = ("v", "w")
-    in_torch = {"square_avg": "v", "acc_delta": "w"}
-    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | {"rho": SHARE, "maximize": FLAG}
+    torch_slot_names = {"square_avg": "v", "acc_delta": "w"}
+    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | {"rho": UNIT_INTERVAL, "maximize": FLAG}
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class Adadelta(Optimizer):
         v = rho * v + (1 - rho) * (g * g)
         d = xp.sqrt(w + eps) / xp.sqrt(v + eps) * g
         w = rho * w + (1 - rho) * (d * d)
-        return theta - lr * d, v, w
+        return lr * d, v, w
 
 
 class RMSprop(Optimizer):
@@ -202,12 +202,12 @@ class RMSprop(Optimizer):
     """
 
     slots = ("v", "m", "b")
-    only_with = {"m": "centered", "b": "momentum"}
-    in_torch = {"square_avg": "v", "grad_avg": "m", "momentum_buffer": "b"}
+    optional_slots = {"m": "centered", "b": "momentum"}
+    torch_slot_names = {"square_avg": "v", "grad_avg": "m", "momentum_buffer": "b"}
     domains = (
         dict.fromkeys(("lr", "eps", "weight_decay", "momentum"), NON_NEGATIVE)
         | dict.fromkeys(("centered", "maximize"), FLAG)
-        | {"alpha": SHARE}
+        | {"alpha": UNIT_INTERVAL}
     )
 
     def __init__(
@@ -240,4 +240,4 @@ class RMSprop(Optimizer):
         step = g / (xp.sqrt(square) + eps)
         if momentum:
             step = b = momentum * b + step
-        return theta - lr * step, v, m, b
+        return lr * step, v, m, b

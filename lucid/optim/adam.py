@@ -8,7 +8,7 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
 
 
 class Adam(Optimizer):
@@ -57,11 +57,11 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v", "v_max")
-    only_with = {"v_max": "amsgrad"}
-    in_torch = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}
+    optional_slots = {"v_max": "amsgrad"}
+    torch_slot_names = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}
     domains = (
         dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE)
-        | dict.fromkeys(("beta1", "beta2"), FRACTION)
+        | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
         | dict.fromkeys(("amsgrad", "maximize"), FLAG)
     )
 
@@ -90,15 +90,15 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * (g * g)
         if amsgrad:
             v_max = xp.maximum(v_max, v)
-        return theta - step * m / (xp.sqrt(v_max if amsgrad else v) + eps), m, v, v_max
+        return step * m / (xp.sqrt(v_max if amsgrad else v) + eps), m, v, v_max
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step` and `eps`: the division of the docstring multiplied, above and below, by sqrt(1 - beta2^t)."""
         root = sqrt(1 - options["beta2"] ** t)
         return options["lr"] * root / (1 - options["beta1"] ** t), options["eps"] * root
 
-    def unlike_torch(self, group: dict[str, Any]) -> str:
+    def torch_difference(self, group: dict[str, Any]) -> str:
         """PyTorch's Adam with `decoupled_weight_decay` is AdamW; here nothing else is."""
         decoupled = group.pop("decoupled_weight_decay", isinstance(self, AdamW))
         if group.get("weight_decay") and decoupled != isinstance(self, AdamW):
@@ -153,17 +153,16 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    @staticmethod  # Adam's rule and numbers, with one number more
+    @staticmethod  # Adam's, with one number more
     def rule(  # type: ignore[override]
         xp, theta, g, m, v, v_max, step, eps, keep, *, beta1, beta2, weight_decay, amsgrad, maximize
     ):
         """Algorithm 2, lines 6 to 12, with the decay first; `keep` is 1 - lr * lambda."""
-        if weight_decay:
-            theta = keep * theta  # not through g: m and v never see it
         adam = {"beta1": beta1, "beta2": beta2, "amsgrad": amsgrad, "maximize": maximize}
-        return Adam.rule(xp, theta, g, m, v, v_max, step, eps, weight_decay=0, **adam)
+        results = Adam.rule(xp, theta, g, m, v, v_max, step, eps, weight_decay=0, **adam)
+        return *results, keep * theta if weight_decay else theta  # not through g: m and v never see it
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """Adam's, and the share of theta that the decay leaves."""
-        return *Adam.numbers(options, t), 1 - options["lr"] * options["weight_decay"]
+        return *Adam.step_scalars(options, t), 1 - options["lr"] * options["weight_decay"]

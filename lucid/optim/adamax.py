@@ -1,4 +1,4 @@
-"""Adamax: Adam with the infinity norm in the place of the second moment."""
+"""What does an optimizer look like? Adamax: Adam with the infinity norm in place of the second moment."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FRACTION, NON_NEGATIVE
+from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE
 
 
 class Adamax(Optimizer):
-    """Adamax (Kingma and Ba 2015, arXiv 1412.6980, Algorithm 2), with an eps at the division.
+    """Adamax: Adam with the infinity norm in place of the second moment (Kingma and Ba 2015, arXiv 1412.6980).
 
     For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
 
@@ -20,13 +20,15 @@ class Adamax(Optimizer):
         u_t     = max(beta2 * u_{t-1}, |g_t|)                           u_0 = 0, element by element
         theta_t = theta_{t-1} - lr / (1 - beta1^t) * m_t / (u_t + eps)
 
-    m is the mean of the gradients, the recent ones weighing most, corrected for having begun at zero. u is
-    how large they have been: a large one counts at once and is forgotten slowly. So the step is bounded: with
-    the defaults no element moves by more than 1.0091 * lr at once.
+    This is Algorithm 2 of the paper. m is the mean of the gradients, the recent ones weighing most, corrected
+    for having begun at zero. u is how large they have been: a large one counts at once and is forgotten slowly.
+    So the step is bounded: with the defaults no element moves by more than 1.0091 * lr at once. Where some
+    gradients are outliers it ends at about half of Adam's loss, where they are sparse at the same, and with plain
+    noise a little above (docs/optimizers.md, with a picture).
 
-    The paper has no eps. Here it is added to u at the division, as in Keras; PyTorch and optax put it inside
-    the max, `max(beta2 * u, |g| + eps)`. With `eps=0` all are one rule, but an element that never had a
-    gradient is then 0/0.
+    The paper has no eps. Here it is added to u at the division, as in Keras and TensorFlow; PyTorch and optax put
+    it inside the max, `max(beta2 * u, |g| + eps)`. With `eps=0` all are one rule, but an element that never had
+    a gradient is then 0/0.
 
     Args:
         params: an iterable of Parameters, or of dicts `{"params": ..., "lr": ...}`, one for each group; what
@@ -61,8 +63,9 @@ class Adamax(Optimizer):
     """
 
     slots = ("m", "u")
-    in_torch = {"exp_avg": "m", "exp_inf": "u"}
-    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), FRACTION)
+    torch_slot_names = {"exp_avg": "m", "exp_inf": "u"}
+    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE)
+    domains |= dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
         self,
@@ -81,15 +84,15 @@ class Adamax(Optimizer):
             g = g + weight_decay * theta
         m = beta1 * m + (1 - beta1) * g
         u = xp.maximum(beta2 * u, xp.abs(g))  # the infinity norm of past gradients, decayed
-        return theta - step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
+        return step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`: the learning rate, corrected for m having begun at zero; u needs no correction."""
         return (options["lr"] / (1 - options["beta1"] ** t),)
 
-    def unlike_torch(self, group: dict[str, Any]) -> str:
-        """The place of eps, with `eps=0` no difference; and going uphill, which this one does not."""
+    def torch_difference(self, group: dict[str, Any]) -> str:
+        """The place of eps, with `eps=0` no difference; and `maximize`, which this one has not."""
         if group.pop("maximize", False):
             raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
         if not group.get("eps"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE
 
 
 class ASGD(Optimizer):
@@ -55,7 +55,7 @@ class ASGD(Optimizer):
     """
 
     slots = ("mean",)
-    in_torch = {"ax": "mean", "eta": None, "mu": None}
+    torch_slot_names = {"ax": "mean", "eta": None, "mu": None}
     domains = dict.fromkeys(("lr", "lambd", "alpha", "t0", "weight_decay"), NON_NEGATIVE) | {"maximize": FLAG}
 
     def __init__(
@@ -79,11 +79,12 @@ class ASGD(Optimizer):
             g = -g
         if weight_decay:
             g = g + weight_decay * theta
-        theta = keep * theta - eta * g
-        return theta, mean + mu * (theta - mean) if averaging else theta
+        update, kept = eta * g, keep * theta
+        new = kept - update
+        return update, mean + mu * (new - mean) if averaging else new, kept
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """eta, the share of theta that it leaves, mu, and whether there is a mean yet."""
         lr, lambd = options["lr"], options["lambd"]
         eta = lr / (1 + lambd * lr * (t - 1)) ** options["alpha"]

@@ -15,9 +15,9 @@ from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
 from lucid.core.array import cpu, float64, namespace, to_numpy
-from lucid.optim.jobs import state_array, widened
-from lucid.optim.options import WHOLE, checked
-from lucid.optim.runner import check
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
+from lucid.optim.rule import evaluate_rule, step_scalar_names
+from lucid.optim.validation import WHOLE, check_hyperparameter
 
 SIDE_BY_SIDE = 5  # columns of numbers that fit a terminal
 
@@ -90,10 +90,10 @@ def explain(
     table that it returns has whole arrays of one dimension: state, by its labels, and the new theta, "theta after".
     """
     name = type(optimizer).__name__
-    count = int(checked(f"{name}.explain", "largest", count, WHOLE))
+    count = int(check_hyperparameter(f"{name}.explain", "largest", count, WHOLE))
     i, j = position(optimizer, parameter)
     group = optimizer.param_groups[i]
-    options = optimizer._settings(f"{name}, group {i}", group).options
+    options = optimizer._group_options(f"{name}, group {i}", group).checked
     names = group.get("param_names")
     which = names[j] if names and j < len(names) else f"parameter {j} of group {i}"
     kind = f"shape {tuple(parameter.shape)}, {parameter.dtype}"
@@ -130,24 +130,23 @@ def position(optimizer: Any, parameter: Any) -> tuple[int, int]:
 def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Explanation:
     """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has."""
     name, entry = type(optimizer).__name__, optimizer.state.get(p, {})
-    _, options, constants, memory, initial = optimizer._settings(f"{name}, group {i}", optimizer.param_groups[i])
-    check(f"{name}, group {i}: parameter {j}", p, False, entry, memory)
+    options, static, memory, initial = optimizer._group_options(f"{name}, group {i}", optimizer.param_groups[i])
+    check_gradient_and_state(f"{name}, group {i}: parameter {j}", p, entry, memory)
     theta, g = p._array, p._grad._array
-    wide, xp = widened(theta.dtype), namespace(theta)
+    wide, xp = compute_dtype(theta.dtype), namespace(theta)
     t = entry.get("t", 0) + 1
-    numbers = optimizer.numbers(options, t)
+    numbers = optimizer.step_scalars(options, t)
     state = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
-    before = [None if slot is None else state_array(theta, state[slot]).reshape(-1) for slot in memory]
-    new, *after = optimizer.rule(
-        xp, theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1), *before, *numbers, **constants
-    )
+    before = [None if slot is None else new_state(theta, state[slot]).reshape(-1) for slot in memory]
+    flat, slope = theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1)
+    new, after = evaluate_rule(optimizer.rule, xp, flat, slope, before, numbers, static)
     columns: dict[str, Any] = {}
     for slot, old, value in zip(memory, before, after, strict=True):
         if slot is not None:
             columns |= {slot: old, f"{slot} after": value}
-    base = optimizer.numbers.__qualname__.startswith("Optimizer.")  # the learning rate alone
-    about = "" if base else " ".join((inspect.getdoc(optimizer.numbers) or "").split())
-    named = dict(zip(number_names(optimizer, len(numbers)), numbers, strict=True))
+    base = optimizer.step_scalars.__qualname__.startswith("Optimizer.")  # the learning rate alone
+    about = "" if base else " ".join((inspect.getdoc(optimizer.step_scalars) or "").split())
+    named = dict(zip(step_scalar_names(optimizer.rule, len(optimizer.slots), len(numbers)), numbers, strict=True))
     columns["theta after"] = new.astype(theta.dtype)
     return Explanation("", t, {}, named, about, rule_source(optimizer.rule), [], columns)
 
@@ -198,13 +197,6 @@ def cell(value: Any) -> str:
 def assignments(values: Mapping[str, Any]) -> str:
     """Names and values in one line."""
     return ", ".join(f"{k}={v:.6g}" if type(v) is float else f"{k}={v}" for k, v in values.items())
-
-
-def number_names(optimizer: Any, count: int) -> list[str]:
-    """The names of the rule's arguments after the slots."""
-    arguments = list(inspect.signature(optimizer.rule).parameters.values())[3 + len(optimizer.slots) :]
-    names = [a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
-    return names if len(names) == count else [f"number{n}" for n in range(count)]
 
 
 def rule_source(rule: Any) -> str:

@@ -13,15 +13,15 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import Array, device_of, namespace
+from lucid.core.array import Array, device_of, is_writable, namespace
+from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.core.tensor import Parameter
-from lucid.optim.jobs import state_array, widened, writeable
+from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import NON_NEGATIVE, WHOLE, checked
-from lucid.optim.runner import check
 from lucid.optim.state_dict import mismatches, scalar
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_hyperparameter
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation
@@ -80,7 +80,7 @@ class LBFGS(Optimizer):
 
     slots = ("g", "move", "s", "y")
     histories = ("s", "y")  # lists of arrays
-    in_torch = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
+    torch_slot_names = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
         ("d", "func_evals", "ro", "al", "H_diag", "prev_loss")
     )
     domains = dict.fromkeys(("lr", "tolerance_grad", "tolerance_change"), NON_NEGATIVE) | dict.fromkeys(
@@ -99,7 +99,7 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         if max_eval is None:
-            max_eval = int(checked(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
+            max_eval = int(check_hyperparameter(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
         counts = {"max_iter": max_iter, "max_eval": max_eval, "history_size": history_size}
         tolerances = {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
         super().__init__(params, {"lr": lr, **counts, **tolerances, "line_search_fn": line_search_fn})
@@ -134,7 +134,8 @@ class LBFGS(Optimizer):
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
-        (options,) = (each.options for each in self._read_groups())
+        after = begin(STEP, self, closure) if STEP else ()
+        (options,) = (each.checked for each in self._read_groups())
         if closure is None:
             raise TypeError(
                 f"{self._name}.step: needs a closure, as it evaluates the loss many times; write def closure(): with "
@@ -147,9 +148,12 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        self._check_gradients()
+        for j, p in enumerate(self.param_groups[0]["params"]):
+            if p._grad is not None:
+                context = f"{self._name}, group 0: parameter {j}"
+                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
         for p in params:
-            if not writeable(p._array):  # a broadcast view, or memory that was only lent
+            if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
         before = [p._array.copy() for p in params]
         try:
@@ -160,6 +164,8 @@ class LBFGS(Optimizer):
         if state:
             self.state.clear()
             self.state.update(state)
+        for function in after:
+            function(result)
         return result
 
     def _iterate(
@@ -210,7 +216,8 @@ class LBFGS(Optimizer):
         """Refuse gradients and state that do not fit their parameters."""
         for j, p in enumerate(self.param_groups[0]["params"]):
             if p._grad is not None:
-                check(f"{self._name}, group 0: parameter {j}", p, False, self.state.get(p, {}), ("g", "move"))
+                context = f"{self._name}, group 0: parameter {j}"
+                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
 
     def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
@@ -254,7 +261,7 @@ class LBFGS(Optimizer):
         """The first iteration of the next step, if the closure computes the gradients that there are now."""
         from lucid.optim.explain import Explanation, equation_in
 
-        options = self._settings(f"{self._name}, group 0", self.param_groups[0]).options
+        options = self._group_options(f"{self._name}, group 0", self.param_groups[0]).checked
         self._check_gradients()
         params = [q for q in self.param_groups[0]["params"] if q._grad is not None]
         g, index = gradients(params), next(index for index, q in enumerate(params) if q is p)
@@ -352,7 +359,7 @@ class BasePoint:
 
     def rebase(self) -> None:
         """Make the point where the parameters are now the base."""
-        self.arrays = [p._array.astype(widened(p._array.dtype)) for p in self.params]
+        self.arrays = [p._array.astype(compute_dtype(p._array.dtype)) for p in self.params]
 
     def move(self, t: float, d: Vector) -> None:
         """Put the parameters at the base + t * d."""
@@ -369,14 +376,15 @@ def write(params: Sequence[Any], vector: Vector) -> None:
 def gradients(params: Sequence[Any]) -> Vector:
     """The gradients, copied; zero for a parameter that has none any more."""
     arrays = [namespace(p._array).zeros_like(p._array) if p._grad is None else p._grad._array for p in params]
-    return [array.astype(widened(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
+    return [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
 
 
 def as_state(p: Any, array: Array) -> Array:
     """`array` in the dtype and on the device that the state of `p` has now."""
     theta = p._array
-    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == (widened(theta.dtype), device_of(theta))
-    return array if fits else state_array(theta, array)
+    fitting = (compute_dtype(theta.dtype), device_of(theta))
+    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == fitting
+    return array if fits else new_state(theta, array)
 
 
 def dot(a: Vector, b: Vector) -> float:

@@ -10,11 +10,11 @@ from typing import Any
 from lucid.core.tensor import Parameter
 from lucid.optim.adam import Adam
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
 
-BETA_DOMAINS = dict.fromkeys(("beta1", "beta2"), FRACTION)
+BETA_DOMAINS = dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 FLAG_DOMAINS = dict.fromkeys(("decoupled_weight_decay", "maximize"), FLAG)
-MOMENTS_IN_TORCH = {name: Adam.in_torch[name] for name in ("exp_avg", "exp_avg_sq")}
+MOMENTS_IN_TORCH = {name: Adam.torch_slot_names[name] for name in ("exp_avg", "exp_avg_sq")}
 
 
 class NAdam(Optimizer):
@@ -63,7 +63,7 @@ class NAdam(Optimizer):
     """
 
     slots = ("m", "v")
-    in_torch = {**MOMENTS_IN_TORCH, "mu_product": None}
+    torch_slot_names = {**MOMENTS_IN_TORCH, "mu_product": None}
     domains = dict.fromkeys(("lr", "eps", "weight_decay", "momentum_decay"), NON_NEGATIVE) | BETA_DOMAINS | FLAG_DOMAINS
 
     def __init__(
@@ -88,16 +88,15 @@ class NAdam(Optimizer):
         """`by_m`, `by_g` and `eps` hold the learning rate and all corrections, `keep` is 1 - lr * lambda."""
         if maximize:
             g = -g
-        if weight_decay and decoupled_weight_decay:
-            theta = keep * theta
-        elif weight_decay:
+        if weight_decay and not decoupled_weight_decay:
             g = g + weight_decay * theta
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * (g * g)
-        return theta - (by_m * m + by_g * g) / (xp.sqrt(v) + eps), m, v
+        decayed = keep * theta if weight_decay and decoupled_weight_decay else theta
+        return (by_m * m + by_g * g) / (xp.sqrt(v) + eps), m, v, decayed
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """The factors of m and of g, eps, and the share of theta that decoupled decay leaves.
 
         Above and below the division stands sqrt(1 - beta2^t) as a factor, as in Adam.
@@ -173,7 +172,7 @@ class RAdam(Optimizer):
     """
 
     slots = ("m", "v")
-    in_torch = MOMENTS_IN_TORCH
+    torch_slot_names = MOMENTS_IN_TORCH
     domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | BETA_DOMAINS | FLAG_DOMAINS
 
     def __init__(
@@ -198,18 +197,15 @@ class RAdam(Optimizer):
         """Algorithm 2; `step` is all that mhat is multiplied by, `keep` is 1 - lr * lambda."""
         if maximize:
             g = -g
-        if weight_decay and decoupled_weight_decay:
-            theta = keep * theta
-        elif weight_decay:
+        if weight_decay and not decoupled_weight_decay:
             g = g + weight_decay * theta
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * (g * g)
-        if rectified:
-            return theta - step * m / (xp.sqrt(v) + eps), m, v
-        return theta - step * m, m, v
+        decayed = keep * theta if weight_decay and decoupled_weight_decay else theta
+        return step * m / (xp.sqrt(v) + eps) if rectified else step * m, m, v, decayed
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`, the share of theta that decoupled decay leaves, and whether v is to be trusted yet."""
         lr, beta2 = options["lr"], options["beta2"]
         step, forgotten = lr / (1 - options["beta1"] ** t), 1 - beta2**t

@@ -1,38 +1,35 @@
-"""Chapter 8. The equations of learning: what all optimizers share.
+"""What do all optimizers share? Groups of parameters and their hyperparameters, state, and the step.
 
-An optimizer is one equation, its `rule`; adamax.py shows what one looks like. Here stands everything around
-it: the groups of parameters and their numbers, and the state that each parameter gathers. What is refused at
-the door stands in options.py, how state is saved and found again in state_dict.py; how a rule is run over many
-parameters is the question of runner.py.
+An optimizer is one equation, its `rule`; adamax.py shows what one looks like. How the rule is read stands in rule.py,
+how it moves many parameters in buckets.py, what is refused in validation.py, how state is saved in state_dict.py.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter as Argument
-from inspect import signature
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import namespace
+from lucid.core.array import is_writable, namespace
+from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
-from lucid.optim.jobs import Settings, writeable
-from lucid.optim.options import (
+from lucid.optim.buckets import GroupOptions, Plan
+from lucid.optim.rule import check_rule
+from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
+from lucid.optim.validation import (
     BETAS,
     NON_NEGATIVE,
     Domain,
+    as_list,
+    check_hyperparameter,
     check_keywords,
     check_names,
     check_parameter,
-    checked,
-    listed,
-    named,
+    split_names,
     split_pairs,
 )
-from lucid.optim.runner import Plan
-from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation
@@ -49,17 +46,20 @@ class Optimizer:
 
     A subclass is an equation and the numbers that go into it. It says
 
-    - `rule(xp, theta, g, *slots, *numbers, *, constants)`: the new theta and the new slots. It is
-      elementwise, and pure: it returns new arrays and writes to none. Its keyword-only arguments are
-      hyperparameters that it takes as they are;
-    - `slots`: the names of the arrays that the rule remembers for each parameter. They are zero at first, or
-      what the hyperparameter says that `initial` maps them to. A slot that `only_with` maps to a
+    - `rule(xp, theta, g, *slots, *step_scalars, *, hyperparameters)`: the *update* and the new value of each slot.
+      theta becomes theta - update. It is a static method, elementwise, and pure: it returns new arrays and
+      writes to none. A rule that scales theta as well, as decoupled weight decay does, returns the scaled theta
+      behind the slots; the update is then subtracted from that;
+    - `slots`: the names of the arrays that the rule keeps for each parameter. They are zero at first, or what the
+      hyperparameter says that `initial_values` maps them to. A slot that `optional_slots` maps to a
       hyperparameter exists only where that is not zero or False; elsewhere the rule gets None for it;
-    - `numbers(options, t)`: what else the rule takes at the t-th update: numbers that change between steps,
-      and flags (bools) that may decide what the rule does;
+    - `step_scalars(options, t)`: the numbers that the rule takes behind the slots, new at the t-th update;
+      bools among them may decide what the rule does;
     - `domains`: what each hyperparameter may be; `pairs`: which ones may be given two at a time, as PyTorch
       has `betas`, which becomes `beta1` and `beta2`;
-    - `in_torch`: the slots by PyTorch's names; None for what PyTorch keeps and `numbers` computes.
+    - `torch_slot_names`: the slots by PyTorch's names; None for what PyTorch keeps and `step_scalars` computes.
+
+    A rule that cannot work is refused where the class is defined.
 
     Args:
         params: an iterable of Parameters, or of dicts, one for each group: `"params"`, and any hyperparameter
@@ -81,27 +81,27 @@ class Optimizer:
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
-    only_with: ClassVar[Mapping[str, str]] = {}
-    initial: ClassVar[Mapping[str, str]] = {}
+    optional_slots: ClassVar[Mapping[str, str]] = {}
+    initial_values: ClassVar[Mapping[str, str]] = {}
     domains: ClassVar[Mapping[str, Domain]] = {"lr": NON_NEGATIVE, "weight_decay": NON_NEGATIVE}
     pairs: ClassVar[Mapping[str, tuple[str, str]]] = BETAS
-    in_torch: ClassVar[Mapping[str, str | None]] = {}
-    _constants: ClassVar[tuple[str, ...]] = ()
+    torch_slot_names: ClassVar[Mapping[str, str | None]] = {}
+    _static_names: ClassVar[tuple[str, ...]] = ()  # the hyperparameters that the rule takes
 
     @staticmethod
-    def rule(xp, theta, g, *rest, **constants):
-        """The equation: new values of theta and of each slot."""
+    def rule(xp, theta, g, *rest, **hyperparameters):
+        """The equation: the update, which is subtracted from theta, and the new value of each slot."""
         raise NotImplementedError("an optimizer is a subclass of Optimizer with a rule; see lucid.optim.Adamax")
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
-        """What the rule is given for a parameter's t-th update, counting from 1; computed on the host, in double."""
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
+        """The numbers that the rule is given at a parameter's t-th update, counting from 1, in double precision."""
         return (options["lr"],)
 
-    def check(self, where: str, options: dict[str, Any]) -> None:
-        """Raise a ValueError that begins with `where` if the hyperparameters of a group do not go together."""
+    def check(self, context: str, options: dict[str, Any]) -> None:
+        """Raise a ValueError that begins with `context` if the hyperparameters of a group do not go together."""
 
-    def unlike_torch(self, group: dict[str, Any]) -> str:
+    def torch_difference(self, group: dict[str, Any]) -> str:
         """What PyTorch's optimizer of this name does otherwise, for a group of its state that is loaded here; or "".
 
         It may take keys out of `group` that mean nothing here.
@@ -113,8 +113,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        arguments = signature(cls.rule).parameters.values()
-        cls._constants = tuple(a.name for a in arguments if a.kind is Argument.KEYWORD_ONLY)
+        if cls.rule is not Optimizer.rule:
+            cls._static_names = check_rule(cls)
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword in a sentence that lists the known ones."""
@@ -126,12 +126,18 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Any, dict[str, Any]] = {}
         self._plan: Plan | None = None
-        self._known: list[Settings] = []
-        self._warned = False
         self._names = (*self.defaults, *self.pairs)
-        self._settings(self._name, self.defaults)
-        given = listed(self._name, params)
-        self._add(given if any(isinstance(item, Mapping) for item in given) else [{"params": given}])
+        self._seen: list[object] = []  # what stood under these names, and the parameters, in all groups
+        self._options: list[GroupOptions] = []  # what was made of it
+        self._warned = False
+        if unknown := [name for name in self._static_names if name not in self.defaults]:
+            raise TypeError(
+                f"{self._name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, "
+                f"{list(self.defaults)}; put what changes at each step before the *, into step_scalars"
+            )
+        self._group_options(self._name, self.defaults)
+        items = as_list(self._name, params)
+        self._add(items if any(isinstance(item, Mapping) for item in items) else [{"params": items}])
 
     @property
     def _name(self) -> str:
@@ -149,25 +155,25 @@ class Optimizer:
 
     def _add(self, groups: list[Any]) -> None:
         """Check all of `groups`, then append them."""
-        first, names_of_all = len(self.param_groups), [group.get("param_names") for group in self.param_groups]
-        places = {p: (i, j) for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"])}
+        names_of_all = [group.get("param_names") for group in self.param_groups]
+        position = {p: (i, j) for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"])}
         added: list[dict[str, Any]] = []
-        for i, group in enumerate(groups, first):
-            where = f"{self._name}, group {i}"
+        for i, group in enumerate(groups, len(self.param_groups)):
+            context = f"{self._name}, group {i}"
             if not isinstance(group, Mapping) or "params" not in group:
-                found = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
-                raise TypeError(f"{where}: expected a dict with 'params', got {found}; do not mix dicts and Parameters")
-            names, params = named(where, listed(where, group["params"]))
+                got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
+                raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
+            names, params = split_names(context, as_list(context, group["params"]))
             names_of_all.append(names)
             for j, p in enumerate(params):
-                check_parameter(f"{where}: parameter {j}", p)
-                if p in places:
-                    before = "parameter {1} of group {0}".format(*places[p])
-                    raise ValueError(f"{where}: parameter {j} is the same as {before}; give each parameter once")
-                places[p] = i, j
+                check_parameter(f"{context}: parameter {j}", p)
+                if p in position:
+                    before = "parameter {1} of group {0}".format(*position[p])
+                    raise ValueError(f"{context}: parameter {j} is the same as {before}; give each parameter once")
+                position[p] = i, j
             own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
-            options = {**self.defaults, **split_pairs(where, own, self.pairs)}
-            self._settings(where, options)
+            options = {**self.defaults, **split_pairs(context, own, self.pairs)}
+            self._group_options(context, options)
             added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
         if not any(group["params"] for group in added):
             raise ValueError(f"{self._name}: got no parameters, expected at least one; was an iterator used up before?")
@@ -199,19 +205,22 @@ class Optimizer:
         Warns:
             UserWarning: once, if no parameter has a gradient.
         """
-        settings, loss = self._read_groups(), None
+        after = begin(STEP, self, closure) if STEP else ()
+        options, loss = self._read_groups(), None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-            settings = self._read_groups()
-        gradients = None if self._plan is None else self._plan.gradients(self.param_groups, settings, self.state)
-        if gradients is None:
-            self._plan = Plan(self._name, self.param_groups, settings, self.state)
-            gradients = self._plan.gradients(self.param_groups, settings, self.state)
+            options = self._read_groups()
+        plan = self._plan
+        gradients = None if plan is None else plan.gradients(self.param_groups, options, self.state)
+        if plan is None or gradients is None:
+            plan = self._plan = Plan(self._name, self.param_groups, options, self.state)
+            gradients = plan.gradients(self.param_groups, options, self.state) or []
             if not gradients:
                 self._warn_of_no_gradient()
-        assert self._plan is not None and gradients is not None
-        self._plan.run(self.rule, self.numbers, gradients)
+        plan.run(self.rule, self.step_scalars, gradients)
+        for function in after:
+            function(loss)
         return loss
 
     def _warn_of_no_gradient(self) -> None:
@@ -254,40 +263,42 @@ class Optimizer:
             for p in group["params"]:
                 if set_to_none or p._grad is None:
                     p._grad = None
-                elif p.grad.is_leaf and writeable(p.grad._array):
+                elif p.grad.is_leaf and is_writable(p.grad._array):
                     p.grad._array[...] = 0
                     bump_version(p.grad._array)
                 else:
                     p.grad = Tensor(namespace(p.grad._array).zeros_like(p.grad._array))
 
-    def _read_groups(self) -> list[Settings]:
-        """The hyperparameters of every group, as they stand now; the same list as last time if all are the same."""
-        names, known, groups = self._names, self._known, self.param_groups
-        if len(known) == len(groups):
-            for i, group in enumerate(groups):
-                # The very objects that were found good before are good. Anything else is looked at: a pair, too.
-                if not all(map(is_, map(group.get, names), known[i].values)):
-                    break
-            else:
-                return known
-        self._known = [self._settings(f"{self._name}, group {i}", group) for i, group in enumerate(groups)]
-        return self._known
+    def _read_groups(self) -> list[GroupOptions]:
+        """The hyperparameters of every group, as they stand now; another list if these or the parameters are new."""
+        seen: list[object] = []
+        for group in self.param_groups:
+            seen += map(group.get, self._names)
+            seen += group["params"]
+        # The very objects that were found valid before are valid.
+        if len(seen) != len(self._seen) or not all(map(is_, seen, self._seen)):
+            groups = enumerate(self.param_groups)
+            self._options = [self._group_options(f"{self._name}, group {i}", group) for i, group in groups]
+            has_pairs = any(pair in group for group in self.param_groups for pair in self.pairs)
+            self._seen = [] if has_pairs else seen  # one that was added is looked at each time
+        return self._options
 
-    def _settings(self, where: str, group: Mapping[str, Any]) -> Settings:
+    def _group_options(self, context: str, group: Mapping[str, Any]) -> GroupOptions:
         """The hyperparameters that stand in `group`, each checked."""
-        split_pairs(where, group, self.pairs)
+        split_pairs(context, group, self.pairs)
         options = {}
         for name, default in self.defaults.items():
             if name not in group:
-                raise ValueError(f"{where}: {name} is missing; set group[{name!r}], by default to {default!r}")
+                raise ValueError(f"{context}: {name} is missing; set group[{name!r}], by default to {default!r}")
             value, domain = group[name], self.domains.get(name)
-            options[name] = value if domain is None else checked(where, name, value, domain)
-        self.check(where, options)
-        memory = tuple(slot if options.get(self.only_with.get(slot, ""), True) else None for slot in self.slots)
-        constants = {name: options[name] for name in self._constants}
-        initial = {slot: options[name] for slot, name in self.initial.items()}
-        values = (*[group[name] for name in self.defaults], *[None] * len(self.pairs))
-        return Settings(values, options, constants, memory, initial)
+            options[name] = value if domain is None else check_hyperparameter(context, name, value, domain)
+        self.check(context, options)
+        return GroupOptions(
+            options,
+            static={name: options[name] for name in self._static_names},
+            slots=tuple(x if options.get(self.optional_slots.get(x, ""), True) else None for x in self.slots),
+            initial={slot: options[name] for slot, name in self.initial_values.items()},
+        )
 
     # -- saving ----------------------------------------------------------------------------------------------
 
@@ -339,22 +350,22 @@ class Optimizer:
     def _read_saved_group(self, where: str, group: dict[str, Any], from_torch: bool) -> tuple[dict[str, Any], str]:
         """A saved group as it is here, checked; and what PyTorch's optimizer does otherwise, if it is of that."""
         group = split_pairs(where, group, self.pairs)
-        difference = self.unlike_torch(group) if from_torch else ""
-        self._settings(where, group)
+        difference = self.torch_difference(group) if from_torch else ""
+        self._group_options(where, group)
         return group, difference
 
     def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
         """A saved state under the names that it has here; `params` gives the parameter of each index."""
-        return {i: with_own_names(entry, self.in_torch) for i, entry in state.items()}
+        return {i: with_own_names(entry, self.torch_slot_names) for i, entry in state.items()}
 
     def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
         """What keeps `entry` from being the state of the parameter `p`, in words."""
-        needed = [slot for slot in self.slots if slot not in self.only_with]
+        needed = [slot for slot in self.slots if slot not in self.optional_slots]
         return mismatches(where, p, entry, self.slots, needed)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's
-        return {**own, "_plan": None, "_known": []}  # a copy makes its own
+        return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own
 
 
 def kinds(base: type[Optimizer]) -> list[type[Optimizer]]:

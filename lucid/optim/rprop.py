@@ -8,7 +8,7 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE, Domain
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain
 
 
 class Rprop(Optimizer):
@@ -56,8 +56,8 @@ class Rprop(Optimizer):
     """
 
     slots = ("before", "delta")
-    initial = {"delta": "lr"}
-    in_torch = {"prev": "before", "step_size": "delta"}
+    initial_values = {"delta": "lr"}
+    torch_slot_names = {"prev": "before", "step_size": "delta"}
     pairs = {"etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max")}
     domains = dict.fromkeys(("lr", "step_min", "step_max"), NON_NEGATIVE) | {
         "eta_minus": Domain("a number in (0, 1)", lambda x: 0 < x < 1),
@@ -86,18 +86,18 @@ class Rprop(Optimizer):
         delta = xp.where(agree < 0, eta_minus * delta, delta)
         delta = xp.minimum(xp.maximum(delta, step_min), step_max)
         g = xp.where(agree < 0, 0.0, g)
-        return theta - xp.sign(g) * delta, g, delta
+        return xp.sign(g) * delta, g, delta
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """None: the step sizes are state."""
         return ()
 
-    def check(self, where: str, options: dict[str, Any]) -> None:
+    def check(self, context: str, options: dict[str, Any]) -> None:
         """Refuse bounds that leave no room."""
         if options["step_min"] > options["step_max"]:
             raise ValueError(
-                f"{where}: step_min must be at most step_max, got step_min={options['step_min']} and "
+                f"{context}: step_min must be at most step_max, got step_min={options['step_min']} and "
                 f"step_max={options['step_max']}; write step_sizes=(smallest, largest)"
             )
 
@@ -138,7 +138,7 @@ class Lion(Optimizer):
     """
 
     slots = ("m",)
-    domains = dict.fromkeys(("lr", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), FRACTION)
+    domains = dict.fromkeys(("lr", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
         self,
@@ -155,4 +155,4 @@ class Lion(Optimizer):
         direction = xp.sign(beta1 * m + (1 - beta1) * g)
         if weight_decay:
             direction = direction + weight_decay * theta
-        return theta - lr * direction, beta2 * m + (1 - beta2) * g
+        return lr * direction, beta2 * m + (1 - beta2) * g

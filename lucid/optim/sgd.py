@@ -7,7 +7,7 @@ from typing import Any
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE
 
 
 class SGD(Optimizer):
@@ -45,8 +45,8 @@ class SGD(Optimizer):
     """
 
     slots = ("v",)
-    only_with = {"v": "momentum"}
-    in_torch = {"momentum_buffer": "v"}
+    optional_slots = {"v": "momentum"}
+    torch_slot_names = {"momentum_buffer": "v"}
     domains = dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(
         ("nesterov", "maximize"), FLAG
     )
@@ -73,20 +73,20 @@ class SGD(Optimizer):
         if weight_decay:
             g = g + weight_decay * theta
         if not momentum:
-            return theta - lr * g, None
+            return lr * g, None
         v = momentum * v + fresh * g
-        return theta - lr * (g + momentum * v if nesterov else v), v
+        return lr * (g + momentum * v if nesterov else v), v
 
     @staticmethod
-    def numbers(options: dict[str, Any], t: int) -> tuple[float, ...]:
+    def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """The learning rate, and the share of a new gradient that enters v: all of the first one."""
         return options["lr"], 1.0 if t == 1 else 1 - options["dampening"]
 
-    def check(self, where: str, options: dict[str, Any]) -> None:
+    def check(self, context: str, options: dict[str, Any]) -> None:
         """Refuse `nesterov` where it has no meaning."""
         momentum, dampening = options["momentum"], options["dampening"]
         if options["nesterov"] and (not momentum or dampening):
             raise ValueError(
-                f"{where}: nesterov=True needs a momentum above 0 and dampening 0, got momentum {momentum} and "
+                f"{context}: nesterov=True needs a momentum above 0 and dampening 0, got momentum {momentum} and "
                 f"dampening {dampening}; set momentum=0.9, say, or nesterov=False"
             )

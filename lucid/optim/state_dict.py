@@ -19,7 +19,7 @@ from typing import Any
 
 from lucid.core.array import is_array, to_numpy
 from lucid.core.node import Tensor
-from lucid.optim.jobs import state_array
+from lucid.optim.buckets import new_state
 
 Group = dict[str, Any]
 Entry = dict[str, Any]
@@ -110,7 +110,7 @@ def load(
 def _restored(p: Any, key: str, value: Any) -> Any:
     if key == "t":
         return int(value)
-    return [state_array(p._array, v) for v in value] if isinstance(value, list) else state_array(p._array, value)
+    return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)
 
 
 def match_parameters(
@@ -196,7 +196,7 @@ def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]
             {single for name in names for single in kind.pairs.get(name, (name,))}
             for names in (signature(kind.__init__).parameters.keys() - {"self", "params"}, *saved["param_groups"])
         ]
-        slots = {"t", "step", *kind.slots, *kind.in_torch}
+        slots = {"t", "step", *kind.slots, *kind.torch_slot_names}
         if all(own <= group for group in groups) and all(entry.keys() <= slots for entry in entries):
             counts[kind] = len(own)
     return [kind for kind, count in counts.items() if count == max(counts.values())]

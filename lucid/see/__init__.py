@@ -1,23 +1,24 @@
-"""See inside: where nodes come from, a backward pass step by step, the graph as a page; a training and its mistakes.
+"""See inside: a backward pass step by step, the graph as a page, a training as charts, and its mistakes by name.
 
-`lucid.see` is loaded when it is first used. None of it is needed to train, and all of it works on what training made.
+`lucid.see` is loaded when it is first used. None of it is needed to train, and all of it works on what training makes.
+
+- A backward pass: `trace` has its steps, with the text of the vjps (`formulas`) and the user's `names`.
+- The graph: `picture` says what there is to draw, `layout` where; `drawing` writes SVG, DOT and Mermaid, `page` HTML.
+- A training: `recorder` and its `charts`, `summary` and `profiler` with their `multiply_adds`, and the `doctor`.
+- `observers` holds every callback into the engine, `text` how numbers, values and tables are written.
 """
 
 from lucid.autograd.provenance import Provenance, provenance, track_provenance
-from lucid.see.diagnosis import doctor as doctor
-from lucid.see.drawing import Graph as Graph
-from lucid.see.drawing import to_dot as to_dot
-from lucid.see.drawing import to_mermaid as to_mermaid
-from lucid.see.drawing import to_svg as to_svg
-from lucid.see.findings import Finding as Finding
-from lucid.see.findings import Report as Report
-from lucid.see.page import Page as Page
-from lucid.see.page import page as page
-from lucid.see.profiling import profile as profile
-from lucid.see.recorder import Recorder as Recorder
-from lucid.see.summing import Summary as Summary
-from lucid.see.summing import summary as summary
-from lucid.see.trace import Sent as Sent
-from lucid.see.trace import Step as Step
-from lucid.see.trace import steps as steps
-from lucid.see.watching import watch as watch
+from lucid.see.doctor import Finding, Report, doctor, watch
+from lucid.see.drawing import Graph, to_dot, to_mermaid, to_svg
+from lucid.see.page import Page, page
+from lucid.see.profiler import profile
+from lucid.see.recorder import Recorder
+from lucid.see.summary import Summary, summary
+from lucid.see.trace import Contribution, Step, steps
+
+__all__ = [
+    "Contribution", "Finding", "Graph", "Provenance", "Page", "Recorder", "Report", "Step", "Summary",
+    "doctor", "page", "profile", "provenance", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "track_provenance",
+    "watch",
+]  # fmt: skip

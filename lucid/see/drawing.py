@@ -1,4 +1,4 @@
-"""The graph as a picture in words: SVG for eyes, DOT for graphviz, Mermaid for documents.
+"""The graph as a picture in text: SVG for eyes, DOT for graphviz, Mermaid for documents.
 
 All three draw forward, from the leaves to the loss, with frames around what was made in one call of a module. What is
 too large to read is folded as the page folds it.
@@ -9,36 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from lucid.core.node import Tensor
-from lucid.see.layout import arrange, key_of, place
-from lucid.see.names import brief, shape_of, users_frame
-from lucid.see.picture import LIMIT, Box, Group, Picture, around_of, first_folded
+from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of
+from lucid.see.names import users_frame
+from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
+from lucid.see.text import element, shape_text, value_text
 
-STYLE = """
-.lucid { --ink: #22262b; --soft: #676e77; --op: #fff; --op-line: #a9b0b8; --leaf: #e3eefa; --leaf-line: #2b6cb0;
-  --constant: #f0eee8; --constant-line: #b3ada0; --frame: #00000008; --line: #dedad1; }
-@media (prefers-color-scheme: dark) { .lucid { --ink: #e7e9ec; --soft: #98a1ad; --op: #232830; --op-line: #59626f;
-  --leaf: #172c45; --leaf-line: #6aa9ec; --constant: #24231f; --constant-line: #6d675b; --frame: #ffffff0a;
-  --line: #3a414c; } }
-.lucid text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-.lucid .title { font-weight: 600; font-size: 13px; }
-.lucid .value { font: 11.5px ui-monospace, monospace; fill: var(--soft); }
-.lucid rect { fill: var(--op); stroke: var(--op-line); }
-.lucid .parameter rect, .lucid .leaf rect { fill: var(--leaf); stroke: var(--leaf-line); }
-.lucid .constant rect { fill: var(--constant); stroke: var(--constant-line); stroke-dasharray: 4 3; }
-.lucid .more rect { stroke-dasharray: 2 4; }
-.lucid .frame rect { fill: var(--frame); stroke: var(--line); }
-.lucid path { fill: none; stroke: var(--op-line); stroke-width: 1.5; }
-.lucid marker path { fill: var(--op-line); stroke: none; }
-"""
+STYLE = "\n" + (Path(__file__).parent / "drawing.css").read_text("utf-8")
 
 
 class Graph:
-    """The graph behind `loss`, to be drawn: `to_svg()`, `to_dot()`, `to_mermaid()`; notebooks show it.
+    """The graph of `loss`, to be drawn: `to_svg()`, `to_dot()`, `to_mermaid()`; notebooks show it.
 
-    Arguments are those of `lucid.see.page`. A graph that was released can be drawn, without what it let go of.
+    Arguments are those of `lucid.see.page`. A graph that was released can be drawn, without the values it has dropped.
 
     >>> import lucid
     >>> x = lucid.tensor(2.0, requires_grad=True)
@@ -53,11 +39,10 @@ class Graph:
         self, loss: Tensor, *, model: Any = None, names: Mapping[str, Any] | None = None, limit: int = LIMIT
     ) -> None:
         self._picture = Picture(loss, model, names, limit, users_frame())
-        self._folded = set(first_folded(self._picture))
+        self._folded = set(initially_folded(self._picture))
 
     def __repr__(self) -> str:
-        ops = sum(box.kind == "op" for box in self._picture.boxes)
-        return f"<graph of {ops:,} operations>"
+        return f"<graph of {self._picture.root.operations():,} operations>"
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -65,73 +50,68 @@ class Graph:
     def to_svg(self) -> str:
         """The picture as the text of an SVG file, which follows the reader's light or dark setting."""
         picture = self._picture
-        placed = place(picture, arrange(picture), self._folded)
-        _, _, width, height, _ = placed.rectangles["g0"]
-        keys = [key for key in placed.rectangles if key != "g0"]
-        frames = [key for key in keys if key[0] == "g" and int(key[1:]) not in self._folded]
-        parts = [_frame(picture.groups[int(key[1:])], placed.rectangles[key]) for key in frames]
-        parts += [f'<path d="{_curve(line)}" marker-end="url(#tip)"/>' for line in placed.lines if line]
-        for key, at in placed.rectangles.items():
+        drawn = assign_coordinates(picture, arrange(picture), self._folded)
+        _, _, width, height, _ = drawn.rectangles["g0"]
+        frames, boxes = [], []
+        for key, at in drawn.rectangles.items():
+            number = int(key[1:])
             if key[0] == "b":
-                parts.append(_drawn(picture.boxes[int(key[1:])], at))
-            elif int(key[1:]) in self._folded:
-                parts.append(_drawn_folded(picture.groups[int(key[1:])], at))
+                boxes.append(_svg_member(picture.boxes[number], at))
+            elif number in self._folded:
+                boxes.append(_svg_member(picture.groups[number], at, folded=True))
+            elif number:
+                frames.append(_svg_member(picture.groups[number], at))
+        lines = [element("path", d=_curve(line), marker_end="url(#tip)") for line in drawn.lines if line]
         label = f"Computation graph of {len(picture.boxes):,} nodes, inputs at the left, the loss at the right"
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="lucid" role="img" aria-label="{label}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"><style>{STYLE}</style>'
             '<defs><marker id="tip" viewBox="0 0 6 6" refX="5.2" refY="3" markerWidth="8" markerHeight="8" '
             'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.4 5.6 3 0 5.6z"/></marker></defs>'
-            + "".join(parts)
-            + "</svg>"
+            f"{''.join([*frames, *lines, *boxes])}</svg>"
         )
 
     def to_dot(self) -> str:
         """The graph in graphviz's language: `dot -Tpdf` makes a figure of it."""
         lines = ["digraph {", "  rankdir=LR; node [fontname=Helvetica, fontsize=11]; edge [color=gray50]"]
-        lines += self._nested(self._picture.root.members, "  ", _dot_box, _dot_group, "}")
+        frame = 'subgraph cluster_{} {{ label="{}"; color=gray80'
+        begin = lambda group: frame.format(group.number, _dot_text(group.label))
+        lines += self._nested(self._picture.root.members, "  ", _dot_node, begin, "}")
         lines += [f"  {a} -> {b}" for a, b in self._arrows()]
         return "\n".join([*lines, "}"])
 
     def to_mermaid(self) -> str:
         """The graph in Mermaid's language, which Markdown renderers draw."""
-        boxes = {self._key(box): _mermaid_box(box) for box in self._picture.boxes if self._key(box)[0] == "b"}
-        boxes |= {f"g{n}": f'[["{_mermaid_text(self._picture.groups[n].label)}"]]' for n in self._folded}
+        undefined = {self._key(box): _mermaid_node(box) for box in self._picture.boxes if self._key(box)[0] == "b"}
+        undefined |= {f"g{n}": _mermaid_node(self._picture.groups[n]) for n in self._folded}
         lines = ["graph LR"]
-        for a, b in self._arrows():
-            lines.append(f"  {a}{boxes.pop(a, '')} --> {b}{boxes.pop(b, '')}")  # what it is, at first mention
+        for a, b in self._arrows():  # a node is defined where it is mentioned first
+            lines.append(f"  {a}{undefined.pop(a, '')} --> {b}{undefined.pop(b, '')}")
         if len(lines) == 1:
-            lines += [f"  {key}{text}" for key, text in boxes.items()]
-        lines += self._nested(self._picture.root.members, "  ", None, _mermaid_group, "end")
-        return "\n".join(lines)
+            lines += [f"  {key}{definition}" for key, definition in undefined.items()]
+        frames = [m for m in self._picture.root.members if isinstance(m, Group) and m.number not in self._folded]
+        begin = lambda group: f'subgraph s{group.number}["{_mermaid_text(group.label)}"]'
+        return "\n".join([*lines, *self._nested(frames, "  ", key_of, begin, "end")])
 
     def _key(self, box: Box) -> str:
-        """What stands for a box: itself, or the outermost folded group that it is in."""
-        folded = [group for group in around_of(box.group) if group.number in self._folded]
+        """The key that stands for a box: its own, or that of the outermost folded group that it is in."""
+        folded = [group for group in enclosing(box.group) if group.number in self._folded]
         return key_of(folded[0] if folded else box)
 
     def _arrows(self) -> list[tuple[str, str]]:
         boxes = self._picture.boxes
-        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.input_index]
+        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.edges]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
 
-    def _nested(self, members: list[Box | Group], indent: str, box: Any, group: Any, end: str) -> list[str]:
-        """Members in their frames, as `box` and `group` write them; without `box`, their keys alone."""
+    def _nested(self, members: list[Any], indent: str, node: Any, begin: Any, end: str) -> list[str]:
+        """Members in their frames: boxes and folded groups as `node` writes them, frames between `begin` and `end`."""
         lines: list[str] = []
         for member in members:
-            if isinstance(member, Box):
-                if box is not None:
-                    lines.append(indent + box(member))
-                elif indent != "  ":
-                    lines.append(f"{indent}b{member.number}")
-            elif member.number in self._folded:
-                if box is not None:
-                    lines.append(f'{indent}g{member.number} [shape=box3d, label="{_dot_text(member.label)}"]')
-                elif indent != "  ":
-                    lines.append(f"{indent}g{member.number}")
+            if isinstance(member, Box) or member.number in self._folded:
+                lines.append(indent + node(member))
             else:
-                inner = self._nested(member.members, indent + "  ", box, group, end)
-                lines += [indent + group(member), *inner, indent + end]
+                inner = self._nested(member.members, indent + "  ", node, begin, end)
+                lines += [indent + begin(member), *inner, indent + end]
         return lines
 
 
@@ -150,48 +130,39 @@ def to_mermaid(loss: Tensor, **options: Any) -> str:
     return Graph(loss, **options).to_mermaid()
 
 
-def _title(box: Box) -> str:
-    return box.label if box.kind in ("op", "more") else box.name or box.label
+def _texts(box: Box) -> tuple[str, str, str]:
+    """The title of a box, its name where that is not the title, and its value (or shape)."""
+    title = box.label if box.kind in ("op", "more") else box.name or box.label
+    value = value_text(box.value)
+    if not value or len(value) > 16:
+        value = shape_text(box.shape) if box.shape else ""
+    return title, box.name if box.name != title else "", value
 
 
-def _value(box: Box) -> str:
-    text = brief(box.value) if box.value is not None else ""
-    if text and len(text) <= 16:
-        return text
-    return shape_of(box) if box.shape not in (None, ()) else ""
-
-
-def _frame(group: Group, at: Any) -> str:
+def _svg_member(member: Box | Group, at: Rectangle, folded: bool = False) -> str:
+    """A box, a frame around what is in a group, or a folded group."""
     x, y, w, h, _ = at
-    text = f'<text x="{x + 13:.1f}" y="{y + 19:.1f}" class="value">{escape(group.label)}</text>'
-    return f'<g class="frame"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="12"/>{text}</g>'
 
+    def rect(rx: int, shift: int = 0) -> str:
+        return element("rect", x=x + shift, y=y + shift, width=w, height=h, rx=rx)
 
-def _drawn(box: Box, at: Any) -> str:
-    x, y, w, h, _ = at
-    inset, rx = (12, 8) if box.kind in ("op", "more") else (16, 20)
-    name = box.name if box.name and box.name != _title(box) else ""
-    called = f'<text x="{x + w - inset:.1f}" y="{y + 23:.1f}" text-anchor="end" class="value">{escape(name)}</text>'
-    return (
-        f'<g class="{box.kind}"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{rx}"/>'
-        f'<text x="{x + inset:.1f}" y="{y + 23:.1f}" class="title">{escape(_title(box))}</text>{called if name else ""}'
-        f'<text x="{x + inset:.1f}" y="{y + 43:.1f}" class="value">{escape(_value(box))}</text></g>'
-    )
+    def text(content: str, dx: float, dy: int, **attributes: str) -> str:
+        return element("text", escape(content), x=x + dx, y=y + dy, **attributes)
 
-
-def _drawn_folded(group: Group, at: Any) -> str:
-    x, y, w, h, _ = at
-    count = sum(box.kind == "op" for box in group.boxes())
-    return (
-        f'<g><rect x="{x + 4:.1f}" y="{y + 4:.1f}" width="{w:.1f}" height="{h:.1f}" rx="10"/>'
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="10"/>'
-        f'<text x="{x + 12:.1f}" y="{y + 23:.1f}" class="title">{escape(group.label)}</text>'
-        f'<text x="{x + 12:.1f}" y="{y + 43:.1f}" class="value">{count:,} operations</text></g>'
-    )
+    if isinstance(member, Group) and not folded:
+        return element("g", rect(12), text(member.label, 13, 19, class_="value"), class_="frame")
+    if isinstance(member, Group):
+        count = text(f"{member.operations():,} operations", 12, 43, class_="value")
+        return element("g", rect(10, shift=4), rect(10), text(member.label, 12, 23, class_="title"), count)
+    inset, rx = (12, 8) if member.kind in ("op", "more") else (16, 20)
+    title, name, value = _texts(member)
+    parts = [rect(rx), text(title, inset, 23, class_="title")]
+    parts += [text(name, w - inset, 23, text_anchor="end", class_="value")] if name else []
+    return element("g", *parts, text(value, inset, 43, class_="value"), class_=member.kind)
 
 
 def _curve(line: list[tuple[float, float]]) -> str:
-    """A path through points that leaves and enters each of them level."""
+    """A path through points that leaves and enters each of them horizontally."""
     path = f"M{line[0][0]:.1f} {line[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(line):
         bend = min(60.0, max(12.0, (x1 - x0) / 2))
@@ -200,37 +171,34 @@ def _curve(line: list[tuple[float, float]]) -> str:
     return path
 
 
-def _words(box: Box) -> list[str]:
-    name = f" {box.name}" if box.name and box.name != _title(box) else ""
-    return [part for part in (_title(box) + name, _value(box)) if part]
+def _label_lines(member: Box | Group) -> list[str]:
+    if isinstance(member, Group):
+        return [member.label]
+    *title, value = _texts(member)
+    return [line for line in (" ".join(filter(None, title)), value) if line]
 
 
 def _dot_text(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
-def _dot_box(box: Box) -> str:
-    looks = {"op": "shape=box", "more": "shape=box, style=dotted", "constant": "shape=box, style=dashed"}
-    look = looks.get(box.kind, 'shape=box, style="rounded,filled", fillcolor="#e3eefa"')
-    label = "\\n".join(map(_dot_text, _words(box)))
-    return f'b{box.number} [{look}, label="{label}"]'
-
-
-def _dot_group(group: Group) -> str:
-    return f'subgraph cluster_{group.number} {{ label="{_dot_text(group.label)}"; color=gray80'
+def _dot_node(member: Box | Group) -> str:
+    styles = {"op": "shape=box", "more": "shape=box, style=dotted", "constant": "shape=box, style=dashed"}
+    leaf = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"'
+    style = "shape=box3d" if isinstance(member, Group) else styles.get(member.kind, leaf)
+    label = "\\n".join(map(_dot_text, _label_lines(member)))
+    return f'{key_of(member)} [{style}, label="{label}"]'
 
 
 def _mermaid_text(text: str) -> str:
-    """Mermaid's own way of writing what would mean something to it."""
+    """Text with Mermaid's own characters as codes."""
     return "".join(c if c.isalnum() or c in " .,_-+·…×[]=" else f"#{ord(c)};" for c in text)
 
 
-def _mermaid_box(box: Box) -> str:
-    text = '"' + "<br>".join(map(_mermaid_text, _words(box))) + '"'
-    if box.kind in ("op", "more"):
+def _mermaid_node(member: Box | Group) -> str:
+    text = '"' + "<br>".join(map(_mermaid_text, _label_lines(member))) + '"'
+    if isinstance(member, Group):
+        return f"[[{text}]]"
+    if member.kind in ("op", "more"):
         return f"[{text}]"
-    return f">{text}]" if box.kind == "constant" else f"([{text}])"
-
-
-def _mermaid_group(group: Group) -> str:
-    return f'subgraph s{group.number}["{_mermaid_text(group.label)}"]'
+    return f">{text}]" if member.kind == "constant" else f"([{text}])"

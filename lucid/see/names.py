@@ -1,7 +1,7 @@
-"""What things are called: tensors and modules by the user's own names, numbers in a few digits.
+"""What tensors, modules and nodes are called: the user's own names for them.
 
-A graph knows no names: `w` is a variable of the program. So whoever draws one looks into the function that asked for
-the drawing, and calls a tensor what it is called there; a module's parameters go by their paths.
+A graph knows no names: `w` is a variable of the program. So what draws a graph looks into the function that called it,
+and names a tensor as it is named there; a module's parameters go by their paths.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from lucid.autograd.provenance import is_lucid, provenance
-from lucid.core.array import cpu, to_numpy
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
+from lucid.see.text import shape_text
 
 ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(.+)")
-FEW = 4  # elements that are written out in a line
 
 
 class Names:
     """The names of nodes and arrays.
 
     Args:
-        names: name -> Tensor or Module, and what comes first.
+        names: name -> Tensor or Module; these come first.
         model: a Module, whose parameters are then called by their paths alone.
         frame: where to look for further ones.
     """
@@ -34,8 +33,8 @@ class Names:
         self.nodes: dict[Node, str] = {}
         self.arrays: dict[int, str] = {}
         self.tensors: dict[Node, Tensor] = {}
-        self.paths: dict[int, dict[int, str]] = {}
-        self._kept: list[Any] = []  # an array's id is its own as long as it lives
+        self.module_paths: dict[int, dict[int, str]] = {}
+        self._arrays_alive: list[Any] = []  # an array's id is its own as long as it lives
         for name, value in (names or {}).items():
             if not isinstance(name, str) or not isinstance(value, (Tensor, Module)):
                 raise TypeError(f"names: expected a dict of names to Tensors and Modules, got {name!r}: {value!r}")
@@ -45,12 +44,11 @@ class Names:
                 raise TypeError(f"model: expected a lucid.nn.Module, got {type(model).__name__}")
             self._add("", model)
         if frame is not None:
-            found = {**frame.f_globals, **frame.f_locals}
-            found = {name: value for name, value in found.items() if not name.startswith("_")}
-            modules = [value for value in found.values() if isinstance(value, Module) and list(value.parameters())]
-            alone = len({id(module) for module in modules}) == 1
-            for name, value in found.items():
-                self._add("" if alone and isinstance(value, Module) else name, value)
+            variables = {**frame.f_globals, **frame.f_locals}
+            variables = {name: value for name, value in variables.items() if not name.startswith("_")}
+            models = {id(v) for v in variables.values() if isinstance(v, Module) and list(v.parameters())}
+            for name, value in variables.items():
+                self._add("" if len(models) == 1 and isinstance(value, Module) else name, value)
 
     def _add(self, name: str, value: Any) -> None:
         if isinstance(value, Module):
@@ -58,22 +56,23 @@ class Names:
                 self._add(f"{name}.{path}" if name else path, tensor)
         elif isinstance(value, Tensor):
             self.arrays.setdefault(id(value._array), name)
-            self._kept.append(value._array)
+            self._arrays_alive.append(value._array)
             if value._node is not None:
                 self.nodes.setdefault(value._node, name)
                 self.tensors.setdefault(value._node, value)
 
-    def of(self, node: Node) -> str:
+    def name_of(self, node: Node) -> str:
         """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
         if node not in self.nodes:
-            made = provenance(node, self.paths)
-            assigned = ASSIGNMENT.fullmatch(made.text) if made is not None else None
-            self.nodes[node] = assigned[1] if assigned and made and assigned[2] == made.expression else ""
+            made_at = provenance(node, self.module_paths)
+            assigned = ASSIGNMENT.fullmatch(made_at.text) if made_at is not None else None
+            self.nodes[node] = assigned[1] if assigned and made_at and assigned[2] == made_at.expression else ""
         return self.nodes[node]
 
-    def called(self, node: Node) -> str:
-        """How a node is spoken of: by its name, else as what it is."""
-        return self.of(node) or (f"{kind(node)} {shape_of(node)}" if type(node) is Leaf else node.name())
+    def describe(self, node: Node) -> str:
+        """The name of a node; of a nameless one its operation, or its kind and shape."""
+        is_leaf = type(node) is Leaf
+        return self.name_of(node) or (f"{kind(node)} {shape_text(node.shape)}" if is_leaf else node.name())
 
 
 def kind(node: Node) -> str:
@@ -84,55 +83,8 @@ def kind(node: Node) -> str:
 
 
 def users_frame() -> Any:
-    """The frame of the function of the user's that called into lucid."""
+    """The frame of the user's function that called into lucid."""
     frame: Any = sys._getframe(1)
     while frame is not None and is_lucid[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
-
-
-def shape_of(value: Any) -> str:
-    """`2×3`; of a single number "number"."""
-    shape = value.shape
-    if shape and not isinstance(shape[0], int):  # a Function with several outputs
-        return ", ".join("nothing" if part is None else shape_text(part) for part in shape)
-    return shape_text(shape)
-
-
-def shape_text(shape: Any) -> str:
-    """The same of a shape."""
-    return "×".join(map(str, shape)) or "number"
-
-
-def host(value: Any) -> Any:
-    """The NumPy array of a Tensor or array, wherever it lies."""
-    return to_numpy(getattr(value, "_array", value))
-
-
-def digits(number: Any, places: int = 4) -> str:
-    """A number in a few digits: 0.5, -1.25e-07, nan."""
-    if isinstance(number, (bool, int)):
-        return str(number)
-    return f"{number:.{places}g}"
-
-
-def brief(value: Any) -> str:
-    """A value in one line: few numbers in full, of many shape and size."""
-    if value is None:
-        return ""
-    if isinstance(value, tuple):  # the gradients of a Function with several outputs
-        return "; ".join(brief(part) or "none" for part in value)
-    if isinstance(value, (bool, int, float)):
-        return digits(value)
-    array = host(value)
-    if array.size <= FEW:
-        return _nested(array.tolist())
-    finite = array[cpu.isfinite(array)] if array.dtype.kind == "f" else array
-    odd = array.size - finite.size
-    text = shape_text(array.shape)
-    text += f", {digits(finite.min().item())} to {digits(finite.max().item())}" if finite.size else ""
-    return text + (f", {odd:,} not finite" if odd else "")
-
-
-def _nested(value: Any) -> str:
-    return f"[{', '.join(map(_nested, value))}]" if isinstance(value, list) else digits(value)

@@ -1,6 +1,6 @@
 "use strict";
-// The page's own program. `lucid/see/page.py` says what the data are; `lucid/see/layout.py` explains the layout, whose last
-// step, `place`, stands here once more because it depends on what is folded. All text goes in as text, never as markup.
+// The page's program. `lucid/see/page.py` makes the data; `lucid/see/layout.py` explains the layout. Its last step,
+// `assign_coordinates`, is repeated here as `place`, for it depends on what is folded. All text goes in as text, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { boxes, groups, edges, steps } = data;
@@ -44,7 +44,7 @@ function chain(group) { // the group and those around it, the outermost first
   return found;
 }
 
-function keyOf(box) { // what can be seen of a box: itself, or the outermost folded group that it is in
+function keyOf(box) { // the key that stands for a box: its own, or that of the outermost folded group that it is in
   const hidden = chain(boxes[box].group).find((group) => folded.has(group));
   return hidden === undefined ? `b${box}` : `g${hidden}`;
 }
@@ -131,7 +131,7 @@ function pooled(wanted, heights, weights) {
   return blocks.flatMap(([total, weight, count]) => Array(count).fill(total / weight)).map((z, i) => z + offsets[i]);
 }
 
-function line(edge, points) { // an edge's curve, or null where none is to be seen
+function line(edge, points) { // an edge's curve, or null where it is hidden
   const a = keyOf(edges[edge][0]), b = keyOf(edges[edge][1]);
   if (a === b) return null;
   const [x, y, w, h] = seen[a], [tx, ty, , th, start] = seen[b];
@@ -324,7 +324,7 @@ function aboutBox(n) {
   out.push(html("h2", {}, titleOf(n), box.name && box.name !== titleOf(n) ? html("small", {}, box.name) : null));
   const facts = [box.kind === "op" ? "operation" : box.kind, box.shape !== null && box.shape, box.dtype, box.module && `in ${box.module}`].filter(Boolean);
   out.push(html("p", { class: "facts" }, facts.join(" · ")));
-  if (box.line) out.push(html("h3", {}, "Your line"), html("pre", {}, box.line.text || "(source not to be had)"), html("p", { class: "facts" }, `${box.line.file}:${box.line.number}, in ${box.line.function}`));
+  if (box.line) out.push(html("h3", {}, "Your line"), html("pre", {}, box.line.text || "(source not available)"), html("p", { class: "facts" }, `${box.line.file}:${box.line.number}, in ${box.line.function}`));
   else if (box.kind === "op") out.push(html("p", { class: "hint" }, data.hint));
   out.push(html("h3", {}, "Value"));
   if (box.value) out.push(...valueElements(box.value, ""));
@@ -390,7 +390,7 @@ function valueElements(value, kind) {
   return out;
 }
 
-// -- what one can do -------------------------------------------------------------------------------------------------
+// -- actions -------------------------------------------------------------------------------------------------
 
 function go(to) {
   at = Math.max(0, Math.min(steps.length, to));
@@ -475,7 +475,7 @@ function nextMatch(by_) {
   by("found").textContent = `${match + 1} of ${matches.length}`;
 }
 
-// -- looking around --------------------------------------------------------------------------------------------------
+// -- view --------------------------------------------------------------------------------------------------
 
 function look(to, smooth = false) {
   view = { ...view, ...to };
@@ -501,7 +501,7 @@ function bringIntoView(key, centre = false) {
   if (centre) return look({ x: w / 2 - (x + bw / 2) * view.k, y: h / 2 - (y + bh / 2) * view.k }, true);
   const into = (start, length, room) => Math.max(margin - start, 0) || Math.min(room - margin - start - length, 0); // no further than needed
   const dx = into(left, bw * view.k, w), dy = into(top, bh * view.k, h);
-  // A box that had to be fetched is brought well into view, with its inputs, where the pass will go next.
+  // A box from outside is brought well into view, with its inputs, where the pass will go next.
   if (dx || dy) look({ x: view.x + (dx > 0 ? dx + w / 3 : dx), y: view.y + dy }, true);
 }
 

@@ -1,7 +1,7 @@
 """The page: a graph in one HTML file, with a backward pass to step through.
 
-The file holds everything: the graph as JSON, the program and the style. It asks no server and no network for anything,
-and says so to the browser (its Content-Security-Policy forbids it).
+The file holds everything: the graph as JSON, the program and the style. It loads nothing from any server or network,
+and its Content-Security-Policy makes the browser forbid it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from lucid.core.array import cpu
 from lucid.core.node import Tensor
 from lucid.see import layout
 from lucid.see.layout import arrange, key_of, size_of
-from lucid.see.names import brief, host, shape_of, users_frame
-from lucid.see.picture import LIMIT, Box, Picture, around_of, first_folded
-from lucid.see.trace import Step, stepping
+from lucid.see.names import users_frame
+from lucid.see.picture import LIMIT, Box, Picture, enclosing, initially_folded
+from lucid.see.text import element, host, shape_text, value_text
+from lucid.see.trace import Contribution, iter_steps
 
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
@@ -39,8 +40,8 @@ def page(
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
     The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Record the forward inside `with lucid.see.track_provenance():`, and modules are drawn as
-    boxes that fold, and each node knows its value and the line that made it.
+    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn as
+    boxes that fold, and each node shows its value and the line that made it.
 
     Args:
         loss: a tensor whose graph was not released: draw it before `backward()`, or pass that `retain_graph=True`.
@@ -56,9 +57,8 @@ def page(
         RuntimeError: where there is no graph, or where it was released.
         OSError: if the file cannot be written.
     """
-    frame = users_frame()
-    picture = Picture(loss, model, names, limit, frame)
-    made = Page(_text(picture, gradient, title or "A backward pass, step by step", run))
+    picture = Picture(loss, model, names, limit, users_frame())
+    made = Page(_html(picture, gradient, title or "A backward pass, step by step", run))
     if path is not None:
         made.save(path)
     return made
@@ -89,166 +89,137 @@ class Page:
 
     def _repr_html_(self) -> str:
         style = "width:100%;height:640px;border:1px solid #ccc;border-radius:6px"
-        return f'<iframe srcdoc="{escape(self.text)}" style="{style}" title="Computation graph"></iframe>'
+        return element("iframe", "", srcdoc=self.text, style=style, title="Computation graph")
 
 
-def _text(picture: Picture, gradient: Any, title: str, run: Any) -> str:
+def _html(picture: Picture, gradient: Any, title: str, run: Any) -> str:
     data = json.dumps(payload(picture, gradient), allow_nan=False, separators=(",", ":"))
-    data = data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")  # </script> ends nothing
-    here = Path(__file__).parent
-    parts = {
+    folder = Path(__file__).parent
+    slots = {
         "title": escape(title),
-        "css": (here / "page.css").read_text("utf-8"),
-        "js": (here / "page.js").read_text("utf-8"),
-        "run": f'<section id="run">{run._repr_html_()}</section>' if run is not None else "",
-        "data": data,
+        "css": (folder / "page.css").read_text("utf-8"),
+        "js": (folder / "page.js").read_text("utf-8"),
+        "run": element("section", run._repr_html_(), id="run") if run is not None else "",
+        # without these three characters a </script> in a name ends nothing
+        "data": data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
     }
-    pieces = (here / "page.html").read_text("utf-8").split("@")  # text, name, text, name, ...
-    return "".join(parts.get(piece, "@" + piece + "@") if i % 2 else piece for i, piece in enumerate(pieces))
+    pieces = (folder / "page.html").read_text("utf-8").split("@")  # text, slot, text, slot, ...
+    return "".join(slots.get(piece, f"@{piece}@") if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     """What the page's program works with: boxes, groups with the inside of each, edges with their routes, and steps."""
-    found = arrange(picture)
+    arranged = arrange(picture)
     sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
     number = {box.node: box.number for box in picture.boxes if box.node is not None}
+    edges_between: dict[tuple[int | None, int], list[int]] = {}
+    for i, edge in enumerate(picture.edges):
+        edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
-    for step in stepping(picture.loss, gradient, picture.names, of=number):
-        seed = step.gradient if seed is None else seed
-        steps.append(_step(step, number, picture, sizes))
-    depth = {group.number: len(around_of(group)) for group in picture.groups}
-    ops = sum(box.kind == "op" for box in picture.boxes)
+    for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
+        seed, box = step.gradient if seed is None else seed, number[step.node]
+        receivers = [(sent, number.get(sent.node)) for sent in step.contributions]
+        sent = [_encode_sent(sent, to, edges_between.get((to, box), []), sizes) for sent, to in receivers]
+        steps.append({"box": box, "sent": sent})
+    if seed is None:  # a leaf by itself has no steps
+        seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
+    ops = picture.root.operations()
     summary = f"{ops:,} operations, {len(picture.boxes) - ops:,} leaves and constants"
     if picture.left_out:
         summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
     return {
         "summary": summary,
-        "hint": f"To see more, {HINT}." if not picture.remembered else "",
+        "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
         "loss": number[picture.loss._node],
-        "seed": shown(seed if seed is not None else _one(picture.loss, gradient), sizes),
-        "folded": first_folded(picture),
+        "seed": encode_value(seed, sizes),
+        "folded": initially_folded(picture),
         "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},
-        "boxes": [_box(box, sizes) for box in picture.boxes],
+        "boxes": [_encode_box(box, sizes) for box in picture.boxes],
         "groups": [
             {
-                "label": group.label,
-                "parent": None if group.parent is None else group.parent.number,
-                "depth": depth[group.number],
-                "count": sum(box.kind == "op" for box in group.boxes()),
-                "members": [key_of(member) for member in group.members],
-                "size": size_of(group),
-                "layers": inside.layers,
-                "lines": inside.lines,
+                "label": group.label, "parent": None if group.group is None else group.group.number,
+                "depth": len(enclosing(group)), "count": group.operations(),
+                "members": [key_of(member) for member in group.members], "size": size_of(group),
+                "layers": inside.layers, "lines": inside.lines,
             }
-            for group, inside in zip(picture.groups, found.inside, strict=True)
+            for group, inside in zip(picture.groups, arranged.inside, strict=True)
         ],
         "edges": [
             [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
-            for edge, route in zip(picture.input_index, found.routes, strict=True)
+            for edge, route in zip(picture.edges, arranged.routes, strict=True)
         ],
         "steps": steps,
     }
 
 
-def _one(loss: Tensor, gradient: Any) -> Any:
-    return loss.new_ones(loss.shape) if gradient is None else gradient
-
-
-def _box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
-    value, place = box.value, box.origin
+def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
+    line: Any = None
+    if box.provenance is not None:
+        path, here = Path(box.provenance.file), Path.cwd()
+        file = str(path.relative_to(here)) if path.is_relative_to(here) else box.provenance.file
+        line = {"file": file, "number": box.provenance.line, "function": box.provenance.function, "text": box.provenance.text}
     return {
-        "kind": box.kind,
-        "label": box.label,
-        "name": box.name,
-        "shape": None if box.shape is None else shape_of(box),
-        "dtype": str(getattr(value, "dtype", "")),
-        "value": shown(value, sizes),
-        "changed": box.changed,
-        "size": size_of(box),
+        "kind": box.kind, "label": box.label, "name": box.name,
+        "shape": None if box.shape is None else shape_text(box.shape), "dtype": str(getattr(box.value, "dtype", "")),
+        "value": encode_value(box.value, sizes), "changed": box.changed, "size": size_of(box),
         "group": 0 if box.group is None else box.group.number,
-        "module": "" if place is None or place.module is None else place.module,
-        "line": place
-        and {"file": _file(place.file), "number": place.line, "function": place.function, "text": place.text},
+        "module": (box.provenance and box.provenance.module) or "", "line": line,
     }
 
 
-def _file(name: str) -> str:
-    """A file's name as it is seen from the directory that the program runs in."""
-    path, here = Path(name), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else name
-
-
-def _step(step: Step, number: dict[Any, int], picture: Picture, sizes: tuple[int, int]) -> dict[str, Any]:
-    box = number[step.node]
-    edges = picture.into(box)
+def _encode_sent(sent: Contribution, to: int | None, edges: list[int], sizes: tuple[int, int]) -> dict[str, Any]:
+    part = None if sent.before is None else sent.gradient  # null: the same as after
     return {
-        "box": box,
-        "sent": [
-            {
-                "to": number.get(sent.node),
-                "name": sent.to,
-                "input": sent.input,
-                "formula": sent.formula,
-                "filled": sent.filled,
-                "part": None if sent.before is None else shown(sent.gradient, sizes),  # else what is there after it
-                "before": None if sent.before is None else shown(sent.before, sizes),
-                "after": shown(sent.after, sizes),
-                "edges": [i for i in edges if number.get(sent.node) == picture.input_index[i].source],
-            }
-            for sent in step.sent
-        ],
+        "to": to, "name": sent.to, "input": sent.input, "formula": sent.formula, "filled": sent.filled,
+        "part": encode_value(part, sizes), "before": encode_value(sent.before, sizes),
+        "after": encode_value(sent.after, sizes), "edges": edges,
     }
 
 
-def shown(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] | None:
+def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] | None:
     """A value as JSON: few numbers in full, of many a heat map and statistics. NaN and infinities are strings."""
     if value is None:
         return None
     if isinstance(value, tuple):
-        return {"text": brief(value)}
+        return {"text": value_text(value)}
     if isinstance(value, (bool, int, float)):
         value = cpu.asarray(value)
     array = host(value)
-    found: dict[str, Any] = {"shape": list(array.shape)}
+    encoded: dict[str, Any] = {"shape": list(array.shape)}
     full, cells = sizes
-    if array.size <= full:
-        found["full"] = _numbers(array.reshape(-1))
+    if array.size <= full and array.dtype.kind == "f":  # with as few digits as tell them apart in their own precision
+        texts = array.reshape(-1).astype("U32").tolist()
+        encoded["full"] = [x if x in ("nan", "inf", "-inf") else float(x) for x in texts]
+    elif array.size <= full:
+        encoded["full"] = [int(x) for x in array.reshape(-1).tolist()]
     if array.size <= 1:
-        return found
+        return encoded
     xp = cpu
     real = array.astype("float64")
     finite = real[xp.isfinite(real)]
     if finite.size:
         facts = {"low": finite.min(), "high": finite.max(), "mean": finite.mean(), "std": finite.std()}
-        found |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
-        found["zeros"] = int((finite == 0).sum())
-    found |= {"nan": int(xp.isnan(real).sum()), "infinite": int(xp.isinf(real).sum())}
+        encoded |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
+        encoded["zeros"] = int((finite == 0).sum())
+    encoded |= {"nan": int(xp.isnan(real).sum()), "infinite": int(xp.isinf(real).sum())}
     if array.size > full:
-        found |= _heat(real, float(abs(finite).max()) if finite.size else 0.0, cells)
-    return found
+        encoded |= _heat_map(real, float(abs(finite).max()) if finite.size else 0.0, cells)
+    return encoded
 
 
-def _numbers(array: Any) -> list[Any]:
-    """Each with as few digits as say which one it is in its own precision."""
-    if array.dtype.kind != "f":
-        return [int(x) for x in array.tolist()]
-    return [float(x) if x not in ("nan", "inf", "-inf") else x for x in array.astype("U32").tolist()]
-
-
-def _heat(array: Any, largest: float, cells: int) -> dict[str, Any]:
-    """Means of blocks, as letters: E is 0, those before it negative, those behind it positive; ! what is not finite."""
+def _heat_map(array: Any, largest: float, cells: int) -> dict[str, Any]:
+    """Means of blocks as letters: E is 0, earlier ones are negative, later ones positive, and ! is not finite."""
     flat = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
     if array.ndim == 1 and array.size > cells:
-        columns = cells
-        rows = -(-array.size // columns)
-        flat = flat[:, [min(i, array.size - 1) for i in range(rows * columns)]].reshape(rows, columns)
+        rows = -(-array.size // cells)
+        flat = flat[:, [min(i, array.size - 1) for i in range(rows * cells)]].reshape(rows, cells)
     for axis in (0, 1):
         n = flat.shape[axis]
         block = -(-n // cells)
         if block > 1:
-            parts = -(-n // block)
-            flat = flat.take([min(i, n - 1) for i in range(parts * block)], axis=axis)
-            flat = flat.reshape((parts, block, -1) if axis == 0 else (flat.shape[0], parts, block)).mean(axis=axis + 1)
+            count = -(-n // block)
+            flat = flat.take([min(i, n - 1) for i in range(count * block)], axis=axis)
+            flat = flat.reshape((count, block, -1) if axis == 0 else (flat.shape[0], count, block)).mean(axis=axis + 1)
     shares = flat.reshape(-1) / (largest or 1.0)
     letters = cpu.where(cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
     heat = letters.round().astype("uint8").tobytes().decode("ascii")

@@ -1,57 +1,50 @@
 """What there is to draw of a graph: boxes for operations, leaves and constants, edges between them, groups around them.
 
-Boxes stand within the calls of modules that they were made in. A call begins and ends, so what lies in it never
-depends on what depends on it, and a group can be folded into one box without making a circle. Of graphs that were
-recorded without modules, and of long programs inside of one, the operations are grouped by the order of their birth.
+Boxes stand within the calls of modules that they were made in. A call begins and ends, so nothing inside it depends on
+something outside that depends on it: a group can be folded into one box without making a cycle. Graphs that were
+recorded without modules, and long programs inside of one, are grouped by the order in which their operations ran.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from lucid.autograd.provenance import Provenance, provenance
 from lucid.core.array import is_array
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Node, Tensor, write_record
 from lucid.see.formulas import formulas as formulas_of
+from lucid.see.formulas import saved_values
 from lucid.see.names import Names, kind
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
 OPEN = 200  # operations up to which everything is shown unfolded
-SEEN = 60  # boxes up to which groups are unfolded at first where there are more operations than that
-MANY = 120  # boxes in one group, beyond which they are grouped again
+VISIBLE = 60  # boxes up to which groups are unfolded at first where there are more operations than that
+CROWDED = 120  # members of a group, beyond which they are grouped again
 
 
 @dataclass(eq=False)
 class Box:
-    """One thing that is drawn.
+    """One thing that is drawn."""
 
-    Attributes:
-        number: its place in the list of all.
-        kind: "op", "parameter", "leaf" (any other that gets a gradient), "constant", or "more" for what is left out.
-        label: the operation, or what it is.
-        name: what the program calls it; "".
-        shape: of the value, or None where it is not known.
-        value: the array, a number, or None where it was not kept.
-        changed: whether the value was written to in place since.
-        origin: the user's line; None.
-        node: the graph's; None for constants.
-        group: the innermost group that it stands in.
-    """
+    number: int  # its index in the list of all
+    kind: str  # "op", "parameter", "leaf" (any other that gets a gradient), "constant", or "more": what is left out
+    label: str  # the operation, or what it is
+    name: str  # in the program; "" if it has none
+    shape: Any  # of the value, or None where it is not known
+    value: Any = None  # the array, a number, or None where it was not kept
+    changed: bool = False  # whether the value was written to in place since
+    provenance: Provenance | None = None  # the user's line
+    node: Node | None = None  # the graph's; None for constants
+    group: Group | None = None  # the innermost one around it
 
-    number: int
-    kind: str
-    label: str
-    name: str
-    shape: Any
-    value: Any = None
-    changed: bool = False
-    provenance: Provenance | None = None
-    node: Node | None = None
-    group: Group | None = None
+    def boxes(self) -> list[Box]:
+        """Itself."""
+        return [self]
 
 
 @dataclass(eq=False)
@@ -60,25 +53,20 @@ class Group:
 
     number: int
     label: str
-    path: str
-    parent: Group | None
+    name: str  # the module's path
+    group: Group | None  # the one around it
     members: list[Box | Group] = field(default_factory=list)
 
     def boxes(self) -> list[Box]:
-        """All in it, those of groups within too."""
-        found: list[Box] = []
-        frontier: list[Box | Group] = [self]
-        while frontier:
-            each = frontier.pop()
-            if isinstance(each, Box):
-                found.append(each)
-            else:
-                frontier += reversed(each.members)
-        return found
+        """All boxes in it, those of inner groups too."""
+        return [box for member in self.members for box in member.boxes()]
+
+    def operations(self) -> int:
+        """How many operations are in it."""
+        return sum(box.kind == "op" for box in self.boxes())
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """From a box to the operation that has it as an input of this name."""
 
     source: int
@@ -87,230 +75,192 @@ class Edge:
 
 
 class Picture:
-    """The graph behind a tensor, to be drawn.
-
-    Attributes:
-        boxes, edges, root: what was found; `root` is the group around everything.
-        left_out: how many operations there are beyond `limit`; the youngest are drawn.
-        remembered: whether the nodes know where they come from.
-    """
+    """The graph of a tensor, to be drawn."""
 
     def __init__(self, loss: Tensor, model: Any, names: Mapping[str, Any] | None, limit: int, frame: Any) -> None:
         if not isinstance(loss, Tensor):
-            raise TypeError(f"lucid.see: expected a Tensor whose graph is to be drawn, got {type(loss).__name__}")
+            raise TypeError(f"lucid.see: expected a Tensor to draw the graph of, got {type(loss).__name__}")
         if loss._node is None:
             raise RuntimeError(
                 "lucid.see: this tensor has no graph; it was not computed from anything that requires a gradient. Was "
-                "it made under no_grad, from .data, .detach() or .numpy(), or do no parameters have requires_grad=True?"
+                "it computed under no_grad, or from .data, .detach() or .numpy(), or do no parameters require one?"
             )
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.input_index = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
-        self.root = Group(0, "", "", None)
-        self.groups, self._calls = [self.root], {}  # type: tuple[list[Group], dict[int, Group]]
-        self._of: dict[Any, Box] = {}
-        self._into: dict[int, list[int]] | None = None
+        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
+        self.root = Group(0, "", "", None)  # around everything
+        self.groups = [self.root]
+        self._group_of_call: dict[int, Group] = {}
+        self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = reachable([loss._node]) or [loss._node]
-        self.left_out = max(0, len(nodes) - limit)
-        self.total = len(nodes)
-        drawn = nodes[:limit][::-1]
-        for node in drawn:
-            self._box(node)
-        self._draw_edges(drawn)
-        self.remembered = any(box.origin for box in self.boxes)
+        self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
+        for node in reversed(nodes[:limit]):
+            self._add_node(node)
+        self._add_edges()
+        self.has_provenance = any(box.provenance for box in self.boxes)
         for group in list(self.groups):
-            self._group_again(group)
-        _settle(self)
+            self._split(group)
+        self._place_leaves()
         for group in self.groups[1:]:
             _dissolve(group)
 
-    def into(self, box: int) -> list[int]:
-        """The edges that end at a box, by number."""
-        if self._into is None:
-            self._into = {}
-            for i, edge in enumerate(self.input_index):
-                self._into.setdefault(edge.target, []).append(i)
-        return self._into.get(box, [])
-
-    # -- boxes -------------------------------------------------------------------------------------------------
-
-    def _add(self, kind: str, label: str, name: str, shape: Any, **more: Any) -> Box:
-        box = Box(len(self.boxes), kind, label, name, shape, **more)
+    def _add(self, kind: str, label: str, name: str, shape: Any, **attributes: Any) -> Box:
+        box = Box(len(self.boxes), kind, label, name, shape, **attributes)
         self.boxes.append(box)
         return box
 
-    def _box(self, node: Node) -> Box:
-        what = kind(node)
-        box = self._add(what, node.name() if what == "op" else what, self.names.of(node), node.shape, node=node)
+    def _add_node(self, node: Node) -> Box:
+        node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
+        label = node.name() if node_kind == "op" else node_kind
+        box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
         box.value, box.changed = self._value(node)
-        box.origin = provenance(node, self.names.paths)
-        if what == "op":
-            box.group = self._group(node, box.origin)
+        if node_kind == "op":
+            box.group = self._group_for(node, made_at)
             box.group.members.append(box)
-        self._of[node] = box
+        self._box_of[node] = box
         return box
 
     def _value(self, node: Node) -> tuple[Any, bool]:
-        """The array that a node stands for, from wherever it was kept, and whether it was changed since."""
+        """The array of a node, from wherever it was kept, and whether it was changed since."""
         tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
-        array = getattr(node, "out", None) if tensor is None else tensor._array
-        if array is None and "out" in (saved := getattr(node.op, "saved", ())) and node.saved is not None:
-            array = node.saved[list(saved).index("out")]
-        born = node.sequence if type(node) is not Leaf else self.loss._node.sequence
-        return array, array is not None and write_record(array) > born
+        array = saved_values(node).get("out") if tensor is None else tensor._array
+        since = node.sequence if type(node) is not Leaf else self.loss._node.sequence
+        return array, array is not None and write_record(array)[0] > since
 
-    def _draw_edges(self, nodes: list[Node]) -> None:
+    def _add_edges(self) -> None:
         more: Box | None = None
-        for node in nodes:
-            target, inputs = self._of[node], _inputs(node)
-            for (name, value), parent in zip(inputs, _padded(node.inputs, len(inputs)), strict=True):
+        for target in self.boxes.copy():
+            node: Any = target.node
+            for (name, value), parent in zip_longest(_inputs(node), node.inputs) if target.kind == "op" else ():
+                source: Box | None
                 if parent is None:
-                    source = self._constant(node, name, value)
-                elif parent in self._of:
-                    source = self._of[parent]
-                    if source.value is None and value is not None:
+                    source = self._constant(node, value)
+                elif parent in self._box_of:
+                    source = self._box_of[parent]
+                    if source.value is None:
                         source.value = value
                 elif type(parent) is Leaf:
-                    source = self._box(parent)
+                    source = self._add_node(parent)
                 else:
                     more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
                     source = more
                 if source is not None:
-                    self.input_index.append(Edge(source.number, target.number, name))
+                    self.edges.append(Edge(source.number, target.number, name))
 
-    def _constant(self, node: Node, name: str, value: Any) -> Box | None:
+    def _constant(self, node: Node, value: Any) -> Box | None:
         """The box of an input that needs no gradient; None where it was not kept."""
-        if value is None or isinstance(value, (str, bool)):
-            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._add("constant", "number", "", (), value=value)
         if not is_array(value):
-            return self._add("constant", "number", "", (), value=value) if isinstance(value, (int, float)) else None
-        if id(value) not in self._of:
-            changed = write_record(value) > node.sequence
-            title = self.names.arrays.get(id(value), "")
-            box = self._add("constant", "constant", title, value.shape, value=value, changed=changed)
-            self._of[id(value)] = box
-        return self._of[id(value)]
+            return None
+        if id(value) not in self._box_of:
+            name, changed = self.names.arrays.get(id(value), ""), write_record(value)[0] > node.sequence
+            box = self._add("constant", "constant", name, value.shape, value=value, changed=changed)
+            self._box_of[id(value)] = box
+        return self._box_of[id(value)]
 
-    # -- groups ------------------------------------------------------------------------------------------------
-
-    def _group(self, node: Node, place: Provenance | None) -> Group:
-        """The group of the innermost call that a node was made in."""
-        calls, chain = node.provenance[2] if place else None, []  # type: Any, list[Any]
-        while calls is not None:
-            chain.insert(0, calls)
-            calls = calls[2]
-        group = self.root
-        for call, (path, cls) in zip(chain, place.modules if place else (), strict=True):
-            if id(call) not in self._calls:  # one and the same object for all that was made in the call, and kept by it
-                inner = Group(len(self.groups), f"{path} · {cls}" if path else cls, path, group)
-                self.groups.append(inner)
-                group.members.append(inner)
-                self._calls[id(call)] = inner
-            group = self._calls[id(call)]
+    def _new_group(self, label: str, name: str, around: Group) -> Group:
+        group = Group(len(self.groups), label, name, around)
+        self.groups.append(group)
+        around.members.append(group)
         return group
 
-    def _group_again(self, group: Group) -> None:
-        """Where too many stand side by side, put neighbours in the order of their birth together."""
-        while len(group.members) > MANY:
+    def _group_for(self, node: Node, made_at: Provenance | None) -> Group:
+        """The group of the innermost module call that a node was made in."""
+        group = self.root
+        if made_at is None:
+            return group
+        call, calls = node.provenance[2], []  # type: Any, list[Any]
+        while call is not None:
+            calls.insert(0, call)
+            call = call[2]
+        for call, (path, cls) in zip(calls, made_at.modules, strict=True):
+            if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
+                label = f"{path} · {cls}" if path else cls
+                self._group_of_call[id(call)] = self._new_group(label, path, group)
+            group = self._group_of_call[id(call)]
+        return group
+
+    def _split(self, group: Group) -> None:
+        """Where too many members stand side by side, group neighbours in the order in which they ran."""
+
+        def first_ran(member: Box | Group) -> int:
+            return min(box.node.sequence for box in member.boxes() if box.node is not None)
+
+        while len(group.members) > CROWDED:
             size = max(12, isqrt(len(group.members)))
-            members, group.members = _in_order(group.members), []
+            members, group.members = sorted(group.members, key=first_ran), []
             for start in range(0, len(members), size):
-                part = Group(len(self.groups), "", group.path, group)
+                part = self._new_group("", group.name, group)
                 part.members = members[start : start + size]
-                for each in part.members:
-                    if isinstance(each, Box):
-                        each.group = part
-                    else:
-                        each.parent = part
-                first, last = _ends(part)
-                part.label = f"{first} … {last}"
-                self.groups.append(part)
-                group.members.append(part)
+                for member in part.members:
+                    member.group = part
+                part.label = f"{_end_name(part.members[0], 0)} … {_end_name(part.members[-1], 1)}"
+
+    def _place_leaves(self) -> None:
+        """Put leaves and constants into the innermost group that holds all operations that use them."""
+        used_in: dict[int, list[Group]] = {}
+        for edge in self.edges:
+            used_in.setdefault(edge.source, []).append(self.boxes[edge.target].group or self.root)
+        for box in self.boxes:
+            if box.group is None:
+                chains = [enclosing(group) for group in used_in.get(box.number, [self.root])]
+                shared = [level for level in zip(*chains, strict=False) if all(group is level[0] for group in level)]
+                box.group = shared[-1][0]
+                box.group.members.append(box)
 
 
-def _ends(part: Group) -> tuple[str, str]:
-    """What the first and the last member of a part are called."""
-    found: list[str] = []
-    for each in (part.members[0], part.members[-1]):
-        if isinstance(each, Group) and " … " in each.label:
-            found.append(each.label.split(" … ")[len(found)])
-        else:
-            found.append((each.path if isinstance(each, Group) else each.name) or each.label)
-    return found[0], found[1]
-
-
-def _padded(parents: tuple[Any, ...], n: int) -> list[Any]:
-    return [*parents, *[None] * (n - len(parents))]
+def _end_name(member: Box | Group, end: int) -> str:
+    """What the first (0) or last (1) member of a part is called."""
+    if isinstance(member, Group) and " … " in member.label:
+        return member.label.split(" … ")[end]
+    return member.name or member.label
 
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
-    """(name, saved value or None) of each input: first of those that have a formula, in the order of the parents."""
+    """(name, saved value or None) of each input: first the differentiable ones, in the order of the parents."""
     spec, count = node.op, len(node.inputs)
-    formulas = list(getattr(spec, "formulas", ()))
+    formulas = list(getattr(spec, "vjps", ()))
     if not formulas:
         return [(name, None) for name, _ in formulas_of(node)]
-    saved = dict(zip(spec.saved_names, node.saved or (), strict=False))
+    saved = saved_values(node)
     if spec.variadic:
-        kept = saved.get(formulas[0], (None,) * count)
-        return [(f"{formulas[0]}[{i}]", kept[i]) for i in range(count)]
+        values = saved.get(formulas[0], (None,) * count)
+        return [(f"{formulas[0]}[{i}]", values[i]) for i in range(count)]
     rest = [name for name in spec.inputs if name not in formulas and saved.get(name) is not None]
     return [(name, saved.get(name)) for name in (*formulas, *rest)]
 
 
-def _settle(picture: Picture) -> None:
-    """Put leaves and constants into the innermost group that holds all who use them."""
-    users: dict[int, list[Group]] = {}
-    for edge in picture.input_index:
-        users.setdefault(edge.source, []).append(picture.boxes[edge.target].group or picture.root)
-    for box in picture.boxes:
-        if box.group is None:
-            around = [around_of(group) for group in users.get(box.number, [picture.root])]
-            shared = [level for level in zip(*around, strict=False) if all(each is level[0] for each in level)]
-            box.group = shared[-1][0]
-            box.group.members.append(box)
-
-
 def _dissolve(group: Group) -> None:
-    """Around a single operation no frame is drawn."""
+    """Draw no frame around a single box."""
     only = group.members[0] if len(group.members) == 1 else None
-    if isinstance(only, Box) and group.parent is not None:
-        only.group, group.members = group.parent, []
-        group.parent.members[group.parent.members.index(group)] = only
+    if isinstance(only, Box) and group.group is not None:
+        only.group, group.members = group.group, []
+        group.group.members[group.group.members.index(group)] = only
 
 
-def around_of(group: Group | None) -> list[Group]:
-    """The groups around a group and itself, the outermost first."""
-    found: list[Group] = []
+def enclosing(group: Group | None) -> list[Group]:
+    """The groups around a group, and itself at the end; the outermost first."""
+    chain: list[Group] = []
     while group is not None:
-        found.insert(0, group)
-        group = group.parent
-    return found
+        chain.insert(0, group)
+        group = group.group
+    return chain
 
 
-def _in_order(members: list[Any]) -> list[Any]:
-    """Operations, and groups of them, by birth."""
-
-    def born(each: Any) -> int:
-        nodes = [box.node for box in ([each] if isinstance(each, Box) else each.boxes())]
-        return min(node.sequence for node in nodes if node is not None)
-
-    return sorted(members, key=born)
-
-
-def first_folded(picture: Picture) -> list[int]:
-    """The groups that are folded at first: none of a small graph; a large one is unfolded as far as it can be seen."""
-    groups = [group for group in picture.groups[1:] if group.members]
-    if sum(box.kind == "op" for box in picture.boxes) <= OPEN:
+def initially_folded(picture: Picture) -> list[int]:
+    """The groups that are folded at first: none of a small graph; of a large one as many as keep it readable."""
+    if picture.root.operations() <= OPEN:
         return []
-    folded = {group.number for group in groups}
-    level, seen = [picture.root], len(picture.root.members)
+    folded = {group.number for group in picture.groups[1:] if group.members}
+    level, visible = [picture.root], len(picture.root.members)
     while level:
         level = [member for group in level for member in group.members if isinstance(member, Group)]
         more = sum(len(group.members) - 1 for group in level)
-        if not level or seen + more > SEEN:
+        if not level or visible + more > VISIBLE:
             break
-        seen += more
+        visible += more
         folded -= {group.number for group in level}
     return sorted(folded)

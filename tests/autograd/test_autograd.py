@@ -23,8 +23,8 @@ from lucid.autograd import (
     gradgradcheck,
     set_detect_anomaly,
 )
-from lucid.autograd.gradcheck import GradcheckError
 from lucid.autograd.function import once_differentiable
+from lucid.autograd.gradcheck import GradcheckError
 from lucid.core.events import EVENTS
 from lucid.core.node import Node
 from lucid.nn import functional as F

@@ -1,4 +1,4 @@
-"""Rules as programs that work in place: the same numbers to the bit, as the plain evaluation is the oracle."""
+"""Rules that work in place: the same numbers to the bit, as the plain evaluation is the oracle; and what is refused."""
 
 import itertools
 from typing import Any
@@ -8,29 +8,22 @@ import pytest
 
 from lucid import optim
 from lucid.core.array import cpu
-from lucid.optim.program import program, program_of
+from lucid.optim.rule import compiled_rule, evaluate_rule, pattern_of
+from tests.optim.training import give, parameter, run_in_place
 
 
 def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:
-    """Evaluate `rule` as it stands and as a program, on ordinary and on hostile numbers."""
-    run = program(rule, slots, numbers, constants)
-    assert run is not None
+    """Evaluate `rule` as it stands and in place, on ordinary and on hostile numbers."""
     rng = np.random.default_rng(0)
     theta, g = (rng.standard_normal(257).astype(dtype) for _ in range(2))
     g[:6] = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30]
     memory = [None if slot is None else np.abs(rng.standard_normal(257)).astype(dtype) for slot in slots]
-    kept, start = g.copy(), [None if x is None else x.copy() for x in (theta, *memory)]
+    kept = g.copy()
     with np.errstate(all="ignore"):
-        expected = rule(cpu, theta, g, *memory, *numbers, **constants)
-        scalars = [*run.fixed(**constants), *run.changing(*numbers, **constants)]
-        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
+        new, state = evaluate_rule(rule, cpu, theta.copy(), kept, [None if x is None else x.copy() for x in memory], numbers, constants)
+        run_in_place(rule, slots, numbers, constants, theta, g, memory)
     np.testing.assert_array_equal(g, kept)
-    if run.change is not None:  # the same but for the subtraction
-        with np.errstate(all="ignore"):
-            again = [None if x is None else x.copy() for x in start[1:]]
-            step = run.change(cpu, [np.empty_like(theta) for _ in range(run.scratch)], None, g, *again, *scalars)
-            np.testing.assert_array_equal((start[0] - step).view("u1"), theta.view("u1"))
-    for found, value in zip([theta, *memory], expected, strict=True):
+    for found, value in zip([theta, *memory], [new, *state], strict=True):
         if found is not None:
             assert value.dtype == found.dtype
             np.testing.assert_array_equal(found.view("u1"), np.ascontiguousarray(value).view("u1"))
@@ -50,18 +43,24 @@ def test_sgd(momentum: float, decay: float, nesterov: bool, maximize: bool) -> N
 
 
 RULES: dict[str, Any] = {
-    "in and out": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * g, a + b, b * c),
+    "in and out": lambda xp, theta, g, a, b, lr, *, c: (lr * g, a + b, b * c),
     "a slot kept": lambda xp, theta, g, a, b, lr, *, c: (theta * c, a, b - g),
-    "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * a, g, b),
-    "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (theta - (n := a * c + g), n, n),
-    "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (theta + a * b, a + g * theta, b + theta * a),
-    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (theta * (1 - lr * c) - -lr / (2 + c) ** 2 * g, a, b),
-    "functions": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
+    "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (lr * a, g, b),
+    "the gradient as it is": lambda xp, theta, g, a, b, lr, *, c: (g, a + lr * g, g),
+    "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (n := a * c + g, n, n),
+    "slots that change places": lambda xp, theta, g, a, b, lr, *, c: (lr * a, b, a),
+    "an old value as the update": lambda xp, theta, g, a, b, lr, *, c: (a, g - c, b * g),
+    "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (a * b, a + g * theta, b + theta * a),
+    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (-lr / (2 + c) ** 2 * g, a, b, theta * (1 - lr * c)),
+    "functions": lambda xp, theta, g, a, b, lr, *, c: (xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
     "powers, and a minus": lambda xp, theta, g, a, b, lr, *, c: (-theta, g**2 * c, 1 / (b + 2) ** 0.5),
-    "where": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a), xp.where(b >= lr, c, a)),
+    "where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a), xp.where(b >= lr, c, a)),
     "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0), xp.where(g > 0, b, a), b + 1.0),
     "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a), xp.where(n, a, b)),
-    "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * (a * c + g), a * c + g, b),
+    "truth values": lambda xp, theta, g, a, b, lr, *, c: (g * (a > b), xp.where((g > 0) & (a != b), a, b), xp.where(~(g < a) | (g == 0), c, b)),
+    "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (lr * (a * c + g), a * c + g, b),
+    "theta scaled": lambda xp, theta, g, a, b, lr, *, c: (lr * g, a + theta, b, c * theta),
+    "theta another": lambda xp, theta, g, a, b, lr, *, c: (lr * theta, g - a, a * theta, b),
 }  # fmt: skip
 
 
@@ -74,44 +73,107 @@ def test_invented_rules(name: str) -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        lambda xp, theta, g, a: (theta - g if g == 0 else theta, a),
+        lambda xp, theta, g, a: (g if g == 0 else theta, a),
         lambda xp, theta, g, a: (theta, xp.where(True, 1.0, 2.0)),
-        lambda xp, theta, g, a: (theta - g if g > 0 else theta, a),
-        lambda xp, theta, g, a: (theta - g if g else theta, a),
-        lambda xp, theta, g, a: (a, theta),
+        lambda xp, theta, g, a: (g if g > 0 else theta, a),
+        lambda xp, theta, g, a: (g if g else theta, a),
         lambda xp, theta, g, a: (theta, 0.0),
-        lambda xp, theta, g, a: (theta + np.ones(3), a),
-        lambda xp, theta, g, a: (theta + xp.sqrt(2.0), a),
+        lambda xp, theta, g, a: (np.ones(3) + theta, a),
+        lambda xp, theta, g, a: (xp.sqrt(2.0), a),
         lambda xp, theta, g, a: (theta * theta.size, a),
+        lambda xp, theta, g, a: (theta * xp.sum(g), a),
+        lambda xp, theta, g, a: ((g > 0) + (g < 1), a),  # which NumPy takes for "or"
+        lambda xp, theta, g, a: ((g > 0) * 0.5, a),  # of another dtype than g
     ],
 )
-def test_what_symbols_cannot_say_has_no_program(rule: Any) -> None:
-    assert program(rule, ("a",), (), {}) is None
+def test_what_cannot_be_traced_is_not_compiled(rule: Any) -> None:
+    assert compiled_rule(rule, ("a",), pattern_of((), {})) is None
 
 
 def test_numbers_that_change_may_not_decide() -> None:
-    assert program(lambda xp, theta, g, lr: (theta - g if lr else theta,), (), [0.1], {}) is None
-    assert program(lambda xp, theta, g, lr: (theta - g if lr > 0 else theta,), (), [0.1], {}) is None
-    assert program(lambda xp, theta, g, *, c: (theta - g if c > 0 else theta,), (), [], {"c": 0.5}) is None
+    changing, fixed = pattern_of((0.1,), {}), pattern_of((), {"c": 0.5})
+    assert compiled_rule(lambda xp, theta, g, lr: (g if lr else theta,), (), changing) is None
+    assert compiled_rule(lambda xp, theta, g, lr: (g if lr > 0 else theta,), (), changing) is None
+    assert compiled_rule(lambda xp, theta, g, *, c: (g if c > 0 else theta,), (), fixed) is None
 
 
-def test_a_number_that_is_a_flag_decides_and_has_a_program_for_each_of_its_values() -> None:
-    def rule(xp, theta, g, lr, uphill):
-        return (theta + lr * g if uphill else theta - lr * g,)
+def test_a_number_that_is_a_flag_decides_and_each_of_its_values_is_compiled() -> None:
+    def rule(xp, theta, g, uphill, lr):
+        return (-(lr / 2) * g if uphill else lr * g,)
 
     for uphill in (True, False):
-        both(rule, (), (0.5, uphill), {}, "float32")
-    up, down = (program_of(rule, (), (0.5, uphill), {}) for uphill in (True, False))
-    assert "subtract" in down.source and "subtract" not in up.source
-    assert program_of(rule, (), (0.25, True), {}) is up
+        both(rule, (), (uphill, 0.5), {}, "float32")
+    up, down = (compiled_rule(rule, (), pattern_of((uphill, 0.5), {})) for uphill in (True, False))
+    assert "divide" in str(up.trace) and "divide" not in str(down.trace)
+    assert compiled_rule(rule, (), pattern_of((True, 0.25), {})) is up
 
 
-def test_the_change_alone_is_to_be_had_where_theta_is_only_subtracted_from() -> None:
+def test_words_among_the_hyperparameters_are_given_as_they_are() -> None:
+    def rule(xp, theta, g, *, way):
+        return (-g if way == "up" else g,)
+
+    for way in ("up", "down"):
+        both(rule, (), (), {"way": way}, "float32")
+    assert pattern_of((), {"way": []}) is None
+
+
+def test_theta_is_read_only_where_the_rule_does() -> None:
     constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    assert program(optim.Adamax.rule, ("m", "u"), [0.1], {**constants, "weight_decay": 0}).change is not None
-    assert program(optim.Adamax.rule, ("m", "u"), [0.1], {**constants, "weight_decay": 0.1}).change is None
+    for decay in (0, 0.1):
+        compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay}))
+        assert compiled.reads_theta is bool(decay) and compiled.theta == 0
 
 
-def test_adamax_needs_two_scratch_arrays_and_ten_steps() -> None:
-    run = program(optim.Adamax.rule, ("m", "u"), [0.1], {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0})
-    assert run.scratch == 2 and run.source.count("xp.") == 10
+def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtraction() -> None:
+    static = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0}
+    compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of([0.1], static))
+    assert compiled.workspace == 2 and len(compiled.calls) == 9
+    assert str(compiled).splitlines()[1:4] == ["%w0 = multiply %1 %g", "%m = add %m %w0", "%u = multiply %beta2 %u"]
+    assert str(compiled.trace).splitlines()[:3] == ["%0 = multiply %beta1 %m", "%1 = subtract 1 %beta1", "%2 = multiply %1 %g"]
+    assert compiled.static_values(static) == [0.9, 1 - 0.9, 0.999, 1e-8] and compiled.step_values(static, [0.1]) == [0.1]
+
+
+# -- refused where they are defined ----------------------------------------------------------------------------------
+
+
+def define(slots: tuple[str, ...] = ("m",), **attributes: Any) -> Any:
+    attributes = {name: staticmethod(x) if name == "rule" else x for name, x in attributes.items()}
+    return type("Own", (optim.Optimizer,), {"slots": slots, **attributes})
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"rule": lambda theta, g, m: (g, m)}, r"^Own.rule: its arguments must begin with the namespace xp, theta, its gradient g and the slots"),
+    ({"rule": lambda xp, theta, g, lr: (g, g)}, r"the slots \['m'\], got \(xp, theta, g, lr\); write rule\(xp, theta, g, m\)"),
+    ({"rule": lambda xp, theta, g: (g,)}, r"got \(xp, theta, g\); write rule\(xp, theta, g, m\)"),
+    ({"rule": lambda xp, theta, g, v, m: (g, m, v), "slots": ("m", "v")}, r"write rule\(xp, theta, g, m, v\)"),
+    ({"rule": lambda xp, theta, g, m: g}, r"expected a tuple of the update and the new value of each of its 1 slots.*got a Tracer"),
+    ({"rule": lambda xp, theta, g, m: (g,)}, r"expected a tuple of the update .* got 1 results"),
+    ({"rule": lambda xp, theta, g, m: (xp.sgn(g), m)}, r"^Own.rule: xp.sgn: not in lucid's array namespace"),
+    ({"rule": lambda xp, theta, g, m: (g.relu(), m)}, r"^Own.rule: an array has no attribute 'relu'"),
+    ({"rule": lambda xp, theta, g, m: (g, m), "torch_slot_names": {"exp_avg": "n"}}, r"^Own.torch_slot_names: 'n' is no slot"),
+    ({"rule": lambda xp, theta, g, m: (g, m), "optional_slots": {"n": "lr"}}, r"^Own.optional_slots: 'n' is no slot"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attributes, text", REFUSED, ids=range(len(REFUSED)))
+def test_a_rule_that_cannot_work_is_refused_where_it_is_defined(attributes: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        define(**attributes)
+
+
+def test_a_rule_that_is_no_static_method_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Own.rule: must be a static method.*; write @staticmethod rule\(xp, theta, g\)"):
+        type("Own", (optim.Optimizer,), {"rule": lambda xp, theta, g: (g,)})
+
+
+def test_a_hyperparameter_that_the_rule_takes_and_nobody_gives_is_refused() -> None:
+    own = define((), rule=lambda xp, theta, g, *, speed: (speed * g,))
+    with pytest.raises(TypeError, match=r"^Own.rule: takes 'speed' behind the \*, expected hyperparameters, \['lr'\]"):
+        own([parameter(1.0)], {"lr": 0.1})
+
+
+def test_what_cannot_be_traced_is_no_reason_to_refuse() -> None:
+    p = give(parameter(1.0, 2.0), 1.0, 3.0)
+    own = define((), rule=lambda xp, theta, g, lr: (lr * g / xp.sum(g),))
+    own([p], {"lr": 0.5}).step()
+    assert p.tolist() == [0.875, 1.625]

@@ -6,18 +6,10 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.data.samplers import BatchSampler
-from lucid.data.datasets import ConcatDataset
-from lucid.data.loader import DataLoader
-from lucid.data.datasets import Dataset
-from lucid.data.datasets import IterableDataset
-from lucid.data.samplers import RandomSampler
-from lucid.data.samplers import Sampler
-from lucid.data.samplers import SequentialSampler
-from lucid.data.datasets import Subset
-from lucid.data.datasets import TensorDataset
 from lucid.data.collate import default_collate
-from lucid.data.datasets import random_split
+from lucid.data.datasets import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from lucid.data.loader import DataLoader
+from lucid.data.samplers import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 
 class Squares(Dataset):

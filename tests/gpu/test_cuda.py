@@ -19,7 +19,8 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.gpu.namespace import gpu as gpu_of_lucid, loaded
+from lucid.gpu.namespace import gpu as gpu_of_lucid
+from lucid.gpu.namespace import loaded
 from lucid.nn import functional as F
 from tests.gpu import stand_in
 from tests.gpu.gpus import gpu as gpu

@@ -11,8 +11,8 @@ import lucid
 from lucid import nn, optim
 from lucid.core.array import to_device
 from lucid.gpu.namespace import gpu
-from lucid.optim import kernel
-from lucid.optim.launches import Launched
+from lucid.gpu.optimizer_kernel import kernel_of
+from lucid.gpu.optimizer_launch import GpuBucket
 from tests.gpu import cuda_on_cpu, stand_in
 from tests.optim.test_hostile import CASES
 from tests.whole import whole
@@ -37,7 +37,7 @@ stand_in_only = pytest.param("stand-in", marks=[compiler, whole])
 
 @pytest.fixture(autouse=True, params=[stand_in_only, pytest.param("gpu", marks=pytest.mark.gpu)])
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(kernel, "_known", {})
+    kernel_of.cache_clear()
     launched.clear()
     with stand_in.installed(2) if request.param == "stand-in" else nullcontext():
         cupy = gpu().module
@@ -262,7 +262,7 @@ def test_a_rule_without_a_tape_is_evaluated_as_it_stands() -> None:
     class Halving(optim.SGD):
         @staticmethod
         def rule(xp, theta, g, v, lr, fresh, **constants):
-            return theta - lr * g.astype(theta.dtype), v
+            return lr * g.astype(theta.dtype), v
 
     made = []
     for device in ("cuda", "cpu"):
@@ -278,12 +278,12 @@ def test_the_tables_stay_while_the_plan_does() -> None:
     ps = parameters((3,), (4, 4), device="cuda")
     optimizer = optim.Adamax(ps)
     optimizer.step()
-    (job,) = optimizer._plan.jobs
-    assert type(job) is Launched
-    tables = job.tables
+    (bucket,) = optimizer._plan.buckets
+    assert type(bucket) is GpuBucket
+    tables = bucket.tables
     gradients(ps, 1)
     optimizer.step()
-    assert optimizer._plan.jobs == [job] and job.tables is tables
+    assert optimizer._plan.buckets == [bucket] and bucket.tables is tables
     ps[0].data = lucid.Tensor(ps[0]._array * 2)
     optimizer.step()
-    assert optimizer._plan.jobs != [job]
+    assert optimizer._plan.buckets != [bucket]

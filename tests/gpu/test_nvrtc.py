@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gpus import there
+from test_fused import FUSED, elementwise_operations, run
+from test_kernels import asked, kernel_for
 
 import lucid
-from lucid.kernels import recurrent, rows
-from lucid.kernels.elementwise import Recording
 from lucid.core.op import OPS
-from lucid.optim.kernel import OPTIONS, kernel_of
-from tests.gpu.gpus import there
-from tests.gpu.test_fused import FUSED, elementwise_operations, run
-from tests.gpu.test_kernels import asked, setting
+from lucid.kernels import recurrent, rows
+from lucid.kernels.cuda_expressions import OPTIONS
+from lucid.kernels.elementwise import FusedTrace
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")
@@ -74,7 +74,7 @@ FIRST = [next(group) for _, group in groupby(PATTERNS, key=lambda pattern: patte
 def test_kernels_compile(name: str, t: int, options: dict[str, Any], dtype: str, generation: str) -> None:
     import cupy
 
-    kernel = kernel_of(cupy, np.dtype(dtype), *setting(name, t, options))
+    kernel = kernel_for(cupy, dtype, name, t, options)
     assert kernel is not None
     for source in (kernel.text, elementwise(kernel.each, f"{kernel.takes}, {kernel.gives}", kernel.scalars)):
         assert compiled(source, generation)
@@ -83,14 +83,14 @@ def test_kernels_compile(name: str, t: int, options: dict[str, Any], dtype: str,
 def recorded(dtype: str) -> list[tuple[str, Any]]:
     """Every operation's forward and formulas that become a kernel, as recordings."""
     found: list[tuple[str, Any]] = []
-    kernel = Recording.kernel
+    kernel = FusedTrace.kernel
 
-    def noting(recording: Recording, cupy: Any, name: str) -> Any:
-        found.append((name, recording))
-        return kernel(recording, cupy, name)
+    def noting(trace: FusedTrace, cupy: Any, name: str) -> Any:
+        found.append((name, trace))
+        return kernel(trace, cupy, name)
 
     with pytest.MonkeyPatch.context() as patched, there("stand-in"):
-        patched.setattr(Recording, "kernel", noting)
+        patched.setattr(FusedTrace, "kernel", noting)
         for name, options in elementwise_operations():
             run(name, options, [np.ones(3, dtype)] * len(OPS[name].inputs), np.ones(3, dtype), "cuda")
         x, w = (lucid.ones(*shape, dtype=dtype, requires_grad=True) for shape in ((4, 3, 2), (3,)))
@@ -105,12 +105,10 @@ def test_kernels_of_operations_compile(dtype: str, generation: str) -> None:
 
     made = recorded(dtype)
     assert len(made) >= len(FUSED)
-    for name, recording in made:
-        kernel = recording.kernel(cupy, name)
-        takes = [f"{'bool' if x.truth else dtype} {x.name}" for x in recording.arrays]
-        takes += [f"{recording.wide} {scalar}" for scalar in recording.scalars.values()]
-        takes += [f"{'bool' if x.truth else dtype} out{i}" for i, x in enumerate(recording.outputs)]
-        assert compiled(elementwise(kernel, ", ".join(takes), list(recording.scalars.values())), generation)
+    for name, trace in made:
+        kernel, (takes, gives) = trace.kernel(cupy, name), trace.parameters()
+        scalars = [f"k{i}" for i in range(len(trace.scalars()))]
+        assert compiled(elementwise(kernel, ", ".join(takes + gives), scalars), generation)
     for name in rows.TEXTS:
         for labels in rows.C if name in ("cross_entropy", "reduced") and dtype == "float32" else ["int64"]:
             if labels not in ("float16", "float32", "float64"):

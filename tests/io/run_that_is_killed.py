@@ -17,9 +17,9 @@ import numpy
 
 import lucid
 from lucid import nn, optim
-from lucid.optim import lr_scheduler
-from lucid.data.loader import DataLoader
 from lucid.data.datasets import TensorDataset
+from lucid.data.loader import DataLoader
+from lucid.optim import lr_scheduler
 
 STEPS, EVERY = 40, 3  # steps of the whole run, and from one checkpoint to the next; an epoch has 7
 CASES: dict[str, Any] = {

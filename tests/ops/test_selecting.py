@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lucid.shaping import refuse_outside
 
 import lucid
-from lucid.shaping import refuse_outside
 
 
 def test_sorting_agrees_with_numpy_on_many_ties() -> None:

@@ -11,8 +11,8 @@ import lucid
 from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.optim import Adam, AdamW
-from lucid.optim.program import program
-from tests.optim.training import equal, give, model_and_data, parameter, train, weights
+from lucid.optim.rule import evaluate_rule
+from tests.optim.training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 BOTH = pytest.mark.parametrize("kind", [Adam, AdamW])
 OPTIONS: list[dict[str, Any]] = [
@@ -116,18 +116,16 @@ def test_its_defaults_are_pytorchs(kind: Any) -> None:
 def test_the_rule_has_a_program_which_gives_the_same_bits(kind: Any, decay: float, amsgrad: bool, maximize: bool, dtype: str) -> None:
     slots = ("m", "v", "v_max" if amsgrad else None)
     constants = {"beta1": 0.9, "beta2": 0.999, "weight_decay": decay, "amsgrad": amsgrad, "maximize": maximize}
-    numbers = kind.numbers({"lr": 1e-3, "eps": 1e-8, **constants}, 3)
-    run = program(kind.rule, slots, numbers, constants)
-    assert run is not None and run.scratch == 2
+    scalars = kind.step_scalars({"lr": 1e-3, "eps": 1e-8, **constants}, 3)
     rng = np.random.default_rng(0)
     theta, g, m, v, v_max = (rng.standard_normal(99).astype(dtype) for _ in range(5))
     g[:5] = [0.0, np.inf, -np.inf, np.nan, 1e30]
     memory = [m, np.abs(v), np.abs(v_max) if amsgrad else None]
     with np.errstate(all="ignore"):
-        expected = kind.rule(cpu, theta, g, *memory, *numbers, **constants)
-        scalars = [*run.fixed(**constants), *run.changing(*numbers, **constants)]
-        run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
-    for found, value in zip([theta, *memory], expected, strict=True):
+        new, state = evaluate_rule(kind.rule, cpu, theta, g, memory, scalars, constants)
+        compiled = run_in_place(kind.rule, slots, scalars, constants, theta, g, memory)
+    assert compiled.workspace <= 3
+    for found, value in zip([theta, *memory], [new, *state], strict=True):
         assert found is value is None or (found.dtype == value.dtype and found.tobytes() == value.tobytes())
 
 

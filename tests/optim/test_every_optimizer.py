@@ -13,7 +13,7 @@ import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS, Optimizer
 from lucid.optim.optimizer import kinds
-from lucid.optim.options import FLAG
+from lucid.optim.validation import FLAG
 from tests.optim.test_adamax_refused import PARAMS
 from tests.optim.training import Naive, equal, give, model_and_data, parameter, weights
 from tests.whole import one_of_each
@@ -126,7 +126,7 @@ FOR_OTHERS = {"Rprop": "lr", "ASGD": "t0"}  # how steps begin, and what the mean
 
 
 @pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind in RULES for name in kind.domains if name not in {*kind.only_with.values(), "initial_accumulator_value"}]
+    "kind, name", [(kind, name) for kind in RULES for name in kind.domains if name not in {*kind.optional_slots.values(), "initial_accumulator_value"}]
 )
 def test_every_hyperparameter_is_read_at_each_step(kind: type[Optimizer], name: str) -> None:
     """In the middle it is given another value: what the naive evaluation makes of that, the optimizer must do."""

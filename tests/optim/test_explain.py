@@ -143,7 +143,7 @@ equation:
         g = g + weight_decay * theta
     m = beta1 * m + (1 - beta1) * g
     u = xp.maximum(beta2 * u, xp.abs(g))  # the infinity norm of past gradients, decayed
-    return theta - step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
+    return step * m / (u + eps), m, u  # eps at the division, not inside the max as PyTorch has it
 6 of 6 elements move:
   index           (0, 0)     (1, 1)     (1, 2)     (0, 2)     (0, 1)
   theta             0.25       7.75      15.75       1.75      -0.75
@@ -219,7 +219,7 @@ class Plain(Optimizer):
     def __init__(self, params: Any, lr: float = 0.5) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": 0.0})
 
-    rule = staticmethod(eval("lambda xp, theta, g, *rest: (theta - rest[0] * g,)"))
+    rule = staticmethod(eval("lambda xp, theta, g, *rest: (rest[0] * g,)"))
 
 
 def test_a_rule_of_ones_own_whose_source_is_not_to_be_found() -> None:

@@ -13,9 +13,9 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS
-from tests.optim.training import equal, give, parameter
 from lucid.optim.lbfgs import Pair, dot, two_loop_recursion
 from lucid.optim.line_search import C1, C2, Point, cubic, strong_wolfe
+from tests.optim.training import equal, give, parameter
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 

@@ -179,7 +179,7 @@ class Signs(Optimizer):
     @staticmethod
     def rule(xp, theta, g, s, lr, *, flip):
         s = s + xp.sign(g)
-        return theta + lr * s if flip else theta - lr * s, s
+        return -lr * s if flip else lr * s, s
 
 
 def test_a_rule_of_ones_own() -> None:

@@ -13,8 +13,8 @@ import lucid
 from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.optim.nadam import product_of_mus
-from lucid.optim.program import program
-from tests.optim.training import equal, give, model_and_data, parameter, train, weights
+from lucid.optim.rule import evaluate_rule
+from tests.optim.training import equal, give, model_and_data, parameter, run_in_place, train, weights
 
 DECAYS, UP = [{}, {"weight_decay": 0.1}], [{}, {"maximize": True}]
 
@@ -88,7 +88,7 @@ def test_it_takes_pytorchs_steps(torch: Any, name: str, options: dict[str, Any])
         if t % 50 > 1:
             continue
         np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
-    for key, slot in optimizer.in_torch.items():  # what is remembered, too
+    for key, slot in optimizer.torch_slot_names.items():  # what is remembered, too
         if slot in optimizer.state[ours]:
             np.testing.assert_allclose(optimizer.state[ours][slot], reference.state[theirs][key], rtol=1e-10, atol=1e-10)
     assert np.isfinite(ours.detach().numpy()).all() and not np.allclose(ours.detach().numpy()[1:], start[1:], atol=1e-3)
@@ -190,18 +190,16 @@ def test_the_rule_has_a_program_which_gives_the_same_bits(name: str, options: di
     optimizer = getattr(optim, name)([parameter(1.0)], **options)
     (settings,) = optimizer._read_groups()
     for t in (1, 7, 300):
-        numbers = optimizer.numbers(settings.options, t)
-        run = program(optimizer.rule, settings.memory, numbers, settings.constants)
-        assert run is not None and run.scratch <= 4
+        scalars = optimizer.step_scalars(settings.checked, t)
         rng = np.random.default_rng(0)
         theta, g = (rng.standard_normal(99).astype(dtype) for _ in range(2))
         g[:5] = [0.0, np.inf, -np.inf, np.nan, 1e30]
-        memory = [None if slot is None else np.abs(rng.standard_normal(99)).astype(dtype) for slot in settings.memory]
+        memory = [None if slot is None else np.abs(rng.standard_normal(99)).astype(dtype) for slot in settings.slots]
         with np.errstate(all="ignore"):
-            expected = optimizer.rule(cpu, theta, g, *memory, *numbers, **settings.constants)
-            scalars = [*run.fixed(**settings.constants), *run.changing(*numbers, **settings.constants)]
-            run(cpu, [np.empty_like(theta) for _ in range(run.scratch)], theta, g, *memory, *scalars)
-        for found, value in zip([theta, *memory], expected, strict=True):
+            new, state = evaluate_rule(optimizer.rule, cpu, theta, g, memory, scalars, settings.static)
+            compiled = run_in_place(optimizer.rule, settings.slots, scalars, settings.static, theta, g, memory)
+        assert compiled.workspace <= 4
+        for found, value in zip([theta, *memory], [new, *state], strict=True):
             if found is not None:
                 assert found.dtype == value.dtype and found.tobytes() == value.tobytes()
 
@@ -236,7 +234,7 @@ def test_centered_rmsprop_survives_gradients_that_are_all_alike() -> None:
 
 def test_radam_divides_from_the_sixth_update_on() -> None:
     options = {"lr": 0.1, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0}
-    assert [optim.RAdam.numbers(options, t)[2] for t in range(1, 8)] == [False] * 5 + [True] * 2
+    assert [optim.RAdam.step_scalars(options, t)[2] for t in range(1, 8)] == [False] * 5 + [True] * 2
 
 
 def test_the_product_of_nadams_momenta_depends_on_nothing_but_its_arguments() -> None:
@@ -310,7 +308,7 @@ def test_its_state_is_what_its_docstring_says(name: str) -> None:
     optimizer = getattr(optim, name)([p], **{"momentum": 0.9} if name == "SGD" else {})
     assert optimizer.state == {}
     optimizer.step()
-    kept = [slot for slot in optimizer.slots if slot not in optimizer.only_with or name == "SGD"]
+    kept = [slot for slot in optimizer.slots if slot not in optimizer.optional_slots or name == "SGD"]
     assert list(optimizer.state[p]) == ["t", *kept] and optimizer.state[p]["t"] == 1
     documented = getattr(optim, name).__doc__.partition("state: ")[2].partition("Raises")[0]
     assert all(f'"{slot}"' in documented for slot in optimizer.slots) or name == "SGD" or name == "AdamW"

@@ -17,7 +17,7 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.optim import Adamax, jobs, runner
+from lucid.optim import Adamax, buckets
 from tests.optim.training import Naive, equal, give, parameter
 
 # -- how many evaluations, and over what ---------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_state_that_left_a_pack_does_not_keep_the_pack_alive() -> None:
     for p in ps[1:]:
         p.grad = None
     optimizer.step()
-    assert optimizer.state[ps[0]]["m"].base is None
+    assert optimizer.state[ps[0]]["m"].base.size == ps[0]._array.size
 
 
 def test_big_parameters_go_in_even_pieces_and_small_ones_in_full_packs() -> None:
@@ -129,7 +129,7 @@ def test_big_parameters_go_in_even_pieces_and_small_ones_in_full_packs() -> None
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 1000])
 def test_pieces_cover_every_element_once(shape: tuple[int, ...], size: int) -> None:
     count = np.zeros(shape, int)
-    for piece in jobs.pieces(shape, size):
+    for piece in buckets.chunk_slices(shape, size):
         count[piece] += 1
         assert count[piece].size <= size
     assert (count == 1).all()
@@ -150,7 +150,7 @@ def big(dtype: str = "float32") -> tuple[nn.Parameter, Adamax]:
 def test_threads_give_the_same_bits(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for count in (1, workers):
-        monkeypatch.setattr(jobs, "cores", lambda count=count: count)
+        monkeypatch.setattr(buckets, "worker_count", lambda count=count: count)
         p, optimizer = big()
         for _ in range(3):
             optimizer.step()
@@ -160,25 +160,25 @@ def test_threads_give_the_same_bits(workers: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_a_thread_raises_is_raised_by_the_step_and_the_others_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "cores", lambda: 3)
+    monkeypatch.setattr(buckets, "worker_count", lambda: 3)
     _, optimizer = big()
     optimizer.step()
     calls: list[str] = []
 
-    def fails(self: object, rule: object, part: jobs.Part, *rest: object) -> None:
+    def fails(self: object, theta: object, memory: object, g: object, worker: int) -> None:
         calls.append(threading.current_thread().name)
-        if part.worker:
+        if worker:
             raise IndexError("a thread's own")
         time.sleep(0.05)
 
-    monkeypatch.setattr(jobs.Job, "evaluate", fails)
+    monkeypatch.setattr(buckets.ChunkedBucket, "move_chunk", fails)
     with pytest.raises(IndexError, match="a thread's own"):
         optimizer.step()
     assert len(calls) < 11 and "lucid.optim" in "".join(calls)
 
 
 def test_a_rule_without_a_program_and_half_precision_stay_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "share", None)
+    monkeypatch.setattr(buckets, "run_parallel", None)
     p, _ = big()
     Counted([p]).step()  # it need not be pure
     big("float16")[1].step()
@@ -188,9 +188,9 @@ def test_a_rule_without_a_program_and_half_precision_stay_on_one_thread(monkeypa
 
 def test_several_parameters_are_shared_together_and_few_pieces_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     helped: list[int] = []
-    helpers = jobs.helpers
-    monkeypatch.setattr(jobs, "cores", lambda: 2)
-    monkeypatch.setattr(jobs, "helpers", lambda: (helped.append(1), helpers())[1])
+    thread_pool = buckets.thread_pool
+    monkeypatch.setattr(buckets, "worker_count", lambda: 2)
+    monkeypatch.setattr(buckets, "thread_pool", lambda: (helped.append(1), thread_pool())[1])
     for count, expected in ((3, 0), (5, 1)):
         ps = [nn.Parameter(np.ones((2, 50_000), "float32")) for _ in range(count)]
         for p in ps:
@@ -204,9 +204,9 @@ FORK = """
 import os, sys
 import numpy as np
 import lucid
-from lucid.optim import Adamax, jobs
+from lucid.optim import Adamax, buckets
 
-jobs.cores = lambda: 3
+buckets.worker_count = lambda: 3
 p = lucid.nn.Parameter(np.ones(2_000_000, "float32"))
 p.grad = lucid.ones(2_000_000)
 optimizer = Adamax([p], lr=0.25, eps=0)
@@ -231,7 +231,7 @@ def test_a_gradient_that_is_another_parameters_memory_is_read_in_order(monkeypat
     """Of the two orders there is one, whatever the threads do: what overlaps is not shared."""
     found = []
     for count in (1, 3):
-        monkeypatch.setattr(jobs, "cores", lambda count=count: count)
+        monkeypatch.setattr(buckets, "worker_count", lambda count=count: count)
         (p, optimizer), (q, _) = big(), big()
         optimizer.add_param_group({"params": [q]})
         q.grad = lucid.Tensor(p._array)
@@ -245,11 +245,11 @@ def test_how_many_threads_there_are_is_for_the_user_to_say(monkeypatch: pytest.M
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for value, expected in (("1", 1), ("", available), ("0", available), ("100000", available), ("4,2", available)):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
-        assert jobs.cores() == expected
+        assert buckets.worker_count() == expected
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert jobs.cores() == available
+    assert buckets.worker_count() == available
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert jobs.cores() == os.cpu_count()
+    assert buckets.worker_count() == os.cpu_count()
 
 
 # -- what users do to memory ---------------------------------------------------------------------------------
@@ -294,8 +294,8 @@ def test_extra_memory_does_not_grow_with_the_model() -> None:
         p.grad = lucid.ones(4_000)
     optimizer = Adamax(ps)
     optimizer.step()
-    packs = optimizer._plan.jobs
-    assert len(packs) > 5 and len({id(job.theta.base) for job in packs}) <= 3
+    packs = optimizer._plan.buckets
+    assert len(packs) > 5 and len({id(bucket.g.base) for bucket in packs}) <= 3
 
 
 def test_a_step_makes_no_cycles_for_the_collector() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 import lucid
 from lucid import nn, optim
+from lucid.optim.rule import compiled_rule, pattern_of
 
 
 def parameter(*values: float, dtype: str = "float64") -> nn.Parameter:
@@ -38,12 +39,25 @@ def equal(these: list[np.ndarray], those: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(these, those, strict=True))
 
 
+def run_in_place(rule: Any, slots: Any, scalars: Any, static: dict[str, Any], theta: Any, g: Any, memory: Any) -> Any:
+    """Do to these arrays what the compiled rule says; gives the compiled rule."""
+    compiled = compiled_rule(rule, slots, pattern_of(scalars, static))
+    assert compiled is not None
+    numbers = [*compiled.static_values(static), *compiled.step_values(static, scalars)]
+    registers = [theta, g, *(x for x in memory if x is not None), *(np.asarray(x, theta.dtype) for x in numbers)]
+    registers += [np.empty_like(theta) for _ in range(compiled.workspace)]
+    for function, operands, out in compiled.calls:
+        function(*[registers[i] for i in operands], registers[out])
+    np.subtract(registers[compiled.theta], registers[compiled.update], theta)
+    return compiled
+
+
 class Naive:
     """One evaluation of the rule per parameter, as the equation says; predicts a step without taking it."""
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
-        self.rule, self.numbers = type(optimizer).rule, type(optimizer).numbers
-        self.slots, self.names, self.initial = optimizer.slots, optimizer._constants, optimizer.initial
+        self.rule, self.step_scalars = type(optimizer).rule, type(optimizer).step_scalars
+        self.slots, self.names, self.initial = optimizer.slots, optimizer._static_names, optimizer.initial_values
         self.state: dict[Any, dict[str, Any]] = {}
 
     def predict(self, groups: list[dict[str, Any]]) -> dict[Any, np.ndarray]:
@@ -58,14 +72,16 @@ class Naive:
                         p, {"t": 0} | {slot: np.full(p.shape, value, wide) for slot, value in first.items()}
                     )
                     entry["t"] += 1
-                    theta, *memory = self.rule(
+                    old = p._array.astype(wide)
+                    update, *memory = self.rule(
                         np,
-                        p._array.astype(wide),
+                        old,
                         p.grad._array.astype(wide),
                         *(entry[slot].astype(wide) for slot in self.slots),
-                        *self.numbers(group, entry["t"]),
+                        *self.step_scalars(group, entry["t"]),
                         **{name: group[name] for name in self.names},
                     )
-                    expected[p] = theta.astype(p.dtype)
+                    scaled = memory.pop() if len(memory) > len(self.slots) else old
+                    expected[p] = (scaled - update).astype(p.dtype)
                     entry.update(zip(self.slots, memory, strict=True))
         return expected

@@ -12,8 +12,8 @@ import lucid
 
 ROOT = Path(lucid.__file__).parent
 LAYERS = [
-    {"devices", "missing", "tape"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"sort_index"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"}, {"subjects"}, {"linalg"},
-    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint"}, {"safetensors"}, {"see"},
+    {"devices", "missing", "core"}, {"backend"}, {"cuda"}, {"op"}, {"ops"}, {"kernels"}, {"recording", "origins"}, {"graph"}, {"operands"}, {"functions"}, {"shaping"}, {"selecting", "contraction", "linalg", "padding"}, {"methods", "writing", "conversion"}, {"tensor"}, {"creation"},
+    {"autograd"}, {"nn", "optim"}, {"utils", "checkpoint", "gpu"}, {"safetensors"}, {"see"},
 ]  # fmt: skip
 SUBJECTS = {"activations", "attention", "checks", "conv", "einsum", "embedding", "images", "linalg", "losses", "norms", "pad", "pool"}  # files of ops/ that stand on the Tensor
 LATER = {("sort_index.py", "lucid.ops.checks"), ("again.py", "lucid.ops.activations")}  # when called, and where there is a GPU

@@ -15,12 +15,12 @@ import lucid
 import lucid.nn as nn
 import lucid.nn.functional as F
 import lucid.optim as optim
+from lucid.core.events import EVENTS
 from lucid.core.node import Node
-from lucid.core.op import OPS
 from lucid.see import doctor, watch
-from lucid.see.checks import OF_A_LOSS, OF_A_RUN
-from lucid.see.diagnosis import _predicted
-from lucid.see.view import Case, Run
+from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS
+from lucid.see.doctor.diagnosis import predicted_step_ratios
+from lucid.see.doctor.evidence import LossGraph, TrainingRun
 from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -34,7 +34,7 @@ def example(name: str) -> Any:
 
 
 BROKEN = example("07_broken_training")
-CHECKS = {**OF_A_LOSS, **OF_A_RUN}
+CHECKS = {**GRAPH_CHECKS, **RUN_CHECKS}
 
 
 @whole  # `make test` runs them by the example, with one seed
@@ -43,7 +43,7 @@ def test_a_planted_mistake_is_found_and_a_mended_one_is_not(name: str) -> None:
     """With other seeds test_examples.py runs them too."""
     broken, _ = BROKEN.examined(name, False, 15, seed=3)
     assert name in broken.names, broken
-    assert broken[name].where is not None and "07_broken_training.py:" in broken[name].where
+    assert broken[name].line is not None and "07_broken_training.py:" in broken[name].line
     healthy, _ = BROKEN.examined(name, True, 15, seed=3)
     assert not len(healthy), healthy
 
@@ -418,10 +418,10 @@ def test_the_size_of_the_next_step_is_what_the_optimizer_then_makes(kind: Any) -
 
     for _ in range(3):
         loss = loss_of()
-        run = Run([model], [optimizer], watched=False)
-        case = Case(loss, run)
-        run.take(case)
-        told = _predicted(run, {id(leaf.tensor()): g for leaf, g in case.gradients.items()})
+        run = TrainingRun([model], [optimizer], observed=False)
+        graph = LossGraph(loss, run)
+        run.add_loss(graph)
+        told = predicted_step_ratios(run, {id(leaf.tensor()): g for leaf, g in graph.gradients.items()})
         before = {name: p.numpy().copy() for name, p in model.named_parameters()}
         if kind is optim.LBFGS:
             assert told == {}
@@ -472,7 +472,7 @@ def test_one_look_at_a_loss_finds_what_its_graph_shows() -> None:
         loss = F.cross_entropy(model(x), y)  # the line
     report = doctor(model, loss, optimizer)
     assert set(report.names) == {"softmax-twice", "parameter-without-optimizer", "learning-rate-too-large"}
-    assert report["softmax-twice"].where.endswith("in module 3: loss = F.cross_entropy(model(x), y)  # the line")
+    assert report["softmax-twice"].line.endswith("in module 3: loss = F.cross_entropy(model(x), y)  # the line")
     loss.backward()  # the graph is as it was
     assert model[0].weight.grad is not None
 
@@ -505,7 +505,7 @@ def test_a_cut_is_found_however_it_was_made(cut: Callable[..., Any], given_as: s
 
     report = doctor(model, loss_of() if given_as == "a loss" else loss_of, optim.Adamax(model.parameters()))
     assert set(report.names) <= {"cut-graph", "parameter-not-in-loss"} and len(report) == 1
-    assert "0.weight, 0.bias" in report.findings[0].what
+    assert "0.weight, 0.bias" in report.findings[0].message
 
 
 @pytest.mark.parametrize("place", [lambda m: {m}, lambda m: {m: 1}, lambda m: (lambda x: m(x)), lambda m: __import__("functools").partial(m.forward), lambda m: __import__("types").SimpleNamespace(inner=[m]), lambda m: __import__("collections").deque([m])])
@@ -520,7 +520,7 @@ def test_a_module_is_found_wherever_it_hides(place: Callable[[nn.Module], Any]) 
 
     model, x, y = Net(), x4(), y3()
     report = doctor(model, lambda: F.cross_entropy(model(x), y), optim.Adamax(model.parameters()))
-    assert report.names == ["hidden-module"] and report["hidden-module"].where is not None
+    assert report.names == ["hidden-module"] and report["hidden-module"].line is not None
 
 
 def test_bad_input() -> None:
@@ -564,8 +564,8 @@ def test_reports_are_read_as_text_and_as_html() -> None:
 
 
 def places() -> Iterator[Any]:
-    yield from (lucid.Tensor.backward, lucid.Tensor.__init__, Node.__init__, nn.Module.__call__, len(OBSERVERS))
-    yield from (spec._scope["forward"] for spec in OPS.values())
+    yield from (lucid.Tensor.backward, lucid.Tensor.__init__, Node.__init__, nn.Module.__call__)
+    yield from (list(handlers) for handlers, *_ in EVENTS.values())
 
 
 def test_watching_leaves_nothing_behind_and_changes_no_bit() -> None:

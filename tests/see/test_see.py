@@ -18,10 +18,10 @@ from lucid.autograd import Function, checkpoint
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Tensor
 from lucid.core.op import OPS
-from lucid.see.formulas import filled, taken, text
-from lucid.see.layout import arrange, place
-from lucid.see.page import shown
-from lucid.see.picture import LIMIT, Picture, first_folded
+from lucid.see.formulas import active_branch, source_text, with_numbers
+from lucid.see.layout import arrange, assign_coordinates
+from lucid.see.page import encode_value
+from lucid.see.picture import LIMIT, Picture, initially_folded
 from tests.ops.table import ROWS, Row
 from tests.ops.test_table import live, tensors, weights
 
@@ -86,18 +86,18 @@ def test_a_step_says_what_was_given_sent_and_gathered() -> None:
         y = (x * x).sum()
     first, second = lucid.see.steps(y)
     assert (first.op, first.number, first.gradient.item(), first.shape) == ("sum", 1, 1.0, ())
-    one, two = second.sent
+    one, two = second.contributions
     assert (one.input, one.to, one.formula, one.filled) == ("x", "x", "g * y", "[1, 1] * [1, 2]")
     assert one.before is None and one.after.tolist() == one.gradient.tolist() == [1.0, 2.0]
     assert two.before.tolist() == [1.0, 2.0] and two.after.tolist() == [2.0, 4.0]
-    assert second.origin is not None and second.origin.expression == "x * x"
+    assert second.provenance is not None and second.provenance.expression == "x * x"
     assert second._repr_html_().count("<tr>") == 3
 
 
 def test_broadcast_gradients_are_shown_as_they_are_sent() -> None:
     x, b = lucid.ones(3, 2, requires_grad=True), lucid.zeros(2, requires_grad=True)
     y = ((x + b) * b).sum()
-    sent = {(step.op, s.to): s for step in lucid.see.steps(y) for s in step.sent}
+    sent = {(step.op, s.to): s for step in lucid.see.steps(y) for s in step.contributions}
     assert sent["multiply", "b"].gradient.shape == (2,) and sent["multiply", "b"].gradient.tolist() == [3.0, 3.0]
     assert sent["add", "b"].before.tolist() == [3.0, 3.0]
 
@@ -108,7 +108,7 @@ def test_what_a_step_holds_is_its_own() -> None:
     trace = lucid.see.steps(y)
     for step in trace:
         step.gradient.zero_()
-        for sent in step.sent:
+        for sent in step.contributions:
             sent.gradient.zero_()
     y.backward()
     assert x.grad.tolist() == [3.0, 3.0]
@@ -143,7 +143,7 @@ def test_functions_of_several_outputs_and_checkpoints() -> None:
     y = (a * b).sum() + checkpoint(lambda t: t.tanh().sin().sum(), x)
     trace = lucid.see.steps(y)
     (step,) = [step for step in trace if step.op == "Both" and isinstance(step.gradient, tuple)]
-    assert step.sent[0].formula == "a * 2 + b * ctx.saved_tensors[0].exp()" and step.sent[0].input == "x"
+    assert step.contributions[0].formula == "a * 2 + b * ctx.saved_tensors[0].exp()" and step.contributions[0].input == "x"
     assert str(trace) and lucid.see.page(y).text
     y.backward()
     same(trace, [x])
@@ -184,11 +184,11 @@ def test_each_formula_is_found_in_its_source() -> None:
     for spec in OPS.values():
         if not spec.user_defined:
             for formula in spec.vjps.values():
-                found = text(formula)
+                found = source_text(formula)
                 assert not found.startswith("<lambda>") and "lambda" not in found
                 compile(found, spec.name, "eval")
-    assert text(OPS["tanh"].formulas["x"]) == "g * (1 - out * out)"
-    assert [text(f) for f in OPS["multiply"].formulas.values()] == ["g * y", "g * x"]  # two on neighbouring lines
+    assert source_text(OPS["tanh"].vjps["x"]) == "g * (1 - out * out)"
+    assert [source_text(f) for f in OPS["multiply"].vjps.values()] == ["g * y", "g * x"]  # two on neighbouring lines
 
 
 def test_formulas_of_all_kinds() -> None:
@@ -202,18 +202,18 @@ def test_formulas_of_all_kinds() -> None:
         h = g * 2
         return h + 1
 
-    assert (text(one), text(two), text(named)) == ("g * x", "g + x", "g * 2")
-    assert text(long) == "test_formulas_of_all_kinds.<locals>.long(xp, g)"
+    assert (source_text(one), source_text(two), source_text(named)) == ("g * x", "g + x", "g * 2")
+    assert source_text(long) == "test_formulas_of_all_kinds.<locals>.long(xp, g)"
     made = eval("lambda xp, g: g")
-    assert text(made) == "<lambda>(xp, g)"
+    assert source_text(made) == "<lambda>(xp, g)"
 
 
 def test_numbers_are_put_in_where_that_helps() -> None:
-    assert filled("g * y", {"g": "1", "y": "-2"}) == "1 * (-2)"
-    assert filled("xp.exp(g)", {"g": "1"}) == "exp(1)"
-    assert filled("g", {"g": "1"}) == filled("g * y", {"g": "1"}) == filled("g * x.size", {"g": "1", "x": "2"}) == ""
-    assert taken("a if n == 2 else b", {"n": 2}) == "a" and taken("a if n == 2 else b", {"n": 1}) == "b"
-    assert taken("a if odd(n) else b", {"n": 2}) == "a if odd(n) else b"
+    assert with_numbers("g * y", {"g": "1", "y": "-2"}) == "1 * (-2)"
+    assert with_numbers("xp.exp(g)", {"g": "1"}) == "exp(1)"
+    assert with_numbers("g", {"g": "1"}) == with_numbers("g * y", {"g": "1"}) == with_numbers("g * x.size", {"g": "1", "x": "2"}) == ""
+    assert active_branch("a if n == 2 else b", {"n": 2}) == "a" and active_branch("a if n == 2 else b", {"n": 1}) == "b"
+    assert active_branch("a if odd(n) else b", {"n": 2}) == "a if odd(n) else b"
 
 
 def test_names_are_those_of_the_caller_the_module_and_the_line() -> None:
@@ -225,7 +225,7 @@ def test_names_are_those_of_the_caller_the_module_and_the_line() -> None:
         del inner, loss
     found = {step.op: step.name for step in lucid.see.steps(kept[0])}
     assert found == {"sum": "loss", "multiply": "", "linear": "inner"}
-    assert {s.to for step in lucid.see.steps(kept[0]) for s in step.sent} >= {"weight", "bias"}
+    assert {s.to for step in lucid.see.steps(kept[0]) for s in step.contributions} >= {"weight", "bias"}
     assert "head.weight" in str(lucid.see.steps(kept[0], names={"head": model}))
     with pytest.raises(TypeError, match="names: expected a dict of names to Tensors and Modules, got 'x': 1"):
         lucid.see.steps(kept[0], names={"x": 1})
@@ -244,7 +244,7 @@ def test_every_operation_and_leaf_is_drawn_once(row: Row) -> None:
     leaves = {p for node in nodes for p in node.inputs if type(p) is Leaf}
     drawn = [box.node for box in made.boxes if box.node is not None]
     assert len(drawn) == len(set(drawn)) and set(drawn) == {*nodes, *leaves}
-    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.input_index}
+    pairs = {(made.boxes[e.source].node, made.boxes[e.target].node) for e in made.edges}
     assert {(p, node) for node in nodes for p in node.inputs if p is not None} <= pairs
 
 
@@ -274,7 +274,7 @@ def test_modules_are_groups_that_can_be_folded() -> None:
     assert {box.label for box in block.boxes()} >= {"layer_norm", "linear", "relu", "add", "parameter"}
     for group in made.groups:  # what is inside of a call never depends on what depends on it
         inside = {box.number for box in group.boxes()}
-        into = {e.target for e in made.input_index if e.target in inside and e.source not in inside}
+        into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
         assert all(made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op") for n in into)
 
 
@@ -286,7 +286,7 @@ def overlaps(a: Any, b: Any) -> bool:
 def test_boxes_stand_in_their_frames_without_overlap_and_edges_go_right(fold: bool) -> None:
     made = picture(deep(4))
     folded = {g.number for g in made.groups if "Linear" in g.label} if fold else set()
-    placed = place(made, arrange(made), folded)
+    placed = assign_coordinates(made, arrange(made), folded)
     for group in made.groups:
         if f"g{group.number}" not in placed.rectangles or group.number in folded:
             continue
@@ -296,13 +296,13 @@ def test_boxes_stand_in_their_frames_without_overlap_and_edges_go_right(fold: bo
         assert not any(overlaps(a, b) for i, a in enumerate(inside) for b in inside[:i])
     for line in placed.lines:
         assert all(a[0] <= b[0] for a, b in pairwise(line))
-    assert sum(bool(line) for line in placed.lines) == len(made.input_index) - 2 * len(folded) * fold
+    assert sum(bool(line) for line in placed.lines) == len(made.edges) - 2 * len(folded) * fold
 
 
 def test_large_graphs_are_folded_and_larger_ones_say_what_is_left_out() -> None:
-    assert first_folded(picture(deep(20))) == []
+    assert initially_folded(picture(deep(20))) == []
     large = picture(deep(60))
-    assert len(first_folded(large)) > 60
+    assert len(initially_folded(large)) > 60
     x = lucid.ones(2, requires_grad=True)
     y = x
     for _ in range(100_000):
@@ -389,15 +389,15 @@ def test_a_notebook_gets_the_page_in_a_frame_and_a_run_below_the_graph() -> None
 
 
 def test_small_values_are_shown_in_full_and_large_ones_as_means() -> None:
-    assert shown(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {"shape": [2], "full": [0.1, 0.33333334], "low": 0.1, "high": 0.333333, "mean": 0.216667, "std": 0, "zeros": 0, "nan": 0, "infinite": 0}
+    assert encode_value(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {"shape": [2], "full": [0.1, 0.33333334], "low": 0.1, "high": 0.333333, "mean": 0.216667, "std": 0, "zeros": 0, "nan": 0, "infinite": 0}
     stripes = lucid.tensor(np.tile(np.repeat([[1.0, -1 / 3, 0.0]], 30, axis=1), (40, 1)))
-    found = shown(stripes)
+    found = encode_value(stripes)
     assert found is not None and (found["rows"], found["columns"]) == (20, 18)
     assert found["heat"] == ("Z" * 6 + chr(69 - 7) * 6 + "E" * 6) * 20
-    vector = shown(lucid.ones(1000))
+    vector = encode_value(lucid.ones(1000))
     assert vector is not None and vector["rows"] * vector["columns"] == len(vector["heat"])
-    assert shown(lucid.zeros(0, 3)) == {"shape": [0, 3], "full": []}
-    assert shown(None) is None and shown(True)["full"] == [1]  # type: ignore[index]
+    assert encode_value(lucid.zeros(0, 3)) == {"shape": [0, 3], "full": []}
+    assert encode_value(None) is None and encode_value(True)["full"] == [1]  # type: ignore[index]
 
 
 # -- errors that teach -----------------------------------------------------------------------------------------------
@@ -432,11 +432,11 @@ def joined() -> None:
 
 HERE = r"test_see\.py:\d+, in"
 TOLD = {
-    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"remember\(\):` to hear at which lines"),
-    walked_twice: (rf"The first operation that has let go of its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"remember\(\):` to hear which line it is"),
-    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to hear where 'x' comes from"),
-    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to hear where 'x' comes from"),
-    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to hear where 'arrays' comes from"),
+    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
+    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"track_provenance\(\):` to see which line it is"),
+    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to see where 'x' comes from"),
+    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to see where 'x' comes from"),
+    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to see where 'arrays' comes from"),
 }
 
 

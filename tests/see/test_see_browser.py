@@ -13,9 +13,9 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.see.layout import arrange, place
+from lucid.see.layout import arrange, assign_coordinates
 from lucid.see.page import page
-from lucid.see.picture import LIMIT, Picture, first_folded
+from lucid.see.picture import LIMIT, Picture, initially_folded
 
 pytestmark = pytest.mark.browser
 
@@ -249,7 +249,7 @@ def test_the_page_places_boxes_as_python_does(chrome: Chrome, tmp_path: Path, fo
     picture = Picture(loss, model, None, LIMIT, None)
     folded = [g.number for g in picture.groups if g.label.startswith("inner.1")][:1] if fold else []
     chrome.execute_script("folded.clear(); arguments[0].forEach((g) => folded.add(g)); draw()", folded)
-    expected = place(picture, found := arrange(picture), folded).rectangles
+    expected = assign_coordinates(picture, found := arrange(picture), folded).rectangles
     assert any(key[0] == "d" for inside in found.inside for layer in inside.layers for key in layer)  # lines that bend
     seen = chrome.execute_script("return seen")
     assert seen.keys() == expected.keys()
@@ -269,7 +269,7 @@ def test_thousands_of_operations_come_folded_and_are_quick(chrome: Chrome, tmp_p
     with lucid.see.track_provenance():
         loss = Deep()(lucid.ones(1, 2))
     made = Picture(loss, None, None, LIMIT, None)
-    assert len(first_folded(made)) > 600
+    assert len(initially_folded(made)) > 600
     page(loss, tmp_path / "deep.html")
     shown(chrome, tmp_path / "deep.html")
     assert chrome.execute_script("return document.querySelectorAll('.box').length") < 100

@@ -15,8 +15,8 @@ from itertools import count
 from typing import Any, ClassVar, Self
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.options import check_keywords
 from lucid.optim.schedulers.checks import COUNT_FROM_0, RATE, Check, list_of
+from lucid.optim.validation import check_keywords
 
 NO_LAST_EPOCH = (
     "got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on where one stopped with "

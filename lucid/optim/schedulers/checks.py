@@ -10,20 +10,21 @@ from functools import partial
 from math import inf, isnan
 from typing import Any
 
-from lucid.optim.options import FLAG, FRACTION, NON_NEGATIVE, SHARE, Domain, checked
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain, check_hyperparameter
+from lucid.optim.validation import UNIT_INTERVAL as FROM_0_TO_1
 
 Check = Callable[[str, str, Any], Any]
 
 
 def number(domain: Domain) -> Check:
     """A check for a number in `domain`."""
-    return partial(checked, domain=domain)
+    return partial(check_hyperparameter, domain=domain)
 
 
 def integer(least: int) -> Check:
     """A check for a whole number of at least `least`."""
     domain = Domain(f"a whole number of {least} or more", lambda x: least <= x < inf and x == int(x))
-    return lambda where, name, value: int(checked(where, name, value, domain))
+    return lambda where, name, value: int(check_hyperparameter(where, name, value, domain))
 
 
 def one_of(*words: str) -> Check:
@@ -69,8 +70,8 @@ def is_sequence(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-COUNT, COUNT_FROM_0, RATE, FACTOR = integer(1), integer(0), number(NON_NEGATIVE), number(FRACTION)
-UNIT_INTERVAL, SWITCH = number(SHARE), number(FLAG)
+COUNT, COUNT_FROM_0, RATE, FACTOR = integer(1), integer(0), number(NON_NEGATIVE), number(HALF_OPEN_UNIT)
+UNIT_INTERVAL, SWITCH = number(FROM_0_TO_1), number(FLAG)
 ABOVE_0 = number(Domain("a finite number above 0", lambda x: 0 < x < inf))
 ABOVE_0_TO_1 = number(Domain("a number in (0, 1]", lambda x: 0 < x <= 1))
 SCORE = number(Domain("a number", lambda x: not isnan(x)))  # infinite before the first one

@@ -23,14 +23,14 @@ class Domain(NamedTuple):
 
 
 NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < math.inf)
-FRACTION = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
-SHARE = Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)
+HALF_OPEN_UNIT = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
+UNIT_INTERVAL = Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)
 WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < math.inf and x == int(x))
 FLAG = Domain("True or False", lambda x: True, bool)
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
 
 
-def checked(where: str, name: str, value: Any, domain: Domain) -> Any:
+def check_hyperparameter(where: str, name: str, value: Any, domain: Domain) -> Any:
     """`value` as a Python float or bool, found to lie in its domain.
 
     Raises:
@@ -78,7 +78,7 @@ def split_pairs(where: str, options: Mapping[str, Any], pairs: Mapping[str, tupl
     return split
 
 
-def listed(where: str, params: Any) -> list[Any]:
+def as_list(where: str, params: Any) -> list[Any]:
     """What `params` yields, in order.
 
     Raises:
@@ -96,7 +96,7 @@ def listed(where: str, params: Any) -> list[Any]:
     return list(params)
 
 
-def named(where: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
+def split_names(where: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
     """The names and the parameters, of pairs such as `model.named_parameters()` gives; None for plain parameters.
 
     Raises:

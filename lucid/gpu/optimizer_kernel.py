@@ -1,47 +1,47 @@
-"""Chapter 8, continued. How an equation becomes a kernel of a GPU.
+"""How does an optimizer's rule become a kernel of a GPU?
 
 On a GPU a step costs what its memory traffic costs. An operation at a time, as NumPy works, would go through memory
 some thirty times for Adamax; the equation needs seven passes: read theta, g, m and u, write theta, m and u. So the
-rule's tape (tape.py) is printed once more, as a function of numbers instead of arrays, whose intermediate values never
-leave the registers. `print(kernel.body)` shows it; for Adamax:
+rule's trace (optim/rule.py) is printed as a function of one element, whose intermediate values never leave the
+registers. `print(kernel.body)` shows it; for Adamax:
 
     __device__ inline void adamax_rule(
         scalar& theta, scalar g, scalar& m, scalar& u,
-        scalar beta1, scalar k1, scalar beta2, scalar eps, scalar number0)  // k1 = (1 - beta1)
+        scalar beta1, scalar s1, scalar beta2, scalar eps, scalar step)  // s1 = 1 - beta1
     {
         scalar v0 = beta1 * m;
-        scalar v1 = k1 * g;
+        scalar v1 = s1 * g;
         scalar v2 = v0 + v1;
         scalar v3 = beta2 * u;
         scalar v4 = fabs(g);
         scalar v5 = maximum(v3, v4);
-        scalar v6 = number0 * v2;
+        scalar v6 = step * v2;
         scalar v7 = v5 + eps;
         scalar v8 = v6 / v7;
-        scalar v9 = theta - v8;
-        theta = v9;
         m = v2;
         u = v5;
+        theta = theta - v8;
     }
 
 Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `many` moves up to 96 at once,
 so that a small model costs one launch and not one for each parameter: their addresses are arguments of the launch.
 
 Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused, division and
-root are correctly rounded, so what comes out is the CPU's to the bit, but for numbers below 1.2e-38: CuPy has all its
-kernels flush those to zero. exp, log and powers, which no rule here asks for, differ by some units in the last place.
+root are correctly rounded, so the results are the CPU's to the bit, but for numbers below 1.2e-38: CuPy has all its
+kernels flush those to zero. exp, log and powers, which no rule here uses, differ by some units in the last place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float16, float32, float64
-from lucid.optim.tape import Tape, pattern, tape_of
-from lucid.tape import HELPERS, OPTIONS, SAID, Value
+from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements
+from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
@@ -61,14 +61,16 @@ TAKEN = set(
 )
 
 
-def spelled(name: str) -> str:
-    """`name`, or one like it that is not taken and has no Greek letters."""
+def identifier(name: str) -> str:
+    """`name`, or one like it that is not taken, begins with a letter, and has no Greek ones."""
+    if name[0].isdecimal():  # a literal, or what was computed from numbers
+        return "s" + re.sub(r"\W", "_", name)
     name = "".join(letter if letter.isascii() else f"u{ord(letter):x}" for letter in name)
-    return f"own_{name}" if name in TAKEN or name.startswith("_") or re.fullmatch(r"v\d+", name) else name
+    return f"own_{name}" if name in TAKEN or name.startswith("_") or re.fullmatch(r"[vs]\d\w*", name) else name
 
 
 class Kernel:
-    """The kernels that do what a tape says, for parameters of the dtype `stored`.
+    """The kernels that do what a rule says, for parameters of the dtype `stored`.
 
     Attributes:
         name: the optimizer's.
@@ -77,15 +79,17 @@ class Kernel:
         many: the kernel for a `Table` of them; `text` is its source.
         rows: how many of them it takes.
         takes, gives: the parameters of `each`, in and out.
-        fixed, changing: as the tape has them.
+        static, step, static_values, step_values: as the CompiledRule has them.
     """
 
-    def __init__(self, cupy: Any, tape: Tape, stored: DType) -> None:
+    def __init__(self, cupy: Any, rule: CompiledRule, stored: DType) -> None:
         self.wide = float64 if stored == float64 else float32
-        self.name = re.sub(r"\W+", "_", tape.title.removesuffix(".rule").lower(), flags=re.ASCII).strip("_")
-        self.slots = [spelled(slot) for slot in tape.given if slot not in ("theta", "g")]
-        self.scalars = [spelled(name) for name in tape.scalars]
-        self.fixed, self.changing = tape.fixed, tape.changing
+        self.static, self.static_values = rule.static, rule.static_values
+        self.step, self.step_values = rule.step, rule.step_values
+        title = rule.trace.title.removesuffix(".rule").lower()
+        self.name = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_")
+        self.slots = [identifier(slot) for slot in rule.trace.new]
+        self.scalars = [identifier(x.name) for x in (*rule.static, *rule.step)]
         count = len(self.scalars) + (len(self.scalars) % 2 if self.wide == float32 else 0)  # C pads
         self.rows = min(MOST, (ROOM - 8 - self.wide.itemsize * count) // (8 * (3 + len(self.slots))))
         self.layout = [
@@ -93,7 +97,7 @@ class Kernel:
             ("count", "u8"),
             *([("scalars", self.wide, (count,))] if count else []),
         ]
-        self.body = body(f"{self.name}_rule", tape)
+        self.body = body(f"{self.name}_rule", rule)
         ctype = {"float16": "__half", "float32": "float", "float64": "double"}
         scalar = f"typedef {ctype[str(self.wide)]} scalar;"
         self.text = "\n".join([
@@ -117,28 +121,26 @@ class Kernel:
         )
 
 
-def body(name: str, tape: Tape) -> str:
-    """The tape as a function of one element, after what it needs beyond CUDA."""
-    known = {value: spelled(given) for given, value in tape.given.items()}
-    lines: list[str] = []
-    for function, operands, out in tape.steps:
-        known[out] = f"v{len(lines)}"
-        texts = [known[x] if isinstance(x, Value) else spelled(x) for x in operands]
-        lines.append(f"scalar {known[out]} = {SAID[function].format(*texts)};")
-    given = set(tape.given.values())
-    for value in dict.fromkeys(tape.wanted.values()):
-        if value in given:  # read before anything is written: its place may be
-            lines.append(f"scalar v{len(lines)} = {known[value]};")
-            known[value] = f"v{len(lines) - 1}"
-    lines += [f"{spelled(place)} = {known[value]};" for place, value in tape.wanted.items()]
-    arrays = ", ".join(f"scalar{'' if given == 'g' else '&'} {spelled(given)}" for given in tape.given)
-    scalars = ", ".join(f"scalar {spelled(scalar)}" for scalar in tape.scalars)
-    notes = f"  // {tape.notes()}" if tape.notes() else ""
-    head = [f"    {arrays},", f"    {scalars}){notes}"] if scalars else [f"    {arrays})"]
-    used = {function for function, _, _ in tape.steps}
-    helpers = [text for helper, text in HELPERS.items() if helper in used]
-    head, lines = [f"__device__ inline void {name}(", *head], [f"    {line}" for line in lines]
-    return "\n".join([*helpers, *head, "{", *lines, "}\n"])
+def body(name: str, rule: CompiledRule) -> str:
+    """The rule as a function of one element, below what it needs beyond CUDA."""
+    trace = rule.trace
+    names = {x: identifier(x.name) for x in rule.inputs}
+    lines = statements(trace.instructions, names)
+    lines += [f"{identifier(slot)} = {names[x]};" for slot, x in trace.new.items() if x is not trace.inputs[slot]]
+    lines += [f"theta = {names[trace.theta]} - {names[trace.update]};"]
+    arrays = ", ".join(f"scalar{'' if x == 'g' else '&'} {identifier(x)}" for x in trace.inputs)
+    scalars = ", ".join(f"scalar {names[x]}" for x in (*rule.static, *rule.step))
+    notes = ", ".join(_note(i) for static in (True, False) for i in trace.on_numbers(static))
+    head = [f"    {arrays},", f"    {scalars})"] if scalars else [f"    {arrays})"]
+    head = [f"__device__ inline void {name}(", *head[:-1], head[-1] + (f"  // {notes}" if notes else "")]
+    return "\n".join([*helpers(trace.instructions), *head, "{", *(f"    {line}" for line in lines), "}\n"])
+
+
+def _note(instruction: Any) -> str:
+    """What a number is that was computed from others, as in `s1 = 1 - beta1`."""
+    function, operands, out = instruction
+    texts = [x.name if x.value is not None else identifier(x.name) for x in operands]
+    return f"{identifier(out.name)} = {CUDA_EXPRESSIONS[function].format(*texts)}"
 
 
 def _table(kernel: Kernel) -> str:
@@ -227,7 +229,7 @@ class Table:
     def _row(self, name: str) -> Any:
         return self.record[name][0][: self.count]
 
-    def move(self, gradients: list[int], scalars: list[float]) -> None:
+    def move(self, gradients: list[int], scalars: Sequence[float]) -> None:
         """Launch, with the addresses of the gradients; everything is passed by value."""
         self.g[:] = gradients
         if self.scalars is not None:
@@ -235,20 +237,8 @@ class Table:
         self.kernel.many(self.blocks, (THREADS,), (self.record,))
 
 
-_known: dict[Any, Any] = {}
-
-
-def kernel_of(
-    cupy: Any,
-    stored: DType,
-    rule: Callable[..., tuple[Any, ...]],
-    memory: tuple[str | None, ...],
-    numbers: Sequence[object],
-    constants: dict[str, Any],
-) -> Kernel | None:
-    """The kernels of a rule, remembered as `program_of` remembers programs; None where it has no tape."""
-    key = (cupy, stored, pattern(rule, memory, numbers, constants))
-    if key not in _known:
-        tape = tape_of(rule, memory, numbers, constants)
-        _known[key] = None if tape is None else Kernel(cupy, tape, stored)
-    return _known[key]
+@lru_cache(maxsize=512)
+def kernel_of(cupy: Any, stored: DType, rule: Rule, slots: Slots, pattern: Pattern | None) -> Kernel | None:
+    """The kernels of a rule for this pattern; None where it cannot be traced."""
+    compiled = compiled_rule(rule, slots, pattern)
+    return None if compiled is None else Kernel(cupy, compiled, stored)

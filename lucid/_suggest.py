@@ -1,7 +1,7 @@
-"""What is not there: sentences for names that PyTorch has and lucid has not, or not under that name.
+"""Errors for names that are missing: what to write instead of a name that PyTorch has and lucid has not.
 
-Modules only, each by a `__getattr__` of its own. A `__getattr__` on Tensor would do the same for methods, but slow
-down every attribute of every tensor, for Python then looks attributes up the long way.
+Each module has a `__getattr__` that raises them. A `__getattr__` on Tensor would do the same for methods, but slow down
+every attribute of every tensor, for Python then takes a slower path to look them up.
 """
 
 from __future__ import annotations
@@ -40,6 +40,6 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
         return AttributeError(f"{owner} has no {name!r}: {INSTEAD[name]}")
     from difflib import get_close_matches  # only now: most programs never get here
 
-    # Names that PyTorch has besides are not taken for typos: sinh is 0.857 like sin, and vstack begins otherwise.
+    # Other names of PyTorch's are not taken for typos: sinh is 0.857 like sin, and vstack has another first letter.
     close = get_close_matches(name, [n for n in names if n.startswith(name[:1])], n=1, cutoff=0.86)
     return AttributeError(f"{owner} has no {name!r}" + (f"; there is {close[0]!r}" if close else ""))

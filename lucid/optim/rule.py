@@ -1,0 +1,256 @@
+"""How is an optimizer's rule read: what must it take and return, and how does it come to work in place?
+
+A rule is pure: `m = beta1 * m + (1 - beta1) * g` makes three new arrays. Done by hand one would write into m at once.
+So the rule is traced (core/trace.py), and `allocate` finds where each result can be written: over an operand that is
+not needed any more, else into workspace. `print(compiled_rule(...))` shows it; for Adamax:
+
+    %m = multiply %beta1 %m
+    %w0 = multiply %1 %g            %1 is 1 - beta1
+    %m = add %m %w0
+    %u = multiply %beta2 %u
+    %w0 = abs %g
+    %u = maximum %u %w0
+    %w0 = multiply %step %m
+    %w1 = add %u %eps
+    %w0 = divide %w0 %w1
+    %theta = subtract %theta %w0
+
+These are the operations of the rule in its order, so the results are the same to the bit. A rule that cannot be traced
+(an `if` that depends on an array, a sum over all elements) is evaluated as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from inspect import Parameter, getattr_static, signature
+from typing import Any
+
+from lucid.core.array import cpu
+from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, allocate, evaluate, number_of
+
+Rule = Callable[..., tuple[Any, ...]]
+Slots = tuple[str | None, ...]  # the arrays that a rule keeps for each parameter; None for one that is not in use
+Pattern = tuple[tuple[bool | None, ...], tuple[tuple[str, Any], ...]]
+
+
+def evaluate_rule(
+    rule: Rule, xp: Any, theta: Any, g: Any, slots: Sequence[Any], scalars: Sequence[Any], static: Mapping[str, Any]
+) -> tuple[Any, list[Any]]:
+    """What the rule makes of these arrays, evaluated as it stands: the new theta, and the new value of each slot."""
+    results = rule(xp, theta, g, *slots, *scalars, **static)
+    update, new, theta = split_results(rule, results, len(slots), theta)
+    return theta - update, new
+
+
+def split_results(rule: Rule, results: Any, count: int, theta: Any) -> tuple[Any, list[Any], Any]:
+    """What a rule with `count` slots returned: the update, the new slots, and what the update is subtracted from.
+
+    Raises:
+        TypeError: for another number of results.
+    """
+    if not isinstance(results, tuple) or len(results) not in (count + 1, count + 2):
+        got = f"{len(results)} results" if isinstance(results, tuple) else f"a {type(results).__name__}"
+        raise TypeError(
+            f"{title_of(rule)}: expected a tuple of the update and the new value of each of its {count} slots (and, "
+            f"where it scales theta itself, that theta as the last), got {got}"
+        )
+    update, *new = results
+    return update, new[:count], new[count] if len(new) > count else theta
+
+
+def title_of(rule: Rule) -> str:
+    """The rule's name for messages and kernels, such as "Adamax.rule"."""
+    return str(getattr(rule, "__qualname__", rule))
+
+
+def step_scalar_names(rule: Rule, slots: int, count: int) -> list[str]:
+    """What the rule calls the numbers that it takes behind the slots."""
+    arguments = list(signature(rule).parameters.values())[3 + slots :]
+    names = [a.name for a in arguments if a.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    return names if len(names) == count else [f"number{i}" for i in range(count)]
+
+
+# -- its trace -------------------------------------------------------------------------------------------------------
+
+
+def pattern_of(step_scalars: Sequence[object], static: Mapping[str, Any]) -> Pattern | None:
+    """All that decides which trace a rule has: the flags among its numbers, and which of the others are 0.
+
+    None where there is no telling, as there is something else than numbers and words among the hyperparameters.
+    """
+    flags = tuple([x if type(x) is bool else None for x in step_scalars])
+    kinds = [(k, ("0", "not 0")[bool(v)] if type(v) in (int, float) else v) for k, v in static.items()]
+    return (flags, tuple(kinds)) if all(v is None or type(v) in (bool, str) for _, v in kinds) else None
+
+
+class RuleTrace(Trace):
+    """The trace of a rule, for a pattern of flags and zeros.
+
+    Attributes:
+        inputs: theta, g and the slots in use, by name.
+        new: slot -> its new value. No two are the same, and none is an input, but for a slot that stays as it is.
+        update, theta: what is subtracted in the end, and from what: the input theta, or what the rule returned for it.
+    """
+
+    def __init__(self, rule: Rule, slots: Slots, pattern: Pattern) -> None:
+        super().__init__(cpu)
+        self.title, (flags, static) = title_of(rule), pattern
+        self.inputs = {name: Tracer(self, name) for name in ("theta", "g", *filter(None, slots))}
+        theta, g, *_ = self.inputs.values()
+        self.step_names = names = step_scalar_names(rule, len(slots), len(flags))
+        scalars = [ScalarTracer(self, k, None, False) if v is None else v for k, v in zip(names, flags, strict=True)]
+        self.step_scalars = [x for x in scalars if isinstance(x, ScalarTracer)]
+        options = {k: ScalarTracer(self, k, v == "not 0", True) if v in ("0", "not 0") else v for k, v in static}
+        old = [None if slot is None else self.inputs[slot] for slot in slots]
+        results = rule(TracedNamespace(self), theta, g, *old, *scalars, **options)
+        update, new, base = split_results(rule, results, len(slots), theta)
+        self.new: dict[str, Tracer] = {}
+        for slot, before, value in zip(slots, old, new, strict=True):
+            if slot is not None:
+                taken = {*self.inputs.values(), *self.new.values()}
+                self.new[slot] = value if value is before else self._array(value, taken)
+        overwritten = {x for x in old if x is not None}
+        self.update, self.theta = self._array(update, overwritten), self._array(base, overwritten)
+
+    def _array(self, value: Any, taken: set[Any]) -> Tracer:
+        """A result as an array of its own: a copy of one that is taken."""
+        if not isinstance(value, Tracer) or isinstance(value, ScalarTracer):
+            raise TraceError("a result that is no array")
+        array: Tracer = self.emit("astype", value) if value.is_bool else value
+        return self.emit("copy", array) if array in taken else array
+
+    def __str__(self) -> str:
+        results = [f"%{slot} = {value}" for slot, value in self.new.items()]
+        return "\n".join([super().__str__(), *results, f"%theta = subtract {self.theta} {self.update}"])
+
+
+# -- in place --------------------------------------------------------------------------------------------------------
+
+
+class CompiledRule:
+    """A rule as a list of calls that work in place.
+
+    Attributes:
+        calls: `(function, registers of the operands, register of the result)`: `function(*operands, result)`. The
+            registers are theta, g, the slots in use, the scalars, the workspace, in this order.
+        workspace: how many arrays of workspace there are.
+        update, theta: the registers of what is to be subtracted, and of what it is subtracted from.
+        reads_theta: whether any call does.
+        static, step: the scalars: first those that depend on hyperparameters alone, then those that are new at each
+            step: what the rule is given as such, then what it computes of it.
+    """
+
+    def __init__(self, trace: RuleTrace) -> None:
+        self.trace, used = trace, trace.scalars()
+        self.static = [x for x in used if x.static]
+        self.step = [*dict.fromkeys([*trace.step_scalars, *(x for x in used if not x.static)])]
+        self.inputs = [*trace.inputs.values(), *self.static, *self.step]
+        homes = {value: trace.inputs[slot] for slot, value in trace.new.items() if value is not trace.inputs[slot]}
+        outputs = {*homes, trace.update, trace.theta}.difference(self.inputs)
+        on_arrays = [i for i in trace.instructions if not isinstance(i[2], ScalarTracer)]
+        self.code, register, self.workspace = allocate(on_arrays, self.inputs, outputs, homes)
+        self.update, self.theta = register[trace.update], register[trace.theta]
+        self.reads_theta = any(0 in operands for _, operands, _ in self.code) or self.update == 0
+        self.calls = [(in_place(function), operands, out) for function, operands, out in self.code]
+        self._as_given = len(self.step) == len(trace.step_scalars) == len(trace.step_names)
+        self._on_static, self._on_step = trace.on_numbers(static=True), trace.on_numbers(static=False)
+
+    def static_values(self, static: Mapping[str, Any]) -> list[Any]:
+        """The values of the static scalars, computed in double precision."""
+        values = evaluate(self._on_static, dict(static))
+        return [number_of(x, values) for x in self.static]
+
+    def step_values(self, static: Mapping[str, Any], step_scalars: Sequence[Any]) -> Sequence[Any]:
+        """The values of the scalars that are new at each step, given those of the rule, flags included."""
+        if self._as_given:
+            return step_scalars
+        values = {**static, **dict(zip(self.trace.step_names, step_scalars, strict=True))}
+        evaluate(self._on_static + self._on_step, values)
+        return [number_of(x, values) for x in self.step]
+
+    def __str__(self) -> str:
+        names = [str(x) for x in self.inputs] + [f"%w{i}" for i in range(self.workspace)]
+        lines = [f"{names[out]} = {function} {' '.join(names[i] for i in x)}" for function, x, out in self.code]
+        return "\n".join([*lines, f"%theta = subtract {names[self.theta]} {names[self.update]}"])
+
+
+def in_place(function: str) -> Callable[..., Any]:
+    """A function of NumPy's that takes the array to write to behind its operands. True and False are 1 and 0 there."""
+    return SPECIAL[function] if function in SPECIAL else getattr(cpu, function)  # type: ignore[no-any-return]
+
+
+def _copy(x: Any, out: Any) -> None:
+    out[...] = x
+
+
+def _where(condition: Any, x: Any, y: Any, out: Any) -> None:
+    out[...] = cpu.where(condition, x, y)  # where has no out
+
+
+def _maximum(x: Any, y: Any, out: Any) -> None:
+    cpu.maximum(x, y, out=out)  # by position, as others take it, it is deprecated here
+
+
+def _minimum(x: Any, y: Any, out: Any) -> None:
+    cpu.minimum(x, y, out=out)
+
+
+SPECIAL = {
+    "astype": _copy, "copy": _copy, "where": _where,
+    "maximum": _maximum, "minimum": _minimum,
+    "logical_and": _minimum, "logical_or": _maximum, "logical_xor": cpu.not_equal,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def compiled_rule(rule: Rule, slots: Slots, pattern: Pattern | None) -> CompiledRule | None:
+    """The rule for this pattern, compiled; None where it cannot be traced."""
+    if pattern is None:
+        return None
+    try:
+        return CompiledRule(RuleTrace(rule, slots, pattern))
+    except TraceError:
+        return None
+
+
+# -- where it is defined ---------------------------------------------------------------------------------------------
+
+
+def check_rule(kind: Any) -> tuple[str, ...]:
+    """Refuse a rule that cannot work, where it is defined; gives the names of the hyperparameters that it takes.
+
+    Raises:
+        TypeError: for arguments in another order than they are given in, another number of results, and functions or
+            attributes that no array has.
+    """
+    rule, slots, name = kind.rule, list(kind.slots), f"{kind.__name__}.rule"
+    arguments = list(signature(rule).parameters.values())
+    first = [a.name for a in arguments if a.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    static = [a.name for a in arguments if a.kind is Parameter.KEYWORD_ONLY]
+    scalars = first[3 + len(slots) :]
+    form = f"rule({', '.join(['xp', 'theta', 'g', *slots, *scalars, *['*'] * bool(static), *static])})"
+    if not isinstance(getattr_static(kind, "rule"), staticmethod):
+        raise TypeError(f"{name}: must be a static method, as it belongs to no optimizer; write @staticmethod {form}")
+    taken = first[3:][: len(slots)]  # of which *rest takes what is missing
+    all_of_them = taken == slots or any(a.kind is Parameter.VAR_POSITIONAL for a in arguments)
+    if first[:1] != ["xp"] or len(first) < 3 or taken != slots[: len(taken)] or not all_of_them:
+        raise TypeError(
+            f"{name}: its arguments must begin with the namespace xp, theta, its gradient g and the slots {slots}, got "
+            f"({', '.join(first)}); write {form}"
+        )
+    for what in ("optional_slots", "initial_values", "torch_slot_names"):
+        mapping = getattr(kind, what)
+        named = mapping.values() if what == "torch_slot_names" else mapping
+        if unknown := [slot for slot in named if slot is not None and slot not in slots]:
+            raise TypeError(f"{kind.__name__}.{what}: {unknown[0]!r} is no slot; slots = {slots} lists those there are")
+    try:
+        RuleTrace(rule, slots, ((None,) * len(scalars), tuple((k, "not 0") for k in static)))
+    except AttributeError as error:
+        raise TypeError(f"{name}: {error}") from error
+    except TypeError as error:
+        if str(error).startswith(title_of(rule)):  # another number of results
+            raise
+    except Exception:  # what it says of arrays is said when it runs on arrays
+        pass
+    return tuple(static)
