@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from lucid.shaping import refuse_outside
 
 import lucid
+from lucid.gpu.namespace import CupyNamespace
 
 
 def test_sorting_agrees_with_numpy_on_many_ties() -> None:
@@ -37,7 +38,7 @@ def test_axis_is_accepted_for_dim() -> None:
     x = lucid.tensor([[3.0, 1.0], [2.0, 4.0]])
     assert x.sort(axis=0).indices.tolist() == x.argsort(axis=0).tolist() == [[1, 0], [0, 1]]
     assert x.cumprod(axis=1).tolist() == [[3, 3], [2, 8]]
-    with pytest.raises(TypeError, match="sort: unexpected keyword 'along'"):
+    with pytest.raises(TypeError, match=r"sort\(\) got an unexpected keyword argument 'along'"):
         x.sort(along=0)
 
 
@@ -69,7 +70,7 @@ def test_an_index_from_a_gpu_is_checked_before_it_wraps_around() -> None:
     """What CuPy would not notice: here on NumPy's arrays."""
     i, mask = np.array([0, 2]), np.array([[True, False], [False, True]])
     for shape, parts in (((3, 4), (i, slice(None))), ((3, 4), (None, i)), ((2, 2, 3), (mask, i)), ((5, 3), (Ellipsis, -i - 1)), ((3,), (np.array([], "int64"),)), ((4, 3), (1, i, None))):
-        refuse_outside(shape, parts)
+        CupyNamespace.check_index(SimpleNamespace(array=()), shape, parts)
     for shape, parts, message in (
         ((2, 4), (i, slice(None)), r"getitem: index 2 is out of bounds for the 2 of dim 0 of shape \(2, 4\)"),
         ((4, 2), (slice(None), i), "getitem: index 2 is out of bounds for the 2 of dim 1"),
@@ -78,7 +79,7 @@ def test_an_index_from_a_gpu_is_checked_before_it_wraps_around() -> None:
         ((4, 5, 2), (None, 0, Ellipsis, i), "getitem: index 2 is out of bounds for the 2 of dim 2"),
     ):
         with pytest.raises(IndexError, match=message):
-            refuse_outside(shape, parts)
+            CupyNamespace.check_index(SimpleNamespace(array=()), shape, parts)
 
 
 i3, x23, x3 = lucid.tensor([0, 1, 2]), lucid.ones(2, 3), lucid.ones(3)
