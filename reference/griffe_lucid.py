@@ -1,16 +1,18 @@
 """What mkdocstrings, which reads the source without running it, is told of lucid: an operation is called without `xp`,
-a Tensor has the methods that lucid/methods.py names, and docstrings are plain text.
+a reduction with `dim` and `keepdim`, Tensor has the methods that other files attach, and docstrings are plain text.
 """
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
 import griffe
 
-from lucid.methods import Operations
-from reference.pages import markdown, namespaces, operation, value
+from lucid import Tensor
+from reference.pages import attached, markdown, namespaces, operation, value
+
+KEYWORD = griffe.ParameterKind.keyword_only
+ANY = griffe.ParameterKind.positional_or_keyword
 
 
 class Lucid(griffe.Extension):
@@ -19,8 +21,11 @@ class Lucid(griffe.Extension):
     def on_function_instance(self, *, func: griffe.Function, **kwargs: Any) -> None:
         """Leave out what a caller does not give: `xp`, and arguments that begin with an underscore."""
         given = [parameter for parameter in func.parameters if parameter.name[0] != "_"]
-        if any(str(decorator.value).startswith("op(") for decorator in func.decorators):
+        decorators = [str(decorator.value) for decorator in func.decorators]
+        if any(text.startswith("op(") for text in decorators):
             del given[0]
+        if found := [text for text in decorators if text.startswith("reduction")]:
+            given = [given[0], *reduced(found[0])]
         func.parameters = griffe.Parameters(*given)
 
     def on_instance(self, *, obj: griffe.Object, **kwargs: Any) -> None:
@@ -29,14 +34,32 @@ class Lucid(griffe.Extension):
             obj.docstring.value = markdown(obj.docstring.value)
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
-        """Name the operation behind each function, and give Operations, whose heir Tensor is, its methods."""
+        """Name the operation behind each function, and give Tensor its methods."""
         public = [(space, name) for space, names in namespaces().items() for name in names]
         behind = {value(*each): spec for each in public if (spec := operation(*each))}
         for function, spec in behind.items():
             read(pkg, function).docstring.value += f"\n\nIts gradient: operation [`{spec.name}`][op-{spec.name}]."
-        for name, method in vars(Operations).items():
-            if isinstance(method, FunctionType) and method.__module__ != Operations.__module__ and name[0] != "_":
-                pkg["methods.Operations"][name] = bound(name, read(pkg, method))
+        for name, member in attached(Tensor).items():
+            pkg["core.node.Tensor"][name] = self.member(pkg, name, member)
+
+    def member(self, pkg: griffe.Module, name: str, member: Any) -> griffe.Object:
+        """A method or property that another file attaches."""
+        if isinstance(member, property):
+            return griffe.Attribute(name, docstring=griffe.Docstring(markdown(member.__doc__)))
+        if member.__name__ in pkg[member.__module__.removeprefix("lucid.")].members:
+            return bound(name, read(pkg, member))
+        return griffe.Function(name, docstring=griffe.Docstring(markdown(member.__doc__)))  # made in a loop
+
+
+def reduced(decorator: str) -> list[griffe.Parameter]:
+    """The arguments that `@reduction` gives a function behind the tensor."""
+    given = [griffe.Parameter("dim", kind=ANY, default="None")]
+    if "correction=True" in decorator:
+        given.append(griffe.Parameter("correction", kind=ANY, default="1"))
+    given.append(griffe.Parameter("keepdim", kind=ANY, default="False"))
+    if "converts=True" in decorator:
+        given.append(griffe.Parameter("dtype", kind=KEYWORD, default="None"))
+    return given
 
 
 def read(pkg: griffe.Module, function: Any) -> griffe.Function:

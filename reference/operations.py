@@ -1,4 +1,4 @@
-"""The page of the operations: each as it stands in the source, its forward below the formulas of its gradients."""
+"""The page of the operations: each as it stands in the source, its forward below its vjps."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from typing import Any
 from lucid.core.op import OPS, Op
 from reference.pages import introduced, markdown, namespaces, operation, title_of
 
+# What a definition names besides: the engine, and what makes a public form of an operation.
+ENGINE = {f"lucid.core.{name}" for name in ("array", "events", "node", "promotion", "op")}
+PUBLIC_FORMS = {"reduction", "accepts_axis"}
+
 
 def page() -> str:
-    """The whole of lucid's table of derivatives, by chapters, after the chapter that says how to read it."""
-    chapters: dict[str, list[Op]] = {}
+    """The whole of lucid's table of derivatives, file by file, after the file that says how to read it."""
+    files: dict[str, list[Op]] = {}
     for spec in OPS.values():
         if not spec.user_defined:
-            chapters.setdefault(spec.forward.__module__, []).append(spec)
-    text = introduced("lucid.op", "Operations", 1)
-    for module, specs in chapters.items():
+            files.setdefault(spec.forward.__module__, []).append(spec)
+    text = introduced("lucid.core.op", "Operations", 1)
+    for module, specs in files.items():
         text += introduced(module, title_of(module), 2)
         text += [part for spec in specs for part in shown(spec)]
         helpers = dict.fromkeys(helper for spec in specs for helper in helpers_of(spec.forward))
@@ -62,11 +66,12 @@ def text_of(function: Any) -> str:
 
 
 def helpers_of(function: Any) -> list[FunctionType]:
-    """The plain functions that an operation's forward and formulas call, and those that these call."""
+    """The plain functions that an operation's forward and vjps call, and those that these call."""
     found = [inspect.unwrap(function)]
     for caller in found:  # which grows as it is read
         for node in ast.walk(ast.parse(text_of(caller))):
             used = caller.__globals__.get(node.id) if isinstance(node, ast.Name) else None
             plain = isinstance(used, FunctionType) and not hasattr(used, "op") and used not in found
-            found += [used] if plain and used.__module__.startswith("lucid.ops.") else []
+            shown = plain and used.__module__.startswith("lucid.") and used.__module__ not in ENGINE
+            found += [used] if shown and used.__name__ not in PUBLIC_FORMS else []
     return found[1:]

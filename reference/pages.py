@@ -11,65 +11,71 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from lucid.core.op import OPS, Op
 
-# Chapters under a title for those who look something up, in the order of the table of contents. A chapter that is not
-# listed comes after them, under the first words of its docstring.
+# Files under a title for those who look something up, in the order of the table of contents. A file that is not listed
+# comes after them, under the first words of its docstring.
 TITLES = {
-    "lucid.tensor": "Tensor",
-    "lucid.creation": "Creating tensors",
-    "lucid.ops.arithmetic": "Arithmetic and comparison",
-    "lucid.ops.functions": "Functions of one number",
-    "lucid.functions": "Reductions, products and joins",
-    "lucid.shaping": "Shapes",
+    "lucid.core.node": "Tensor",
+    "lucid.core.create": "Creating tensors",
+    "lucid.core.elementwise": "Functions of each element",
+    "lucid.core.reductions": "Reductions",
+    "lucid.core.shapes": "Shapes",
     "lucid.ops.sort_index": "Selecting and sorting",
-    "lucid.recording": "Recording or not",
-    "lucid.op": "Writing operations",
-    "lucid.backend": "Dtypes, devices, constants, random numbers",
+    "lucid.ops.random": "Random numbers",
+    "lucid.core.matmul": "Products",
+    "lucid.autograd.grad_mode": "Recording or not",
+    "lucid.core.op": "Writing operations",
+    "lucid.core.array": "Dtypes, devices, constants",
     "lucid.io.npz": "Checkpoints",
-    "lucid.origins": "Where nodes come from",
+    "lucid.autograd.provenance": "Where nodes come from",
     "lucid.see.trace": "A backward pass, step by step",
     "lucid.see.drawing": "The graph as a picture",
     "lucid.see.page": "The page",
 }
-# Where a namespace has a few names from a chapter, and these belong beside those of another.
+# Where a namespace has names from a file that belong beside those of another.
 BESIDE = {
-    ("lucid", "lucid"): "lucid.backend",
-    ("lucid", "lucid.ops.einsum"): "lucid.functions",
-    ("lucid", "lucid.devices"): "lucid.backend",
-    ("lucid", "lucid.ops.linear"): "lucid.functions",
-    ("lucid", "lucid.ops.special"): "lucid.ops.functions",
-    ("lucid", "lucid.ops.pad"): "lucid.shaping",
-    ("lucid.nn", "lucid.graph"): "lucid.nn.module",
-    ("lucid.nn", "lucid.tensor"): "lucid.nn.module",
-    ("lucid.nn.functional", "lucid.functions"): "lucid.ops.activations",
-    ("lucid.nn.functional", "lucid.ops.functions"): "lucid.ops.activations",
-    ("lucid.nn.functional", "lucid.ops.fused"): "lucid.ops.embedding",
+    ("lucid", "lucid"): "lucid.core.array",
+    ("lucid", "lucid.ops.create"): "lucid.core.create",
+    ("lucid", "lucid.ops.defaults"): "lucid.core.array",
+    ("lucid", "lucid.ops.einsum"): "lucid.core.matmul",
+    ("lucid", "lucid.ops.elementary"): "lucid.core.elementwise",
+    ("lucid", "lucid.ops.pad"): "lucid.core.shapes",
+    ("lucid", "lucid.ops.products"): "lucid.core.matmul",
+    ("lucid", "lucid.ops.rearrange"): "lucid.core.shapes",
+    ("lucid", "lucid.ops.scans"): "lucid.core.reductions",
+    ("lucid", "lucid.ops.softmax"): "lucid.core.reductions",
+    ("lucid", "lucid.ops.special"): "lucid.core.elementwise",
+    ("lucid", "lucid.ops.statistics"): "lucid.core.reductions",
+    ("lucid.linalg", "lucid.ops.linalg"): "lucid.linalg",
+    ("lucid.nn", "lucid.autograd.hooks"): "lucid.nn.module",
+    ("lucid.nn", "lucid.core.tensor"): "lucid.nn.module",
+    ("lucid.nn.functional", "lucid.core.elementwise"): "lucid.ops.activations",
+    ("lucid.nn.functional", "lucid.core.matmul"): "lucid.ops.embedding",
+    ("lucid.nn.functional", "lucid.ops.softmax"): "lucid.ops.activations",
     ("lucid.nn.functional", "lucid.ops.pad"): "lucid.ops.images",
 }
+# Modules that users need not import: their names are public as lucid's own, or under another module's name.
+PASSED_OVER = {"lucid.ops", "lucid.io", "lucid.data"}
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
 
 
 def exported(module: ModuleType) -> list[str]:
-    """The public names of a module: its `__all__`, else in the order of its text.
-
-    of a package, what it imports `as` a public name, and what it assigns; of a plain module, the functions and classes
-    that it defines, and what it imports under its own name (`from x import f as f`).
-    """
+    """The public names of a module: its `__all__`; of one without, all that its text imports, defines or assigns."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
-    path = Path(str(module.__file__))
-    package, found = path.name == "__init__.py", []
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            public = [a for a in node.names if a.asname and (package or a.asname == a.name)]
-            found += [alias.asname or alias.name for alias in public]
+    found = []
+    for node in ast.parse(Path(str(module.__file__)).read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            found += exported(importlib.import_module(str(node.module)))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found += [alias.asname or alias.name for alias in node.names]
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.append(node.name)
-        elif isinstance(node, ast.Assign) and package:
+        elif isinstance(node, ast.Assign):
             found += [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
     return [name for name in dict.fromkeys(found) if not name.startswith("_")]
 
@@ -80,9 +86,10 @@ def namespaces() -> dict[str, list[str]]:
     found, waiting = {}, ["lucid", "lucid.see"]  # which lucid loads when it is used, and so does not import
     while waiting:
         module = importlib.import_module(name := waiting.pop(0))
-        inner = [each for each in exported(module) if isinstance(getattr(module, each), ModuleType)]
+        inner = {each: getattr(module, each) for each in exported(module)}
+        inner = {each: thing.__name__ for each, thing in inner.items() if isinstance(thing, ModuleType)}
         found[name] = [each for each in exported(module) if each not in inner]
-        waiting = [getattr(module, each).__name__ for each in inner] + waiting
+        waiting = [each for each in inner.values() if each not in PASSED_OVER] + waiting
     return found
 
 
@@ -96,7 +103,7 @@ def described(thing: Any) -> bool:
     return inspect.isroutine(thing) or inspect.isclass(thing)
 
 
-def chapter(namespace: str, name: str) -> str:
+def file_with(namespace: str, name: str) -> str:
     """The module beside whose names this one stands: where it was defined, or as BESIDE says."""
     home = inside(namespace, name) or origin(namespace, name)
     return BESIDE.get((namespace, home), home)
@@ -127,8 +134,8 @@ def file_of(module: str) -> str:
 
 
 def told(module: str) -> str:
-    """A module's docstring without the number of the chapter."""
-    return re.sub(r"^Chapter \w+(, [\w ]+)?\. ", "", inspect.getdoc(importlib.import_module(module)) or module)
+    """A module's docstring."""
+    return inspect.getdoc(importlib.import_module(module)) or module
 
 
 def introduced(module: str, title: str, level: int) -> list[str]:
@@ -193,7 +200,8 @@ def entry(namespace: str, name: str, level: int) -> str:
     """What makes mkdocstrings write the entry of one name."""
     thing, path = value(namespace, name), f"{namespace}.{name}"
     lines, options = [f"::: {path}"], {"heading_level": level}
-    if path in sys.modules:  # a module of that name is in the way: the entry of lucid.tensor is asked for by its origin
+    # By its origin, where a module of that name is in the way (lucid.tensor), or it is a second name (lucid.div).
+    if path in sys.modules or inspect.isroutine(thing) and thing.__name__ != name:
         lines = [f"[](){{#{path}}}\n", f"::: {thing.__module__}.{thing.__qualname__}"]
         options |= {"heading": path, "toc_label": name}
     if inspect.isclass(thing):
@@ -221,6 +229,12 @@ def inherited(cls: type) -> list[str]:
     return sorted({name for base in bases for name in vars(base) if name[0] != "_"} - set(vars(cls)))
 
 
+def attached(cls: type) -> dict[str, Any]:
+    """The methods and properties of a class that other files define and attach to it: those of Tensor."""
+    own = {name: f for name, f in vars(cls).items() if name[0] != "_" and isinstance(f, (FunctionType, property))}
+    return {name: f for name, f in own.items() if getattr(f, "fget", f).__module__ != cls.__module__}
+
+
 def common(classes: list[type]) -> list[type]:
     """Their hidden bases from the same file, which are entered below them."""
     return list(dict.fromkeys(base for cls in classes for base in hidden(cls) if base.__module__ == cls.__module__))
@@ -235,20 +249,20 @@ def constants(namespace: str, names: list[str]) -> str:
 # -- pages -----------------------------------------------------------------------------------------------------------
 
 
-def chapters(namespace: str) -> dict[str, list[str]]:
-    """The names of a namespace by the chapter that they stand in: its own first, those of lucid itself as in TITLES.
+def by_file(namespace: str) -> dict[str, list[str]]:
+    """The names of a namespace by the file that they stand in: its own first, those of lucid itself as in TITLES.
 
-    In a chapter, what it defines comes before what stands beside it.
+    In a file, what it defines comes before what stands beside it.
     """
     groups: dict[str, list[str]] = {}
-    for name in sorted(namespaces()[namespace], key=lambda n: origin(namespace, n) != chapter(namespace, n)):
-        groups.setdefault(chapter(namespace, name), []).append(name)
+    for name in sorted(namespaces()[namespace], key=lambda n: origin(namespace, n) != file_with(namespace, n)):
+        groups.setdefault(file_with(namespace, name), []).append(name)
     order = [namespace, *TITLES] if namespace == "lucid" else [namespace, *(m for m in groups if m not in TITLES)]
     return {module: groups[module] for module in [*order, *groups] if module in groups}
 
 
 def page_of(namespace: str, module: str) -> str:
-    """Where in the site the names of a namespace from one chapter stand."""
+    """Where in the site the names of a namespace from one file stand."""
     parts = ["reference", *namespace.split(".")[1:]]
     return "/".join([*parts, slug(title_of(module))] if namespace in SPLIT else parts) + ".md"
 
@@ -257,7 +271,7 @@ def pages() -> dict[str, str]:
     """Every page of the reference: its place in the site -> its Markdown."""
     found = {"reference/index.md": index()}
     for namespace in namespaces():
-        for module, names in chapters(namespace).items():
+        for module, names in by_file(namespace).items():
             place = page_of(namespace, module)
             first = namespace in SPLIT or module == namespace
             if not first and place not in found:
@@ -268,7 +282,7 @@ def pages() -> dict[str, str]:
 
 
 def section(namespace: str, module: str, names: list[str], level: int) -> list[str]:
-    """The names of a namespace that stand in one chapter, under its title."""
+    """The names of a namespace that stand in one file, under its title."""
     text = introduced(module, namespace if module == namespace else title_of(module), level)
     if inside(namespace, names[0]):
         return [*text, "\n".join(listed(namespace, name, module) for name in names)]
@@ -284,9 +298,9 @@ def index() -> str:
     """Every public name with its first sentence."""
     text = ["---\nsearch:\n  exclude: true\n---", "# Every name"]
     for namespace in namespaces():
-        text += [f"## {namespace}"] if chapters(namespace) else []
-        for module, names in chapters(namespace).items():
-            text += [f"### {title_of(module)}"] if len(chapters(namespace)) > 1 else []
+        text += [f"## {namespace}"] if by_file(namespace) else []
+        for module, names in by_file(namespace).items():
+            text += [f"### {title_of(module)}"] if len(by_file(namespace)) > 1 else []
             text.append("\n".join(listed(namespace, name) + methods(namespace, name) for name in names))
     return "\n\n".join(text)
 
@@ -294,10 +308,11 @@ def index() -> str:
 def methods(namespace: str, name: str) -> str:
     """The members of Tensor and Module, which come from several files: the build refuses a link that leads nowhere."""
     cls = value(namespace, name)
-    if not inspect.isclass(cls) or not inherited(cls):
+    if not inspect.isclass(cls) or inside(namespace, name) or not (inherited(cls) or attached(cls)):
         return ""
     names = [member for member in sorted({*vars(cls), *inherited(cls)}) if member[0] != "_" and member != "extra_repr"]
-    found = [m for m in names if inspect.isroutine(getattr(cls, m)) or isinstance(getattr(cls, m), property)]
+    kinds = (property, FunctionType)
+    found = [m for m in names if isinstance(inspect.getattr_static(cls, m), kinds) and getattr(cls, m).__doc__]
     return "\n\n    " + " ".join(f"[`{m}`][{namespace}.{name}.{m}]" for m in found)
 
 
@@ -313,7 +328,7 @@ def contents() -> list[Any]:
     """The same pages as the site's table of contents."""
     parts: list[Any] = ["reference/index.md"]
     for namespace in namespaces():
-        found = {title_of(module): page_of(namespace, module) for module in chapters(namespace)}
+        found = {title_of(module): page_of(namespace, module) for module in by_file(namespace)}
         if namespace in SPLIT:
             parts.append({namespace: [{title: place} for title, place in found.items()]})
         elif found:

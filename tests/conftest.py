@@ -42,23 +42,21 @@ _left_out: dict[str, int] = {}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that need what is not here are deselected, and the summary says how many.
 
-    So is the rest of the whole (whole.py), unless `-m` names one of a test's markers or the test is named itself.
+    So are those marked `whole` (whole.py), unless `-m` asks for tests, or names are given: by `-k`, or `file::test`.
     """
-    asked = set(re.findall(r"\w+", config.option.markexpr))
-    excluded = asked if config.option.markexpr.startswith("not ") else set()
-    by_name = any("::" in argument for argument in config.args)
+    expression, names = config.option.markexpr, config.option.keyword or any("::" in each for each in config.args)
+    excluded = set(re.findall(r"\w+", expression)) if re.match(r"not\b", expression) else set()
     for marker, (here, _) in NEEDS.items():
         found = [item for item in items if item.get_closest_marker(marker)]
         if found and (marker in excluded or not here()):
-            deselect(marker, found, items, config)
-    if not by_name:
-        named = lambda item: not excluded and any(marker.name in asked for marker in item.iter_markers())
-        found = [item for item in items if item.get_closest_marker("whole") and not named(item)]
+            leave_out(marker, found, items, config)
+    if not names and (excluded or not expression):
+        found = [item for item in items if item.get_closest_marker("whole")]
         if found:
-            deselect("whole", found, items, config)
+            leave_out("whole", found, items, config)
 
 
-def deselect(marker: str, found: list[pytest.Item], items: list[pytest.Item], config: pytest.Config) -> None:
+def leave_out(marker: str, found: list[pytest.Item], items: list[pytest.Item], config: pytest.Config) -> None:
     _left_out[marker] = len(found)
     config.hook.pytest_deselected(items=found)
     gone = set(found)

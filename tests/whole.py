@@ -14,7 +14,9 @@ import pytest
 whole = pytest.mark.whole
 
 
-def one_of_each(values: Iterable[Any], kind: Callable[[Any], Hashable], worth: Callable[[Any], Any] = lambda value: 0) -> list[Any]:
+def one_of_each(
+    values: Iterable[Any], kind: Callable[[Any], Hashable], worth: Callable[[Any], Any] = lambda value: 0
+) -> list[Any]:
     """The values as parameters, all marked `whole` but one of each kind: that of most worth, the first among equals."""
     values = list(values)
     best: dict[Hashable, int] = {}

@@ -2,10 +2,10 @@
 
     >>> import lucid
     >>> calls = []
-    >>> with on("node", lambda node, out: calls.append(node.op.name)):
+    >>> with on("node", lambda node, out: calls.append(node.name())):
     ...     loss = (lucid.ones(3, requires_grad=True) * 2).sum()
     >>> calls
-    ['multiply', 'sum']
+    ['leaf', 'multiply', 'sum']
 
 There is one list of handlers for each event. An empty list is what everyone else pays for: one comparison where the
 event happens.

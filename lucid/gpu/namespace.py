@@ -71,15 +71,22 @@ class CupyNamespace(Namespace):
 
     def forward(self, op: Any) -> Callable[..., Array]:
         """A kernel for the operation where there is one, else its forward."""
-        from lucid.kernels import forward_on
+        from lucid.gpu.dispatch import forward_on
 
         return forward_on(self, op)
 
     def vjp(self, op: Any) -> Callable[..., Any]:
         """The operation's vjps, with kernels in the place of those that have one."""
-        from lucid.gpu.fuse import vjp_on
+        from lucid.gpu.dispatch import vjp_on
 
         return vjp_on(self, op)
+
+    @property
+    def Bucket(self) -> Any:
+        """How parameters on a GPU are moved by an optimizer."""
+        from lucid.gpu.optimizer_launch import GpuBucket
+
+        return GpuBucket
 
     def follow(self, array: Array) -> Namespace:
         """This namespace; from here on the device of `array` is the current one."""

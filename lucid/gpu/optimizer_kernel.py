@@ -40,7 +40,7 @@ from math import ceil
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float16, float32, float64
-from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements
+from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
 
 MOST = 96  # parameters in a launch

@@ -14,7 +14,7 @@ from typing import Any
 
 from lucid.core.array import Array, namespace
 from lucid.gpu.optimizer_kernel import Kernel, Table, kernel_of
-from lucid.optim.buckets import Bucket, Task, own_state, storage_of
+from lucid.optim.buckets import Bucket, Task, own_state, storage_id
 from lucid.optim.rule import Pattern, Rule
 
 
@@ -26,7 +26,7 @@ class GpuBucket(Bucket):
         self.stored = self.arrays[0].dtype
         slots = [arrays for arrays in self.memory if arrays is not None]
         self.slots_of = list(zip(*slots, strict=True)) or [()] * len(self.arrays)
-        self.own = {storage_of(array) for arrays in (self.arrays, *slots) for array in arrays}
+        self.own = {storage_id(array) for arrays in (self.arrays, *slots) for array in arrays}
         self.dense = [
             theta.size > 0 and all(array.flags.c_contiguous for array in (theta, *slots))
             for theta, slots in zip(self.arrays, self.slots_of, strict=True)

@@ -3,6 +3,8 @@
 At a kink, leaky_relu, elu, selu and prelu take the slope from below; hardtanh's is 0 at both bounds.
 """
 
+from __future__ import annotations
+
 import math
 
 from lucid.core.elementwise import abs, sigmoid, tanh, where

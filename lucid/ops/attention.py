@@ -1,5 +1,7 @@
 """Attention: each query's mixture of values, weighted by how well their keys match it."""
 
+from __future__ import annotations
+
 import math
 
 from lucid.core.node import Tensor

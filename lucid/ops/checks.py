@@ -5,6 +5,8 @@ NumPy would broadcast, wrap an index around or give NaN without a word. For any 
 range, any text). The first argument, `caller`, is the public name that the error begins with.
 """
 
+from __future__ import annotations
+
 from lucid.core.array import Array, cpu, device_of, namespace
 from lucid.core.node import Tensor
 from lucid.core.promotion import type_name

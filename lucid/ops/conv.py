@@ -9,6 +9,8 @@ transposed convolution, `conv_transpose`; with respect to the weight, `conv_weig
 gradients, to every order. They come down to matrix products, with the windows of the image as columns.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from math import prod
 from typing import Any

@@ -2,6 +2,8 @@
 of those that name none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -95,8 +97,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
     if is_array(data) and str(data.dtype) in DTYPES:
-        made = Tensor(data).to(data.dtype if dtype is None else dtype)
-        return made if device is None and made.device != "cpu" else made.to(as_device(device))
+        out = Tensor(data).to(data.dtype if dtype is None else dtype)
+        return out if device is None and out.device != "cpu" else out.to(as_device(device))
     return tensor(data, dtype, device)
 
 

@@ -2,6 +2,8 @@
 comparison within a tolerance. The first ones are in core/elementwise.py.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Rows picked by integers (embedding, one_hot), and elements dropped at random (dropout)."""
 
+from __future__ import annotations
+
 from lucid.core.array import float32, int64, to_device
 from lucid.core.elementwise import where
 from lucid.core.node import Tensor

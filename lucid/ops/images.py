@@ -11,6 +11,8 @@ float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory
 Sizes depend on shapes and options alone, and a program has few of those: `cached` keeps the answers.
 """
 
+from __future__ import annotations
+
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable

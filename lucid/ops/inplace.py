@@ -9,6 +9,8 @@ what it shows and through which operation, and each tensor knows its views (`reg
 `setitem` on its base, and whatever views there are then get their history from that one anew.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import wraps
 from typing import Any

@@ -11,6 +11,8 @@ tensor([[0.5 , 0.  ],
         [0.  , 0.25]])
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any, NamedTuple
 

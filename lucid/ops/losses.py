@@ -4,6 +4,8 @@ Each takes predictions and what they should have been, and a `reduction`: "none"
 adds them up, "mean" divides that by their number.
 """
 
+from __future__ import annotations
+
 import math
 
 from lucid.core.array import cpu, device_of, namespace
@@ -22,7 +24,7 @@ def _reduce(xp, losses, reduction):
     """The losses, their sum or their mean: what a forward returns."""
     if reduction == "none":
         return losses
-    if losses.dtype.char == "e":  # see reductions.half_in_single
+    if losses.dtype.char == "e":  # see accumulate_in_float32
         return _reduce(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
@@ -482,7 +484,7 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """
     kept = labels != ignore_index
     picked = xp.where(kept, x[xp.arange(len(labels)), xp.where(kept, labels, 0)], 0)
-    if x.dtype.char == "e":  # see reductions.half_in_single
+    if x.dtype.char == "e":  # see accumulate_in_float32
         picked = picked.astype("float32")
     weights = _row_weights(xp, labels, weight, kept, picked.dtype)
     losses = -picked * weights

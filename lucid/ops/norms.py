@@ -10,6 +10,8 @@ neither shifting all n numbers nor scaling them changes the unit, so what g says
 Half precision is computed in single throughout, and rounded at the end: sums of squares soon pass 65,504.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -225,7 +227,7 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
 def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of a batch.
 
-    `mean` and `var` are the batch's own `moments`, which the caller has already; the formulas know them as such.
+    `mean` and `var` are the batch's own `moments`, which the caller has already; the vjps know them as such.
     """
     scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
     unit = _channels(xp, x) - mean  # (n, channels) or (n, channels, rest)

@@ -1,5 +1,7 @@
 """NumPy's functions where they are slow on the small arrays of toy models: replaced in its namespace by faster ones."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy

@@ -1,5 +1,7 @@
 """Padding: a number around a tensor, or more of the tensor itself."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 

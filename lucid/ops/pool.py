@@ -4,6 +4,8 @@ Which element of a window is the largest depends on the numbers, so that has ope
 multiply each dim by a fixed matrix (`images.resample`), and the means of means are those of the whole windows.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -3,6 +3,8 @@
 Numbers are drawn in float64 and then cast and moved.
 """
 
+from __future__ import annotations
+
 from math import prod
 from typing import Any
 
@@ -58,23 +60,23 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 def _random(name: str, dtype: Any) -> DType:
     """The dtype of random numbers that are no integers."""
-    if (found := float_dtype(dtype)).kind != "f":
-        raise TypeError(f"{name}: expected a float dtype, got {found}; use randint, or .to({str(found)!r})")
-    return found
+    if (dtype := float_dtype(dtype)).kind != "f":
+        raise TypeError(f"{name}: expected a float dtype, got {dtype}; use randint, or .to({str(dtype)!r})")
+    return dtype
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in [0, 1)."""
     # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
-    found, shape = _random("rand", dtype), lengths("rand", size)
-    drawn = generator().random(shape, dtype=float64 if found == float64 else float32)
-    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+    dtype, shape = _random("rand", dtype), lengths("rand", size)
+    drawn = generator().random(shape, dtype=float64 if dtype == float64 else float32)
+    return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal random numbers."""
-    found, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
-    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+    dtype, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
+    return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
 def randint(
@@ -119,25 +121,28 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
-    who = "multinomial"
-    ndim_of(who, probabilities)
+    ndim_of("multinomial", probabilities)
     if probabilities.dtype.kind != "f":
-        raise TypeError(f"{who}: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()")
+        raise TypeError(
+            f"multinomial: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()"
+        )
     if probabilities.ndim not in (1, 2):
-        raise ValueError(f"{who}: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}")
-    if (count := as_count(who, "num_samples", num_samples)) == 0:
-        raise ValueError(f"{who}: expected num_samples to be 1 or more, got 0")
+        raise ValueError(
+            f"multinomial: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}"
+        )
+    if (count := as_count("multinomial", "num_samples", num_samples)) == 0:
+        raise ValueError("multinomial: expected num_samples to be 1 or more, got 0")
     device = probabilities.device
     weights = as_tensor(probabilities).detach().cpu().double().numpy()
     if not (cpu.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(f"{who}: expected finite weights of 0 or more, got a negative one, inf or nan")
+        raise ValueError("multinomial: expected finite weights of 0 or more, got a negative one, inf or nan")
     drawable = (weights > 0).sum(-1)
     if (drawable == 0).any():
-        raise ValueError(f"{who}: expected weights that are not all 0")
+        raise ValueError("multinomial: expected weights that are not all 0")
     if not replacement and (drawable < count).any():
         raise ValueError(
-            f"{who}: {count} samples without replacement, but only {drawable.min()} weights above 0; "
-            f"draw fewer, or with replacement=True"
+            f"multinomial: {count} samples without replacement, but only {drawable.min()} weights above 0; "
+            "draw fewer, or with replacement=True"
         )
     if replacement:
         sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)

@@ -2,6 +2,8 @@
 softmax, running sums. The first ones, sum, mean and max, are in core/reductions.py.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -212,7 +214,7 @@ def softmax_vjp(xp, g, out, axis):
 
 
 @along_dim(hint=CLASSES)
-@op(floats=True, x=lambda xp, g, out, axis: softmax_vjp(xp, g, out, axis))
+@op(floats=True, x=softmax_vjp)
 def softmax(xp, x, *, axis):
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     if not x.size:

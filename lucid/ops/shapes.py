@@ -2,6 +2,8 @@
 triangles. The first ones, reshape, transpose, cat and indexing, are in core/shapes.py.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise, zip_longest
@@ -123,10 +125,10 @@ def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all of `shapes` broadcast to. Raises ValueError if there is none."""
     joint: list[int] = []
     for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
-        found = {n for n in lengths if n != 1} or {1}
-        if len(found) > 1:
+        longer = {n for n in lengths if n != 1} or {1}
+        if len(longer) > 1:
             raise ValueError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
-        joint.insert(0, found.pop())
+        joint.insert(0, longer.pop())
     return tuple(joint)
 
 

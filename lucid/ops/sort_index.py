@@ -2,6 +2,8 @@
 function has PyTorch's name, and most are also the method of that name.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from lucid.core import shapes

@@ -1,5 +1,7 @@
 """The rest of Tensor's methods: layout, other dtypes and devices, copies, and what Python's own functions ask for."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any

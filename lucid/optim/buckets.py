@@ -22,7 +22,17 @@ from itertools import accumulate
 from math import ceil, prod
 from typing import Any, NamedTuple
 
-from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, is_writable, namespace, to_device
+from lucid.core.array import (
+    Array,
+    DType,
+    cpu,
+    device_of,
+    float32,
+    is_array,
+    is_writable,
+    namespace,
+    to_device,
+)
 from lucid.core.node import new_version, version_record
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_rule, pattern_of
 
@@ -225,9 +235,9 @@ class ChunkedBucket(Bucket):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         (theta,) = self.arrays
-        self.own = {storage_of(array) for array in (theta, *self.memory) if array is not None}
+        self.own = {storage_id(array) for array in (theta, *self.memory) if array is not None}
         # Whether any thread may do it, at any time: where no other parameter overlaps this one, and it is worth it.
-        alone, enough = self.storages[storage_of(theta)] == 1, theta.size * PARALLEL >= CHUNK
+        alone, enough = self.storages[storage_id(theta)] == 1, theta.size * PARALLEL >= CHUNK
         self.can_run_in_parallel = alone and enough and theta.dtype == self.dtype
         self.chunks = [
             (index, theta[index], [None if x is None else x[index] for x in self.memory])
@@ -294,7 +304,6 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
 
 # -- which parameter is in which bucket ------------------------------------------------------------------------------
 
-BUCKETS: dict[str, Callable[[], type[Bucket]]] = {}  # by the name of a namespace: what gives its kind of bucket
 
 
 class Plan:
@@ -346,7 +355,7 @@ class Plan:
         workspace: dict[Any, Array] = {}
         self.buckets: list[Bucket] = []
         for (i, _, _, device, *large), params in together.items():
-            on_gpu = device != "cpu" and BUCKETS[namespace(params[0]._array).name]()
+            on_gpu = device != "cpu" and namespace(params[0]._array).Bucket
             bucket = on_gpu or (ChunkedBucket if large[0] else PackedBucket)
             self.buckets.append(bucket(i, params, [state[p] for p in params], options[i], workspace, storages))
 
@@ -377,14 +386,14 @@ class Plan:
 
     def _run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         tasks: list[Task] = []
-        version = new_version(None)
+        time, provenance = new_version(None)
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
             tasks += bucket.move(rule, step_scalars(options.checked, t), options.static, own)
             for state, record in zip(bucket.states, bucket.versions):  # noqa: B905
                 state["t"] = t
-                version[1], version[2] = now, line
+                record[1], record[2] = time, provenance
         if tasks:
             run_parallel(tasks)
 
@@ -479,19 +488,6 @@ def compute_dtype(dtype: DType) -> DType:
 def storage_id(array: Array) -> int:
     """Which memory `array` lies in: the same for all views of one array."""
     return id(array if array.base is None else array.base)
-
-
-def version_records(arrays: Sequence[Array]) -> list[Any]:
-    """For each array what says when its memory was last written to, and by whom; kept as long as the array is."""
-    for array in arrays:
-        graph.written(array)
-    return [graph._writes[id(graph.memory_of(array))] for array in arrays]
-
-
-def is_writable(array: Array) -> bool:
-    """Whether `array` may be written to. CuPy's always may, but where one element stands in many places it must not."""
-    known = getattr(array.flags, "writeable", None)
-    return not (array.size > 1 and 0 in array.strides) if known is None else known
 
 
 def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:

@@ -212,13 +212,6 @@ class LBFGS(Optimizer):
         vectors = zip(params, g_before, move, histories, strict=True)
         return {p: {"t": k, "g": g, "move": move, "s": s, "y": y} for p, g, move, (s, y) in vectors}
 
-    def _check_gradients(self) -> None:
-        """Refuse gradients and state that do not fit their parameters."""
-        for j, p in enumerate(self.param_groups[0]["params"]):
-            if p._grad is not None:
-                context = f"{self._name}, group 0: parameter {j}"
-                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
-
     def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
     ) -> tuple[float, Vector]:

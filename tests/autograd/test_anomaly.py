@@ -63,7 +63,8 @@ MADE: dict[str, tuple[Callable[[], Any], str]] = {
     "matmul overflow": (lambda: leaf(1e30, 1.0) @ leaf(1e30, 1.0), "forward: matmul made inf"),
     "sum overflow": (lambda: leaf(3e38, 3e38).sum(), "forward: sum made inf"),
     "float16 overflow": (lambda: leaf(1e5, 1.0).half(), "forward: astype made inf"),
-    "softmax of nothing": (lambda: lucid.softmax(leaf(1.0, 2.0).masked_fill(lucid.tensor([True, True]), -INF), 0), "forward: softmax made NaN"),
+    "softmax of nothing": (lambda: lucid.softmax(leaf(1.0, 2.0).masked_fill(lucid.tensor([True, True]), -INF), 0),
+                           "forward: softmax made NaN"),
     "log_softmax of nothing": (lambda: lucid.log_softmax(lucid.full((2, 3), -INF), 1), "forward: log_softmax made NaN"),
     "inf - inf": (lambda: lucid.tensor([INF]) - INF, "forward: subtract made NaN"),
     "0 * inf": (lambda: leaf(0.0, 1.0) * INF, "forward: multiply made NaN"),
@@ -72,7 +73,8 @@ MADE: dict[str, tuple[Callable[[], Any], str]] = {
     "a Function's backward": (lambda: Slope.apply(leaf(1.0)).sum(), "backward: Slope gave inf for its input 0"),
     "in a checkpoint": (lambda: checkpoint(lambda x: x.sqrt(), leaf(0.0)).sum(), "backward: sqrt gave inf"),
     "without a history": (lambda: lucid.zeros(2).log(), "forward: log made -inf in 2 of its 2"),
-    "the loss of wild logits": (lambda: F.cross_entropy(leaf(INF, 1.0).unsqueeze(0), lucid.tensor([1])), "forward: cross_entropy made NaN"),
+    "the loss of wild logits": (lambda: F.cross_entropy(leaf(INF, 1.0).unsqueeze(0), lucid.tensor([1])),
+                                "forward: cross_entropy made NaN"),
     "a gradient's overflow": (lambda: (leaf(1e-30) * 1e30 * 1e20 * 1e-10 * 1e10).sum(), "backward: multiply gave inf"),
     "cumprod": (lambda: leaf(1e30, 1e30).cumprod(0), "forward: cumprod made inf in 1"),
 }  # fmt: skip
@@ -82,9 +84,13 @@ HANDED_ON: dict[str, Callable[[], Any]] = {
     "a mask before softmax": lambda: lucid.softmax(leaf(1.0, 2.0).masked_fill(lucid.tensor([True, False]), -INF), 0)[1],
     "a mask that is added": lambda: lucid.softmax(leaf(1.0, 2.0) + lucid.tensor([0.0, -INF]), 0)[0],
     "where": lambda: lucid.where(lucid.tensor([True, False]), leaf(1.0, 2.0), -INF).amax(),
-    "a causal mask": lambda: F.scaled_dot_product_attention(*(lucid.randn(2, 3, 4, requires_grad=True) for _ in range(3)), is_causal=True).sum(),
-    "a query with no key": lambda: F.scaled_dot_product_attention(*(lucid.randn(1, 2, 2, requires_grad=True) for _ in range(3)), attn_mask=lucid.zeros(2, 2) < -1).sum(),
-    "attention of padding": lambda: nn.MultiheadAttention(4, 2, batch_first=True)(*[lucid.randn(2, 3, 4)] * 3, key_padding_mask=lucid.tensor([[False, False, True]] * 2))[0].sum(),
+    "a causal mask": lambda: F.scaled_dot_product_attention(*(lucid.randn(2, 3, 4, requires_grad=True)
+                                                              for _ in range(3)), is_causal=True).sum(),
+    "a query with no key": lambda: F.scaled_dot_product_attention(*(lucid.randn(1, 2, 2, requires_grad=True)
+                                                                    for _ in range(3)),
+                                                                  attn_mask=lucid.zeros(2, 2) < -1).sum(),
+    "attention of padding": lambda: nn.MultiheadAttention(4, 2, batch_first=True)(
+        *[lucid.randn(2, 3, 4)] * 3, key_padding_mask=lucid.tensor([[False, False, True]] * 2))[0].sum(),
     "max pooling with padding": lambda: F.max_pool2d(lucid.randn(1, 1, 4, 4, requires_grad=True), 3, padding=1).sum(),
     "clamp at infinity": lambda: leaf(1.0).clamp(min=-INF).sum(),
     "infinities in the data": lambda: (lucid.tensor([INF]) * leaf(2.0)).sum(),
@@ -94,15 +100,19 @@ HANDED_ON: dict[str, Callable[[], Any]] = {
     "logsigmoid far out": lambda: F.logsigmoid(leaf(-1000.0, 1000.0)).sum(),
     "bce at the bounds": lambda: F.binary_cross_entropy(leaf(0.0, 1.0), lucid.tensor([0.0, 1.0])),
     "cross-entropy far out": lambda: F.cross_entropy(leaf(1e4, -1e4).unsqueeze(0), lucid.tensor([1])),
-    "a class that is masked out": lambda: F.cross_entropy(leaf(1.0, 2.0).masked_fill(lucid.tensor([True, False]), -INF).unsqueeze(0), lucid.tensor([1])),
-    "the safe double where": lambda: lucid.where((x := leaf(0.0, 4.0)) > 0, lucid.where(x > 0, x, 1.0).sqrt(), 0.0).sum(),
+    "a class that is masked out": lambda: F.cross_entropy(leaf(1.0,
+                                                               2.0).masked_fill(lucid.tensor([True, False]),
+                                                                                -INF).unsqueeze(0), lucid.tensor([1])),
+    "the safe double where": lambda: lucid.where((x := leaf(0.0, 4.0)) > 0, lucid.where(x > 0, x, 1.0).sqrt(),
+                                                 0.0).sum(),
     "the usual norm at 0": lambda: leaf(0.0, 0.0).norm(),
     "norm 0.5 at 0": lambda: lucid.norm(leaf(0.0, 1.0), p=0.5),
     "std of constant data": lambda: leaf(1.0, 1.0).std(),
     "x ** 0 at 0": lambda: (leaf(0.0) ** 0).sum(),
     "comparing infinities": lambda: lucid.allclose(lucid.tensor([INF, -INF]), lucid.tensor([INF, -INF])),
     "logsumexp with a mask": lambda: leaf(1.0, 2.0).masked_fill(lucid.tensor([True, False]), -INF).logsumexp(0),
-    "one_hot in a double backward": lambda: grad(F.cross_entropy(x := leaf(1.0, 2.0).unsqueeze(0), lucid.tensor([1])), x, create_graph=True)[0].sum(),
+    "one_hot in a double backward": lambda: grad(F.cross_entropy(x := leaf(1.0, 2.0).unsqueeze(0), lucid.tensor([1])),
+                                                 x, create_graph=True)[0].sum(),
 }  # fmt: skip
 
 
@@ -143,7 +153,10 @@ def test_the_module_is_named() -> None:
             return x.relu().sqrt()
 
     model = nn.Sequential(nn.Linear(2, 4), nn.Sequential(Root()))
-    with detect_anomaly(), pytest.raises(RuntimeError, match=r"sqrt gave .* in forward, in module 1\.0: return x\.relu"):
+    with (
+        detect_anomaly(),
+        pytest.raises(RuntimeError, match=r"sqrt gave .* in forward, in module 1\.0: return x\.relu"),
+    ):
         model(lucid.randn(8, 2)).sum().backward()
     with detect_anomaly(), pytest.raises(RuntimeError, match=r"log made -inf .* in module 1: "):
         nn.Sequential(nn.ReLU(), Log())(-lucid.ones(3))

@@ -31,7 +31,9 @@ from lucid.nn import functional as F
 
 
 def leaf(*values: Any) -> lucid.Tensor:
-    return lucid.tensor(values[0] if isinstance(values[0], list) else [float(v) for v in values], dtype="float64", requires_grad=True)
+    return lucid.tensor(
+        values[0] if isinstance(values[0], list) else [float(v) for v in values], dtype="float64", requires_grad=True
+    )
 
 
 @pytest.fixture
@@ -92,13 +94,18 @@ def test_materialized_gradients_are_zeros() -> None:
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda x, y: grad(x.sum(), y), RuntimeError, "grad: the outputs do not depend on input 0 .*allow_unused=True.*materialize_grads=True"),
-        (lambda x, y: grad(x.sum(), y, allow_unused=False, materialize_grads=True), ValueError, "materialize_grads=True gives zeros where allow_unused=False"),
-        (lambda x, y: grad(x.sum(), 3), TypeError, "grad: expected inputs to be a Tensor or a sequence of Tensors, got 3"),
+        (lambda x, y: grad(x.sum(), y), RuntimeError,
+         "grad: the outputs do not depend on input 0 .*allow_unused=True.*materialize_grads=True"),
+        (lambda x, y: grad(x.sum(), y, allow_unused=False, materialize_grads=True), ValueError,
+         "materialize_grads=True gives zeros where allow_unused=False"),
+        (lambda x, y: grad(x.sum(), 3), TypeError,
+         "grad: expected inputs to be a Tensor or a sequence of Tensors, got 3"),
         (lambda x, y: grad([], x), TypeError, "grad: expected outputs to be"),
-        (lambda x, y: grad([x.sum(), y.sum()], x, [None]), ValueError, "grad: 2 outputs, but 1 gradients to start from"),
+        (lambda x, y: grad([x.sum(), y.sum()], x, [None]), ValueError,
+         "grad: 2 outputs, but 1 gradients to start from"),
         (lambda x, y: grad(x.sum(), x.detach()), RuntimeError, "input 0 .* does not require a gradient"),
-        (lambda x, y: grad(x.detach().sum(), x), RuntimeError, "was not computed from anything that requires a gradient"),
+        (lambda x, y: grad(x.detach().sum(), x), RuntimeError,
+         "was not computed from anything that requires a gradient"),
         (lambda x, y: grad(x * 2, x), RuntimeError, "needs a starting point"),
     ],
 )  # fmt: skip
@@ -182,7 +189,8 @@ def test_products_with_the_jacobian_equal_pytorchs(what: str, name: str, create_
         extra = () if what == "jacobian" else (v,)
         found.append(getattr(m.autograd.functional, what)(f, x, *extra, create_graph=create_graph))
     ours, theirs = found
-    if name in ("nothing depends", "a constant output", "an unused input") and create_graph:  # PyTorch calls some zeros variables
+    # PyTorch calls some zeros variables
+    if name in ("nothing depends", "a constant output", "an unused input") and create_graph:
         ours, theirs = [tuple(numbers(r)) for r in found]
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(a, b)
@@ -274,22 +282,36 @@ X = lucid.ones(2)
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: functional.vjp(lambda x: x * 2, X), RuntimeError, r"vjp: v may be left out where the function returns one number, got shapes \(2,\)"),
-        (lambda: functional.jvp(lambda x: x * 2, X), RuntimeError, "jvp: v may be left out where the function takes one number"),
+        (lambda: functional.vjp(lambda x: x * 2, X), RuntimeError,
+         r"vjp: v may be left out where the function returns one number, got shapes \(2,\)"),
+        (lambda: functional.jvp(lambda x: x * 2, X), RuntimeError,
+         "jvp: v may be left out where the function takes one number"),
         (lambda: functional.hvp(lambda x: x.sum(), X), RuntimeError, "hvp: v may be left out"),
-        (lambda: functional.vjp(lambda x: x * 2, X, lucid.ones(3)), RuntimeError, r"vjp: expected v of shapes \(2,\), as the function returns, got \(3,\)"),
-        (lambda: functional.vhp(lambda x: x.sum(), X, (X, X)), RuntimeError, r"vhp: expected v of shapes \(2,\), as the function takes, got \(2,\), \(2,\)"),
-        (lambda: functional.vjp(lambda x: x.sum(), X, 2.0), TypeError, "vjp: expected v to be a Tensor or a tuple of Tensors, got 2.0"),
-        (lambda: functional.jacobian(lambda x: 3.0, X), TypeError, "jacobian: expected what func returns to be a Tensor or a tuple of Tensors, got 3.0"),
-        (lambda: functional.jacobian(lambda x: x, 3.0), TypeError, "jacobian: expected inputs to be a Tensor or a tuple"),
-        (lambda: functional.jacobian(lambda x: x, lucid.arange(3)), TypeError, "jacobian: input 0 is int64 and has no derivative"),
-        (lambda: functional.hessian(lambda x: x * 2, X), RuntimeError, r"hessian: expected func to return one number, got shapes \(2,\)"),
-        (lambda: functional.hvp(lambda x: (x.sum(), x.sum()), X, X), RuntimeError, "hvp: expected func to return one number"),
-        (lambda: functional.jacobian(lambda x: lucid.ones(2), X, strict=True), RuntimeError, "jacobian: output 0 does not depend on the inputs, which strict"),
-        (lambda: functional.vjp(lambda x, y: x.sum(), (X, X), strict=True), RuntimeError, "vjp: part 1 of the result is 0 whatever the inputs"),
+        (lambda: functional.vjp(lambda x: x * 2, X, lucid.ones(3)), RuntimeError,
+         r"vjp: expected v of shapes \(2,\), as the function returns, got \(3,\)"),
+        (lambda: functional.vhp(lambda x: x.sum(), X, (X, X)), RuntimeError,
+         r"vhp: expected v of shapes \(2,\), as the function takes, got \(2,\), \(2,\)"),
+        (lambda: functional.vjp(lambda x: x.sum(), X, 2.0), TypeError,
+         "vjp: expected v to be a Tensor or a tuple of Tensors, got 2.0"),
+        (lambda: functional.jacobian(lambda x: 3.0, X), TypeError,
+         "jacobian: expected what func returns to be a Tensor or a tuple of Tensors, got 3.0"),
+        (lambda: functional.jacobian(lambda x: x, 3.0), TypeError,
+         "jacobian: expected inputs to be a Tensor or a tuple"),
+        (lambda: functional.jacobian(lambda x: x, lucid.arange(3)), TypeError,
+         "jacobian: input 0 is int64 and has no derivative"),
+        (lambda: functional.hessian(lambda x: x * 2, X), RuntimeError,
+         r"hessian: expected func to return one number, got shapes \(2,\)"),
+        (lambda: functional.hvp(lambda x: (x.sum(), x.sum()), X, X), RuntimeError,
+         "hvp: expected func to return one number"),
+        (lambda: functional.jacobian(lambda x: lucid.ones(2), X, strict=True), RuntimeError,
+         "jacobian: output 0 does not depend on the inputs, which strict"),
+        (lambda: functional.vjp(lambda x, y: x.sum(), (X, X), strict=True), RuntimeError,
+         "vjp: part 1 of the result is 0 whatever the inputs"),
         (lambda: functional.jvp(lambda x: (x, X), X, X, strict=True), RuntimeError, "jvp: output 1 does not depend"),
-        (lambda: functional.hessian(lambda x: x.sum(), X, strict=True), RuntimeError, "hessian: part 0 of the result is constant, and its own derivative 0"),
-        (lambda: functional.jacobian(lambda x: x * 2, X, create_graph=True, strict=True), RuntimeError, "jacobian: part 0 of the result is constant"),
+        (lambda: functional.hessian(lambda x: x.sum(), X, strict=True), RuntimeError,
+         "hessian: part 0 of the result is constant, and its own derivative 0"),
+        (lambda: functional.jacobian(lambda x: x * 2, X, create_graph=True, strict=True), RuntimeError,
+         "jacobian: part 0 of the result is constant"),
     ],
 )  # fmt: skip
 def test_what_functional_derivatives_refuse(call: Any, error: type[Exception], message: str) -> None:
@@ -301,7 +323,9 @@ def test_what_functional_derivatives_refuse(call: Any, error: type[Exception], m
 
 
 class Net:
-    """What checkpoints must get right at once: captured parameters, dropout, two outputs, an option, an in-place change."""
+    """What checkpoints must get right at once: captured parameters, dropout, two outputs, an option, an in-place
+    change.
+    """
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -553,7 +577,11 @@ def test_random_numbers_without_their_state_kept() -> None:
     drawn = []
     x = leaf(1, 2)
     for keep in (True, False):
-        y = checkpoint(lambda t: t * (drawn.append(lucid.rand(2).tolist()) or lucid.tensor(drawn[-1])) * t, x, preserve_rng_state=keep)
+        y = checkpoint(
+            lambda t: t * (drawn.append(lucid.rand(2).tolist()) or lucid.tensor(drawn[-1])) * t,
+            x,
+            preserve_rng_state=keep,
+        )
         y.sum().backward()
     assert drawn[0] == drawn[1] and drawn[2] != drawn[3]
 
@@ -624,7 +652,9 @@ def test_a_checkpoint_that_cannot_be_run_again_says_so(what: str, message: str) 
 def test_a_checkpoint_that_takes_another_turn_names_the_operations() -> None:
     turns = iter([lucid.sin, lucid.cos])
     y = checkpoint(lambda t: next(turns)(t), leaf(1, 2))
-    with pytest.raises(RuntimeError, match=r"in the forward it was sin with an output of shape \(2,\), now cos with \(2,\)"):
+    with pytest.raises(
+        RuntimeError, match=r"in the forward it was sin with an output of shape \(2,\), now cos with \(2,\)"
+    ):
         y.sum().backward()
 
 
@@ -839,7 +869,9 @@ def test_a_function_that_was_walked_lets_go_of_what_it_saved() -> None:
 
 def test_the_newer_style_with_a_context_of_its_own() -> None:
     x, y = leaf(1, 2), leaf(3, 4)
-    assert Scaled.apply(x, y).tolist() == [4, 9] and Scaled.apply(x, y, k=5).tolist() == Scaled.apply(x, y, 5).tolist() == [8, 13]
+    assert Scaled.apply(x, y).tolist() == [4, 9] and Scaled.apply(x, y, k=5).tolist() == Scaled.apply(
+        x, y, 5
+    ).tolist() == [8, 13]
     assert gradcheck(Scaled.apply, [x, y]) and gradgradcheck(Scaled.apply, [x, y])
 
 
@@ -904,7 +936,9 @@ def test_a_backward_marked_once_differentiable_is_no_zero_at_the_second_time() -
     assert gradcheck(Through.apply, x)
     (g,) = grad(Through.apply(x).sum(), x, create_graph=True)
     assert g.tolist() == [2, 4]
-    with pytest.raises(RuntimeError, match="second derivative of a Function whose backward is marked once_differentiable"):
+    with pytest.raises(
+        RuntimeError, match="second derivative of a Function whose backward is marked once_differentiable"
+    ):
         grad(g.sum(), x)
 
 
@@ -916,15 +950,24 @@ def function(forward: Any = lambda ctx, x: x * 2, backward: Any = lambda ctx, g:
     "call, error, message",
     [
         (lambda x: Function.apply(x), NotImplementedError, r"define a static method forward\(ctx, \*args\)"),
-        (lambda x: type("F", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2)}).apply(x), NotImplementedError, r"define a static method backward\(ctx, \*grads\)"),
-        (lambda x: function(forward=lambda ctx, x: 3).apply(x), TypeError, "Odd: forward must return a Tensor or a tuple of Tensors, got 3"),
-        (lambda x: function(forward=lambda ctx, x: [x]).apply(x), TypeError, "Odd: forward must return a Tensor or a tuple"),
-        (lambda x: function(forward=lambda ctx, x: ctx.save_for_backward(x, 3)).apply(x), TypeError, "save_for_backward: expected Tensors and None, got int at place 1"),
-        (lambda x: function(forward=lambda ctx, x: ctx.mark_dirty(x)).apply(x), RuntimeError, "mark_dirty: a Function cannot change its arguments in place"),
-        (lambda x: function().apply(x=x), TypeError, "Odd: apply takes keywords, such as 'x', only where setup_context is defined"),
-        (lambda x: function(backward=lambda ctx, g: (g, g)).apply(x), RuntimeError, "Odd: backward returned 2 gradients for 1 arguments"),
-        (lambda x: function(backward=lambda ctx, g: 3).apply(x), TypeError, "Odd: backward must return Tensors and None, got int for argument 0"),
-        (lambda x: function(lambda ctx, x, k: x * k, lambda ctx, g: (g, g)).apply(x, 3), RuntimeError, "Odd: backward returned a gradient for argument 1, which is no Tensor"),
+        (lambda x: type("F", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2)}).apply(x),
+         NotImplementedError, r"define a static method backward\(ctx, \*grads\)"),
+        (lambda x: function(forward=lambda ctx, x: 3).apply(x), TypeError,
+         "Odd: forward must return a Tensor or a tuple of Tensors, got 3"),
+        (lambda x: function(forward=lambda ctx, x: [x]).apply(x), TypeError,
+         "Odd: forward must return a Tensor or a tuple"),
+        (lambda x: function(forward=lambda ctx, x: ctx.save_for_backward(x, 3)).apply(x), TypeError,
+         "save_for_backward: expected Tensors and None, got int at place 1"),
+        (lambda x: function(forward=lambda ctx, x: ctx.mark_dirty(x)).apply(x), RuntimeError,
+         "mark_dirty: a Function cannot change its arguments in place"),
+        (lambda x: function().apply(x=x), TypeError,
+         "Odd: apply takes keywords, such as 'x', only where setup_context is defined"),
+        (lambda x: function(backward=lambda ctx, g: (g, g)).apply(x), RuntimeError,
+         "Odd: backward returned 2 gradients for 1 arguments"),
+        (lambda x: function(backward=lambda ctx, g: 3).apply(x), TypeError,
+         "Odd: backward must return Tensors and None, got int for argument 0"),
+        (lambda x: function(lambda ctx, x, k: x * k, lambda ctx, g: (g, g)).apply(x, 3), RuntimeError,
+         "Odd: backward returned a gradient for argument 1, which is no Tensor"),
     ],
 )  # fmt: skip
 def test_what_functions_refuse(call: Any, error: type[Exception], message: str) -> None:
@@ -993,8 +1036,13 @@ def test_an_anomaly_is_told_with_the_operation_and_the_line() -> None:
         with pytest.raises(RuntimeError) as error:
             loss.backward()
     told = str(error.value)
-    assert told.startswith("backward: sqrt gave NaN for its input 'x' (the gradient it was given has none); it was run at ")
-    assert "test_autograd.py" in told and "in test_an_anomaly_is_told_with_the_operation_and_the_line: y = x.sqrt()\n" in told
+    assert told.startswith(
+        "backward: sqrt gave NaN for its input 'x' (the gradient it was given has none); it was run at "
+    )
+    assert (
+        "test_autograd.py" in told
+        and "in test_an_anomaly_is_told_with_the_operation_and_the_line: y = x.sqrt()\n" in told
+    )
 
 
 def test_the_line_is_the_users_also_where_lucids_own_code_runs_the_operation() -> None:
@@ -1011,7 +1059,8 @@ def test_the_line_is_the_users_also_where_lucids_own_code_runs_the_operation() -
     "forward, message",
     [
         (lambda x: lucid.cat([x.sqrt() * 0, x]), "sqrt gave NaN for its input 'x'"),
-        (lambda x: sum(function(lambda ctx, x: (x * 2, x * 3), lambda ctx, a, b: a / 0 - b / 0).apply(x)), "Odd gave NaN for its input 0"),
+        (lambda x: sum(function(lambda ctx, x: (x * 2, x * 3), lambda ctx, a, b: a / 0 - b / 0).apply(x)),
+         "Odd gave NaN for its input 0"),
         (lambda x: x * float("nan"), "multiply gave NaN for its input 'x'"),
         (lambda x: lucid.stack([x, x * (x / 0)]), "NaN"),
     ],
@@ -1023,7 +1072,10 @@ def test_where_else_nan_comes_from(forward: Any, message: str) -> None:
 
 def test_nan_that_was_there_before_is_told_as_such() -> None:
     x = leaf(1.0)
-    with detect_anomaly(), pytest.raises(RuntimeError, match=r"multiply gave NaN .* \(the gradient it was given has NaN already\)"):
+    with (
+        detect_anomaly(),
+        pytest.raises(RuntimeError, match=r"multiply gave NaN .* \(the gradient it was given has NaN already\)"),
+    ):
         (x * 2).backward(lucid.tensor([float("nan")], dtype="float64"))
 
 
@@ -1074,10 +1126,12 @@ def wrong(x: lucid.Tensor) -> lucid.Tensor:
 @pytest.mark.parametrize(
     "func, message",
     [
-        (wrong, "the slope of output 0, element 0, along input 0, element 0, is 3 by backward and 2 by central differences"),
+        (wrong,
+         "the slope of output 0, element 0, along input 0, element 0, is 3 by backward and 2 by central differences"),
         (lambda x: (x * 2, wrong(x)), "the slope of output 1, element 0"),
         (lambda x: x * 2 + lucid.rand(2), "func gave something else when it was called again"),
-        (lambda x: x[: lucid.randint(1, 3, ()).item()] if lucid.rand(1).item() < 0.99 else x.sum(), "func gave something else"),
+        (lambda x: x[: lucid.randint(1, 3, ()).item()] if lucid.rand(1).item() < 0.99 else x.sum(),
+         "func gave something else"),
         (lambda x: x.detach() * 2, "is 0 by backward and 2 by central differences"),
         (lambda x: x * float("nan"), "is nan by backward and nan by central"),
     ],
@@ -1117,7 +1171,9 @@ def test_gradcheck_leaves_the_inputs_alone_and_calls_no_more_than_it_must() -> N
 
 
 def test_gradcheck_of_second_order_finds_a_wrong_backward_of_a_right_function() -> None:
-    square = function(lambda ctx, x: (ctx.save_for_backward(x), x * x)[1], lambda ctx, g: g * 2 * ctx.saved_tensors[0].detach())
+    square = function(
+        lambda ctx, x: (ctx.save_for_backward(x), x * x)[1], lambda ctx, g: g * 2 * ctx.saved_tensors[0].detach()
+    )
     x = leaf(1, 2)
     assert gradcheck(square.apply, x)
     with pytest.raises(GradcheckError, match="slope of output 0, element 0, along input 0"):
@@ -1128,9 +1184,11 @@ def test_gradcheck_of_second_order_finds_a_wrong_backward_of_a_right_function() 
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: gradcheck(lucid.sin, lucid.ones(2, requires_grad=True)), TypeError, r"input 0 is float32; expected float64, use x.double\(\)"),
+        (lambda: gradcheck(lucid.sin, lucid.ones(2, requires_grad=True)), TypeError,
+         r"input 0 is float32; expected float64, use x.double\(\)"),
         (lambda: gradcheck(lucid.sin, lucid.ones(2)), ValueError, "none of the inputs requires a gradient"),
-        (lambda: gradcheck(lambda x: 3, leaf(1)), TypeError, "expected what func returns to be a Tensor or a sequence of Tensors, got 3"),
+        (lambda: gradcheck(lambda x: 3, leaf(1)), TypeError,
+         "expected what func returns to be a Tensor or a sequence of Tensors, got 3"),
         (lambda: gradcheck(lucid.sin, leaf(1), 1e-6), TypeError, "positional"),
     ],
 )

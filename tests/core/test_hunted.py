@@ -245,9 +245,12 @@ def test_functions_of_small_integers(name: str) -> None:
 @pytest.mark.parametrize(
     "f, expected",
     [
-        (lambda: lucid.full((70_000,), 0.5, dtype="float16").mean(), 0.5), (lambda: lucid.ones(100_000, dtype="float16").mean(), 1),
-        (lambda: lucid.full((2,), 40_000.0, dtype="float16").mean(), 40_000), (lambda: lucid.full((4,), 300.0, dtype="float16").norm(), 600),
-        (lambda: (lucid.ones(1000, dtype="float16") * 100).var(), 0), (lambda: F.mse_loss(lucid.full((9,), 200.0, dtype="float16"), lucid.zeros(9, dtype="float16")), 40_000),
+        (lambda: lucid.full((70_000,), 0.5, dtype="float16").mean(), 0.5),
+        (lambda: lucid.ones(100_000, dtype="float16").mean(), 1),
+        (lambda: lucid.full((2,), 40_000.0, dtype="float16").mean(), 40_000),
+        (lambda: lucid.full((4,), 300.0, dtype="float16").norm(), 600),
+        (lambda: (lucid.ones(1000, dtype="float16") * 100).var(), 0),
+        (lambda: F.mse_loss(lucid.full((9,), 200.0, dtype="float16"), lucid.zeros(9, dtype="float16")), 40_000),
     ],
 )  # fmt: skip
 def test_half_precision_sums_in_single(f: Any, expected: float) -> None:
@@ -280,8 +283,10 @@ def test_constant_data_has_no_spread_whatever_the_constant() -> None:
 
 @pytest.mark.parametrize(
     "f",
-    [lambda x, s: x**s, lambda x, s: x.clamp(s, s * 2), lambda x, s: F.leaky_relu(x, s), lambda x, s: F.elu(x, s), lambda x, s: F.softplus(x, s), lambda x, s: x.var(correction=s),
-     lambda x, s: F.huber_loss(x, x * 2, delta=s), lambda x, s: F.smooth_l1_loss(x, x * 2, beta=s), lambda x, s: x.std(correction=s)],
+    [lambda x, s: x**s, lambda x, s: x.clamp(s, s * 2), lambda x, s: F.leaky_relu(x, s), lambda x, s: F.elu(x, s),
+     lambda x, s: F.softplus(x, s), lambda x, s: x.var(correction=s),
+     lambda x, s: F.huber_loss(x, x * 2, delta=s), lambda x, s: F.smooth_l1_loss(x, x * 2, beta=s),
+     lambda x, s: x.std(correction=s)],
 )  # fmt: skip
 def test_numpy_scalars_as_options_change_no_dtype(f: Any) -> None:
     x = leaf(0.5, 1.5, 3)
@@ -384,7 +389,9 @@ def test_linear_lr_does_not_end_below_zero() -> None:
     assert optimizer.param_groups[0]["lr"] == 0
 
 
-@pytest.mark.parametrize("f", [lambda x: x.flip(0), lambda x: x.repeat(1, 1), lambda x: x.tile(1, 1), lambda x: x[:1].repeat(2, 1), lambda x: x[:1, :1].repeat(1, 3)])
+@pytest.mark.parametrize("f",
+                         [lambda x: x.flip(0), lambda x: x.repeat(1, 1), lambda x: x.tile(1, 1),
+                          lambda x: x[:1].repeat(2, 1), lambda x: x[:1, :1].repeat(1, 3)])
 def test_flip_and_repeat_give_copies(f: Callable[..., lucid.Tensor]) -> None:
     x = lucid.ones(2, 2)
     y = f(x)
@@ -394,8 +401,12 @@ def test_flip_and_repeat_give_copies(f: Callable[..., lucid.Tensor]) -> None:
 
 def test_cosine_similarity_where_its_dim_broadcasts() -> None:
     F = lucid.nn.functional
-    np.testing.assert_allclose(F.cosine_similarity(lucid.ones(1, 1, 4), lucid.ones(1, 4, 4), dim=1).numpy(), np.ones((1, 4)), rtol=1e-6)
-    np.testing.assert_allclose(F.cosine_similarity(lucid.ones(3, 4), lucid.ones(4), dim=0).numpy(), np.ones(4), rtol=1e-6)
+    np.testing.assert_allclose(
+        F.cosine_similarity(lucid.ones(1, 1, 4), lucid.ones(1, 4, 4), dim=1).numpy(), np.ones((1, 4)), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        F.cosine_similarity(lucid.ones(3, 4), lucid.ones(4), dim=0).numpy(), np.ones(4), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("x", [-1e15, 1e15])

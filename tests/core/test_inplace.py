@@ -1,6 +1,7 @@
 """Writes in place, to views and to what has views: beside PyTorch, and where it refuses, beside central differences.
 
-Each program starts from x = [1, 2, 3, 4] and returns a loss. It must give PyTorch's value and gradient, or be refused with
+Each program starts from x = [1, 2, 3, 4] and returns a loss. It must give PyTorch's value and gradient, or be refused
+with
 a sentence, or give the right gradient where PyTorch refuses; never a wrong one.
 """
 
@@ -197,10 +198,13 @@ def whole_replaced(m: Any, x: Any) -> Any:
     return weigh(m, y)
 
 
-SAME = [view_written, base_written_view_read, base_assigned_view_read, slice_of_a_slice, transposed, flattened, transposed_then_flattened, diagonal, permuted, rows_of_plain_memory, recurrence,
-        view_taken_before_its_base_joins, view_of_plain_memory_written, expanded_before_the_write, index_within_a_view, mask_within_a_view, used_before_the_write, halves_exchanged,
+SAME = [view_written, base_written_view_read, base_assigned_view_read, slice_of_a_slice, transposed, flattened,
+        transposed_then_flattened, diagonal, permuted, rows_of_plain_memory, recurrence,
+        view_taken_before_its_base_joins, view_of_plain_memory_written, expanded_before_the_write, index_within_a_view,
+        mask_within_a_view, used_before_the_write, halves_exchanged,
         cleared, masked, scattered, whole_replaced]  # fmt: skip
-UNMEASURED = [under_no_grad, another_dtype]  # their slope is not the gradient, on purpose, and too coarse for differences
+# their slope is not the gradient, on purpose, and too coarse for differences
+UNMEASURED = [under_no_grad, another_dtype]
 
 
 def multiplied_by_its_own_view(m: Any, x: Any) -> Any:
@@ -238,7 +242,8 @@ def plain_view_from_under_no_grad(m: Any, x: Any) -> Any:
     return weigh(m, out)
 
 
-FOLLOWED = [multiplied_by_its_own_view, shifted, columns_by_each_other, rows_by_iteration, plain_view_from_under_no_grad]
+FOLLOWED = [multiplied_by_its_own_view, shifted, columns_by_each_other, rows_by_iteration,
+            plain_view_from_under_no_grad]
 
 
 def saved_view(m: Any, x: Any) -> Any:
@@ -304,7 +309,8 @@ REFUSED = [
     (leaf_view, "add_: this tensor is a view of a leaf that requires a gradient, .*with lucid.no_grad"),
     (leaf_view_from_under_no_grad, "add_: this tensor is a view of a leaf"),
     (leaf_after_its_view, "mul_: this tensor is a view of a leaf"),
-    (view_from_under_no_grad, r"mul_: this tensor is a view, taken under no_grad\(\), of a tensor whose history would not include"),
+    (view_from_under_no_grad,
+     r"mul_: this tensor is a view, taken under no_grad\(\), of a tensor whose history would not hear"),
     (expanded, r"add_: the memory of this tensor is read-only \(expand\(\).*write to a .clone\(\)"),
     (view_detached_in_place, r"detach_: a view has its history from the tensor that it shows; use x = x.detach\(\)"),
 ]

@@ -1,6 +1,7 @@
 """Random graphs: what backward finds is what differences of the function measure, whatever was computed how often.
 
-A program is a list of small integers, which `step` reads as operations on what has been computed so far. Every operation
+A program is a list of small integers, which `step` reads as operations on what has been computed so far. Every
+operation
 gives numbers between -3 and 3 from numbers between -3 and 3, is smooth there, and changes no more than its inputs do.
 So there are no poles and kinks to stay away from, and derivatives of all orders are of the size of 1.
 """
@@ -351,14 +352,19 @@ def test_for_many_random_graphs(what: Callable[[Program], None], kinds: int) -> 
     holds(what, kinds)
 
 
-USUAL = """add subtract multiply divide power power_number where matmul sum mean prod softmax log_softmax logsumexp cumsum norm var
-reshape swapaxes broadcast_to flip roll pad tril getitem take_along cat stack tanh sin cos sigmoid erf exp log sqrt softplus negative""".split()
+USUAL = """
+add subtract multiply divide power power_number where matmul sum mean prod softmax log_softmax logsumexp
+cumsum norm var reshape swapaxes broadcast_to flip roll pad tril getitem take_along cat stack tanh sin cos
+sigmoid erf exp log sqrt softplus negative
+""".split()
 
 
 @whole
 @pytest.mark.parametrize("kinds, names", [(FUNCTIONS, USUAL), (ALL, ["setitem", "Doubling", "positive"])])
 def test_the_programs_are_what_they_should_be(kinds: int, names: list[str]) -> None:
-    """Bounded as the docstring says, of up to 30 steps, with values used again and again, and with all the operations."""
+    """Bounded as the docstring says, of up to 30 steps, with values used again and again, and with all the
+    operations.
+    """
     lengths, most, uses, seen = set(), 0.0, [], set()
 
     def look(program: Program) -> None:
@@ -381,7 +387,9 @@ ONLY_FIND = settings(REPEATABLE, phases=[Phase.generate])  # and do not look for
 TABLE = sys.modules["lucid.core.op"].OPS
 
 
-@pytest.mark.parametrize("name", ["tanh", "multiply", "divide", "matmul", "getitem", "cat", "sum", "where", "swapaxes", "logsumexp", "power"])
+@pytest.mark.parametrize("name",
+                         ["tanh", "multiply", "divide", "matmul", "getitem", "cat", "sum", "where", "swapaxes",
+                          "logsumexp", "power"])
 def test_a_wrong_sign_in_a_formula_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = TABLE[name]
     if spec.back is None:
@@ -400,13 +408,17 @@ def test_a_wrong_sign_in_a_formula_is_caught(name: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "module, function, right, wrong, what, kinds",
     [
-        ("graph", "walk", "gradients[parent] = before + part", "gradients[parent] = part", gradient_is_the_slope, FUNCTIONS),
+        ("graph", "walk", "gradients[parent] = before + part", "gradients[parent] = part", gradient_is_the_slope,
+         FUNCTIONS),
         ("graph", "walk", "(-parent.born, parent)", "(parent.born, parent)", gradient_is_the_slope, FUNCTIONS),
         ("graph", "walk", "part.shape != parent.shape", "False", gradient_is_the_slope, FUNCTIONS),
         ("graph", "walk", "if node.hooks is not None:", "if False:", a_hook_does_what_a_function_does, ALL),
-        ("graph", "walk", "saved = node.saved if lift is None", "saved = node.saved if True", second_derivative_is_the_slope_of_the_first, FUNCTIONS),
-        ("tensor", "lift", "Tensor(value, False, origin(name))", "Tensor(value)", second_derivative_is_the_slope_of_the_first, FUNCTIONS),
-        ("tensor", "lift", 'node if name == "out"', 'None if name == "out"', second_derivative_is_the_slope_of_the_first, FUNCTIONS),
+        ("graph", "walk", "saved = node.saved if lift is None", "saved = node.saved if True",
+         second_derivative_is_the_slope_of_the_first, FUNCTIONS),
+        ("tensor", "lift", "Tensor(value, False, origin(name))", "Tensor(value)",
+         second_derivative_is_the_slope_of_the_first, FUNCTIONS),
+        ("tensor", "lift", 'node if name == "out"', 'None if name == "out"',
+         second_derivative_is_the_slope_of_the_first, FUNCTIONS),
     ],
 )  # fmt: skip
 def test_a_fault_in_the_engine_is_caught(

@@ -17,7 +17,8 @@ F32, F64, I64 = lucid.float32, lucid.float64, lucid.int64
 
 @pytest.mark.parametrize(
     "data, dtype",
-    [(1.5, "float32"), ([1, 2], "int64"), ([1, 2.5], "float32"), (True, "bool"), ([], "float32"), ([[True], [False]], "bool"),
+    [(1.5, "float32"), ([1, 2], "int64"), ([1, 2.5], "float32"), (True, "bool"), ([], "float32"),
+     ([[True], [False]], "bool"),
      (np.float64(2), "float64"), (np.zeros(2), "float64"), (np.arange(2, dtype="int32"), "int32"), ((1, 2), "int64"),
      (np.zeros(2, ">f4"), "float32"), (lucid.float64.type(3), "float64")],
 )  # fmt: skip
@@ -55,8 +56,10 @@ def test_the_default_dtype_can_be_changed() -> None:
     "made, expected",
     [
         (lucid.zeros(2, 3), np.zeros((2, 3))), (lucid.zeros((2, 3)), np.zeros((2, 3))), (lucid.ones(()), np.ones(())),
-        (lucid.full((2,), 7), np.full(2, 7)), (lucid.full((2,), 0.5), np.full(2, 0.5)), (lucid.eye(2), np.eye(2)), (lucid.eye(2, 3), np.eye(2, 3)),
-        (lucid.arange(3), np.arange(3)), (lucid.arange(1, 4), np.arange(1, 4)), (lucid.arange(5, 0, -2), np.arange(5, 0, -2)),
+        (lucid.full((2,), 7), np.full(2, 7)), (lucid.full((2,), 0.5), np.full(2, 0.5)), (lucid.eye(2), np.eye(2)),
+        (lucid.eye(2, 3), np.eye(2, 3)),
+        (lucid.arange(3), np.arange(3)), (lucid.arange(1, 4), np.arange(1, 4)),
+        (lucid.arange(5, 0, -2), np.arange(5, 0, -2)),
         (lucid.arange(0, 1, 0.25), np.arange(0, 1, 0.25)), (lucid.linspace(0, 1, 5), np.linspace(0, 1, 5)),
         (lucid.zeros_like(lucid.ones(2)), np.zeros(2)), (lucid.full_like(lucid.ones(2), 3), np.full(2, 3.0)),
     ],
@@ -124,7 +127,12 @@ def test_multinomial_repeats_from_a_seed() -> None:
 
 def test_another_librarys_tensor_is_named_with_it() -> None:
     theirs = type("Tensor", (), {"__module__": "torch"})()
-    for use in (lambda: lucid.nn.functional.mse_loss(theirs, lucid.ones(2)), lambda: lucid.ones(2) + theirs, lambda: lucid.cat([lucid.ones(2), theirs]), lambda: lucid.flatten(theirs)):
+    for use in (
+        lambda: lucid.nn.functional.mse_loss(theirs, lucid.ones(2)),
+        lambda: lucid.ones(2) + theirs,
+        lambda: lucid.cat([lucid.ones(2), theirs]),
+        lambda: lucid.flatten(theirs),
+    ):
         with pytest.raises(TypeError, match="got torch.Tensor"):
             use()
 
@@ -141,10 +149,14 @@ def test_rand_and_randn_have_their_distributions() -> None:
 
 @pytest.mark.parametrize(
     "f",
-    [lambda x: x * 2.0, lambda x: 2 / x, lambda x: x + np.float64(1), lambda x: x * np.int64(2), lambda x: x ** 0.5, lambda x: 2**x, lambda x: x * True,
-     lambda x: x + lucid.tensor(1.0, dtype="float64"), lambda x: x * np.array(2.0), lambda x: x * lucid.arange(3), lambda x: x - lucid.arange(3) % 2, lambda x: x.mean() * 3,
-     lambda x: lucid.where(x > 0, x, 0.0), lambda x: lucid.maximum(x, 0.5), lambda x: x.clamp(0, 1), lambda x: x.sum() / 3, lambda x: np.float64(2) * x, lambda x: x.var(),
-     lambda x: lucid.erf(x), lambda x: x.softmax(0), lambda x: x * (x > 0), lambda x: x.norm(3), lambda x: x.prod(), lambda x: x.logsumexp(0), lambda x: x.std(), lambda x: x.round(2)],
+    [lambda x: x * 2.0, lambda x: 2 / x, lambda x: x + np.float64(1), lambda x: x * np.int64(2), lambda x: x ** 0.5,
+     lambda x: 2**x, lambda x: x * True,
+     lambda x: x + lucid.tensor(1.0, dtype="float64"), lambda x: x * np.array(2.0), lambda x: x * lucid.arange(3),
+     lambda x: x - lucid.arange(3) % 2, lambda x: x.mean() * 3,
+     lambda x: lucid.where(x > 0, x, 0.0), lambda x: lucid.maximum(x, 0.5), lambda x: x.clamp(0, 1),
+     lambda x: x.sum() / 3, lambda x: np.float64(2) * x, lambda x: x.var(),
+     lambda x: lucid.erf(x), lambda x: x.softmax(0), lambda x: x * (x > 0), lambda x: x.norm(3), lambda x: x.prod(),
+     lambda x: x.logsumexp(0), lambda x: x.std(), lambda x: x.round(2)],
 )  # fmt: skip
 def test_nothing_silently_becomes_float64(f: Any) -> None:
     x = lucid.tensor([0.25, 0.5, 1.0], requires_grad=True)
@@ -155,8 +167,11 @@ def test_nothing_silently_becomes_float64(f: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "f", [lambda i: i / 2, lambda i: i * 0.5, lambda i: i.exp(), lambda i: i.mean(), lambda i: i.sqrt(), lambda i: i.sigmoid(), lambda i: i**0.5, lambda i: 1 / i,
-          lambda i: i.clamp(0.5), lambda i: i.softmax(0), lambda i: i.float(), lambda i: lucid.erf(i), lambda i: (i > 1).mean(), lambda i: i + 1.0, lambda i: i.var(), lambda i: i * lucid.ones(2)],
+    "f",
+    [lambda i: i / 2, lambda i: i * 0.5, lambda i: i.exp(), lambda i: i.mean(), lambda i: i.sqrt(),
+     lambda i: i.sigmoid(), lambda i: i**0.5, lambda i: 1 / i,
+     lambda i: i.clamp(0.5), lambda i: i.softmax(0), lambda i: i.float(), lambda i: lucid.erf(i),
+     lambda i: (i > 1).mean(), lambda i: i + 1.0, lambda i: i.var(), lambda i: i * lucid.ones(2)],
 )  # fmt: skip
 def test_integers_become_the_default_float_where_they_must(f: Any) -> None:
     assert f(lucid.tensor([1, 2])).dtype == F32
@@ -316,7 +331,9 @@ def test_grad_takes_only_what_fits() -> None:
     x.grad = None
     with pytest.raises(TypeError, match="expected a Tensor or None, got ndarray"):
         x.grad = np.zeros(2)
-    with pytest.raises(ValueError, match=r"expected shape \(2,\) and float32 on cpu, got shape \(3,\) and float32 on cpu"):
+    with pytest.raises(
+        ValueError, match=r"expected shape \(2,\) and float32 on cpu, got shape \(3,\) and float32 on cpu"
+    ):
         x.grad = lucid.zeros(3)
 
 
@@ -385,9 +402,12 @@ def test_leaves_can_be_copied(again: Any) -> None:
 
 X = np.arange(24.0).reshape(2, 3, 4)
 INDICES: list[Any] = [
-    0, -1, slice(None), slice(None, None, -1), slice(2, None, -2), (0, 1, 2), (..., 0), (None, ...), (slice(None), None, 0), (0, slice(1, 3)), (slice(None), slice(None, None, -2), -1),
-    [0, 1, 1], np.array([1, 0]), (slice(None), [0, 2]), ([0, 1], [2, 0]), ([[0], [1]], [0, 2]), X > 5, X[:, :, 0] > 8, (slice(None), [True, False, True]), (0, X[0] > 3),
-    ([0, 1], slice(None), [3, 0]), (slice(None), [0, 2], None, [1, 1]), (..., [0, -1]), (True,), np.int64(1), (np.array(1), 2), [], (0, [], slice(None)), (slice(0, 0), 1), ((slice(None),) * 3), ([1, 0], 0),
+    0, -1, slice(None), slice(None, None, -1), slice(2, None, -2), (0, 1, 2), (..., 0), (None, ...),
+    (slice(None), None, 0), (0, slice(1, 3)), (slice(None), slice(None, None, -2), -1),
+    [0, 1, 1], np.array([1, 0]), (slice(None), [0, 2]), ([0, 1], [2, 0]), ([[0], [1]], [0, 2]), X > 5, X[:, :, 0] > 8,
+    (slice(None), [True, False, True]), (0, X[0] > 3),
+    ([0, 1], slice(None), [3, 0]), (slice(None), [0, 2], None, [1, 1]), (..., [0, -1]), (True,), np.int64(1),
+    (np.array(1), 2), [], (0, [], slice(None)), (slice(0, 0), 1), ((slice(None),) * 3), ([1, 0], 0),
 ]  # fmt: skip
 
 
@@ -515,7 +535,8 @@ def test_another_name_of_pytorchs_is_not_taken_for_a_typo(name: str) -> None:
         (lambda: lucid.zeross, "lucid has no 'zeross'; there is 'zeros'"),
         (lambda: lucid.matmull, "lucid has no 'matmull'; there is 'matmul'"),
         (lambda: lucid.nn.CrossEntropyLos, "lucid.nn has no 'CrossEntropyLos'; there is 'CrossEntropyLoss'"),
-        (lambda: lucid.nn.functional.cross_entrpy, "lucid.nn.functional has no 'cross_entrpy'; there is 'cross_entropy'"),
+        (lambda: lucid.nn.functional.cross_entrpy,
+         "lucid.nn.functional has no 'cross_entrpy'; there is 'cross_entropy'"),
         (lambda: lucid.nn.utils.clip_grad_norm, "lucid.nn.utils has no 'clip_grad_norm'; there is 'clip_grad_norm_'"),
         (lambda: lucid.linalg.choleski, "lucid.linalg has no 'choleski'; there is 'cholesky'"),
         (lambda: lucid.linalg.inverse, "lucid.linalg has no 'inverse': write lucid.linalg.inv"),

@@ -246,7 +246,12 @@ def test_samplers_give_the_order():
     assert list(SequentialSampler(range(3))) == [0, 1, 2] and len(SequentialSampler("abc")) == 3
     assert seen(DataLoader(numbers(4), 3, sampler=Backwards(4))) == [[3, 2, 1], [0]]
     assert seen(DataLoader(numbers(4), 3, sampler=Backwards(3), drop_last=True)) == [[2, 1, 0]]
-    assert seen(DataLoader(numbers(4), batch_sampler=[[3], (0, 1), np.array([2, 2]), iter([1])])) == [[3], [0, 1], [2, 2], [1]]
+    assert seen(DataLoader(numbers(4), batch_sampler=[[3], (0, 1), np.array([2, 2]), iter([1])])) == [
+        [3],
+        [0, 1],
+        [2, 2],
+        [1],
+    ]
     assert seen(DataLoader(numbers(4), batch_sampler=[])) == []
     loader = DataLoader(numbers(5), batch_sampler=BatchSampler(Backwards(5), 2, drop_last=True))
     assert seen(loader) == [[4, 3], [2, 1]] and len(loader) == 2 and loader.batch_size is None
@@ -344,7 +349,10 @@ def test_pytorch_makes_the_same_batches():
     import lucid.utils.data as ours
 
     def batches(m, made):
-        return [[[int(i) for i in part] for part in batch] if isinstance(batch, list | tuple) else batch.tolist() for batch in made(m)]
+        return [
+            [[int(i) for i in part] for part in batch] if isinstance(batch, list | tuple) else batch.tolist()
+            for batch in made(m)
+        ]
 
     class Numbers:
         def __len__(self):
@@ -366,7 +374,9 @@ def test_pytorch_makes_the_same_batches():
         lambda m: m.DataLoader(Numbers(), 3, sampler=[4, 4, 0, 1]),
         lambda m: m.DataLoader(Numbers(), sampler=m.SequentialSampler(range(3))),
         lambda m: m.DataLoader(Numbers(), batch_sampler=[[1, 2], [3]]),
-        lambda m: m.DataLoader(Numbers(), batch_sampler=m.BatchSampler(m.SequentialSampler(Numbers()), 3, drop_last=True)),
+        lambda m: m.DataLoader(
+            Numbers(), batch_sampler=m.BatchSampler(m.SequentialSampler(Numbers()), 3, drop_last=True)
+        ),
         lambda m: m.DataLoader(stream(m), 3),
         lambda m: m.DataLoader(stream(m), 3, drop_last=True),
         lambda m: m.DataLoader(m.ConcatDataset([Numbers(), range(2)]), 4),
@@ -374,7 +384,12 @@ def test_pytorch_makes_the_same_batches():
         lambda m: m.DataLoader([(1, 2), (3, 4), (5, 6)], 2),
     ):
         assert batches(ours, made) == batches(theirs, made)
-    for sampler in (lambda m: m.BatchSampler(range(7), 3, False), lambda m: m.BatchSampler(range(7), 3, True), lambda m: m.SequentialSampler(range(4)), lambda m: m.RandomSampler(range(4), num_samples=9)):
+    for sampler in (
+        lambda m: m.BatchSampler(range(7), 3, False),
+        lambda m: m.BatchSampler(range(7), 3, True),
+        lambda m: m.SequentialSampler(range(4)),
+        lambda m: m.RandomSampler(range(4), num_samples=9),
+    ):
         assert len(sampler(ours)) == len(sampler(theirs)) == len(list(sampler(ours)))
 
 
@@ -386,9 +401,12 @@ def test_pytorch_collates_the_same():
     Pair = namedtuple("Pair", "x y")
     for samples in (
         lambda m: [1, 2], lambda m: ["a", "b"], lambda m: [{"a": 1, "b": "x"}, {"b": "y", "a": 2}],
-        lambda m: [Pair(1, {"k": [1, 2]}), Pair(3, {"k": [3, 4]})], lambda m: [np.ones((2, 1), "float32"), np.zeros((2, 1), "float32")],
-        lambda m: [m.ones(2), m.zeros(2)], lambda m: [OrderedDict(a=np.float32(1)), OrderedDict(a=np.float32(2))], lambda m: [True, False],
+        lambda m: [Pair(1, {"k": [1, 2]}), Pair(3, {"k": [3, 4]})],
+        lambda m: [np.ones((2, 1), "float32"), np.zeros((2, 1), "float32")],
+        lambda m: [m.ones(2), m.zeros(2)], lambda m: [OrderedDict(a=np.float32(1)), OrderedDict(a=np.float32(2))],
+        lambda m: [True, False],
     ):  # fmt: skip
+
         def plain(value):
             if isinstance(value, lucid.Tensor | torch.Tensor):
                 return value.tolist(), str(value.dtype).removeprefix("torch.")
@@ -459,7 +477,8 @@ def test_collating():
         (
             lambda: DataLoader(range(5), 2, True, batch_sampler=[[1]], drop_last=True, seed=1, sampler=[1]),
             ValueError,
-            "a batch_sampler makes the batches itself; leave out shuffle and sampler and batch_size and drop_last and seed",
+            "a batch_sampler makes the batches itself; leave out shuffle and sampler and batch_size and drop_last and "
+            "seed",
         ),
         (
             lambda: DataLoader(Stream(5), 2, True, sampler=[1], batch_sampler=[[1]]),
@@ -467,21 +486,30 @@ def test_collating():
             "DataLoader: an IterableDataset sets the order itself; leave out shuffle and sampler and batch_sampler",
         ),
         (lambda: DataLoader(Stream(5), seed=2), ValueError, "an IterableDataset sets the order itself; leave out seed"),
-        (lambda: DataLoader(range(5), num_workers=2), ValueError, "num_workers must be 0, got 2; batches are made in this process"),
-        (lambda: DataLoader(i for i in range(3)), TypeError, "a dataset has len() and [i], or is an IterableDataset; got generator"),
+        (lambda: DataLoader(range(5), num_workers=2), ValueError,
+         "num_workers must be 0, got 2; batches are made in this process"),
+        (lambda: DataLoader(i for i in range(3)), TypeError,
+         "a dataset has len() and [i], or is an IterableDataset; got generator"),
         (lambda: DataLoader(range(5), True), TypeError, "DataLoader: batch_size must be an int, got True"),
-        (lambda: list(IterableDataset()), NotImplementedError, "IterableDataset has no __iter__; define what its samples are"),
+        (lambda: list(IterableDataset()), NotImplementedError,
+         "IterableDataset has no __iter__; define what its samples are"),
         (lambda: list(Sampler()), NotImplementedError, "Sampler has no __iter__; define the order of the samples"),
         (lambda: RandomSampler(range(5), 1), TypeError, "RandomSampler: replacement must be True or False, got 1"),
-        (lambda: RandomSampler(range(5), num_samples=0), ValueError, "RandomSampler: num_samples must be 1 or more, got 0"),
-        (lambda: RandomSampler(range(5), num_samples=1.5), TypeError, "RandomSampler: num_samples must be an int, got 1.5"),
+        (lambda: RandomSampler(range(5), num_samples=0), ValueError,
+         "RandomSampler: num_samples must be 1 or more, got 0"),
+        (lambda: RandomSampler(range(5), num_samples=1.5), TypeError,
+         "RandomSampler: num_samples must be an int, got 1.5"),
         (lambda: RandomSampler(range(5), seed=-1), ValueError, "RandomSampler: seed must be 0 or more, got -1"),
         (lambda: BatchSampler(range(5), 0, False), ValueError, "BatchSampler: batch_size must be 1 or more, got 0"),
         (lambda: default_collate([]), ValueError, "default_collate: expected at least one sample, got none"),
-        (lambda: default_collate([{"a": 1}, {"b": 1}]), ValueError, "samples of differing keys, {'a'} and {'b'}; make them alike"),
-        (lambda: default_collate([lucid.ones(2), 1]), ValueError, "samples of differing shapes, (2,) and none, for one is of type int"),
-        (lambda: default_collate([(1,), 1]), ValueError, "samples of differing lengths, 1 and none, for one is of type int"),
-        (lambda: default_collate([1, None]), TypeError, "cannot make a tensor of object values such as array([1, None]"),
+        (lambda: default_collate([{"a": 1}, {"b": 1}]), ValueError,
+         "samples of differing keys, {'a'} and {'b'}; make them alike"),
+        (lambda: default_collate([lucid.ones(2), 1]), ValueError,
+         "samples of differing shapes, (2,) and none, for one is of type int"),
+        (lambda: default_collate([(1,), 1]), ValueError,
+         "samples of differing lengths, 1 and none, for one is of type int"),
+        (lambda: default_collate([1, None]), TypeError,
+         "cannot make a tensor of object values such as array([1, None]"),
         (
             lambda: DataLoader(range(5), seed="x"),
             TypeError,
@@ -498,7 +526,8 @@ def test_collating():
             ValueError,
             "samples of differing lengths, 2 and 1; make them alike (pad them), or give the DataLoader a collate_fn",
         ),
-        (lambda: default_collate([lucid.ones(2), lucid.ones(3)]), ValueError, "samples of differing shapes, (2,) and (3,)"),
+        (lambda: default_collate([lucid.ones(2), lucid.ones(3)]), ValueError,
+         "samples of differing shapes, (2,) and (3,)"),
         (
             lambda: Dataset()[0],
             NotImplementedError,

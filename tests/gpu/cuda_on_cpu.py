@@ -1,6 +1,7 @@
 """CuPy's two classes for kernels of one's own, on a machine without a GPU: the system's C++ compiler takes the text.
 
-They are called as CuPy's are, and take arrays that have `data.ptr`, `shape`, `strides`, `size` and `dtype`, in memory of
+They are called as CuPy's are, and take arrays that have `data.ptr`, `shape`, `strides`, `size` and `dtype`, in memory
+of
 the host. Threads run one after the other, so a kernel that waits for other threads is refused.
 """
 
@@ -24,7 +25,8 @@ TYPES = {
     "int32": "int", "uint32": "unsigned", "int64": "long long", "uint64": "unsigned long long", "bool": "bool",
 }  # fmt: skip
 
-# What CUDA offers without a header, as far as kernels here use it. No header is read: that would take ten times as long.
+# What CUDA offers without a header, as far as kernels here use it. No header is read: that would take ten times as
+# long.
 PRELUDE = """
 typedef __SIZE_TYPE__ size_t;
 struct dim3 { unsigned x, y, z; };
@@ -39,9 +41,9 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
     static inline float name(float x, float y) { return __builtin_##name##f(x, y); } \\
     static inline double name(double x, double y) { return __builtin_##name(x, y); }
 namespace cuda {
-REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL2(fmod) REAL(expm1) REAL(log1p)
-REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc) REAL(rint) REAL(erf)
-REAL(erfc)
+REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL2(fmod) REAL(expm1)
+REAL(log1p) REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc)
+REAL(rint) REAL(erf) REAL(erfc)
 }
 using namespace cuda;
 """
@@ -222,5 +224,7 @@ class ElementwiseKernel:
         if key not in self.made:
             self.made[key] = self._compile(kinds, [], len(shape))
         size, lengths = int(np.prod(shape)), np.array([*shape, 1], "i8")
-        self.made[key](ctypes.c_longlong(size), ctypes.c_void_p(lengths.ctypes.data), ctypes.c_void_p(record.ctypes.data))
+        self.made[key](
+            ctypes.c_longlong(size), ctypes.c_void_p(lengths.ctypes.data), ctypes.c_void_p(record.ctypes.data)
+        )
         return args[len(self.ins)] if len(self.outs) == 1 else args[len(self.ins) :]

@@ -170,7 +170,9 @@ def test_a_checkpoint_of_a_gpu_is_read_without_one(tmp_path: Any) -> None:
         optimizer = optim.Adamax(model.parameters())
         model(lucid.ones(4, 3)).sum().backward()
         optimizer.step()
-        lucid.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "x": lucid.ones(2)}, tmp_path / "a")
+        lucid.save(
+            {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "x": lucid.ones(2)}, tmp_path / "a"
+        )
         lucid.save_safetensors(model.state_dict(), tmp_path / "b.safetensors")
         weight, moment = model.weight.detach().cpu().numpy(), optimizer.state_dict()["state"][0]["m"]
     saved = lucid.load(tmp_path / "a")
@@ -255,7 +257,10 @@ def test_an_index_out_of_range_is_said_when_the_gpu_is_waited_for() -> None:
             (lambda: table(lucid.tensor([0, 4])), "embedding: input holds a number that is not one of the 4 rows"),
             (lambda: weight[lucid.tensor([-5])], "getitem: an index is out of bounds for the 4 of dim 0"),
             (lambda: weight.gather(1, lucid.tensor([[2]])), "gather: an index is out of range for the 2 of dim 1"),
-            (lambda: F.cross_entropy(weight, lucid.tensor([0, 1, 2, 0])), "target holds a number that is not one of the 2"),
+            (
+                lambda: F.cross_entropy(weight, lucid.tensor([0, 1, 2, 0])),
+                "target holds a number that is not one of the 2",
+            ),
         ]
         for call, told in wrong:
             # A GPU goes on here, as our own kernels do: but what the stand-in does has no memory beside it.
@@ -299,8 +304,10 @@ def test_a_gpu_that_is_not_there(gpu: str) -> None:
     "module, told",
     [
         (None, r"needs CuPy, which is not installed here .*pip install \"cupy-cuda12x\[ctk\]>=14\""),
-        ("raise ImportError('libnvrtc.so.12: cannot open shared object file')", r"does not load \(libnvrtc.so.12: .*pip uninstall"),
-        ("class cuda:\n class runtime:\n  def getDeviceCount():\n   raise RuntimeError('cudaErrorInsufficientDriver: too old')", r"no usable GPU \(cudaErrorInsufficientDriver: too old\); see whether nvidia-smi"),
+        ("raise ImportError('libnvrtc.so.12: cannot open shared object file')",
+         r"does not load \(libnvrtc.so.12: .*pip uninstall"),
+        ("class cuda:\n class runtime:\n  def getDeviceCount():\n   raise RuntimeError('cudaErrorInsufficientDriver: "
+         "too old')", r"no usable GPU \(cudaErrorInsufficientDriver: too old\); see whether nvidia-smi"),
         ("class cuda:\n class runtime:\n  getDeviceCount = lambda: 0", "no GPU on this machine; use device='cpu'"),
     ],
     ids=["no CuPy", "another CUDA", "old driver", "no GPU"],
@@ -317,7 +324,7 @@ def test_no_gpu_to_work_with(module: str | None, told: str, tmp_path: Any, monke
     for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
         monkeypatch.delitem(sys.modules, name)
     known = loaded()
-    monkeypatch.setattr("lucid.backend.on_cupy._gpu", None)
+    monkeypatch.setattr("lucid.gpu.namespace._gpu", None)
     with pytest.raises(RuntimeError, match=told):
         lucid.ones(2).to("cuda")
     assert not lucid.cuda.is_available() and lucid.cuda.device_count() == 0
@@ -355,7 +362,9 @@ def test_out_of_memory_says_what_is_free(gpu: str) -> None:
     def large(xp: Any, x: Any) -> Any:
         raise too_large("Out of memory allocating 4,000 bytes (allocated so far: 1,000 bytes).")
 
-    told = r"large: Out of memory allocating 4,000 bytes .* 8,192 MiB of the GPU's 16,384 are free, tensors hold 0; make"
+    told = (
+        r"large: Out of memory allocating 4,000 bytes .* 8,192 MiB of the GPU's 16,384 are free, tensors hold 0; make"
+    )
     with pytest.raises(MemoryError, match=told):
         large(x)
 

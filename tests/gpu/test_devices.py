@@ -65,7 +65,9 @@ def test_second_derivatives(row: Row, gpu: str) -> None:
         lucid.set_default_device(device)
         ts = on_gpu(row) if device == "cuda" else tensors(row)
         out = row.f(lucid, *ts)
-        slope = grad(out, live(ts), lucid.tensor(weights(out.shape), dtype=out.dtype, device=out.device), create_graph=True)
+        slope = grad(
+            out, live(ts), lucid.tensor(weights(out.shape), dtype=out.dtype, device=out.device), create_graph=True
+        )
         total = sum((g * g).sum() for g in slope)
         firsts.append(grad(total, live(ts), allow_unused=True) if getattr(total, "requires_grad", False) else slope)
     for a, b in zip(*firsts, strict=True):

@@ -12,9 +12,9 @@ from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.core.trace import FUNCTIONS
 from lucid.gpu import optimizer_kernel as kernels
+from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.gpu.namespace import gpu
 from lucid.gpu.optimizer_kernel import Table, kernel_of
-from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS
 from lucid.optim.rule import evaluate_rule, pattern_of
 from tests.core.test_program import RULES
 from tests.gpu import cuda_on_cpu
@@ -91,7 +91,9 @@ def asked() -> Iterator[tuple[str, int, dict[str, Any]]]:
 
 
 def test_every_elementwise_optimizer_is_asked() -> None:
-    kinds = {kind.__name__ for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)}
+    kinds = {
+        kind.__name__ for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)
+    }
     assert kinds - {"Optimizer", "LBFGS"} == FLAGS.keys()
 
 
@@ -126,11 +128,15 @@ def make(sizes: list[int], slots: tuple[str | None, ...], dtype: str, subnormal:
     rng, made = np.random.default_rng(0), []
     for k, n in enumerate(sizes):
         state = [hostile(rng, n, wide(dtype), subnormal) for slot in slots if slot is not None]
-        made.append([*(hostile(rng, n, dtype, subnormal) for _ in range(2)), *(np.abs(x) if k % 2 else x for x in state)])
+        made.append(
+            [*(hostile(rng, n, dtype, subnormal) for _ in range(2)), *(np.abs(x) if k % 2 else x for x in state)]
+        )
     return made
 
 
-def by_rule(arrays: list[np.ndarray], rule: Any, slots: tuple[str | None, ...], numbers: Any, constants: Any) -> list[np.ndarray]:
+def by_rule(
+    arrays: list[np.ndarray], rule: Any, slots: tuple[str | None, ...], numbers: Any, constants: Any
+) -> list[np.ndarray]:
     """What the rule says as it stands: theta and the slots in use."""
     theta, g, *memory = arrays
     kind = wide(str(theta.dtype))
@@ -249,7 +255,9 @@ def test_all_that_can_be_traced_can_be_printed() -> None:
 
 
 def test_what_a_launch_may_have() -> None:
-    """A launch's arguments fit in 4 KB, and of all optimizers but those with three slots or more it takes 96 parameters."""
+    """A launch's arguments fit in 4 KB, and of all optimizers but those with three slots or more it takes 96
+    parameters.
+    """
     for name, t, options in asked():
         for dtype in ("float16", "float32", "float64"):
             kernel = kernel_for(cuda_on_cpu, dtype, name, t, options)
@@ -296,7 +304,9 @@ def test_vectors_begin_where_they_may(check: str, misaligned: bool, monkeypatch:
     class Watched(cuda_on_cpu.RawKernel):
         def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
             note = "misaligned += (size_t)x % sizeof(Four<number>) != 0; return"
-            code = code.replace("aligned &&", check).replace("return ((Four<number>*)x)[i]", f"{note} ((Four<number>*)x)[i]")
+            code = code.replace("aligned &&", check).replace(
+                "return ((Four<number>*)x)[i]", f"{note} ((Four<number>*)x)[i]"
+            )
             super().__init__(f"int misaligned = 0;\n{code}", name)
             watched.append(self)
 

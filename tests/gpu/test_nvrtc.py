@@ -7,21 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpus import there
-from test_fused import FUSED, elementwise_operations, run
-from test_kernels import asked, kernel_for
 
 import lucid
 from lucid.core.op import OPS
-from lucid.kernels import recurrent, rows
-from lucid.kernels.cuda_expressions import OPTIONS
-from lucid.kernels.elementwise import FusedTrace
+from lucid.gpu import recurrent_kernels as recurrent
+from lucid.gpu import row_kernels as rows
+from lucid.gpu.cuda_expressions import OPTIONS
+from lucid.gpu.fuse import FusedTrace
+from tests.gpu.gpus import there
+from tests.gpu.test_fused import FUSED, elementwise_operations, run
+from tests.gpu.test_kernels import asked, kernel_for
 
 pytestmark = pytest.mark.nvrtc
 GENERATIONS = ("sm_75", "sm_90", "sm_100")
 # CuPy puts its headers before the text of an ElementwiseKernel, and their names are in the way of ours.
 HEADERS = "".join(
-    f"#include <cupy/{name}>\n" for name in ("complex.cuh", "carray.cuh", "atomics.cuh", "math_constants.h", "float16.cuh")
+    f"#include <cupy/{name}>\n"
+    for name in ("complex.cuh", "carray.cuh", "atomics.cuh", "math_constants.h", "float16.cuh")
 )
 
 

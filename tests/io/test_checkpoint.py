@@ -332,5 +332,8 @@ def test_a_file_of_torchs_is_called_that(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:  # as torch.save lays it out
         archive.writestr("model/data.pkl", b"")
         archive.writestr("model/data/0", b"")
-    with pytest.raises(ValueError, match=r"^load: '.*model.pt' was written by torch.save; read it with torch.load, and .*load_state_dict"):
+    with pytest.raises(
+        ValueError,
+        match=r"^load: '.*model.pt' was written by torch.save; read it with torch.load, and .*load_state_dict",
+    ):
         lucid.load(tmp_path / "model.pt")

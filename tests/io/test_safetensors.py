@@ -76,8 +76,10 @@ def test_a_byte_that_is_no_bool_becomes_one(tmp_path: Path) -> None:
 
 def test_the_file_is_as_described(tmp_path: Path) -> None:
     tensors = {
-        "half": lucid.ones(3, dtype="float16"), "w": lucid.tensor([[1.0, 2.0], [3.0, 4.0]]).T, "empty": np.zeros((0, 3), "int8"),
-        "scalar": nn.Parameter(2.5), "number": np.float32(0.5), "big": np.array([1.0, 2.0], ">f8"), "naïve": np.arange(12, dtype="int32")[::5], "host": lucid.ones(2, requires_grad=True) * 2,
+        "half": lucid.ones(3, dtype="float16"), "w": lucid.tensor([[1.0, 2.0], [3.0, 4.0]]).T,
+        "empty": np.zeros((0, 3), "int8"),
+        "scalar": nn.Parameter(2.5), "number": np.float32(0.5), "big": np.array([1.0, 2.0], ">f8"),
+        "naïve": np.arange(12, dtype="int32")[::5], "host": lucid.ones(2, requires_grad=True) * 2,
     }  # fmt: skip
     lucid.save_safetensors(tensors, tmp_path / "x", metadata={"format": "pt", "é": ""})
     content = (tmp_path / "x").read_bytes()
@@ -167,20 +169,24 @@ FOUR = struct.pack("<f", 1)
         (file_of({"x": 1}), "'x' should have dtype, shape and data_offsets, and has 1"),
         (file_of({"x": {"dtype": "F32"}}), "'x' should have dtype, shape and data_offsets, and has {'dtype'"),
         (file_of({"x": {**ONE, "more": 1}}, FOUR), "'x' should have dtype, shape and data_offsets"),
-        (file_of({"x": entry("F8_E4M3", [4], 0, 4)}, FOUR), "'x' has dtype 'F8_E4M3', which lucid has not; it reads F64, F32"),
+        (file_of({"x": entry("F8_E4M3", [4], 0, 4)}, FOUR),
+         "'x' has dtype 'F8_E4M3', which lucid has not; it reads F64, F32"),
         (file_of({"x": entry("U16", [2], 0, 4)}, FOUR), "'x' has dtype 'U16'"),
         (file_of({"x": {**ONE, "dtype": ["F32"]}}, FOUR), "'x' has dtype ['F32']"),
         (file_of({"x": entry("F32", [1.0], 0, 4)}, FOUR), "'x' has [1.0] where a list of numbers from 0 is expected"),
         (file_of({"x": entry("F32", [-1], 0, 4)}, FOUR), "'x' has [-1] where"),
         (file_of({"x": entry("F32", [True], 0, 4)}, FOUR), "'x' has [True] where"),
         (file_of({"x": {**ONE, "shape": 1}}, FOUR), "'x' has 1 where"),
-        (file_of({"x": {**ONE, "data_offsets": [0, 2, 4]}}, FOUR), "'x' has data_offsets [0, 2, 4]; expected a first and a last"),
+        (file_of({"x": {**ONE, "data_offsets": [0, 2, 4]}}, FOUR),
+         "'x' has data_offsets [0, 2, 4]; expected a first and a last"),
         (file_of({"x": entry("F32", [2], 0, 4)}, FOUR), "'x' has 4 bytes, which is not what F32 of shape [2] takes"),
         (file_of({"x": entry("F32", [2**62, 2**62], 0, 4)}, FOUR), "'x' has 4 bytes, which is not what"),
         (file_of({"x": entry("F32", [1], 4, 0)}, FOUR), "'x' has -4 bytes"),
-        (file_of({"x": entry("F32", [1], 4, 8)}, FOUR * 2), "the elements of 'x' begin at byte 4, those before it end at 0"),
+        (file_of({"x": entry("F32", [1], 4, 8)}, FOUR * 2),
+         "the elements of 'x' begin at byte 4, those before it end at 0"),
         (file_of({"x": ONE, "y": ONE}, FOUR), "the elements of 'y' begin at byte 0, those before it end at 4"),
-        (file_of({"x": ONE, "y": entry("F32", [1], 2, 6)}, FOUR * 2), "the elements of 'y' begin at byte 2, those before it end at 4"),
+        (file_of({"x": ONE, "y": entry("F32", [1], 2, 6)}, FOUR * 2),
+         "the elements of 'y' begin at byte 2, those before it end at 4"),
         (file_of({"x": ONE}, FOUR[:3]), "the header tells of 4 bytes of elements, and there are 3"),
         (file_of({"x": ONE}, FOUR + b"!"), "the header tells of 4 bytes of elements, and there are 5"),
     ],
@@ -216,18 +222,28 @@ def test_damage_is_refused_or_reads_as_something_else_but_never_breaks(tmp_path:
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda p: lucid.save_safetensors(nn.Linear(1, 1), p), TypeError, "expected a dict of names and tensors, got Linear; of a module: model.state_dict()"),
-        (lambda p: lucid.save_safetensors({"a": {"b": lucid.ones(1)}}, p), TypeError, "'a' is of type dict; expected a Tensor or an array (lucid.save keeps nests"),
-        (lambda p: lucid.save_safetensors({"a": 1.0}, p), TypeError, "'a' is of type float; expected a Tensor or an array"),
+        (lambda p: lucid.save_safetensors(nn.Linear(1, 1), p), TypeError,
+         "expected a dict of names and tensors, got Linear; of a module: model.state_dict()"),
+        (lambda p: lucid.save_safetensors({"a": {"b": lucid.ones(1)}}, p), TypeError,
+         "'a' is of type dict; expected a Tensor or an array (lucid.save keeps nests"),
+        (lambda p: lucid.save_safetensors({"a": 1.0}, p), TypeError,
+         "'a' is of type float; expected a Tensor or an array"),
         (lambda p: lucid.save_safetensors({1: lucid.ones(1)}, p), TypeError, "a name must be a str, got 1"),
-        (lambda p: lucid.save_safetensors({"__metadata__": lucid.ones(1)}, p), ValueError, "'__metadata__' cannot be the name of a tensor; strings go into metadata="),
-        (lambda p: lucid.save_safetensors({"a": np.ones(1, "complex64")}, p), TypeError, "'a' is an array of complex64; expected one of float16"),
-        (lambda p: lucid.save_safetensors({"a": np.ones(1, "uint16")}, p), TypeError, "'a' is an array of uint16; expected one of float16"),
-        (lambda p: lucid.save_safetensors({}, p, metadata={"epoch": 3}), TypeError, "metadata must be a dict of strings by name, got {'epoch': 3}"),
-        (lambda p: lucid.save_safetensors({}, p, metadata="pt"), TypeError, "metadata must be a dict of strings by name, got 'pt'"),
+        (lambda p: lucid.save_safetensors({"__metadata__": lucid.ones(1)}, p), ValueError,
+         "'__metadata__' cannot be the name of a tensor; strings go into metadata="),
+        (lambda p: lucid.save_safetensors({"a": np.ones(1, "complex64")}, p), TypeError,
+         "'a' is an array of complex64; expected one of float16"),
+        (lambda p: lucid.save_safetensors({"a": np.ones(1, "uint16")}, p), TypeError,
+         "'a' is an array of uint16; expected one of float16"),
+        (lambda p: lucid.save_safetensors({}, p, metadata={"epoch": 3}), TypeError,
+         "metadata must be a dict of strings by name, got {'epoch': 3}"),
+        (lambda p: lucid.save_safetensors({}, p, metadata="pt"), TypeError,
+         "metadata must be a dict of strings by name, got 'pt'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_written_is_refused(call: Callable[[Path], None], error: type[Exception], words: str, tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_refused(
+    call: Callable[[Path], None], error: type[Exception], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(error) as raised:
         call(tmp_path / "x")
     assert str(raised.value).startswith("save_safetensors: ") and words in str(raised.value)

@@ -38,7 +38,9 @@ def finish(process: subprocess.Popen, first: int) -> None:
 
 def kill(process: subprocess.Popen, first: int, moment: str) -> None:
     """At the moment that it says, having begun where it should; by SIGKILL, which nobody can prepare for."""
-    assert [process.stdout.readline(), process.stdout.readline()] == [f"from {first}\n", f"{moment}\n"], process.stderr.read()
+    assert [process.stdout.readline(), process.stdout.readline()] == [f"from {first}\n", f"{moment}\n"], (
+        process.stderr.read()
+    )
     process.kill()
     process.communicate()
     assert process.returncode == -9 or os.name == "nt"

@@ -42,30 +42,42 @@ def weights(nn: Any, n: int) -> Any:
     return nn.Parameter(nn.Linear(1, 1).weight.detach().reshape(1).expand(n).clone()).detach().fill_(1.7)
 
 
-LOSSES = {name: [layer(lambda nn, name=name, r=r: getattr(nn, name)(reduction=r), D(3, 4), uniform(3, 4, lo=4.0, hi=7.0)) for r in ("mean", "sum", "none")]
+LOSSES = {name: [layer(lambda nn, name=name, r=r: getattr(nn, name)(reduction=r), D(3, 4),
+                       uniform(3, 4, lo=4.0, hi=7.0)) for r in ("mean", "sum", "none")]
           for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")}  # fmt: skip
 
 LAYERS: dict[str, list[Layer]] = {
-    "Linear": [layer(lambda nn: nn.Linear(3, 2), U(4, 3)), layer(lambda nn: nn.Linear(3, 2, bias=False), U(2, 4, 3)), layer(lambda nn: nn.Linear(3, 2), U(3))],
-    "Embedding": [layer(lambda nn: nn.Embedding(4, 3), LABELS), layer(lambda nn: nn.Embedding(4, 2), fixed([[3, 3], [0, 1]], "int64")),
+    "Linear": [layer(lambda nn: nn.Linear(3, 2), U(4, 3)), layer(lambda nn: nn.Linear(3, 2, bias=False), U(2, 4, 3)),
+               layer(lambda nn: nn.Linear(3, 2), U(3))],
+    "Embedding": [layer(lambda nn: nn.Embedding(4, 3), LABELS),
+                  layer(lambda nn: nn.Embedding(4, 2), fixed([[3, 3], [0, 1]], "int64")),
                   layer(lambda nn: nn.Embedding(4, 2, padding_idx=-1), fixed([[2, 2], [0, 1]], "int64"))],
     "Identity": [layer(lambda nn: nn.Identity(7, any=1), U(2, 3))],
     "Flatten": [layer(lambda nn: nn.Flatten(), U(2, 3, 2)), layer(lambda nn: nn.Flatten(0, 1), U(2, 3, 2))],
     "Unflatten": [layer(lambda nn: nn.Unflatten(1, (2, 3)), U(2, 6))],
     "Dropout": [layer(lambda nn: nn.Dropout(0.0), U(2, 3)), layer(lambda nn: nn.Dropout(0.7).eval(), U(2, 3))],
     "Sequential": [layer(lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), U(2, 3))],
-    "ModuleList": [layer(lambda nn: nn.ModuleList([nn.Linear(3, 3), nn.Tanh()]), U(2, 3), call=lambda layer, x: layer[1](layer[0](x)))],
-    "ModuleDict": [layer(lambda nn: nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Tanh()}), U(2, 3), call=lambda layer, x: layer["b"](layer["a"](x)))],
+    "ModuleList": [layer(lambda nn: nn.ModuleList([nn.Linear(3, 3), nn.Tanh()]), U(2, 3),
+                         call=lambda layer, x: layer[1](layer[0](x)))],
+    "ModuleDict": [layer(lambda nn: nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Tanh()}), U(2, 3),
+                         call=lambda layer, x: layer["b"](layer["a"](x)))],
     **{name: [layer(lambda nn, name=name: getattr(nn, name)(), make(3, 4))] for name, make in {
         "ReLU": D, "Sigmoid": U, "Tanh": U, "SiLU": U, "GELU": U, "LeakyReLU": D, "ELU": D, "Softplus": U}.items()},
     "Softmax": [layer(lambda nn: nn.Softmax(dim=1), U(3, 4))],
     "LogSoftmax": [layer(lambda nn: nn.LogSoftmax(dim=0), U(3, 4))],
     **LOSSES,
-    "BCELoss": [layer(lambda nn: nn.BCELoss(), PROBABLE, PROBABLE), layer(lambda nn: nn.BCELoss(weights(nn, 5)), PROBABLE, PROBABLE)],
-    "BCEWithLogitsLoss": [layer(lambda nn: nn.BCEWithLogitsLoss(), U(5), PROBABLE), layer(lambda nn: nn.BCEWithLogitsLoss(weights(nn, 5), pos_weight=weights(nn, 1)), U(5), PROBABLE)],
-    "CrossEntropyLoss": [layer(lambda nn: nn.CrossEntropyLoss(), U(4, 3), LABELS), layer(lambda nn: nn.CrossEntropyLoss(weights(nn, 3), ignore_index=2, label_smoothing=0.2, reduction="sum"), U(4, 3), LABELS),
-                         layer(lambda nn: nn.CrossEntropyLoss(weights(nn, 3), label_smoothing=0.2), U(4, 3), uniform(4, 3, lo=0.1, hi=0.9))],
-    "NLLLoss": [layer(lambda nn: nn.NLLLoss(), U(4, 3), LABELS), layer(lambda nn: nn.NLLLoss(weights(nn, 3), ignore_index=0), U(4, 3), LABELS)],
+    "BCELoss": [layer(lambda nn: nn.BCELoss(), PROBABLE, PROBABLE),
+                layer(lambda nn: nn.BCELoss(weights(nn, 5)), PROBABLE, PROBABLE)],
+    "BCEWithLogitsLoss": [layer(lambda nn: nn.BCEWithLogitsLoss(), U(5), PROBABLE),
+                          layer(lambda nn: nn.BCEWithLogitsLoss(weights(nn, 5), pos_weight=weights(nn, 1)), U(5),
+                                PROBABLE)],
+    "CrossEntropyLoss": [layer(lambda nn: nn.CrossEntropyLoss(), U(4, 3), LABELS),
+                         layer(lambda nn: nn.CrossEntropyLoss(weights(nn, 3), ignore_index=2, label_smoothing=0.2,
+                                                              reduction="sum"), U(4, 3), LABELS),
+                         layer(lambda nn: nn.CrossEntropyLoss(weights(nn, 3), label_smoothing=0.2), U(4, 3),
+                               uniform(4, 3, lo=0.1, hi=0.9))],
+    "NLLLoss": [layer(lambda nn: nn.NLLLoss(), U(4, 3), LABELS),
+                layer(lambda nn: nn.NLLLoss(weights(nn, 3), ignore_index=0), U(4, 3), LABELS)],
 }  # fmt: skip
 
 for part in (layers_images, layers_norms, layers_recurrent):  # the rows of the other files

@@ -24,7 +24,8 @@ LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
         layer(lambda nn: nn.Conv2d(1, 1, 3, padding=(1, 2), padding_mode="reflect"), U(1, 1, 3, 3)),
         layer(lambda nn: nn.Conv2d(1, 1, 2, padding="valid", padding_mode="replicate"), U(1, 1, 3, 2)),
     ],
-    "ConvTranspose1d": [layer(lambda nn: nn.ConvTranspose1d(2, 3, 3, stride=2, padding=1, output_padding=1), U(1, 2, 3))],
+    "ConvTranspose1d": [layer(lambda nn: nn.ConvTranspose1d(2, 3, 3, stride=2, padding=1, output_padding=1),
+                              U(1, 2, 3))],
     "ConvTranspose2d": [
         layer(lambda nn: nn.ConvTranspose2d(2, 3, 2, stride=2), U(1, 2, 2, 3)),
         layer(lambda nn: nn.ConvTranspose2d(2, 2, 3, 2, 1, 1, groups=2, bias=False, dilation=2), U(2, 2, 1)),
@@ -33,15 +34,18 @@ LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
     "MaxPool2d": [
         layer(lambda nn: nn.MaxPool2d(2), D(2, 2, 4, 4)),
         layer(lambda nn: nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), D(1, 4, 5)),
-        layer(lambda nn: nn.MaxPool2d((1, 2), dilation=2, return_indices=True), D(1, 1, 2, 4), call=lambda layer, x: layer(x)[0]),
+        layer(lambda nn: nn.MaxPool2d((1, 2), dilation=2, return_indices=True), D(1, 1, 2, 4),
+              call=lambda layer, x: layer(x)[0]),
     ],
-    "AvgPool1d": [layer(lambda nn: nn.AvgPool1d(2), U(2, 2, 5)), layer(lambda nn: nn.AvgPool1d(3, 1, 1, True, False), U(2, 4))],
+    "AvgPool1d": [layer(lambda nn: nn.AvgPool1d(2), U(2, 2, 5)),
+                  layer(lambda nn: nn.AvgPool1d(3, 1, 1, True, False), U(2, 4))],
     "AvgPool2d": [
         layer(lambda nn: nn.AvgPool2d(2), U(2, 2, 4, 4)),
         layer(lambda nn: nn.AvgPool2d((3, 2), 1, 1, True, False, 5), U(1, 3, 4)),
     ],
     "AdaptiveAvgPool1d": [layer(lambda nn: nn.AdaptiveAvgPool1d(3), U(1, 2, 5))],
-    "AdaptiveAvgPool2d": [layer(lambda nn: nn.AdaptiveAvgPool2d(1), U(1, 2, 2, 3)), layer(lambda nn: nn.AdaptiveAvgPool2d((None, 2)), U(1, 2, 3))],
+    "AdaptiveAvgPool2d": [layer(lambda nn: nn.AdaptiveAvgPool2d(1), U(1, 2, 2, 3)),
+                          layer(lambda nn: nn.AdaptiveAvgPool2d((None, 2)), U(1, 2, 3))],
     "Upsample": [
         layer(lambda nn: nn.Upsample(scale_factor=2), U(1, 2, 2, 3)),
         layer(lambda nn: nn.Upsample((3, 4), mode="bilinear", align_corners=True), U(1, 1, 2, 3)),

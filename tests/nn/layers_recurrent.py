@@ -21,7 +21,11 @@ def layers(kind: str) -> list[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
         (make(3, 2, bias=False), (U(4, 2, 3),), {}),
         (make(3, 2), (U(2, 2, 3), *[U(1, 2, 2)] * states), {"call": started}),
         (make(2, 2, num_layers=2, batch_first=True), (U(2, 3, 2), *[U(2, 2, 2)] * states), {"call": started}),
-        (make(2, 1, num_layers=2, bidirectional=True, dropout=0.0), (U(3, 2, 2), *[U(4, 2, 1)] * states), {"call": started}),
+        (
+            make(2, 1, num_layers=2, bidirectional=True, dropout=0.0),
+            (U(3, 2, 2), *[U(4, 2, 1)] * states),
+            {"call": started},
+        ),
         (make(2, 2, bidirectional=True, batch_first=True, bias=False), (U(2, 3, 2),), {}),
         (make(3, 2), (U(4, 3),), {}),  # without a batch
         (make(2, 2, batch_first=True, bidirectional=True), (U(3, 2), *[U(2, 2)] * states), {"call": started}),

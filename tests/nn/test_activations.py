@@ -42,7 +42,9 @@ def test_gelu_takes_every_shape_and_half_precision() -> None:
     assert F.gelu(lucid.tensor([1, 2])).dtype == lucid.float32
 
 
-@pytest.mark.parametrize("f", [F.selu, F.mish, F.hardtanh, F.relu6, F.hardsigmoid, F.hardswish, F.softsign, F.tanhshrink, F.logsigmoid, F.gelu])
+@pytest.mark.parametrize("f",
+                         [F.selu, F.mish, F.hardtanh, F.relu6, F.hardsigmoid, F.hardswish, F.softsign, F.tanhshrink,
+                          F.logsigmoid, F.gelu])
 def test_nothing_overflows_and_nan_stays(f: Any) -> None:
     x = lucid.tensor([-1e30, -200.0, 0.0, 200.0, 1e30], requires_grad=True)
     out = f(x)  # warnings are errors here
@@ -67,7 +69,8 @@ def test_selu_keeps_mean_and_variance() -> None:
 
 
 @pytest.mark.parametrize(
-    "layer, shape, spread", [(nn.Dropout1d, (50, 40, 3), (-1,)), (nn.Dropout1d, (900, 3), (-1,)), (nn.Dropout2d, (50, 40, 2, 3), (-2, -1))]
+    "layer, shape, spread",
+    [(nn.Dropout1d, (50, 40, 3), (-1,)), (nn.Dropout1d, (900, 3), (-1,)), (nn.Dropout2d, (50, 40, 2, 3), (-2, -1))]
 )
 def test_channels_are_dropped_whole(layer: Any, shape: tuple[int, ...], spread: tuple[int, ...]) -> None:
     x = lucid.ones(shape, requires_grad=True)
@@ -75,7 +78,9 @@ def test_channels_are_dropped_whole(layer: Any, shape: tuple[int, ...], spread: 
     out = drop(x)
     values = out.detach().numpy()
     assert (values.min(spread) == values.max(spread)).all()
-    assert np.unique(values).tolist() == [0, np.float32(4 / 3)] and (values != 0).mean() == pytest.approx(0.75, abs=0.05)
+    assert np.unique(values).tolist() == [0, np.float32(4 / 3)] and (values != 0).mean() == pytest.approx(
+        0.75, abs=0.05
+    )
     out.sum().backward()
     assert np.array_equal(x.grad.numpy(), values)
     assert drop.eval()(x) is x and layer(0.0)(x) is x and layer(1.0)(x).sum().item() == 0
@@ -100,15 +105,20 @@ X = lucid.ones(4, 3)
     [
         (lambda: F.glu(X), ValueError, "glu: dim -1 must have an even length, to be halved; got shape (4, 3)"),
         (lambda: F.glu(X, 2), IndexError, "glu: dim 2 is out of range for a 2-D tensor"),
-        (lambda: F.prelu(X, lucid.ones(4)), ValueError, "prelu: expected weight of shape (1,), or (3,) for the channels of an input of shape (4, 3), got (4,)"),
+        (lambda: F.prelu(X, lucid.ones(4)), ValueError,
+         "prelu: expected weight of shape (1,), or (3,) for the channels of an input of shape (4, 3), got (4,)"),
         (lambda: F.prelu(X, lucid.ones(3, 1)), ValueError, "got (3, 1)"),
         (lambda: F.hardtanh(X, 1.0, 1.0), ValueError, "hardtanh: min_val must be below max_val, got 1.0 and 1.0"),
-        (lambda: F.dropout1d(lucid.ones(3)), ValueError, "dropout1d: expected (n, channels, length) or (channels, length), got shape (3,)"),
-        (lambda: F.dropout2d(lucid.ones(2, 3, 4)), ValueError, "dropout2d: expected (n, channels, height, width), got shape (2, 3, 4); for one image write x.unsqueeze(0)"),
+        (lambda: F.dropout1d(lucid.ones(3)), ValueError,
+         "dropout1d: expected (n, channels, length) or (channels, length), got shape (3,)"),
+        (lambda: F.dropout2d(lucid.ones(2, 3, 4)), ValueError,
+         "dropout2d: expected (n, channels, height, width), got shape (2, 3, 4); for one image write x.unsqueeze(0)"),
         (lambda: F.dropout1d(X, 2.0), ValueError, "dropout1d: p is a probability and must be in [0, 1], got 2.0"),
         (lambda: nn.Dropout2d(-1), ValueError, "Dropout2d: p is a probability and must be in [0, 1], got -1"),
-        (lambda: nn.Embedding(4, 2, 4), IndexError, "Embedding: padding_idx 4 is not one of the 4 rows; expected -4 to 3"),
-        (lambda: F.embedding(lucid.tensor([0]), X, -5), IndexError, "embedding: padding_idx -5 is not one of the 4 rows"),
+        (lambda: nn.Embedding(4, 2, 4), IndexError,
+         "Embedding: padding_idx 4 is not one of the 4 rows; expected -4 to 3"),
+        (lambda: F.embedding(lucid.tensor([0]), X, -5), IndexError,
+         "embedding: padding_idx -5 is not one of the 4 rows"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str) -> None:

@@ -33,7 +33,9 @@ def test_attention_is_what_its_steps_come_to_with_its_second_derivatives(masked:
     found = []
     for f in (F.scaled_dot_product_attention, in_steps):
         out = f(*xs)
-        firsts = grad((out * lucid.tensor(np.cos(np.arange(out.numel())).reshape(out.shape))).sum(), xs, create_graph=True)
+        firsts = grad(
+            (out * lucid.tensor(np.cos(np.arange(out.numel())).reshape(out.shape))).sum(), xs, create_graph=True
+        )
         seconds = grad(sum((g * g).sum() for g in firsts), xs)
         found.append([t.detach().numpy() for t in (out, *firsts, *seconds)])
     for a, b in zip(*found, strict=True):
@@ -75,7 +77,9 @@ def test_large_scores_and_masks_do_not_overflow() -> None:
     large, small = lucid.tensor([[300.0, 300.0]]).half(), lucid.tensor([[0.0, 1.0]]).half()  # 180,000 is beyond half
     half = F.scaled_dot_product_attention(large, lucid.cat([large, small]), v.half())
     assert half.dtype == lucid.float16 and half.tolist() == [[1]]
-    assert F.scaled_dot_product_attention(lucid.ones(2, 3), lucid.ones(0, 3), lucid.ones(0, 4)).tolist() == [[0] * 4] * 2
+    assert (
+        F.scaled_dot_product_attention(lucid.ones(2, 3), lucid.ones(0, 3), lucid.ones(0, 4)).tolist() == [[0] * 4] * 2
+    )
 
 
 def test_the_dtype_is_the_querys() -> None:
@@ -129,7 +133,9 @@ def test_padding_is_as_if_it_were_not_there() -> None:
     np.testing.assert_allclose(out[:1, :3].detach().numpy(), short.detach().numpy(), rtol=1e-10)
     assert weights[0, :, 3:].abs().sum().item() == 0
     added = lucid.zeros(2, 5).masked_fill(padding, -math.inf)
-    np.testing.assert_allclose(layer(x, x, x, key_padding_mask=added)[0].detach().numpy(), out.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        layer(x, x, x, key_padding_mask=added)[0].detach().numpy(), out.detach().numpy(), rtol=1e-12
+    )
 
 
 def test_a_sample_of_nothing_but_padding_spoils_no_gradient() -> None:
@@ -161,7 +167,11 @@ def test_the_causal_hint_needs_the_mask_and_changes_nothing() -> None:
     ahead = ~lucid.tensor(np.tri(4, dtype=bool))
     with_hint, _ = layer(x, x, x, attn_mask=ahead, is_causal=True)
     assert with_hint.tolist() == layer(x, x, x, attn_mask=ahead)[0].tolist()
-    np.testing.assert_allclose(with_hint[:, :2].detach().numpy(), layer(x[:, :2], x[:, :2], x[:, :2], attn_mask=ahead[:2, :2])[0].detach().numpy(), rtol=1e-10)
+    np.testing.assert_allclose(
+        with_hint[:, :2].detach().numpy(),
+        layer(x[:, :2], x[:, :2], x[:, :2], attn_mask=ahead[:2, :2])[0].detach().numpy(),
+        rtol=1e-10,
+    )
 
 
 def test_weights_start_as_pytorchs_do() -> None:
@@ -210,29 +220,45 @@ LAYER = nn.MultiheadAttention(4, 2, batch_first=True)
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda: F.scaled_dot_product_attention(X, X[..., :3], X), ValueError, "scaled_dot_product_attention: expected query (..., queries, features) and key (..., keys, features), with as many features, got shapes (2, 5, 4) and (2, 5, 3)"),
+        (lambda: F.scaled_dot_product_attention(X, X[..., :3], X), ValueError,
+         "scaled_dot_product_attention: expected query (..., queries, features) and key (..., keys, features), with as "
+         "many features, got shapes (2, 5, 4) and (2, 5, 3)"),
         (lambda: F.scaled_dot_product_attention(X[0, 0], X, X), ValueError, "got shapes (4,) and (2, 5, 4)"),
-        (lambda: F.scaled_dot_product_attention(X, X, X[:, :3]), ValueError, "key of shape (2, 5, 4) has 5 keys, but value of shape (2, 3, 4) not as many rows"),
-        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(4, 5)), ValueError, "attn_mask of shape (4, 5) does not broadcast to the scores, which are (..., 5, 5) for 5 queries and 5 keys"),
-        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(1, 1, 5, 5)), ValueError, "attn_mask of shape (1, 1, 5, 5) does not broadcast"),
-        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(5, 5).long()), TypeError, "attn_mask must hold bools or floats, got int64; write mask != 0"),
+        (lambda: F.scaled_dot_product_attention(X, X, X[:, :3]), ValueError,
+         "key of shape (2, 5, 4) has 5 keys, but value of shape (2, 3, 4) not as many rows"),
+        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(4, 5)), ValueError,
+         "attn_mask of shape (4, 5) does not broadcast to the scores, which are (..., 5, 5) for 5 queries and 5 keys"),
+        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(1, 1, 5, 5)), ValueError,
+         "attn_mask of shape (1, 1, 5, 5) does not broadcast"),
+        (lambda: F.scaled_dot_product_attention(X, X, X, lucid.ones(5, 5).long()), TypeError,
+         "attn_mask must hold bools or floats, got int64; write mask != 0"),
         (lambda: F.scaled_dot_product_attention(X, X, X, [[True]]), TypeError, "attn_mask must be a Tensor, got list"),
-        (lambda: F.scaled_dot_product_attention(X, X, X, dropout_p=1.5), ValueError, "p is a probability and must be in [0, 1], got 1.5"),
+        (lambda: F.scaled_dot_product_attention(X, X, X, dropout_p=1.5), ValueError,
+         "p is a probability and must be in [0, 1], got 1.5"),
         (lambda: F.scaled_dot_product_attention(X, X, 1.0), TypeError, "value must be a Tensor, got float"),
-        (lambda: nn.MultiheadAttention(5, 2), ValueError, "MultiheadAttention: num_heads must divide embed_dim, got embed_dim=5, num_heads=2"),
+        (lambda: nn.MultiheadAttention(5, 2), ValueError,
+         "MultiheadAttention: num_heads must divide embed_dim, got embed_dim=5, num_heads=2"),
         (lambda: nn.MultiheadAttention(4, 0), ValueError, "got embed_dim=4, num_heads=0"),
-        (lambda: nn.MultiheadAttention(4, 2, 2.0), ValueError, "MultiheadAttention: p is a probability and must be in [0, 1], got 2.0"),
-        (lambda: LAYER(X, X[0], X), ValueError, "query, key and value must have 3 dims, or unbatched 2; got shapes ((2, 5, 4), (5, 4), (2, 5, 4))"),
+        (lambda: nn.MultiheadAttention(4, 2, 2.0), ValueError,
+         "MultiheadAttention: p is a probability and must be in [0, 1], got 2.0"),
+        (lambda: LAYER(X, X[0], X), ValueError,
+         "query, key and value must have 3 dims, or unbatched 2; got shapes ((2, 5, 4), (5, 4), (2, 5, 4))"),
         (lambda: LAYER(X, X[..., :3], X), ValueError, "MultiheadAttention: key has 3 features, expected 4"),
         (lambda: LAYER(X, X, X[:, :3]), ValueError, "MultiheadAttention: key and value must agree in batch and length"),
         (lambda: LAYER(X[:1], X, X), ValueError, "MultiheadAttention: query and key must agree in the batch, dim 0"),
-        (lambda: LAYER(X, X, X, attn_mask=lucid.ones(2, 5, 5)), ValueError, "attn_mask must have shape (5, 5), or (4, 5, 5) with a mask for each head of each sample, got (2, 5, 5)"),
-        (lambda: LAYER(X, X, X, attn_mask=lucid.ones(5, 5).int()), TypeError, "MultiheadAttention: attn_mask must hold bools or floats, got int32"),
-        (lambda: LAYER(X, X, X, key_padding_mask=lucid.ones(5, 2) != 0), ValueError, "key_padding_mask must have shape (2, 5), got (5, 2)"),
+        (lambda: LAYER(X, X, X, attn_mask=lucid.ones(2, 5, 5)), ValueError,
+         "attn_mask must have shape (5, 5), or (4, 5, 5) with a mask for each head of each sample, got (2, 5, 5)"),
+        (lambda: LAYER(X, X, X, attn_mask=lucid.ones(5, 5).int()), TypeError,
+         "MultiheadAttention: attn_mask must hold bools or floats, got int32"),
+        (lambda: LAYER(X, X, X, key_padding_mask=lucid.ones(5, 2) != 0), ValueError,
+         "key_padding_mask must have shape (2, 5), got (5, 2)"),
         (lambda: LAYER(X, X, X, key_padding_mask=[True]), TypeError, "key_padding_mask must be a Tensor, got list"),
-        (lambda: LAYER(X, X, X, is_causal=True), ValueError, "is_causal=True only says what attn_mask is; pass the mask as well"),
-        (lambda: nn.TransformerEncoderLayer(4, 3), ValueError, "num_heads must divide embed_dim, got embed_dim=4, num_heads=3"),
-        (lambda: nn.TransformerEncoderLayer(4, 2, activation="swish"), ValueError, "TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got 'swish'"),
+        (lambda: LAYER(X, X, X, is_causal=True), ValueError,
+         "is_causal=True only says what attn_mask is; pass the mask as well"),
+        (lambda: nn.TransformerEncoderLayer(4, 3), ValueError,
+         "num_heads must divide embed_dim, got embed_dim=4, num_heads=3"),
+        (lambda: nn.TransformerEncoderLayer(4, 2, activation="swish"), ValueError,
+         "TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got 'swish'"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str) -> None:

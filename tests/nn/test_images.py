@@ -72,7 +72,9 @@ def test_a_transposed_convolution_is_the_same_either_way(channels: int, outputs:
         found = xp.conv_transpose(y, weight, grid=grid, groups=groups)  # 3 outputs of 1 channel: the plain way as well
         plain = Grid(grid.size, grid.kernel, grid.out, grid.stride, grid.padding, grid.dilation)
         plain.__dict__["mirrored"] = None
-        np.testing.assert_allclose(found, xp.conv_transpose(y, weight, grid=plain, groups=groups), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            found, xp.conv_transpose(y, weight, grid=plain, groups=groups), rtol=1e-12, atol=1e-12
+        )
     assert [grid.mirrored is None for grid in GRIDS] == [False, True, False, False, False, True, True, False]
 
 
@@ -86,7 +88,12 @@ def test_windows_and_their_sums_are_adjoint(grid: Grid) -> None:
 def test_results_lie_with_the_batch_last() -> None:
     """So the next layer need not copy: what the speed of a small network hangs on."""
     x = lucid.randn(8, 2, 6, 6)
-    for out in (nn.Conv2d(2, 3, 3)(x), F.max_pool2d(x, 2), F.avg_pool2d(x, 2), F.conv_transpose2d(x, lucid.randn(2, 3, 2, 2))):
+    for out in (
+        nn.Conv2d(2, 3, 3)(x),
+        F.max_pool2d(x, 2),
+        F.avg_pool2d(x, 2),
+        F.conv_transpose2d(x, lucid.randn(2, 3, 2, 2)),
+    ):
         assert out._array.strides[0] == out._array.itemsize
         assert F.relu(out)._array.strides == out._array.strides
 
@@ -95,7 +102,17 @@ def test_results_lie_with_the_batch_last() -> None:
 def test_no_result_shows_its_inputs_memory(n: int) -> None:
     """Some of these change nothing, and could."""
     x = F.relu(nn.Conv2d(2, 2, 1)(lucid.randn(n, 2, 4, 4)))  # with the batch last, as the operations like it
-    for out in (F.unfold(x, 1), F.unfold(x, 4), F.fold(x.flatten(2), 4, 1), F.max_pool2d(x, 1), F.avg_pool2d(x, 1), F.adaptive_avg_pool2d(x, 4), F.interpolate(x, 4), F.pad(x, (0, 0, 0, 0), "reflect"), F.conv2d(x, lucid.eye(2).reshape(2, 2, 1, 1))):
+    for out in (
+        F.unfold(x, 1),
+        F.unfold(x, 4),
+        F.fold(x.flatten(2), 4, 1),
+        F.max_pool2d(x, 1),
+        F.avg_pool2d(x, 1),
+        F.adaptive_avg_pool2d(x, 4),
+        F.interpolate(x, 4),
+        F.pad(x, (0, 0, 0, 0), "reflect"),
+        F.conv2d(x, lucid.eye(2).reshape(2, 2, 1, 1)),
+    ):
         assert not np.shares_memory(out.detach().numpy(), x.detach().numpy())
 
 
@@ -121,7 +138,10 @@ def test_one_window_over_all_is_a_mean(shape: tuple[int, ...]) -> None:
     x = lucid.tensor(randn(*shape), requires_grad=True)
     found, windows = F.adaptive_avg_pool2d(x, 1), F.avg_pool2d(x, (4, 5))
     assert found.shape == windows.shape and lucid.allclose(found, windows)
-    np.testing.assert_allclose(slope(lambda x: F.adaptive_avg_pool2d(x, (1, 1)), x.detach()), slope(lambda x: F.avg_pool2d(x, (4, 5)), x.detach()))
+    np.testing.assert_allclose(
+        slope(lambda x: F.adaptive_avg_pool2d(x, (1, 1)), x.detach()),
+        slope(lambda x: F.avg_pool2d(x, (4, 5)), x.detach()),
+    )
 
 
 # -- the largest of a window -----------------------------------------------------------------------------------------
@@ -169,78 +189,140 @@ def test_indices_find_the_values() -> None:
 
 image, signal = lucid.ones(1, 2, 5, 4), lucid.ones(1, 2, 5)
 REFUSED: list[tuple[Any, type[Exception], str]] = [
-    (lambda: F.conv2d(lucid.ones(5, 4), lucid.ones(1, 2, 2, 2)), ValueError, "conv2d: input must have the shape (channels, height, width), or (batch, channels, height, width), got (5, 4)"),
-    (lambda: F.conv1d(image, lucid.ones(1, 2, 2)), ValueError, "conv1d: input must have the shape (channels, length), or (batch, channels, length), got (1, 2, 5, 4)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2)), ValueError, "conv2d: weight must have the shape (out_channels, in_channels / groups, and 2 of the kernel), got (1, 2, 2)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 3, 2, 2)), ValueError, "conv2d: input of shape (1, 2, 5, 4) has 2 channels, but weight of shape (1, 3, 2, 2) with groups=1 takes 3"),
-    (lambda: F.conv2d(image, lucid.ones(3, 1, 2, 2), groups=2), ValueError, "conv2d: weight has 3 out_channels, which do not divide by groups=2"),
-    (lambda: F.conv2d(image, lucid.ones(3, 1, 2, 2), groups=0), ValueError, "conv2d: groups must be an int of 1 or more, got 0"),
-    (lambda: F.conv2d(image, lucid.ones(3, 2, 2, 2), lucid.ones(2)), ValueError, "conv2d: bias must have the shape (3,), one number for each output channel, got (2,)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 6, 2)), ValueError, "conv2d: the kernel of size (6, 2) does not fit into the input of size (5, 4); make it smaller, or padding larger"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 3, 2), padding=1, dilation=4), ValueError, "conv2d: the kernel of size (3, 2), (9, 5) with dilation (4, 4), does not fit into the input of size (5, 4), (7, 6) with padding (1, 1);"),
-    (lambda: F.conv2d(lucid.ones(1, 2, 0, 4), lucid.ones(1, 2, 2, 2)), ValueError, "does not fit into the input of size (0, 4)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 0, 2)), ValueError, "conv2d: the kernel's size must be 1 or more, got (0, 2)"),
+    (lambda: F.conv2d(lucid.ones(5, 4), lucid.ones(1, 2, 2, 2)), ValueError,
+     "conv2d: input must have the shape (channels, height, width), or (batch, channels, height, width), got (5, 4)"),
+    (lambda: F.conv1d(image, lucid.ones(1, 2, 2)), ValueError,
+     "conv1d: input must have the shape (channels, length), or (batch, channels, length), got (1, 2, 5, 4)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2)), ValueError,
+     "conv2d: weight must have the shape (out_channels, in_channels / groups, and 2 of the kernel), got (1, 2, 2)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 3, 2, 2)), ValueError,
+     "conv2d: input of shape (1, 2, 5, 4) has 2 channels, but weight of shape (1, 3, 2, 2) with groups=1 takes 3"),
+    (lambda: F.conv2d(image, lucid.ones(3, 1, 2, 2), groups=2), ValueError,
+     "conv2d: weight has 3 out_channels, which do not divide by groups=2"),
+    (lambda: F.conv2d(image, lucid.ones(3, 1, 2, 2), groups=0), ValueError,
+     "conv2d: groups must be an int of 1 or more, got 0"),
+    (lambda: F.conv2d(image, lucid.ones(3, 2, 2, 2), lucid.ones(2)), ValueError,
+     "conv2d: bias must have the shape (3,), one number for each output channel, got (2,)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 6, 2)), ValueError,
+     "conv2d: the kernel of size (6, 2) does not fit into the input of size (5, 4); make it smaller, or padding "
+     "larger"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 3, 2), padding=1, dilation=4), ValueError,
+     "conv2d: the kernel of size (3, 2), (9, 5) with dilation (4, 4), does not fit into the input of size (5, 4), (7, "
+     "6) with padding (1, 1);"),
+    (lambda: F.conv2d(lucid.ones(1, 2, 0, 4), lucid.ones(1, 2, 2, 2)), ValueError,
+     "does not fit into the input of size (0, 4)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 0, 2)), ValueError,
+     "conv2d: the kernel's size must be 1 or more, got (0, 2)"),
     (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=0), ValueError, "conv2d: stride must be 1 or more, got 0"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=(1, 2, 3)), ValueError, "conv2d: stride must be an int, or a tuple of 2, got (1, 2, 3)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=1.5), TypeError, "conv2d: stride must be an int, or a tuple of 2, got 1.5"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), dilation=(1, 0)), ValueError, "conv2d: dilation must be 1 or more, got (1, 0)"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding=-1), ValueError, "conv2d: padding must be 0 or more, got -1"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding="full"), ValueError, "conv2d: padding must be 'same', 'valid' or numbers, got 'full'"),
-    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding="same", stride=2), ValueError, "conv2d: padding='same' needs a stride of 1, got (2, 2)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=(1, 2, 3)), ValueError,
+     "conv2d: stride must be an int, or a tuple of 2, got (1, 2, 3)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=1.5), TypeError,
+     "conv2d: stride must be an int, or a tuple of 2, got 1.5"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), dilation=(1, 0)), ValueError,
+     "conv2d: dilation must be 1 or more, got (1, 0)"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding=-1), ValueError,
+     "conv2d: padding must be 0 or more, got -1"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding="full"), ValueError,
+     "conv2d: padding must be 'same', 'valid' or numbers, got 'full'"),
+    (lambda: F.conv2d(image, lucid.ones(1, 2, 2, 2), padding="same", stride=2), ValueError,
+     "conv2d: padding='same' needs a stride of 1, got (2, 2)"),
     (lambda: F.conv2d(image.numpy(), lucid.ones(1, 2, 2, 2)), TypeError, "conv2d: input must be a Tensor, got ndarray"),
-    (lambda: F.conv_transpose2d(image, lucid.ones(3, 1, 2, 2)), ValueError, "conv_transpose2d: input of shape (1, 2, 5, 4) has 2 channels, but weight of shape (3, 1, 2, 2) with groups=1 takes 3"),
-    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2, 2), groups=3), ValueError, "conv_transpose2d: weight has 2 in_channels, which do not divide by groups=3"),
-    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2, 2), output_padding=1), ValueError, "conv_transpose2d: output_padding must be smaller than stride or dilation, got (1, 1) with stride (1, 1) and dilation (1, 1)"),
-    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 1, 1), padding=2), ValueError, "conv_transpose2d: input of size (5, 4) would give an output of size (1, 0); it needs a larger kernel than (1, 1), or less padding than (2, 2)"),
-    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2)), ValueError, "conv_transpose2d: weight must have the shape (in_channels, out_channels / groups, and 2 of the kernel), got (2, 1, 2)"),
-    (lambda: F.max_pool2d(lucid.ones(3, 3), 2), ValueError, "max_pool2d: input must have the shape (channels, height, width)"),
-    (lambda: F.max_pool2d(image, 6), ValueError, "max_pool2d: the kernel of size (6, 6) does not fit into the input of size (5, 4)"),
-    (lambda: F.max_pool2d(image, 3, padding=2), ValueError, "max_pool2d: padding must be at most half of the kernel, or windows would see nothing else; got padding (2, 2), kernel_size (3, 3) and dilation (1, 1)"),
+    (lambda: F.conv_transpose2d(image, lucid.ones(3, 1, 2, 2)), ValueError,
+     "conv_transpose2d: input of shape (1, 2, 5, 4) has 2 channels, but weight of shape (3, 1, 2, 2) with groups=1 "
+     "takes 3"),
+    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2, 2), groups=3), ValueError,
+     "conv_transpose2d: weight has 2 in_channels, which do not divide by groups=3"),
+    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2, 2), output_padding=1), ValueError,
+     "conv_transpose2d: output_padding must be smaller than stride or dilation, got (1, 1) with stride (1, 1) and "
+     "dilation (1, 1)"),
+    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 1, 1), padding=2), ValueError,
+     "conv_transpose2d: input of size (5, 4) would give an output of size (1, 0); it needs a larger kernel than (1, "
+     "1), or less padding than (2, 2)"),
+    (lambda: F.conv_transpose2d(image, lucid.ones(2, 1, 2)), ValueError,
+     "conv_transpose2d: weight must have the shape (in_channels, out_channels / groups, and 2 of the kernel), got (2, "
+     "1, 2)"),
+    (lambda: F.max_pool2d(lucid.ones(3, 3), 2), ValueError,
+     "max_pool2d: input must have the shape (channels, height, width)"),
+    (lambda: F.max_pool2d(image, 6), ValueError,
+     "max_pool2d: the kernel of size (6, 6) does not fit into the input of size (5, 4)"),
+    (lambda: F.max_pool2d(image, 3, padding=2), ValueError,
+     "max_pool2d: padding must be at most half of the kernel, or windows would see nothing else; got padding (2, 2), "
+     "kernel_size (3, 3) and dilation (1, 1)"),
     (lambda: F.max_pool1d(signal, 2, stride=0), ValueError, "max_pool1d: stride must be 1 or more, got 0"),
     (lambda: F.max_pool2d(image, 0), ValueError, "max_pool2d: kernel_size must be 1 or more, got 0"),
     (lambda: F.avg_pool2d(image, 2, padding=2), ValueError, "avg_pool2d: padding must be at most half of the kernel"),
     (lambda: F.avg_pool2d(image, 2, divisor_override=0), ValueError, "avg_pool2d: divisor_override must not be 0"),
     (lambda: F.avg_pool1d(image, 2), ValueError, "avg_pool1d: input must have the shape (channels, length)"),
-    (lambda: F.avg_pool2d(image.long(), 2), TypeError, "avg_pool2d: input must hold floats to be averaged, got int64; convert it with .float()"),
+    (lambda: F.avg_pool2d(image.long(), 2), TypeError,
+     "avg_pool2d: input must hold floats to be averaged, got int64; convert it with .float()"),
     (lambda: F.adaptive_avg_pool1d(signal.long(), 2), TypeError, "adaptive_avg_pool1d: input must hold floats"),
     (lambda: F.interpolate(signal.long(), 2, mode="linear"), TypeError, "interpolate: input must hold floats"),
-    (lambda: F.adaptive_avg_pool2d(image, (1, 2, 3)), ValueError, "adaptive_avg_pool2d: output_size must be an int, or a tuple of 2, got (1, 2, 3)"),
-    (lambda: F.adaptive_avg_pool2d(image, -1), ValueError, "adaptive_avg_pool2d: output_size must be 0 or more, got (-1, -1)"),
-    (lambda: F.adaptive_avg_pool1d(lucid.ones(1, 2, 0), 1), ValueError, "adaptive_avg_pool1d: input of size (0,) has nothing to average"),
-    (lambda: F.interpolate(image), ValueError, "interpolate: expected size or scale_factor, and not both; got None and None"),
-    (lambda: F.interpolate(image, 2, 2), ValueError, "interpolate: expected size or scale_factor, and not both; got 2 and 2"),
-    (lambda: F.interpolate(image, 2, mode="bicubic"), ValueError, "interpolate: mode must be 'nearest', 'linear' or 'bilinear', got 'bicubic'"),
-    (lambda: F.interpolate(image, 2, mode="linear"), ValueError, "interpolate: mode 'linear' needs an input of 3 dims, got shape (1, 2, 5, 4)"),
-    (lambda: F.interpolate(lucid.ones(2, 3), 2), ValueError, "interpolate: mode 'nearest' needs an input of at least 3 dims, (batch, channels, ...), got shape (2, 3)"),
-    (lambda: F.interpolate(image, 2, align_corners=False), ValueError, "interpolate: align_corners=False goes with the modes 'linear' and 'bilinear', not with 'nearest'"),
+    (lambda: F.adaptive_avg_pool2d(image, (1, 2, 3)), ValueError,
+     "adaptive_avg_pool2d: output_size must be an int, or a tuple of 2, got (1, 2, 3)"),
+    (lambda: F.adaptive_avg_pool2d(image, -1), ValueError,
+     "adaptive_avg_pool2d: output_size must be 0 or more, got (-1, -1)"),
+    (lambda: F.adaptive_avg_pool1d(lucid.ones(1, 2, 0), 1), ValueError,
+     "adaptive_avg_pool1d: input of size (0,) has nothing to average"),
+    (lambda: F.interpolate(image), ValueError,
+     "interpolate: expected size or scale_factor, and not both; got None and None"),
+    (lambda: F.interpolate(image, 2, 2), ValueError,
+     "interpolate: expected size or scale_factor, and not both; got 2 and 2"),
+    (lambda: F.interpolate(image, 2, mode="bicubic"), ValueError,
+     "interpolate: mode must be 'nearest', 'linear' or 'bilinear', got 'bicubic'"),
+    (lambda: F.interpolate(image, 2, mode="linear"), ValueError,
+     "interpolate: mode 'linear' needs an input of 3 dims, got shape (1, 2, 5, 4)"),
+    (lambda: F.interpolate(lucid.ones(2, 3), 2), ValueError,
+     "interpolate: mode 'nearest' needs an input of at least 3 dims, (batch, channels, ...), got shape (2, 3)"),
+    (lambda: F.interpolate(image, 2, align_corners=False), ValueError,
+     "interpolate: align_corners=False goes with the modes 'linear' and 'bilinear', not with 'nearest'"),
     (lambda: F.interpolate(image, 0), ValueError, "interpolate: size must be 1 or more, got 0"),
-    (lambda: F.interpolate(image, scale_factor=-1), ValueError, "interpolate: scale_factor must be a positive number, or a tuple of 2, got -1"),
-    (lambda: F.interpolate(image, scale_factor=0.1), ValueError, "interpolate: scale_factor=0.1 leaves nothing of size (5, 4)"),
-    (lambda: F.interpolate(lucid.ones(1, 2, 0), 2), ValueError, "interpolate: input of size (0,) has nothing to take values from"),
+    (lambda: F.interpolate(image, scale_factor=-1), ValueError,
+     "interpolate: scale_factor must be a positive number, or a tuple of 2, got -1"),
+    (lambda: F.interpolate(image, scale_factor=0.1), ValueError,
+     "interpolate: scale_factor=0.1 leaves nothing of size (5, 4)"),
+    (lambda: F.interpolate(lucid.ones(1, 2, 0), 2), ValueError,
+     "interpolate: input of size (0,) has nothing to take values from"),
     (lambda: F.unfold(signal[0, 0], 2), ValueError, "unfold: input must have the shape (channels, height, width)"),
     (lambda: F.unfold(image, 6), ValueError, "unfold: the kernel of size (6, 6) does not fit"),
-    (lambda: F.fold(lucid.ones(1, 7, 4), 3, 2), ValueError, "fold: input of shape (1, 7, 4) has 7 rows, which do not divide by the 4 elements of a window of size (2, 2)"),
-    (lambda: F.fold(lucid.ones(1, 8, 5), 3, 2), ValueError, "fold: input of shape (1, 8, 5) has 5 columns, but in an image of size (3, 3) there are 4 windows, (2, 2), with kernel_size (2, 2), stride (1, 1), padding (0, 0) and dilation (1, 1)"),
-    (lambda: F.fold(lucid.ones(4), 3, 2), ValueError, "fold: input must have the shape (channels * elements of a window, windows), or that with a batch in front, got (4,)"),
-    (lambda: F.pad(image, (1, 1), mode="wrap"), ValueError, "pad: expected mode 'constant', 'reflect', 'replicate', 'circular', value with the first alone; got 'wrap' and value=None"),
+    (lambda: F.fold(lucid.ones(1, 7, 4), 3, 2), ValueError,
+     "fold: input of shape (1, 7, 4) has 7 rows, which do not divide by the 4 elements of a window of size (2, 2)"),
+    (lambda: F.fold(lucid.ones(1, 8, 5), 3, 2), ValueError,
+     "fold: input of shape (1, 8, 5) has 5 columns, but in an image of size (3, 3) there are 4 windows, (2, 2), with "
+     "kernel_size (2, 2), stride (1, 1), padding (0, 0) and dilation (1, 1)"),
+    (lambda: F.fold(lucid.ones(4), 3, 2), ValueError,
+     "fold: input must have the shape (channels * elements of a window, windows), or that with a batch in front, got "
+     "(4,)"),
+    (lambda: F.pad(image, (1, 1), mode="wrap"), ValueError,
+     "pad: expected mode 'constant', 'reflect', 'replicate', 'circular', value with the first alone; got 'wrap' and "
+     "value=None"),
     (lambda: F.pad(image, (1, 1), mode="reflect", value=1.0), ValueError, "got 'reflect' and value=1.0"),
-    (lambda: F.pad(image, (1, 1), mode="reflect"), ValueError, "pad: mode 'reflect' expects a (before, after) pair for each dim behind (n, channels) or (channels), got (1, 1) for shape (1, 2, 5, 4)"),
-    (lambda: F.pad(signal, (5, 0), mode="reflect"), ValueError, "pad: (5, 0) does not fit shape (1, 2, 5) with mode 'reflect': 5 places give 4"),
+    (lambda: F.pad(image, (1, 1), mode="reflect"), ValueError,
+     "pad: mode 'reflect' expects a (before, after) pair for each dim behind (n, channels) or (channels), got (1, 1) "
+     "for shape (1, 2, 5, 4)"),
+    (lambda: F.pad(signal, (5, 0), mode="reflect"), ValueError,
+     "pad: (5, 0) does not fit shape (1, 2, 5) with mode 'reflect': 5 places give 4"),
     (lambda: F.pad(signal, (0, 6), mode="circular"), ValueError, "with mode 'circular': 5 places give 5"),
-    (lambda: F.pad(signal, (-1, 1), mode="circular"), ValueError, "pad: mode 'circular' takes no negative numbers, got (-1, 1)"),
+    (lambda: F.pad(signal, (-1, 1), mode="circular"), ValueError,
+     "pad: mode 'circular' takes no negative numbers, got (-1, 1)"),
     (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "Conv2d: in_channels=3 does not divide by groups=2"),
     (lambda: nn.Conv1d(4, 3, 3, groups=2), ValueError, "Conv1d: out_channels=3 does not divide by groups=2"),
     (lambda: nn.Conv2d(4, 4, 3, groups=0), ValueError, "Conv2d: in_channels=4 does not divide by groups=0"),
     (lambda: nn.Conv2d(4.0, 4, 3), TypeError, "Conv2d: in_channels must be an int, got 4.0"),
     (lambda: nn.Conv2d(4, 4, 0), ValueError, "Conv2d: kernel_size must be 1 or more, got 0"),
-    (lambda: nn.Conv2d(4, 4, 3, padding="some"), ValueError, "Conv2d: padding must be 'same', 'valid' or numbers, got 'some'"),
-    (lambda: nn.Conv2d(4, 4, 3, padding="same", stride=2), ValueError, "Conv2d: padding='same' needs a stride of 1, got (2, 2)"),
-    (lambda: nn.Conv2d(4, 4, 3, padding_mode="zero"), ValueError, "Conv2d: padding_mode must be 'zeros' or 'reflect' or 'replicate' or 'circular', got 'zero'"),
-    (lambda: nn.ConvTranspose2d(4, 4, 3, padding_mode="reflect"), ValueError, "ConvTranspose2d: padding_mode must be 'zeros', got 'reflect'"),
-    (lambda: nn.ConvTranspose2d(4, 4, 3, padding="same"), TypeError, "ConvTranspose2d: padding must be an int, or a tuple of 2, got 'same'"),
+    (lambda: nn.Conv2d(4, 4, 3, padding="some"), ValueError,
+     "Conv2d: padding must be 'same', 'valid' or numbers, got 'some'"),
+    (lambda: nn.Conv2d(4, 4, 3, padding="same", stride=2), ValueError,
+     "Conv2d: padding='same' needs a stride of 1, got (2, 2)"),
+    (lambda: nn.Conv2d(4, 4, 3, padding_mode="zero"), ValueError,
+     "Conv2d: padding_mode must be 'zeros' or 'reflect' or 'replicate' or 'circular', got 'zero'"),
+    (lambda: nn.ConvTranspose2d(4, 4, 3, padding_mode="reflect"), ValueError,
+     "ConvTranspose2d: padding_mode must be 'zeros', got 'reflect'"),
+    (lambda: nn.ConvTranspose2d(4, 4, 3, padding="same"), TypeError,
+     "ConvTranspose2d: padding must be an int, or a tuple of 2, got 'same'"),
     (lambda: nn.MaxPool2d(2, padding=-1), ValueError, "MaxPool2d: padding must be 0 or more, got -1"),
     (lambda: nn.AvgPool1d(2, stride=0), ValueError, "AvgPool1d: stride must be 1 or more, got 0"),
-    (lambda: nn.AvgPool2d((1, 2, 3)), ValueError, "AvgPool2d: kernel_size must be an int, or a tuple of 2, got (1, 2, 3)"),
+    (lambda: nn.AvgPool2d((1, 2, 3)), ValueError,
+     "AvgPool2d: kernel_size must be an int, or a tuple of 2, got (1, 2, 3)"),
     (lambda: nn.Unfold(2, stride="1"), TypeError, "Unfold: stride must be an int, or a tuple of 2, got '1'"),
     (lambda: nn.Fold(0, 2), ValueError, "Fold: output_size must be 1 or more, got 0"),
 ]  # fmt: skip
@@ -254,7 +336,9 @@ def test_what_cannot_be_is_refused_with_a_sentence(call: Any, error: type[Except
 
 def test_options_may_be_lists() -> None:
     a = F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=[2, 1], padding=[1, 0], dilation=np.array([1, 2]))
-    assert a.tolist() == F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)).tolist()
+    assert (
+        a.tolist() == F.conv2d(image, lucid.ones(1, 2, 2, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)).tolist()
+    )
     assert F.max_pool2d(image, [2, 2]).shape == F.interpolate(image, [2, 2]).shape == (1, 2, 2, 2)
 
 
@@ -262,7 +346,8 @@ def test_options_may_be_lists() -> None:
 
 
 @pytest.mark.parametrize("make", [
-    lambda: nn.Conv2d(4, 6, (3, 5), groups=2), lambda: nn.Conv1d(3, 5, 2), lambda: nn.ConvTranspose2d(6, 4, 3, groups=2), lambda: nn.ConvTranspose1d(2, 3, 4),
+    lambda: nn.Conv2d(4, 6, (3, 5), groups=2), lambda: nn.Conv1d(3, 5, 2),
+    lambda: nn.ConvTranspose2d(6, 4, 3, groups=2), lambda: nn.ConvTranspose1d(2, 3, 4),
 ])  # fmt: skip
 def test_parameters_start_evenly_spread_over_one_through_the_root_of_what_goes_in(make: Any) -> None:
     lucid.manual_seed(0)
@@ -274,10 +359,15 @@ def test_parameters_start_evenly_spread_over_one_through_the_root_of_what_goes_i
 
 
 LAYERS = [
-    lambda nn: nn.Conv2d(3, 4, 3), lambda nn: nn.Conv2d(4, 4, (3, 5), 2, 1, 2, 2, False, "reflect"), lambda nn: nn.Conv2d(3, 4, 3, padding="same"), lambda nn: nn.Conv1d(2, 3, 4, bias=False),
-    lambda nn: nn.ConvTranspose2d(3, 6, 3, 2, 1, 1, 3, False, 2), lambda nn: nn.ConvTranspose1d(2, 3, 4, output_padding=1, stride=2), lambda nn: nn.MaxPool2d(2), lambda nn: nn.MaxPool1d(2, 1),
-    lambda nn: nn.MaxPool2d((2, 1), ceil_mode=True, return_indices=True), lambda nn: nn.AvgPool2d(2), lambda nn: nn.AvgPool1d(2, 1, 1, True), lambda nn: nn.AvgPool2d((2, 3), 1, 1, True, False, 3),
-    lambda nn: nn.AdaptiveAvgPool2d((None, 2)), lambda nn: nn.AdaptiveAvgPool1d(2), lambda nn: nn.Upsample(scale_factor=2), lambda nn: nn.Upsample((3, 4), mode="bilinear", align_corners=True),
+    lambda nn: nn.Conv2d(3, 4, 3), lambda nn: nn.Conv2d(4, 4, (3, 5), 2, 1, 2, 2, False, "reflect"),
+    lambda nn: nn.Conv2d(3, 4, 3, padding="same"), lambda nn: nn.Conv1d(2, 3, 4, bias=False),
+    lambda nn: nn.ConvTranspose2d(3, 6, 3, 2, 1, 1, 3, False, 2),
+    lambda nn: nn.ConvTranspose1d(2, 3, 4, output_padding=1, stride=2), lambda nn: nn.MaxPool2d(2),
+    lambda nn: nn.MaxPool1d(2, 1),
+    lambda nn: nn.MaxPool2d((2, 1), ceil_mode=True, return_indices=True), lambda nn: nn.AvgPool2d(2),
+    lambda nn: nn.AvgPool1d(2, 1, 1, True), lambda nn: nn.AvgPool2d((2, 3), 1, 1, True, False, 3),
+    lambda nn: nn.AdaptiveAvgPool2d((None, 2)), lambda nn: nn.AdaptiveAvgPool1d(2),
+    lambda nn: nn.Upsample(scale_factor=2), lambda nn: nn.Upsample((3, 4), mode="bilinear", align_corners=True),
     lambda nn: nn.Upsample(scale_factor=(2, 1.5)), lambda nn: nn.Unfold(2), lambda nn: nn.Fold((3, 4), 2),
 ]  # fmt: skip
 
@@ -297,17 +387,28 @@ SHAPES = [(2, 4, 6, 5), (4, 3, 4)]
 CALLS: dict[str, list[tuple[list[tuple[int, ...]], dict[str, Any]]]] = {
     "conv2d": [([shape, (6, 4 // g, *k), (6,)], {"stride": s, "padding": p, "dilation": d, "groups": g})
                for shape, k, s, p, d, g in itertools.product(SHAPES, KERNELS, STRIDES, PADDINGS, DILATIONS, (1, 2))],
-    "conv_transpose2d": [([shape, (4, 3, *k), (3 * g,)], {"stride": s, "padding": p, "dilation": d, "groups": g, "output_padding": o})
-                         for shape, k, s, p, d, g, o in itertools.product(SHAPES, KERNELS, STRIDES, PADDINGS, DILATIONS, (1, 2), (0, (0, 1)))],
-    "max_pool2d": [([shape], {"kernel_size": k, "stride": s, "padding": p, "dilation": d, "ceil_mode": c, "return_indices": True})
-                   for shape, k, s, p, d, c in itertools.product(SHAPES, [1, 2, (2, 3), (3, 1)], [None, 1, (3, 2)], [0, 1, (1, 0)], [1, 2], [False, True])],
-    "avg_pool2d": [([shape], {"kernel_size": k, "stride": s, "padding": p, "ceil_mode": c, "count_include_pad": i, "divisor_override": v})
-                   for shape, k, s, p, c, i, v in itertools.product(SHAPES, [1, 2, (2, 3)], [None, 1, (3, 2)], [0, 1, (1, 0)], [False, True], [False, True], [None, -3])],
+    "conv_transpose2d": [([shape, (4, 3, *k), (3 * g,)],
+                          {"stride": s, "padding": p, "dilation": d, "groups": g, "output_padding": o})
+                         for shape, k, s, p, d, g, o in itertools.product(SHAPES, KERNELS, STRIDES, PADDINGS, DILATIONS,
+                                                                          (1, 2), (0, (0, 1)))],
+    "max_pool2d": [([shape],
+                    {"kernel_size": k, "stride": s, "padding": p, "dilation": d, "ceil_mode": c,
+                     "return_indices": True})
+                   for shape, k, s, p, d, c in itertools.product(SHAPES, [1, 2, (2, 3), (3, 1)], [None, 1, (3, 2)],
+                                                                 [0, 1, (1, 0)], [1, 2], [False, True])],
+    "avg_pool2d": [([shape],
+                    {"kernel_size": k, "stride": s, "padding": p, "ceil_mode": c, "count_include_pad": i,
+                     "divisor_override": v})
+                   for shape, k, s, p, c, i, v in itertools.product(SHAPES, [1, 2, (2, 3)], [None, 1, (3, 2)],
+                                                                    [0, 1, (1, 0)], [False, True], [False, True],
+                                                                    [None, -3])],
     "interpolate": [([SHAPES[0]], {**size, **mode}) for size, mode in itertools.product(
-        [{"size": 1}, {"size": (9, 3)}, {"scale_factor": 2}, {"scale_factor": 1.3}, {"scale_factor": (0.4, 2.7)}, {"scale_factor": 1.3, "recompute_scale_factor": True}],
+        [{"size": 1}, {"size": (9, 3)}, {"scale_factor": 2}, {"scale_factor": 1.3}, {"scale_factor": (0.4, 2.7)},
+         {"scale_factor": 1.3, "recompute_scale_factor": True}],
         [{}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}])],
     "pad": [([shape], {"pad": p, "mode": mode}) for shape, mode, p in itertools.product(
-        SHAPES, ("reflect", "replicate", "circular"), [(1, 2, 0, 3), (2, 0, 1, 1), (4, 1, 3, 0), (0, 0, 0, 0), (5, 6, 6, 6)])]
+        SHAPES, ("reflect", "replicate", "circular"),
+        [(1, 2, 0, 3), (2, 0, 1, 1), (4, 1, 3, 0), (0, 0, 0, 0), (5, 6, 6, 6)])]
     + [([(2, 4)], {"pad": (-1, 3), "mode": mode}) for mode in ("reflect", "replicate")],
 }  # fmt: skip
 
@@ -334,7 +435,9 @@ def test_everything_that_pytorch_takes_gives_what_pytorch_gives(name: str) -> No
             np.testing.assert_array_equal(out[1].numpy(), expected[1].numpy(), err_msg=str(options))
             out, expected = out[0], expected[0]
         assert out.shape == tuple(expected.shape), options
-        np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12, err_msg=str(options))
+        np.testing.assert_allclose(
+            out.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12, err_msg=str(options)
+        )
         g = randn(*out.shape)
         out.backward(lucid.tensor(g))
         expected.backward(torch.tensor(g))
@@ -360,7 +463,16 @@ def test_a_convolutional_network_learns_as_it_does_in_pytorch() -> None:
     import torch
 
     def network(nn: Any) -> Any:
-        return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, padding=1, stride=2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(6, 3))
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 6, 3, padding=1, stride=2),
+            nn.ReLU(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(6, 3),
+        )
 
     torch.manual_seed(0)
     x, labels = randn(10, 1, 8, 8), RNG.integers(0, 3, 10)
@@ -368,7 +480,10 @@ def test_a_convolutional_network_learns_as_it_does_in_pytorch() -> None:
     ours = network(nn).double()
     ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
     losses: list[list[float]] = []
-    for m, model, adamax, entropy in ((lucid, ours, lucid.optim.Adamax, F.cross_entropy), (torch, theirs, torch.optim.Adamax, torch.nn.functional.cross_entropy)):
+    for m, model, adamax, entropy in (
+        (lucid, ours, lucid.optim.Adamax, F.cross_entropy),
+        (torch, theirs, torch.optim.Adamax, torch.nn.functional.cross_entropy),
+    ):
         optimizer = adamax(model.parameters(), lr=0.01)
         losses.append([])
         for _ in range(20):

@@ -17,7 +17,8 @@ from tests.nn.layers import LAYERS, ROWS, Layer
 from tests.whole import one_of_each, whole
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-some = pytest.mark.parametrize("row", one_of_each(ROWS, lambda row: row.name.rpartition("-")[0]), ids=lambda row: row.name)
+some = pytest.mark.parametrize("row", one_of_each(ROWS, lambda row: row.name.rpartition("-")[0]),
+                               ids=lambda row: row.name)
 
 
 def made(row: Layer, dtype: str = "float64") -> tuple[Any, list[lucid.Tensor]]:
@@ -39,7 +40,9 @@ def flat(out: Any) -> list[Any]:
 
 def total(outputs: list[Any], like: Any) -> Any:
     """One number of all outputs, each element with a weight of its own."""
-    weights = [np.cos(np.arange(t.numel() if hasattr(t, "numel") else t.size)).reshape(tuple(t.shape)) + 1.5 for t in outputs]
+    weights = [
+        np.cos(np.arange(t.numel() if hasattr(t, "numel") else t.size)).reshape(tuple(t.shape)) + 1.5 for t in outputs
+    ]
     return sum((t * like(w)).sum() for t, w in zip(outputs, weights, strict=True))
 
 
@@ -220,7 +223,10 @@ def test_a_torch_state_dict_gives_torchs_outputs_and_gradients(row: Layer) -> No
             np.testing.assert_allclose(x.detach().numpy(), y.numpy(force=True), rtol=1e-9, atol=1e-11)
         total(differentiable(a), lucid.tensor).backward()
         total([y for x, y in zip(a, b, strict=True) if x.requires_grad], torch.tensor).backward()
-        names = [*(n for n, _ in ours.named_parameters()), *(f"input {i}" for i, x in enumerate(inputs) if x.requires_grad)]
+        names = [
+            *(n for n, _ in ours.named_parameters()),
+            *(f"input {i}" for i, x in enumerate(inputs) if x.requires_grad),
+        ]
         other = [*theirs.parameters(), *(r for r in references if r.requires_grad)]
         for name, x, y in zip(names, leaves(ours, inputs), other, strict=True):
             expected = np.zeros(x.shape) if y.grad is None else y.grad.numpy()

@@ -39,7 +39,8 @@ CASES: list[tuple[np.ndarray, np.ndarray, dict[str, Any]]] = [
     (X, LABELS.clip(0), {"weight": np.array([0.0, 1.0, 2.0])}),
     (np.zeros((0, 3)), np.zeros(0, "int64"), {"weight": WEIGHT}),
 ]
-CASES.append((DEEP[0], np.array([[0, 3], [2, 1], [1, 1]]), {"weight": np.array([1.0, 2.0, 0.5, 1.5]), "label_smoothing": 0.1}))
+CASES.append((DEEP[0], np.array([[0, 3], [2, 1], [1, 1]]),
+              {"weight": np.array([1.0, 2.0, 0.5, 1.5]), "label_smoothing": 0.1}))
 
 
 def computed(m: Any, x: np.ndarray, target: np.ndarray, function: str, options: dict[str, Any]) -> tuple[Any, Any]:
@@ -61,7 +62,9 @@ def test_cross_entropy_as_pytorch(case: int, reduction: str) -> None:
 
     x, target, options = CASES[case]
     for function in ("cross_entropy", "nll_loss"):
-        options = {name: value for name, value in options.items() if function == "cross_entropy" or name != "label_smoothing"}
+        options = {
+            name: value for name, value in options.items() if function == "cross_entropy" or name != "label_smoothing"
+        }
         if function == "nll_loss" and target.dtype.kind == "f":
             continue
         ours = computed(lucid, x, target, function, {**options, "reduction": reduction})
@@ -138,7 +141,13 @@ def test_the_losss_state_is_pytorchs_and_moves_with_it() -> None:
     import torch
 
     w = np.array([1.0, 2.0, 3.0], "float32")
-    for name, options in {"CrossEntropyLoss": {"weight": w}, "NLLLoss": {"weight": w}, "BCELoss": {"weight": w}, "BCEWithLogitsLoss": {"weight": w, "pos_weight": w}, "MSELoss": {}}.items():
+    for name, options in {
+        "CrossEntropyLoss": {"weight": w},
+        "NLLLoss": {"weight": w},
+        "BCELoss": {"weight": w},
+        "BCEWithLogitsLoss": {"weight": w, "pos_weight": w},
+        "MSELoss": {},
+    }.items():
         ours = getattr(nn, name)(**{k: lucid.tensor(v) for k, v in options.items()})
         theirs = getattr(torch.nn, name)(**{k: torch.tensor(v) for k, v in options.items()})
         assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -149,7 +158,9 @@ def test_the_losss_state_is_pytorchs_and_moves_with_it() -> None:
 
 def test_pos_weight_does_not_overflow() -> None:
     x = lucid.tensor([-1e4, 1e4], requires_grad=True)
-    loss = F.binary_cross_entropy_with_logits(x, lucid.tensor([1.0, 0.0]), reduction="none", pos_weight=lucid.tensor(2.0))
+    loss = F.binary_cross_entropy_with_logits(
+        x, lucid.tensor([1.0, 0.0]), reduction="none", pos_weight=lucid.tensor(2.0)
+    )
     assert loss.tolist() == [2e4, 1e4]
     loss.sum().backward()
     assert x.grad.tolist() == [-2, 1]
@@ -162,23 +173,36 @@ L = lucid.tensor(X).float()
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda: F.cross_entropy(L, T, lucid.ones(4)), ValueError, "cross_entropy: weight must have shape (3,), one for each class, got shape (4,)"),
+        (lambda: F.cross_entropy(L, T, lucid.ones(4)), ValueError,
+         "cross_entropy: weight must have shape (3,), one for each class, got shape (4,)"),
         (lambda: F.cross_entropy(L, L, lucid.ones(2)), ValueError, "cross_entropy: weight must have shape (3,)"),
-        (lambda: F.nll_loss(L, T, lucid.ones(3, 1)), ValueError, "nll_loss: weight must have shape (3,), one for each class, got shape (3, 1)"),
+        (lambda: F.nll_loss(L, T, lucid.ones(3, 1)), ValueError,
+         "nll_loss: weight must have shape (3,), one for each class, got shape (3, 1)"),
         (lambda: F.cross_entropy(L, T, [1.0, 1.0, 1.0]), TypeError, "cross_entropy: weight must be a Tensor, got list"),
-        (lambda: F.cross_entropy(L, T, label_smoothing=1.5), ValueError, "cross_entropy: label_smoothing is a share and must be in [0, 1], got 1.5"),
-        (lambda: F.cross_entropy(L, L, label_smoothing=-0.1), ValueError, "label_smoothing is a share and must be in [0, 1], got -0.1"),
-        (lambda: F.cross_entropy(L, L, label_smoothing=math.nan), ValueError, "label_smoothing is a share and must be in [0, 1], got nan"),
-        (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "CrossEntropyLoss: label_smoothing is a share and must be in [0, 1], got 2"),
-        (lambda: F.cross_entropy(L, L, ignore_index=1), ValueError, "cross_entropy: ignore_index=1 is for labels, but target holds probabilities"),
+        (lambda: F.cross_entropy(L, T, label_smoothing=1.5), ValueError,
+         "cross_entropy: label_smoothing is a share and must be in [0, 1], got 1.5"),
+        (lambda: F.cross_entropy(L, L, label_smoothing=-0.1), ValueError,
+         "label_smoothing is a share and must be in [0, 1], got -0.1"),
+        (lambda: F.cross_entropy(L, L, label_smoothing=math.nan), ValueError,
+         "label_smoothing is a share and must be in [0, 1], got nan"),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError,
+         "CrossEntropyLoss: label_smoothing is a share and must be in [0, 1], got 2"),
+        (lambda: F.cross_entropy(L, L, ignore_index=1), ValueError,
+         "cross_entropy: ignore_index=1 is for labels, but target holds probabilities"),
         (lambda: F.cross_entropy(L, T - 1), IndexError, "cross_entropy: target holds -1, but there are 3 classes"),
-        (lambda: F.cross_entropy(L, lucid.tensor([-100, 5, 0, 0, 0, 0])), IndexError, "cross_entropy: target holds 5, but there are 3 classes"),
-        (lambda: F.nll_loss(L, lucid.tensor([3, 0, 0, 0, 0, 0]), ignore_index=0), IndexError, "nll_loss: target holds 3, but there are 3 classes"),
+        (lambda: F.cross_entropy(L, lucid.tensor([-100, 5, 0, 0, 0, 0])), IndexError,
+         "cross_entropy: target holds 5, but there are 3 classes"),
+        (lambda: F.nll_loss(L, lucid.tensor([3, 0, 0, 0, 0, 0]), ignore_index=0), IndexError,
+         "nll_loss: target holds 3, but there are 3 classes"),
         (lambda: F.kl_div(L, L[:2]), ValueError, "kl_div: input has shape (6, 3) but target (2, 3)"),
-        (lambda: F.kl_div(L, L, reduction="batch"), ValueError, "kl_div: reduction must be 'batchmean', 'mean', 'sum' or 'none', got 'batch'"),
-        (lambda: nn.KLDivLoss(reduction="batch"), ValueError, "KLDivLoss: reduction must be 'batchmean', 'mean', 'sum' or 'none', got 'batch'"),
-        (lambda: F.binary_cross_entropy(L.sigmoid(), L.sigmoid(), lucid.ones(6)), ValueError, "binary_cross_entropy: weight of shape (6,) does not broadcast to the input's shape (6, 3)"),
-        (lambda: F.binary_cross_entropy_with_logits(L, L, pos_weight=lucid.ones(2, 6, 3)), ValueError, "pos_weight of shape (2, 6, 3) does not broadcast to the input's shape (6, 3)"),
+        (lambda: F.kl_div(L, L, reduction="batch"), ValueError,
+         "kl_div: reduction must be 'batchmean', 'mean', 'sum' or 'none', got 'batch'"),
+        (lambda: nn.KLDivLoss(reduction="batch"), ValueError,
+         "KLDivLoss: reduction must be 'batchmean', 'mean', 'sum' or 'none', got 'batch'"),
+        (lambda: F.binary_cross_entropy(L.sigmoid(), L.sigmoid(), lucid.ones(6)), ValueError,
+         "binary_cross_entropy: weight of shape (6,) does not broadcast to the input's shape (6, 3)"),
+        (lambda: F.binary_cross_entropy_with_logits(L, L, pos_weight=lucid.ones(2, 6, 3)), ValueError,
+         "pos_weight of shape (2, 6, 3) does not broadcast to the input's shape (6, 3)"),
         (lambda: F.binary_cross_entropy_with_logits(L, L, 2.0), TypeError, "weight must be a Tensor, got float"),
     ],
 )  # fmt: skip

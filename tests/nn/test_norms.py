@@ -28,11 +28,16 @@ def leaves(*shapes: tuple[int, ...]) -> list[lucid.Tensor]:
 @pytest.mark.parametrize(
     "fused, steps, shape, own",
     [
-        (lambda x, w, b: F.layer_norm(x, (3, 4), w, b, 0.3), lambda x, w, b: plain(x, (1, 2), w, b, 0.3), (5, 3, 4), (3, 4)),
-        (lambda x, w, b: F.rms_norm(x, (4,), w, 0.3) + b, lambda x, w, b: plain(x, -1, w, b, 0.3, centred=False), (5, 4), (4,)),
-        (lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=0.3), lambda x, w, b: plain(x, 0, w, b, 0.3), (5, 3), (3,)),
-        (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), lambda x, w, b: plain(x.movedim(1, -1), (0, 1), w, b, 1e-5).movedim(-1, 1), (5, 3, 4), (3,)),
-        (lambda x, w, b: F.group_norm(x.movedim(-1, 1), 1, w, b), lambda x, w, b: plain(x, (1, 2), w, b, 1e-5).movedim(-1, 1), (5, 4, 3), (3,)),
+        (lambda x, w, b: F.layer_norm(x, (3, 4), w, b, 0.3), lambda x, w, b: plain(x, (1, 2), w, b, 0.3), (5, 3, 4),
+         (3, 4)),
+        (lambda x, w, b: F.rms_norm(x, (4,), w, 0.3) + b, lambda x, w, b: plain(x, -1, w, b, 0.3, centred=False),
+         (5, 4), (4,)),
+        (lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=0.3), lambda x, w, b: plain(x, 0, w, b, 0.3),
+         (5, 3), (3,)),
+        (lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+         lambda x, w, b: plain(x.movedim(1, -1), (0, 1), w, b, 1e-5).movedim(-1, 1), (5, 3, 4), (3,)),
+        (lambda x, w, b: F.group_norm(x.movedim(-1, 1), 1, w, b),
+         lambda x, w, b: plain(x, (1, 2), w, b, 1e-5).movedim(-1, 1), (5, 4, 3), (3,)),
     ],
     ids=["layer", "rms", "batch", "batch of signals", "group"],
 )  # fmt: skip
@@ -77,7 +82,11 @@ def test_statistics_are_no_part_of_the_graph_and_can_be_forgotten() -> None:
     out.sum().backward()
     assert x.grad is not None and layer.running_mean.abs().sum().item() > 0
     layer.reset_parameters()
-    assert layer.running_mean.tolist() == [0, 0] and layer.running_var.tolist() == [1, 1] and layer.num_batches_tracked.item() == 0
+    assert (
+        layer.running_mean.tolist() == [0, 0]
+        and layer.running_var.tolist() == [1, 1]
+        and layer.num_batches_tracked.item() == 0
+    )
     assert sorted(layer.state_dict()) == ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"]
 
 
@@ -92,7 +101,9 @@ def test_an_empty_batch_teaches_nothing() -> None:
 def test_without_statistics_evaluation_takes_the_batchs_own() -> None:
     layer = nn.BatchNorm1d(2, track_running_stats=False).eval()
     assert layer.running_mean is None and list(layer.state_dict()) == ["weight", "bias"]
-    np.testing.assert_allclose(layer(lucid.tensor([[0.0, 5.0], [2.0, 7.0]])).detach().numpy(), [[-1, -1], [1, 1]], rtol=1e-4)
+    np.testing.assert_allclose(
+        layer(lucid.tensor([[0.0, 5.0], [2.0, 7.0]])).detach().numpy(), [[-1, -1], [1, 1]], rtol=1e-4
+    )
 
 
 NORMS = {
@@ -130,8 +141,10 @@ def test_single_precision_keeps_what_pytorch_keeps_far_from_0(name: str) -> None
     ours = NORMS[name](lucid.tensor(x).float(), lucid.tensor(w).float()).numpy()
     functional = torch.nn.functional
     theirs = {
-        "layer_norm": lambda x, w: functional.layer_norm(x, (64,), w, w), "rms_norm": lambda x, w: functional.rms_norm(x, (64,), w),
-        "group_norm": lambda x, w: functional.group_norm(x, 4, w, w), "batch_norm": lambda x, w: functional.batch_norm(x, None, None, w, w, True),
+        "layer_norm": lambda x, w: functional.layer_norm(x, (64,), w, w),
+        "rms_norm": lambda x, w: functional.rms_norm(x, (64,), w),
+        "group_norm": lambda x, w: functional.group_norm(x, 4, w, w),
+        "batch_norm": lambda x, w: functional.batch_norm(x, None, None, w, w, True),
         "running": lambda x, w: functional.batch_norm(x, w * 64, w * 64, w, w),
     }[name](torch.tensor(x).float(), torch.tensor(w).float()).numpy()  # fmt: skip
     assert np.abs(ours - exact).max() < 2 * np.abs(theirs - exact).max() + 1e-6
@@ -148,7 +161,8 @@ def test_the_eps_of_rms_norm_is_that_of_the_dtype_computed_in() -> None:
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("name, options", [("layer_norm", {"normalized_shape": (4,)}), ("group_norm", {"num_groups": 2})])
+@pytest.mark.parametrize("name, options",
+                         [("layer_norm", {"normalized_shape": (4,)}), ("group_norm", {"num_groups": 2})])
 def test_a_bias_alone(name: str, options: dict[str, Any]) -> None:
     x, b = leaves((3, 4), (4,))
     out = getattr(F, name)(x, bias=b, **options)
@@ -164,30 +178,42 @@ X = lucid.ones(4, 6)
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda: F.layer_norm(X, 4), ValueError, "layer_norm: normalized_shape (4,) is not how the input's shape (4, 6) ends"),
-        (lambda: F.layer_norm(X, (2, 4, 6)), ValueError, "normalized_shape (2, 4, 6) is not how the input's shape (4, 6) ends"),
-        (lambda: F.layer_norm(X, ()), ValueError, "layer_norm: normalized_shape must be a positive int, or several, got ()"),
-        (lambda: F.layer_norm(X, 6, lucid.ones(4)), ValueError, "layer_norm: weight has shape (4,), expected normalized_shape, (6,)"),
+        (lambda: F.layer_norm(X, 4), ValueError,
+         "layer_norm: normalized_shape (4,) is not how the input's shape (4, 6) ends"),
+        (lambda: F.layer_norm(X, (2, 4, 6)), ValueError,
+         "normalized_shape (2, 4, 6) is not how the input's shape (4, 6) ends"),
+        (lambda: F.layer_norm(X, ()), ValueError,
+         "layer_norm: normalized_shape must be a positive int, or several, got ()"),
+        (lambda: F.layer_norm(X, 6, lucid.ones(4)), ValueError,
+         "layer_norm: weight has shape (4,), expected normalized_shape, (6,)"),
         (lambda: F.layer_norm(X, 6, None, lucid.ones(1, 6)), ValueError, "layer_norm: bias has shape (1, 6), expected"),
         (lambda: F.layer_norm([1.0], 1), TypeError, "layer_norm: input must be a Tensor, got list"),
         (lambda: F.rms_norm(X, (6,), lucid.ones(5)), ValueError, "rms_norm: weight has shape (5,)"),
         (lambda: F.rms_norm(X, 5), ValueError, "rms_norm: normalized_shape (5,) is not how"),
         (lambda: F.group_norm(X, 4), ValueError, "group_norm: num_groups must divide the 6 channels, got 4"),
         (lambda: F.group_norm(X, 0), ValueError, "group_norm: num_groups must divide the 6 channels, got 0"),
-        (lambda: F.group_norm(X, 2, lucid.ones(3)), ValueError, "group_norm: weight has shape (3,), expected (6,), a number for each channel"),
-        (lambda: F.group_norm(lucid.ones(3), 1), ValueError, "group_norm: input must be (n, channels, ...), got shape (3,)"),
-        (lambda: F.batch_norm(X, None, None), ValueError, "batch_norm: with training=False it needs running_mean and running_var, got None"),
-        (lambda: F.batch_norm(X, lucid.ones(4), lucid.ones(6)), ValueError, "batch_norm: running_mean has shape (4,), expected (6,)"),
-        (lambda: F.batch_norm(X[:1], None, None, training=True), ValueError, "batch_norm: input of shape (1, 6) has one value for each channel, whose variance is 0"),
+        (lambda: F.group_norm(X, 2, lucid.ones(3)), ValueError,
+         "group_norm: weight has shape (3,), expected (6,), a number for each channel"),
+        (lambda: F.group_norm(lucid.ones(3), 1), ValueError,
+         "group_norm: input must be (n, channels, ...), got shape (3,)"),
+        (lambda: F.batch_norm(X, None, None), ValueError,
+         "batch_norm: with training=False it needs running_mean and running_var, got None"),
+        (lambda: F.batch_norm(X, lucid.ones(4), lucid.ones(6)), ValueError,
+         "batch_norm: running_mean has shape (4,), expected (6,)"),
+        (lambda: F.batch_norm(X[:1], None, None, training=True), ValueError,
+         "batch_norm: input of shape (1, 6) has one value for each channel, whose variance is 0"),
         (lambda: nn.BatchNorm1d(6)(X[:1]), ValueError, "has one value for each channel"),
         (lambda: nn.BatchNorm1d(4)(X), ValueError, "BatchNorm1d: expected (n, 4) or (n, 4, length), got shape (4, 6)"),
-        (lambda: nn.BatchNorm1d(6)(lucid.ones(2, 6, 2, 2)), ValueError, "BatchNorm1d: expected (n, 6) or (n, 6, length), got shape (2, 6, 2, 2)"),
+        (lambda: nn.BatchNorm1d(6)(lucid.ones(2, 6, 2, 2)), ValueError,
+         "BatchNorm1d: expected (n, 6) or (n, 6, length), got shape (2, 6, 2, 2)"),
         (lambda: nn.BatchNorm2d(6)(X), ValueError, "BatchNorm2d: expected (n, 6, height, width), got shape (4, 6)"),
         (lambda: nn.GroupNorm(4, 6), ValueError, "GroupNorm: num_groups must divide the 6 channels, got 4"),
         (lambda: nn.GroupNorm(2, 4)(X), ValueError, "GroupNorm: expected (n, 4, ...), got shape (4, 6)"),
-        (lambda: nn.LayerNorm((3, 0)), ValueError, "LayerNorm: normalized_shape must be a positive int, or several, got (3, 0)"),
+        (lambda: nn.LayerNorm((3, 0)), ValueError,
+         "LayerNorm: normalized_shape must be a positive int, or several, got (3, 0)"),
         (lambda: nn.RMSNorm(2.5), ValueError, "RMSNorm: normalized_shape must be a positive int, or several, got 2.5"),
-        (lambda: F.cosine_similarity(X, X, dim=2), IndexError, "cosine_similarity: dim 2 is out of range for a 2-D tensor"),
+        (lambda: F.cosine_similarity(X, X, dim=2), IndexError,
+         "cosine_similarity: dim 2 is out of range for a 2-D tensor"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str) -> None:

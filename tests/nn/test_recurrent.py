@@ -1,4 +1,6 @@
-"""Recurrent networks beyond their rows: against the plain composition, over long sequences, with masks, and what they refuse."""
+"""Recurrent networks beyond their rows: against the plain composition, over long sequences, with masks, and what they
+refuse.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +172,9 @@ def test_float32_is_kept_and_near_to_float64(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gates_do_not_overflow_and_closed_ones_keep_their_accuracy(kind: str, dtype: str) -> None:
-    """All gates but the candidate at sigmoid(-30), where 0.5 * tanh(-15) + 0.5 would be 0, and then at sigmoid(-1000) and sigmoid(1000)."""
+    """All gates but the candidate at sigmoid(-30), where 0.5 * tanh(-15) + 0.5 would be 0, and then at
+    sigmoid(-1000) and sigmoid(1000).
+    """
     layer = made(kind, 1, 1, dtype=dtype)
     with lucid.no_grad():
         for p in layer.parameters():
@@ -190,7 +194,10 @@ def test_gates_do_not_overflow_and_closed_ones_keep_their_accuracy(kind: str, dt
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_batch_gives_an_empty_output_and_gradients_of_0(kind: str) -> None:
-    layer, x = made(kind, 3, 4, num_layers=2, bidirectional=True), lucid.zeros(5, 0, 3, dtype="float64", requires_grad=True)
+    layer, x = (
+        made(kind, 3, 4, num_layers=2, bidirectional=True),
+        lucid.zeros(5, 0, 3, dtype="float64", requires_grad=True),
+    )
     output, last = layer(x)
     assert output.shape == (5, 0, 8) and {s.shape for s in ends(last)} == {(4, 0, 4)}
     output.sum().backward()
@@ -221,7 +228,8 @@ def test_dropout_drops_between_layers_in_training_alone() -> None:
     all_dropped = nn.LSTM(3, 4, num_layers=2, dropout=1.0)
     all_dropped.load_state_dict(layer.state_dict())
     output, (h, _) = all_dropped(x)
-    np.testing.assert_array_equal(h[0].detach().numpy(), layer(x)[1][0][0].detach().numpy())  # the first layer reads all
+    # the first layer reads all
+    np.testing.assert_array_equal(h[0].detach().numpy(), layer(x)[1][0][0].detach().numpy())
     np.testing.assert_array_equal(output.detach().numpy(), all_dropped(x + 1)[0].detach().numpy())  # the second nothing
     assert not np.allclose(output.detach().numpy(), layer(x)[0].detach().numpy())
 
@@ -239,7 +247,10 @@ def test_weights_start_within_one_over_the_root_of_the_hidden_size() -> None:
 def test_layers_say_what_they_are() -> None:
     assert repr(nn.LSTM(3, 4)) == "LSTM(3, 4)"
     options = {"num_layers": 2, "bias": False, "batch_first": True, "dropout": 0.5, "bidirectional": True}
-    assert repr(nn.GRU(3, 4, **options)) == "GRU(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.5, bidirectional=True)"
+    assert (
+        repr(nn.GRU(3, 4, **options))
+        == "GRU(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.5, bidirectional=True)"
+    )
     assert repr(nn.RNN(3, 4, nonlinearity="relu")) == "RNN(3, 4)"
     assert repr(nn.RNNCell(3, 4, nonlinearity="relu", bias=False)) == "RNNCell(3, 4, bias=False, nonlinearity=relu)"
     assert repr(nn.LSTMCell(3, 4)) == "LSTMCell(3, 4)"
@@ -250,8 +261,10 @@ def test_they_say_it_as_pytorch_does() -> None:
     import torch
 
     makes = [
-        lambda nn: nn.LSTM(3, 4, 2, False, True, 0.5, True), lambda nn: nn.RNN(3, 4, 2, "relu"), lambda nn: nn.GRU(3, 4),
-        lambda nn: nn.RNNCell(3, 4, False, "relu"), lambda nn: nn.LSTMCell(3, 4), lambda nn: nn.GRUCell(3, 4, bias=False),
+        lambda nn: nn.LSTM(3, 4, 2, False, True, 0.5, True), lambda nn: nn.RNN(3, 4, 2, "relu"),
+        lambda nn: nn.GRU(3, 4),
+        lambda nn: nn.RNNCell(3, 4, False, "relu"), lambda nn: nn.LSTMCell(3, 4),
+        lambda nn: nn.GRUCell(3, 4, bias=False),
     ]  # fmt: skip
     for make in makes:
         assert repr(make(nn)) == repr(make(torch.nn))
@@ -290,30 +303,46 @@ def lstm(**options: object) -> nn.LSTM:
         (lambda: nn.GRU(3, -1), ValueError, "GRU: hidden_size must be 1 or more, got -1"),
         (lambda: nn.RNN(3, 4.0), TypeError, "RNN: hidden_size must be an int, got 4.0"),
         (lambda: nn.RNN(3, 4, 0), ValueError, "RNN: num_layers must be 1 or more, got 0"),
-        (lambda: lstm(dropout=1.5, num_layers=2), ValueError, r"LSTM: dropout is a probability and must be in \[0, 1\], got 1.5"),
-        (lambda: lstm(dropout=True, num_layers=2), ValueError, r"LSTM: dropout is a probability and must be in \[0, 1\], got True"),
-        (lambda: nn.RNN(3, 4, nonlinearity="selu"), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu', got 'selu'"),
-        (lambda: nn.RNNCell(3, 4, nonlinearity=None), ValueError, "RNNCell: nonlinearity must be 'tanh' or 'relu', got None"),
+        (lambda: lstm(dropout=1.5, num_layers=2), ValueError,
+         r"LSTM: dropout is a probability and must be in \[0, 1\], got 1.5"),
+        (lambda: lstm(dropout=True, num_layers=2), ValueError,
+         r"LSTM: dropout is a probability and must be in \[0, 1\], got True"),
+        (lambda: nn.RNN(3, 4, nonlinearity="selu"), ValueError,
+         "RNN: nonlinearity must be 'tanh' or 'relu', got 'selu'"),
+        (lambda: nn.RNNCell(3, 4, nonlinearity=None), ValueError,
+         "RNNCell: nonlinearity must be 'tanh' or 'relu', got None"),
         (lambda: nn.GRUCell(0, 4), ValueError, "GRUCell: input_size must be 1 or more, got 0"),
         (lambda: lstm()([[1.0]]), TypeError, "LSTM: input must be a Tensor, got list"),
-        (lambda: lstm()(lucid.zeros(3)), ValueError, r"LSTM: input has shape \(3,\); expected \(time, features\) or \(time, batch, features\)"),
-        (lambda: lstm(batch_first=True)(lucid.zeros(1, 1, 1, 3)), ValueError, r"expected \(time, features\) or \(batch, time, features\)"),
-        (lambda: lstm()(lucid.zeros(5, 2, 7)), ValueError, r"LSTM: input has 7 features, its shape being \(5, 2, 7\); expected input_size=3"),
-        (lambda: lstm()(lucid.zeros(0, 2, 3)), ValueError, r"LSTM: input has shape \(0, 2, 3\); expected a sequence of at least one step"),
-        (lambda: lstm(batch_first=True)(lucid.zeros(2, 0, 3)), ValueError, r"input has shape \(2, 0, 3\); expected a sequence of at least one step"),
+        (lambda: lstm()(lucid.zeros(3)), ValueError,
+         r"LSTM: input has shape \(3,\); expected \(time, features\) or \(time, batch, features\)"),
+        (lambda: lstm(batch_first=True)(lucid.zeros(1, 1, 1, 3)), ValueError,
+         r"expected \(time, features\) or \(batch, time, features\)"),
+        (lambda: lstm()(lucid.zeros(5, 2, 7)), ValueError,
+         r"LSTM: input has 7 features, its shape being \(5, 2, 7\); expected input_size=3"),
+        (lambda: lstm()(lucid.zeros(0, 2, 3)), ValueError,
+         r"LSTM: input has shape \(0, 2, 3\); expected a sequence of at least one step"),
+        (lambda: lstm(batch_first=True)(lucid.zeros(2, 0, 3)), ValueError,
+         r"input has shape \(2, 0, 3\); expected a sequence of at least one step"),
         (lambda: lstm()(X, H), TypeError, r"LSTM: hx must be a pair of Tensors, \(h_0, c_0\), got Tensor"),
         (lambda: lstm()(X, (H,)), TypeError, r"LSTM: hx must be a pair of Tensors, \(h_0, c_0\), got 1 of them"),
         (lambda: lstm()(X, (H, None)), TypeError, "LSTM: c_0 must be a Tensor, got NoneType"),
         (lambda: lstm()(X, (H, lucid.zeros(1, 3, 4))), ValueError,
-         r"LSTM: c_0 has shape \(1, 3, 4\); expected \(1, 2, 4\), which is \(num_layers \* directions, batch, hidden_size\)"),
-        (lambda: lstm(bidirectional=True)(X, (H, H)), ValueError, r"LSTM: h_0 has shape \(1, 2, 4\); expected \(2, 2, 4\)"),
-        (lambda: lstm()(X[:, 0], (H, H)), ValueError, r"h_0 has shape \(1, 2, 4\); expected \(1, 4\), which is \(num_layers \* directions, hidden_size\)"),
+         r"LSTM: c_0 has shape \(1, 3, 4\); expected \(1, 2, 4\), which is \(num_layers \* directions, batch, "
+         r"hidden_size\)"),
+        (lambda: lstm(bidirectional=True)(X, (H, H)), ValueError,
+         r"LSTM: h_0 has shape \(1, 2, 4\); expected \(2, 2, 4\)"),
+        (lambda: lstm()(X[:, 0], (H, H)), ValueError,
+         r"h_0 has shape \(1, 2, 4\); expected \(1, 4\), which is \(num_layers \* directions, hidden_size\)"),
         (lambda: nn.GRU(3, 4)(X, (H, H)), TypeError, "GRU: hx must be a Tensor, got tuple"),
         (lambda: nn.RNN(3, 4)(X, H[0]), ValueError, r"RNN: hx has shape \(2, 4\); expected \(1, 2, 4\)"),
-        (lambda: nn.LSTMCell(3, 4)(X), ValueError, r"LSTMCell: input has shape \(5, 2, 3\); expected \(features,\) or \(batch, features\)"),
-        (lambda: nn.GRUCell(3, 4)(X[0], H), ValueError, r"GRUCell: hx has shape \(1, 2, 4\); expected \(2, 4\), which is \(batch, hidden_size\)"),
-        (lambda: nn.RNNCell(3, 4)(X[0, 0], H[0]), ValueError, r"RNNCell: hx has shape \(2, 4\); expected \(4,\), which is \(hidden_size,\)"),
-        (lambda: nn.RNNCell(3, 4)(lucid.zeros(2, 5)), ValueError, "RNNCell: input has 5 features.*expected input_size=3"),
+        (lambda: nn.LSTMCell(3, 4)(X), ValueError,
+         r"LSTMCell: input has shape \(5, 2, 3\); expected \(features,\) or \(batch, features\)"),
+        (lambda: nn.GRUCell(3, 4)(X[0], H), ValueError,
+         r"GRUCell: hx has shape \(1, 2, 4\); expected \(2, 4\), which is \(batch, hidden_size\)"),
+        (lambda: nn.RNNCell(3, 4)(X[0, 0], H[0]), ValueError,
+         r"RNNCell: hx has shape \(2, 4\); expected \(4,\), which is \(hidden_size,\)"),
+        (lambda: nn.RNNCell(3, 4)(lucid.zeros(2, 5)), ValueError,
+         "RNNCell: input has 5 features.*expected input_size=3"),
         (lambda: nn.LSTMCell(3, 4)(X[0], H[0]), TypeError, "LSTMCell: hx must be a pair of Tensors"),
     ],
 )  # fmt: skip
@@ -324,7 +353,9 @@ def test_bad_input_is_told(call: object, error: type[Exception], message: str) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_dropout_with_nothing_to_drop_between_is_warned_of(kind: str) -> None:
-    with pytest.warns(UserWarning, match=f"{kind}: dropout=0.5 drops between layers, and num_layers=1 has nothing between"):
+    with pytest.warns(
+        UserWarning, match=f"{kind}: dropout=0.5 drops between layers, and num_layers=1 has nothing between"
+    ):
         getattr(nn, kind)(3, 4, dropout=0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

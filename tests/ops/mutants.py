@@ -147,7 +147,8 @@ OPPOSITE: dict[type, type] = {
     ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
-SWAPPED = {"matmul": (0, 1), "subtract": (0, 1), "divide": (0, 1), "where": (1, 2)}  # xp.name(...): arguments to exchange
+# xp.name(...): arguments to exchange
+SWAPPED = {"matmul": (0, 1), "subtract": (0, 1), "divide": (0, 1), "where": (1, 2)}
 
 
 def variants(node: ast.AST) -> Iterator[ast.AST]:

@@ -34,7 +34,9 @@ def positive(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
 
 
 def apart(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
-    """Distinct values, at least 0.1 apart and 0.03 from 0, so are their magnitudes by 0.04: no ties, no kinks within reach of a difference."""
+    """Distinct values, at least 0.1 apart and 0.03 from 0, so are their magnitudes by 0.04: no ties, no kinks
+    within reach of a difference.
+    """
     return lambda rng: ((rng.permutation(int(np.prod(shape))) - int(np.prod(shape)) // 2) * 0.1 + 0.03).reshape(shape)
 
 
@@ -59,7 +61,8 @@ def quietly(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 U, P, D = uniform, positive, apart
-BINARY = [(U(3, 4), U(4)), (U(2, 1, 3), U(4, 1)), (U(3), U(3)), (U(), U(3)), (U(), U()), (U(0, 3), U(3)), (U(1, 1), U(2, 3))]
+BINARY = [(U(3, 4), U(4)), (U(2, 1, 3), U(4, 1)), (U(3), U(3)), (U(), U(3)), (U(), U()), (U(0, 3), U(3)),
+          (U(1, 1), U(2, 3))]
 
 
 def each(f: Callable[..., Any], *inputs: Any, second: bool = True) -> list[Row]:

@@ -24,7 +24,8 @@ from tests.whole import one_of_each
 op_module = sys.modules["lucid.core.op"]  # `lucid.op` itself is the decorator
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 # What holds for an operation however it is called: `make test` asks it of the row with most inputs and dims of each.
-of_each = one_of_each(ROWS, lambda row: row.name.rpartition("-")[0], lambda row: (len(row.arrays), max((a.ndim for a in row.arrays), default=0)))
+of_each = one_of_each(ROWS, lambda row: row.name.rpartition("-")[0],
+                      lambda row: (len(row.arrays), max((a.ndim for a in row.arrays), default=0)))
 some = pytest.mark.parametrize("row", of_each, ids=lambda row: row.name)
 plain = pytest.mark.parametrize("row", PLAIN_ROWS, ids=lambda row: row.name)
 
@@ -172,9 +173,13 @@ def test_what_is_saved_is_what_the_formulas_ask_for(row: Row) -> None:
     for only in [None, *(i for i, array in enumerate(row.arrays) if array.dtype.kind == "f")]:
         for node in reachable([row.f(lucid, *tensors(row, only=only))._node]):
             spec = node.op
-            running = list(spec.vjps) if spec.variadic else [n for n, p in zip(spec.vjps, node.inputs, strict=True) if p is not None]
-            asked = set().union(*(asked_for(spec, spec.vjps[name]) for name in running))
-            saved = dict(zip(spec.saved_names, node.saved, strict=True))
+            running = (
+                list(spec.formulas)
+                if spec.variadic
+                else [n for n, p in zip(spec.formulas, node.parents, strict=True) if p is not None]
+            )
+            asked = set().union(*(asked_for(spec, spec.formulas[name]) for name in running))
+            saved = dict(zip(spec.saved, node.saved, strict=True))
             assert asked <= saved.keys(), f"{spec.name} keeps no {asked - saved.keys()}"
             for name, value in saved.items():
                 if name in spec.options:
@@ -285,8 +290,12 @@ def test_every_operation_has_rows() -> None:
     assert not missing, f"no row in tests/ops/table.py runs {missing}"
 
 
-# Operations that are not given a single number: they need a dim to work along, or are spared by the function around them.
-NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose conv_weight cross_entropy cross_entropy_ignore_index cumprod cumsum det diagonal eigh flip gru im2col inv layer_norm linear lstm matmul max_pool nll pad scatter_add_along put_diagonal recurrence resample rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
+# Operations that are not given a single number: they need a dim to work along, or are spared by the function around
+# them.
+NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose "
+                "conv_weight cross_entropy cross_entropy_of_kept cumprod cumsum det diagonal eigh flip gru im2col inv "
+                "layer_norm linear lstm matmul max_pool nll pad put_add put_diagonal recurrence resample rms_norm rnn "
+                "roll slogdet solve swapaxes take_along to_maxima tril triu".split())
 
 
 def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> None:
@@ -301,7 +310,12 @@ def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> N
     ours = {name for name, spec in OWN.items() if spec.vjps} - UNSEEN
     assert not ours - number - NO_NUMBER, f"no row gives a single number to {sorted(ours - number - NO_NUMBER)}"
     assert not ours - nothing, f"no row gives an empty tensor to {sorted(ours - nothing)}"
-    both_ways = {(name, i) for name in ours if OWN[name].forward.__module__ == "lucid.ops.arithmetic" and len(OWN[name].formulas) == 2 for i in (0, 1)}
+    both_ways = {
+        (name, i)
+        for name in ours
+        if OWN[name].forward.__module__ == "lucid.ops.arithmetic" and len(OWN[name].formulas) == 2
+        for i in (0, 1)
+    }
     assert not both_ways - stretched, f"no row stretches {sorted(both_ways - stretched)}"
 
 
@@ -309,27 +323,50 @@ def surface() -> dict[str, Any]:
     """Every public function, and every method and property of Tensor, by name."""
     places = {"lucid": vars(lucid), "lucid.nn.functional": vars(lucid.nn.functional)}
     if hasattr(lucid, "linalg"):
-        places["lucid.linalg"] = {name: getattr(lucid.linalg, name) for name in lucid.linalg.__all__}
-    found = {f"{place}.{name}": value for place, names in places.items() for name, value in names.items() if not name.startswith("_")}
+        places["lucid.linalg"] = {
+            name: value
+            for name, value in vars(lucid.linalg).items()
+            if getattr(value, "__module__", "") == "lucid.linalg"
+        }
+    found = {
+        f"{place}.{name}": value
+        for place, names in places.items()
+        for name, value in names.items()
+        if not name.startswith("_")
+    }
     for name in dir(lucid.Tensor):
         value = inspect.getattr_static(lucid.Tensor, name)
         found[f"Tensor.{name}"] = value.fget if isinstance(value, property) else value
     private = lambda name: name.startswith("Tensor._") and not name.startswith("Tensor.__")
-    return {name: value for name, value in found.items() if inspect.isfunction(value) and value.__module__.startswith("lucid") and not private(name)}
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isfunction(value) and value.__module__.startswith("lucid") and not private(name)
+    }
 
 
 # What is not called by a row, and why. All of it has tests elsewhere.
 NO_ROWS = {
-    "draws random numbers": "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
+    "draws random numbers":
+        "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm "
+        "lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
     "has no values": "lucid.empty lucid.empty_like",
     "reads or writes": "lucid.save lucid.load lucid.save_safetensors lucid.load_safetensors lucid.from_dlpack",
-    "is a setting": "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype lucid.get_default_device lucid.set_default_device lucid.is_grad_enabled lucid.inference_mode",
+    "is a setting":
+        "lucid.manual_seed lucid.get_rng_state lucid.set_rng_state lucid.get_default_dtype lucid.set_default_dtype "
+        "lucid.get_default_device lucid.set_default_device lucid.is_grad_enabled lucid.inference_mode",
     "makes operations": "lucid.op",
-    "speaks of the graph": "Tensor.backward Tensor.detach Tensor.detach_ Tensor.grad Tensor.grad_fn Tensor.is_leaf Tensor.register_hook Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
-    "says what a tensor is": "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
+    "speaks of the graph":
+        "Tensor.backward Tensor.detach Tensor.detach_ Tensor.grad Tensor.grad_fn Tensor.is_leaf Tensor.register_hook "
+        "Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
+    "says what a tensor is":
+        "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous "
+        "Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
     "needs a GPU": "Tensor.cuda",
     "gives Python, or NumPy, something": "Tensor.item Tensor.tolist Tensor.numpy",
-    "is Python's": "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
+    "is Python's":
+        "Tensor.__array__ Tensor.__bool__ Tensor.__contains__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ "
+        "Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
     "Tensor.__init__ Tensor.__int__ Tensor.__iter__ Tensor.__len__ Tensor.__reduce__ Tensor.__repr__",
 }
 
@@ -339,7 +376,11 @@ def test_every_public_function_has_rows() -> None:
     called: set[CodeType] = set()
 
     def watch(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_back is not None and Path(frame.f_back.f_code.co_filename).parent == Path(__file__).parent:
+        if (
+            event == "call"
+            and frame.f_back is not None
+            and Path(frame.f_back.f_code.co_filename).parent == Path(__file__).parent
+        ):
             called.add(frame.f_code)
 
     for row in [*ROWS, *PLAIN_ROWS]:
@@ -370,12 +411,19 @@ def names_of_xp(tree: ast.AST) -> set[str]:
 
 
 def test_formulas_speak_of_operations_alone() -> None:
-    """Every xp.name in a formula, or in a helper it calls, must exist on Tensors too, or create_graph would fail there."""
+    """Every xp.name in a formula, or in a helper it calls, must exist on Tensors too, or create_graph would fail
+    there.
+    """
     for path in (Path(lucid.__file__).parent / "ops").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         formulas = [
-            k.value for f in functions.values() for d in f.decorator_list if isinstance(d, ast.Call) for k in d.keywords if k.arg != "view"
+            k.value
+            for f in functions.values()
+            for d in f.decorator_list
+            if isinstance(d, ast.Call)
+            for k in d.keywords
+            if k.arg != "view"
         ]
         helpers, frontier = set(), list(formulas)
         while frontier:
@@ -394,8 +442,10 @@ def test_formulas_speak_of_operations_alone() -> None:
 
 
 def test_generated_text_is_what_runs() -> None:
-    pass
 
     lucid.tanh(lucid.ones(1))
-    assert "(forward if xp is cpu else forward_on(xp, spec))(xp, x_a)" in tanh.op.source and tanh.op.call is tanh is lucid.tanh
+    assert (
+        "(forward if xp is cpu else forward_on(xp, spec))(xp, x_a)" in tanh.op.source
+        and tanh.op.call is tanh is lucid.tanh
+    )
     assert tanh.__code__.co_filename == "<generated for op tanh>"

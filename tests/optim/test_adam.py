@@ -30,7 +30,17 @@ def gradients(shape: tuple[int, ...], steps: int) -> Any:
         yield g * (t % 7 != 3)
 
 
-def by_hand(kind: Any, theta: Any, grads: Any, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=None, amsgrad=False, maximize=False) -> Any:
+def by_hand(
+    kind: Any,
+    theta: Any,
+    grads: Any,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=None,
+    amsgrad=False,
+    maximize=False,
+) -> Any:
     """The lines of the docstrings, with the hats; Reddi's maximum is of the uncorrected v."""
     decay = (0.01 if kind is AdamW else 0) if weight_decay is None else weight_decay
     (beta1, beta2), m, v, v_max = betas, 0 * theta, 0 * theta, 0 * theta
@@ -52,7 +62,8 @@ def by_hand(kind: Any, theta: Any, grads: Any, lr=1e-3, betas=(0.9, 0.999), eps=
 def test_signature(kind: Any) -> None:
     arguments = inspect.signature(kind).parameters
     assert {name: argument.default for name, argument in arguments.items() if name != "params"} == {
-        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01 if kind is AdamW else 0, "amsgrad": False, "maximize": False
+        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01 if kind is AdamW else 0, "amsgrad": False,
+        "maximize": False
     }  # fmt: skip
     assert arguments["amsgrad"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert arguments["maximize"].kind is inspect.Parameter.KEYWORD_ONLY
@@ -68,7 +79,11 @@ def test_numbers_worked_out_on_paper() -> None:
     adam.step()
     adamw.step()
     assert p.item() == pytest.approx(0.8125, rel=1e-14) and q.item() == pytest.approx(0.3125, rel=1e-14)
-    assert adam.state[p]["t"] == 1 and adam.state[p]["m"] == pytest.approx(0.3) and adam.state[p]["v"] == pytest.approx(0.009)
+    assert (
+        adam.state[p]["t"] == 1
+        and adam.state[p]["m"] == pytest.approx(0.3)
+        and adam.state[p]["v"] == pytest.approx(0.009)
+    )
     assert list(adam.state[p]) == ["t", "m", "v"]
 
 
@@ -81,7 +96,9 @@ def test_the_lines_of_the_paper(kind: Any, options: dict[str, Any]) -> None:
     for g in gradients((4, 3), 1000):
         p.grad = lucid.Tensor(g)
         optimizer.step()
-    np.testing.assert_allclose(p.detach().numpy(), by_hand(kind, start, gradients((4, 3), 1000), **options), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        p.detach().numpy(), by_hand(kind, start, gradients((4, 3), 1000), **options), rtol=0, atol=1e-10
+    )
 
 
 @pytest.mark.parity
@@ -113,7 +130,9 @@ def test_its_defaults_are_pytorchs(kind: Any) -> None:
 @BOTH
 @pytest.mark.parametrize("decay, amsgrad, maximize", list(itertools.product([0, 0.1], [False, True], [False, True])))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_rule_has_a_program_which_gives_the_same_bits(kind: Any, decay: float, amsgrad: bool, maximize: bool, dtype: str) -> None:
+def test_the_rule_has_a_program_which_gives_the_same_bits(
+    kind: Any, decay: float, amsgrad: bool, maximize: bool, dtype: str
+) -> None:
     slots = ("m", "v", "v_max" if amsgrad else None)
     constants = {"beta1": 0.9, "beta2": 0.999, "weight_decay": decay, "amsgrad": amsgrad, "maximize": maximize}
     scalars = kind.step_scalars({"lr": 1e-3, "eps": 1e-8, **constants}, 3)
@@ -214,7 +233,8 @@ BAD = [
     ({"betas": 0.9}, TypeError, "betas must be a pair of numbers, got 0.9; write betas="),
     ({"amsgrad": 1}, TypeError, "amsgrad must be True or False, got 1; .* instead of a int"),
     ({"maximize": "no"}, TypeError, "maximize must be True or False, got 'no'; .* instead of a str"),
-    ({"fused": True}, TypeError, "got the keyword 'fused', expected params, lr, betas, eps, weight_decay, amsgrad, maximize"),
+    ({"fused": True}, TypeError,
+     "got the keyword 'fused', expected params, lr, betas, eps, weight_decay, amsgrad, maximize"),
 ]
 
 

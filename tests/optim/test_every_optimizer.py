@@ -23,7 +23,8 @@ every = pytest.mark.parametrize("kind", ALL.values(), ids=ALL)
 RULES = [kind for kind in ALL.values() if kind is not LBFGS]
 rules = pytest.mark.parametrize("kind", RULES, ids=[kind.__name__ for kind in RULES])
 REMEMBERING: dict[str, dict[str, Any]] = {  # options with which all slots are in use
-    "SGD": {"momentum": 0.5}, "Adam": {"amsgrad": True}, "AdamW": {"amsgrad": True}, "RMSprop": {"centered": True, "momentum": 0.5},
+    "SGD": {"momentum": 0.5}, "Adam": {"amsgrad": True}, "AdamW": {"amsgrad": True},
+    "RMSprop": {"centered": True, "momentum": 0.5},
 }  # fmt: skip
 
 
@@ -63,7 +64,9 @@ def test_params_may_be_a_generator_or_dicts_which_are_left_alone(kind: type[Opti
     kept = dict(given)
     optimizer = kind(iter([given]))
     assert given == kept and optimizer.param_groups[0]["params"] == [a, b] and optimizer.param_groups[0]["lr"] == 0.5
-    assert set(optimizer.defaults) == set(optimizer.param_groups[0]) - {"params"} and not set(kind.pairs) & set(optimizer.defaults)
+    assert set(optimizer.defaults) == set(optimizer.param_groups[0]) - {"params"} and not set(kind.pairs) & set(
+        optimizer.defaults
+    )
 
 
 @every
@@ -80,7 +83,11 @@ def test_no_gradient_no_move_no_t_and_a_late_one_begins_for_itself(kind: type[Op
     for _ in range(3):
         move(optimizer)
         move(reference)
-    assert first.tolist() == held and late.tolist() == alone.tolist() and optimizer.state[late]["t"] == reference.state[alone]["t"]
+    assert (
+        first.tolist() == held
+        and late.tolist() == alone.tolist()
+        and optimizer.state[late]["t"] == reference.state[alone]["t"]
+    )
 
 
 @rules
@@ -121,12 +128,15 @@ def test_data_that_is_assigned_between_steps_is_respected(kind: type[Optimizer])
     assert p.tolist() == twin.tolist() and np.array_equal(before, held)
 
 
-OTHER: dict[str, Any] = {"alpha": 0.6, "rho": 0.75, "eta_minus": 0.25, "eta_plus": 1.5, "step_max": 0.002, "step_min": 0.02, "t0": 1.0}
+OTHER: dict[str, Any] = {"alpha": 0.6, "rho": 0.75, "eta_minus": 0.25, "eta_plus": 1.5, "step_max": 0.002,
+                         "step_min": 0.02, "t0": 1.0}
 FOR_OTHERS = {"Rprop": "lr", "ASGD": "t0"}  # how steps begin, and what the mean is made of: theta does not show these
 
 
 @pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind in RULES for name in kind.domains if name not in {*kind.optional_slots.values(), "initial_accumulator_value"}]
+    "kind, name",
+    [(kind, name) for kind in RULES for name in kind.domains
+     if name not in {*kind.only_with.values(), "initial_accumulator_value"}]
 )
 def test_every_hyperparameter_is_read_at_each_step(kind: type[Optimizer], name: str) -> None:
     """In the middle it is given another value: what the naive evaluation makes of that, the optimizer must do."""
@@ -149,7 +159,9 @@ def test_every_hyperparameter_is_read_at_each_step(kind: type[Optimizer], name: 
 @every
 def test_without_any_gradient_it_warns_once(kind: type[Optimizer]) -> None:
     optimizer = kind([parameter(1.0)])
-    with pytest.warns(UserWarning, match=rf"^{kind.__name__}.step: no parameter has a gradient, so nothing moved. Call loss.back"):
+    with pytest.warns(
+        UserWarning, match=rf"^{kind.__name__}.step: no parameter has a gradient, so nothing moved. Call loss.back"
+    ):
         move(optimizer)
     move(optimizer)  # an error here, if it warned again
     assert optimizer.state == {}
@@ -170,7 +182,12 @@ def test_a_closure_runs_with_gradients_and_is_what_step_returns(kind: type[Optim
     with lucid.no_grad():
         loss = optimizer.step(closure)
         assert not lucid.is_grad_enabled()
-    assert set(calls) == {True} and (len(calls) == 1 or kind is LBFGS) and isinstance(loss, lucid.Tensor) and loss.item() == 1.0
+    assert (
+        set(calls) == {True}
+        and (len(calls) == 1 or kind is LBFGS)
+        and isinstance(loss, lucid.Tensor)
+        and loss.item() == 1.0
+    )
     assert p.item() != 1.0
 
 
@@ -231,7 +248,8 @@ def test_what_is_loaded_is_copied_and_cast(kind: type[Optimizer]) -> None:
 
 
 @every
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
+                         ids=["deepcopy", "pickle"])
 def test_a_copied_pair_trains_exactly_like_the_first(kind: type[Optimizer], way: Any) -> None:
     model, x, y = model_and_data()
     optimizer = made(kind, model.parameters(), lr=0.01)
@@ -258,22 +276,30 @@ def test_a_reordered_model_finds_its_state_by_name(kind: type[Optimizer], tmp_pa
     assert fresh.param_groups[0]["lr"] == 0.01
     for p, q in zip(model.parameters(), again.parameters(), strict=True):
         assert optimizer.state[p].keys() == fresh.state[q].keys()
-        assert equal(arrays_in(optimizer.state[p]), arrays_in(fresh.state[q])) and optimizer.state[p]["t"] == fresh.state[q]["t"]
+        assert (
+            equal(arrays_in(optimizer.state[p]), arrays_in(fresh.state[q]))
+            and optimizer.state[p]["t"] == fresh.state[q]["t"]
+        )
 
 
 SPOILED: dict[str, tuple[Any, str]] = {
     "nothing": (lambda s: None, r"expected what state_dict\(\) returns"),
     "no groups": (lambda s: s.pop("param_groups"), r"expected what state_dict\(\) returns"),
-    "a group more": (lambda s: s["param_groups"].append({"params": [9]}), r"expected groups of \[2\] parameters, as here, got \[2, 1\]"),
-    "a parameter fewer": (lambda s: s["param_groups"][0]["params"].pop(), r"expected groups of \[2\] parameters, as here, got \[1\]"),
+    "a group more": (lambda s: s["param_groups"].append({"params": [9]}),
+                     r"expected groups of \[2\] parameters, as here, got \[2, 1\]"),
+    "a parameter fewer": (lambda s: s["param_groups"][0]["params"].pop(),
+                          r"expected groups of \[2\] parameters, as here, got \[1\]"),
     "an index twice": (lambda s: s["param_groups"][0].update(params=[0, 0]), "two parameters have the same index"),
-    "an index too many": (lambda s: s["state"].update({5: s["state"][0]}), "state 5: no group has a parameter of this index"),
-    "a bad number": (lambda s: s["param_groups"][0].update(lr=math.nan), "group 0: lr must be a finite number of 0 or more, got nan"),
+    "an index too many": (lambda s: s["state"].update({5: s["state"][0]}),
+                          "state 5: no group has a parameter of this index"),
+    "a bad number": (lambda s: s["param_groups"][0].update(lr=math.nan),
+                     "group 0: lr must be a finite number of 0 or more, got nan"),
     "a number missing": (lambda s: s["param_groups"][0].pop("lr"), "group 0: lr is missing"),
     "no t": (lambda s: s["state"][0].pop("t"), "state 0: 't' is missing"),
     "a bad t": (lambda s: s["state"][0].update(t=-1), "state 0: t is -1, expected a count of updates"),
     "something unknown": (lambda s: s["state"][0].update(odd=1), "state 0: 'odd' is unknown"),
-    "another shape": (lambda s: s["state"][0].update({list(s["state"][0])[1]: np.ones(3)}), r"state 0: \w+ has shapes? .*expected"),
+    "another shape": (lambda s: s["state"][0].update({list(s["state"][0])[1]: np.ones(3)}),
+                      r"state 0: \w+ has shapes? .*expected"),
     "no dict": (lambda s: s["state"].update({0: [1]}), "state 0: not a dict"),
 }
 
@@ -316,16 +342,22 @@ def test_bad_params_are_refused(kind: type[Optimizer], params: Any, error: type[
 BAD_VALUES = [math.nan, -1.0, math.inf, -math.inf, 10**400, "0.1", None, 1j, np.array([0.1])]
 NUMBERS = [(kind, name) for kind in ALL.values() for name, domain in kind.domains.items() if domain is not FLAG]
 FLAGS = [(kind, name) for kind in ALL.values() for name, domain in kind.domains.items() if domain is FLAG]
-BAD = [(*row, x) for row in NUMBERS for x in (*BAD_VALUES, True)] + [(*row, x) for row in FLAGS for x in (1, 0.0, "yes", None)]
+BAD = [(*row, x) for row in NUMBERS for x in (*BAD_VALUES, True)] + [(*row, x) for row in FLAGS
+                                                                     for x in (1, 0.0, "yes", None)]
 
 
 def test_every_hyperparameter_has_a_domain() -> None:
-    without = {(name, key) for name, kind in ALL.items() for key in kind([parameter(1.0)]).defaults if key not in kind.domains}
+    without = {
+        (name, key) for name, kind in ALL.items() for key in kind([parameter(1.0)]).defaults if key not in kind.domains
+    }
     assert without == {("LBFGS", "line_search_fn")}  # which is checked by name
 
 
-@pytest.mark.parametrize("kind, name, value", one_of_each(BAD, kind=lambda row: row[:2]), ids=[f"{kind.__name__}-{name}-{str(value)[:6]}" for kind, name, value in BAD])
-def test_bad_numbers_are_refused_in_the_constructor_in_groups_and_between_steps(kind: type[Optimizer], name: str, value: Any) -> None:
+@pytest.mark.parametrize("kind, name, value", one_of_each(BAD, kind=lambda row: row[:2]),
+                         ids=[f"{kind.__name__}-{name}-{str(value)[:6]}" for kind, name, value in BAD])
+def test_bad_numbers_are_refused_in_the_constructor_in_groups_and_between_steps(
+    kind: type[Optimizer], name: str, value: Any
+) -> None:
     p, text = give(parameter(1.0), 1.0), f"{name} must be {'True or False' if kind.domains[name] is FLAG else ''}"
     if kind is LBFGS and name == "max_eval" and value is None:
         assert LBFGS([p], max_eval=None).defaults["max_eval"] == 25  # which means: by itself
@@ -336,13 +368,17 @@ def test_bad_numbers_are_refused_in_the_constructor_in_groups_and_between_steps(
         kind([{"params": [p], name: value}])
     optimizer = kind([p])
     before = repr(optimizer)
-    with pytest.raises((TypeError, ValueError), match="takes one group" if kind is LBFGS else f"^{kind.__name__}, group 1: {text}"):
+    with pytest.raises(
+        (TypeError, ValueError), match="takes one group" if kind is LBFGS else f"^{kind.__name__}, group 1: {text}"
+    ):
         optimizer.add_param_group({"params": [parameter(1.0)], name: value})
     assert repr(optimizer) == before
     optimizer.param_groups[0][name] = value
     with pytest.raises((TypeError, ValueError), match=f"^{kind.__name__}, group 0: {text}") as refusal:
         move(optimizer)
-    assert repr(value) in str(refusal.value) and str(refusal.value).partition("; ")[2].startswith("give it such a value")
+    assert repr(value) in str(refusal.value) and str(refusal.value).partition("; ")[2].startswith(
+        "give it such a value"
+    )
     assert p.item() == 1.0 and optimizer.state == {}
     optimizer.param_groups[0][name] = optimizer.defaults[name]
     move(optimizer)

@@ -51,7 +51,8 @@ def same(values: list[float], array: Any) -> bool:
     return np.array(values, array.dtype).tobytes() == array.tobytes()
 
 
-@pytest.mark.parametrize("name, options", one_of_each(ROWS, kind=lambda row: row[0]), ids=[f"{name}-{options}" for name, options in ROWS])
+@pytest.mark.parametrize("name, options", one_of_each(ROWS, kind=lambda row: row[0]),
+                         ids=[f"{name}-{options}" for name, options in ROWS])
 def test_the_step_that_follows_is_the_one_that_was_explained(name: str, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     params = assorted(rng)
@@ -76,7 +77,10 @@ def test_the_step_that_follows_is_the_one_that_was_explained(name: str, options:
             assert same(one.table["theta"], was[at]) and same(one.table["g"], p.grad.numpy()[at])
             assert same(one.table["theta after"], p.detach().numpy()[at])
             kept = [slot for slot in optimizer.slots if slot in optimizer.state[p]]
-            assert [label for label in one.table if label.endswith(" after")] == [*(f"{s} after" for s in kept), "theta after"]
+            assert [label for label in one.table if label.endswith(" after")] == [
+                *(f"{s} after" for s in kept),
+                "theta after",
+            ]
             for slot in kept:
                 assert same(one.table[f"{slot} after"], optimizer.state[p][slot][at])
             assert one.table["move"] == sorted(one.table["move"], key=abs, reverse=True)
@@ -281,7 +285,9 @@ def test_html_has_the_same_numbers_and_is_escaped() -> None:
     ids=str,
 )
 def test_what_is_no_parameter_of_this_optimizer(thing: Any, found: str) -> None:
-    with pytest.raises(ValueError, match=rf"^SGD.explain: expected one of the parameters of this optimizer, got {found} that is"):
+    with pytest.raises(
+        ValueError, match=rf"^SGD.explain: expected one of the parameters of this optimizer, got {found} that is"
+    ):
         optim.SGD([parameter(1.0, 2.0)]).explain(thing)
 
 
@@ -301,7 +307,9 @@ def test_what_step_refuses_is_refused(name: str) -> None:
         optimizer.explain(p)
     optimizer.param_groups[0]["lr"] = 1.0
     p.data = lucid.ones(2, dtype=lucid.float64)
-    with pytest.raises(ValueError, match=rf"^{name}, group 0: parameter 0 has shape \(2,\) on cpu, its gradient must match, got \(1,\)"):
+    with pytest.raises(
+        ValueError, match=rf"^{name}, group 0: parameter 0 has shape \(2,\) on cpu, its gradient must match, got \(1,\)"
+    ):
         optimizer.explain(p)
 
 

@@ -88,7 +88,9 @@ def test_a_hostile_schedule(name, options, chunk: int, small: int, seed: int, mo
 @whole
 @pytest.mark.parametrize("chunk, small", [(65_536, 8_192), (40, 16), (7, 0), (60, 60)])
 @pytest.mark.parametrize("name, options", CASES[1:], ids=[name for name, _ in CASES[1:]])
-def test_a_hostile_schedule_for_every_rule(name, options, chunk: int, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hostile_schedule_for_every_rule(
+    name, options, chunk: int, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for seed in range(2):
         go(name, options, chunk, small, seed, monkeypatch)
 

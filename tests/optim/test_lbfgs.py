@@ -22,7 +22,9 @@ WOLFE = {"line_search_fn": "strong_wolfe"}
 
 def valley(tensor: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """Rosenbrock's, in four dimensions; `tensor` turns arrays into what one computes with."""
-    return [np.array([-1.2, 1.0, -0.5, 2.0])], lambda ps: ((1 - ps[0][:-1]) ** 2 + 100 * (ps[0][1:] - ps[0][:-1] ** 2) ** 2).sum()
+    return [np.array([-1.2, 1.0, -0.5, 2.0])], lambda ps: (
+        (1 - ps[0][:-1]) ** 2 + 100 * (ps[0][1:] - ps[0][:-1] ** 2) ** 2
+    ).sum()
 
 
 def line(tensor: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -51,7 +53,9 @@ def closed(optimizer: Any, ps: list[Any], loss_of: Any, calls: list[float] | Non
     return closure
 
 
-def made(problem: Any, order: Callable[[list[Any]], list[Any]] = list, **options: Any) -> tuple[list[nn.Parameter], LBFGS, Any]:
+def made(
+    problem: Any, order: Callable[[list[Any]], list[Any]] = list, **options: Any
+) -> tuple[list[nn.Parameter], LBFGS, Any]:
     start, loss_of = problem(lucid.Tensor)
     ps = [nn.Parameter(array) for array in start]
     named = [(f"p{i}", p) for i, p in enumerate(ps)]
@@ -189,10 +193,16 @@ def test_it_looks_where_pytorch_looks(torch: Any) -> None:
 
     rng = np.random.default_rng(0)
     for _ in range(400):
-        size, wave, shift = rng.random(4) * rng.choice([1e-3, 1e-2, 1.0]), rng.integers(1, 9, 4) * rng.choice([0.01, 1.0]), rng.random(4) * 7
+        size, wave, shift = (
+            rng.random(4) * rng.choice([1e-3, 1e-2, 1.0]),
+            rng.integers(1, 9, 4) * rng.choice([0.01, 1.0]),
+            rng.random(4) * 7,
+        )
         bend = rng.choice([1e-3, 1.0, 100.0])  # how soon it stops to fall, but for the hills
 
-        def f(t: float, size: Any = size, wave: Any = wave, shift: Any = shift, bend: float = bend) -> tuple[float, float]:
+        def f(
+            t: float, size: Any = size, wave: Any = wave, shift: Any = shift, bend: float = bend
+        ) -> tuple[float, float]:
             down = 1 + float((size * wave * np.cos(shift)).sum())  # so that the slope at 0 is -1
             loss = float((size * np.sin(wave * t + shift)).sum()) - down * (1 - math.exp(-bend * t)) / bend
             return loss, float((size * wave * np.cos(wave * t + shift)).sum()) - down * math.exp(-bend * t)
@@ -213,7 +223,14 @@ def test_it_looks_where_pytorch_looks(torch: Any) -> None:
         assert start.slope == pytest.approx(-1)
         point, count = strong_wolfe(at, start, first, 1.0, 1e-9, limit)
         loss, _, t, evaluations = _strong_wolfe(
-            evaluate, None, first, torch.ones(1), start.loss, torch.tensor([start.slope]), torch.tensor(start.slope), max_ls=limit
+            evaluate,
+            None,
+            first,
+            torch.ones(1),
+            start.loss,
+            torch.tensor([start.slope]),
+            torch.tensor(start.slope),
+            max_ls=limit,
         )
         assert ours == pytest.approx(theirs, rel=1e-9) and count == evaluations == len(ours)
         assert point.t == pytest.approx(float(t), rel=1e-9) and point.loss == pytest.approx(loss, rel=1e-9)
@@ -237,7 +254,9 @@ def test_a_point_that_gains_too_little_is_still_the_best_until_there_is_a_better
 
 def test_a_cubic_without_a_lowest_point_is_halved() -> None:
     assert cubic(Point(0.0, 0.0, None, -1.0), Point(1.0, -1.0, None, -1.0), 0.0, 1.0) == 0.5  # a straight line
-    assert cubic(Point(1.0, 4.0, None, 4.0), Point(0.0, 1.0, None, -2.0), 0.0, 1.0) == cubic(Point(0.0, 1.0, None, -2.0), Point(1.0, 4.0, None, 4.0), 0.0, 1.0)
+    assert cubic(Point(1.0, 4.0, None, 4.0), Point(0.0, 1.0, None, -2.0), 0.0, 1.0) == cubic(
+        Point(0.0, 1.0, None, -2.0), Point(1.0, 4.0, None, 4.0), 0.0, 1.0
+    )
 
 
 # -- state ----------------------------------------------------------------------------------------------------
@@ -263,7 +282,8 @@ def test_it_resumes_to_the_bit_and_by_name(options: dict[str, Any], order: Any, 
     assert difference == 0 if order is list else difference < 1e-10  # sums in another order are rounded otherwise
 
 
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
+                         ids=["deepcopy", "pickle"])
 def test_a_copied_pair_trains_exactly_like_the_first(way: Any) -> None:
     ps, optimizer, closure = made(line, **WOLFE, max_iter=2)
     optimizer.step(closure)
@@ -281,9 +301,13 @@ def test_its_state_is_what_its_docstring_says() -> None:
     for p in ps:
         entry = optimizer.state[p]
         assert list(entry) == ["t", "g", "move", "s", "y"] and entry["t"] == 4
-        assert len(entry["s"]) == len(entry["y"]) == 2 and all(a.shape == p.shape for a in (entry["g"], entry["move"], *entry["s"], *entry["y"]))
+        assert len(entry["s"]) == len(entry["y"]) == 2 and all(
+            a.shape == p.shape for a in (entry["g"], entry["move"], *entry["s"], *entry["y"])
+        )
     saved = optimizer.state_dict()
-    assert saved["param_groups"][0] == {"lr": 0.1, "max_iter": 4, "max_eval": 5, "history_size": 2, "tolerance_grad": 1e-7, "tolerance_change": 1e-9, "line_search_fn": None, "param_names": ["p0", "p1", "p2"], "params": [0, 1, 2]}  # fmt: skip
+    assert saved["param_groups"][0] == {"lr": 0.1, "max_iter": 4, "max_eval": 5, "history_size": 2,
+                                        "tolerance_grad": 1e-7, "tolerance_change": 1e-9, "line_search_fn": None,
+                                        "param_names": ["p0", "p1", "p2"], "params": [0, 1, 2]}  # fmt: skip
     saved["state"][0]["s"][0][:] = 7
     assert not (optimizer.state[ps[0]]["s"][0] == 7).any()
     assert not equal([p.detach().numpy() for p in ps], before)
@@ -317,7 +341,8 @@ def _spoiled(change: Callable[[dict[Any, Any]], object]) -> dict[str, Any]:
 BAD_STATES = [
     (lambda s: s[0].pop("g"), r"state 0: 'g' is missing"),
     (lambda s: s[1].update(d=1), r"state 1: 'd' is unknown, expected \['g', 'move', 't'\]"),
-    (lambda s: s[0].update(s=[np.ones(3)]), r"state 0: s has shapes \[\(3,\)\], expected a list of \(6, 2\), as its parameter"),
+    (lambda s: s[0].update(s=[np.ones(3)]),
+     r"state 0: s has shapes \[\(3,\)\], expected a list of \(6, 2\), as its parameter"),
     (lambda s: s[0].pop("y"), r"state 0: y has shapes \[None\], expected a list of \(6, 2\)"),
     (lambda s: s[1].update(t=-1), r"state 1: t is -1, expected a count of updates"),
     (lambda s: s.update({0: 3}), r"state 0: not a dict"),
@@ -330,7 +355,9 @@ def test_state_that_does_not_fit_changes_nothing(change: Any, text: str) -> None
     _, optimizer, closure = made(line, max_iter=2)
     optimizer.step(closure)
     before = optimizer.state_dict()
-    with pytest.raises(ValueError, match=rf"^LBFGS.load_state_dict: this state does not fit, nothing was loaded:(.|\n)*{text}"):
+    with pytest.raises(
+        ValueError, match=rf"^LBFGS.load_state_dict: this state does not fit, nothing was loaded:(.|\n)*{text}"
+    ):
         optimizer.load_state_dict(_spoiled(change))
     assert pickle.dumps(optimizer.state_dict()) == pickle.dumps(before)
 
@@ -341,7 +368,14 @@ def test_state_that_does_not_fit_changes_nothing(change: Any, text: str) -> None
 def test_all_kinds_of_parameters_and_gradients() -> None:
     """Half, single and double side by side, a number, nothing at all, a transposed and a read-only array."""
     rng = np.random.default_rng(0)
-    arrays = [rng.standard_normal((3, 4)).astype("float16"), rng.standard_normal(5).astype("float32"), np.array(2.0), np.zeros((0, 3)), rng.standard_normal((4, 2)).T, np.broadcast_to(np.float64(0.5), 3)]
+    arrays = [
+        rng.standard_normal((3, 4)).astype("float16"),
+        rng.standard_normal(5).astype("float32"),
+        np.array(2.0),
+        np.zeros((0, 3)),
+        rng.standard_normal((4, 2)).T,
+        np.broadcast_to(np.float64(0.5), 3),
+    ]
     ps = [nn.Parameter(np.zeros(a.shape, a.dtype)) for a in arrays]
     for p, a in zip(ps, arrays, strict=True):
         p.data = lucid.Tensor(a)
@@ -367,7 +401,11 @@ def test_state_follows_a_parameter_to_another_dtype() -> None:
         p.grad = None
         p.data = p.data.float()
     optimizer.step(closure)
-    assert len(optimizer.state[ps[0]]["s"]) == 3 and all(p.dtype == np.float32 and a.dtype == np.float32 for p in ps for a in (optimizer.state[p]["move"], *optimizer.state[p]["s"]))
+    assert len(optimizer.state[ps[0]]["s"]) == 3 and all(
+        p.dtype == np.float32 and a.dtype == np.float32
+        for p in ps
+        for a in (optimizer.state[p]["move"], *optimizer.state[p]["s"])
+    )
 
 
 def test_a_gradient_that_is_not_finite_shows() -> None:
@@ -388,10 +426,15 @@ def test_a_gradient_that_is_not_finite_shows() -> None:
 def test_it_needs_a_closure_that_returns_the_loss() -> None:
     p = give(parameter(1.0), 1.0)
     optimizer = LBFGS([p])
-    with pytest.raises(TypeError, match=r"^LBFGS.step: needs a closure, as it evaluates the loss many times; write def closure\(\)"):
+    with pytest.raises(
+        TypeError, match=r"^LBFGS.step: needs a closure, as it evaluates the loss many times; write def closure\(\)"
+    ):
         optimizer.step()
     for loss, found in ((None, "None"), (lucid.ones(2), r"a Tensor of shape \(2,\)"), ("1", "'1'")):
-        with pytest.raises(TypeError, match=rf"^LBFGS.step: the closure must return the loss, one number, got {found}; end it with return loss"):
+        with pytest.raises(
+            TypeError,
+            match=rf"^LBFGS.step: the closure must return the loss, one number, got {found}; end it with return loss",
+        ):
             optimizer.step(lambda loss=loss: loss)
     assert p.item() == 1.0 and optimizer.state == {}
 
@@ -426,7 +469,9 @@ def test_gradients_are_enabled_within_the_closure() -> None:
 def test_without_gradients_it_warns_once() -> None:
     p = parameter(1.0)
     optimizer = LBFGS([p])
-    with pytest.warns(UserWarning, match=r"^LBFGS.step: no parameter has a gradient, so nothing moved. Call loss.backward\(\)") as warned:
+    with pytest.warns(
+        UserWarning, match=r"^LBFGS.step: no parameter has a gradient, so nothing moved. Call loss.backward\(\)"
+    ) as warned:
         assert optimizer.step(lambda: 3.0) == 3.0
     assert warned[0].filename == __file__
     optimizer.step(lambda: 3.0)
@@ -434,7 +479,9 @@ def test_without_gradients_it_warns_once() -> None:
 
 def test_one_group_only() -> None:
     a, b = parameter(1.0), parameter(2.0)
-    with pytest.raises(ValueError, match=r"^LBFGS: takes one group, as it moves all parameters together, got 2; give all in one list"):
+    with pytest.raises(
+        ValueError, match=r"^LBFGS: takes one group, as it moves all parameters together, got 2; give all in one list"
+    ):
         LBFGS([{"params": [a]}, {"params": [b]}])
     optimizer = LBFGS([{"params": [a], "lr": 0.5}])
     with pytest.raises(ValueError, match="^LBFGS: takes one group"):
@@ -452,8 +499,10 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"history_size": 0}, ValueError, "history_size " + COUNT.format(0)),
     ({"tolerance_grad": math.nan}, ValueError, "tolerance_grad must be a finite number of 0 or more, got nan"),
     ({"tolerance_change": -1e-9}, ValueError, "tolerance_change must be a finite number of 0 or more, got -1e-09"),
-    ({"line_search_fn": "armijo"}, ValueError, "line_search_fn must be None or 'strong_wolfe', got 'armijo'; give it one of these"),
-    ({"weight_decay": 0.1}, TypeError, "got the keyword 'weight_decay', expected params, lr, max_iter, max_eval, tolerance_grad"),
+    ({"line_search_fn": "armijo"}, ValueError,
+     "line_search_fn must be None or 'strong_wolfe', got 'armijo'; give it one of these"),
+    ({"weight_decay": 0.1}, TypeError,
+     "got the keyword 'weight_decay', expected params, lr, max_iter, max_eval, tolerance_grad"),
 ]  # fmt: skip
 
 
@@ -472,7 +521,9 @@ def test_a_gradient_that_does_not_fit_is_refused_before_anything_moves() -> None
         return loss
 
     before = ps[0].detach().numpy().copy()
-    with pytest.raises(ValueError, match=r"^LBFGS, group 0: parameter 1 has shape \(3,\) on cpu, its gradient must match, got \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"^LBFGS, group 0: parameter 1 has shape \(3,\) on cpu, its gradient must match, got \(2,\)"
+    ):
         optimizer.step(other)
     assert np.array_equal(ps[0].detach().numpy(), before)
 

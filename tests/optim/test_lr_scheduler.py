@@ -42,43 +42,64 @@ ROWS: list[tuple[str, dict[str, Any], Callable[[int, float], float] | None]] = [
     ("StepLR", {"step_size": 7, "gamma": 0.95}, lambda t, base: base * 0.95 ** (t // 7)),
     ("StepLR", {"step_size": 30}, lambda t, base: base * 0.1 ** (t // 30)),
     ("StepLR", {"step_size": 1, "gamma": 0.0}, lambda t, base: 0.0 if t else base),
-    ("MultiStepLR", {"milestones": [3, 100, 100, 40, 999]}, lambda t, base: base * 0.1 ** sum(t >= m for m in (3, 100, 100, 40, 999))),
+    ("MultiStepLR", {"milestones": [3, 100, 100, 40, 999]},
+     lambda t, base: base * 0.1 ** sum(t >= m for m in (3, 100, 100, 40, 999))),
     ("MultiStepLR", {"milestones": [], "gamma": 0.5}, lambda t, base: base),
     ("ExponentialLR", {"gamma": 0.99}, lambda t, base: base * 0.99**t),
     ("ExponentialLR", {"gamma": 1.001}, lambda t, base: base * 1.001**t),
     ("LinearLR", {}, lambda t, base: base * (1 / 3 + 2 / 3 * min(t, 5) / 5)),
-    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 300}, lambda t, base: base * max(0, 1 - t / 300)),
-    ("LinearLR", {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 1}, lambda t, base: base * (0.5 if t else 0.01)),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 300},
+     lambda t, base: base * max(0, 1 - t / 300)),
+    ("LinearLR", {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 1},
+     lambda t, base: base * (0.5 if t else 0.01)),
     ("CosineAnnealingLR", {"T_max": 1000}, lambda t, base: base * (1 + math.cos(math.pi * t / 1000)) / 2),
-    ("CosineAnnealingLR", {"T_max": 13, "eta_min": 0.01}, lambda t, base: 0.01 + (base - 0.01) * (1 + math.cos(math.pi * t / 13)) / 2),
+    ("CosineAnnealingLR", {"T_max": 13, "eta_min": 0.01},
+     lambda t, base: 0.01 + (base - 0.01) * (1 + math.cos(math.pi * t / 13)) / 2),
     ("CosineAnnealingLR", {"T_max": 1}, lambda t, base: base * (1 - t % 2)),
     ("LambdaLR", {"lr_lambda": lambda t: 1 / (2 + t)}, lambda t, base: base / (2 + t)),
-    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.99 if t % 2 else 1.001}, lambda t, base: base * 0.99 ** ((t + 1) // 2) * 1.001 ** (t // 2)),
+    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.99 if t % 2 else 1.001},
+     lambda t, base: base * 0.99 ** ((t + 1) // 2) * 1.001 ** (t // 2)),
     ("ConstantLR", {}, lambda t, base: base / 3 if t < 5 else base),
     ("ConstantLR", {"factor": 0.1, "total_iters": 200}, lambda t, base: base * 0.1 if t < 200 else base),
     ("PolynomialLR", {}, lambda t, base: base * max(0, 1 - t / 5)),
     ("PolynomialLR", {"total_iters": 1500, "power": 2.5}, lambda t, base: base * (1 - t / 1500) ** 2.5),
     ("PolynomialLR", {"total_iters": 300, "power": 0.5}, lambda t, base: base * max(0, 1 - t / 300) ** 0.5),
     ("PolynomialLR", {"total_iters": 3, "power": 0}, lambda t, base: base),
-    ("CosineAnnealingWarmRestarts", {"T_0": 13, "eta_min": 0.01}, lambda t, base: 0.01 + (base - 0.01) * (1 + math.cos(math.pi * (t % 13) / 13)) / 2),
-    ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2}, lambda t, base: base * (1 + math.cos(math.pi * (t + 5 - 5 * (n := 2 ** int(math.log2(t / 5 + 1)))) / (5 * n))) / 2),
+    ("CosineAnnealingWarmRestarts", {"T_0": 13, "eta_min": 0.01},
+     lambda t, base: 0.01 + (base - 0.01) * (1 + math.cos(math.pi * (t % 13) / 13)) / 2),
+    ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2},
+     lambda t, base: base * (1
+                             + math.cos(math.pi * (t + 5 - 5 * (n := 2 ** int(math.log2(t / 5 + 1)))) / (5 * n))) / 2),
     ("CosineAnnealingWarmRestarts", {"T_0": 1}, lambda t, base: base),
-    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 7}, lambda t, base: 0.1 + 0.4 * (1 - abs((t % 14) / 7 - 1))),
-    ("CyclicLR", {"base_lr": 0.1, "max_lr": [0.5, 0.1, 0.0], "step_size_up": 3, "step_size_down": 11, "mode": "triangular2"}, None),
-    ("CyclicLR", {"base_lr": [0.1, 0.2, 0.3], "max_lr": 1.0, "step_size_up": 20, "mode": "exp_range", "gamma": 0.995}, None),
-    ("CyclicLR", {"base_lr": 0.0, "max_lr": 1.0, "step_size_up": 4, "scale_fn": lambda n: 1 / n}, lambda t, base: (1 - abs((t % 8) / 4 - 1)) / (t // 8 + 1)),
-    ("CyclicLR", {"base_lr": 0.0, "max_lr": 1.0, "step_size_up": 4, "scale_fn": lambda t: 0.99**t, "scale_mode": "iterations"}, None),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 7},
+     lambda t, base: 0.1 + 0.4 * (1 - abs((t % 14) / 7 - 1))),
+    ("CyclicLR",
+     {"base_lr": 0.1, "max_lr": [0.5, 0.1, 0.0], "step_size_up": 3, "step_size_down": 11, "mode": "triangular2"}, None),
+    ("CyclicLR", {"base_lr": [0.1, 0.2, 0.3], "max_lr": 1.0, "step_size_up": 20, "mode": "exp_range", "gamma": 0.995},
+     None),
+    ("CyclicLR", {"base_lr": 0.0, "max_lr": 1.0, "step_size_up": 4, "scale_fn": lambda n: 1 / n},
+     lambda t, base: (1 - abs((t % 8) / 4 - 1)) / (t // 8 + 1)),
+    ("CyclicLR",
+     {"base_lr": 0.0, "max_lr": 1.0, "step_size_up": 4, "scale_fn": lambda t: 0.99**t, "scale_mode": "iterations"},
+     None),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002}, None),
-    ("OneCycleLR", {"max_lr": [0.5, 0.1, 2.0], "epochs": 30, "steps_per_epoch": 50, "anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 3.0}, None),
+    ("OneCycleLR",
+     {"max_lr": [0.5, 0.1, 2.0], "epochs": 30, "steps_per_epoch": 50, "anneal_strategy": "linear", "div_factor": 10.0,
+      "final_div_factor": 3.0}, None),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002, "three_phase": True, "pct_start": 0.4}, None),
-    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002, "pct_start": 0.0, "anneal_strategy": "linear"}, lambda t, base: 0.5 - (0.5 - 2e-6) * (t + 1) / 1002),
-    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002, "pct_start": 1.0}, lambda t, base: 0.02 + 0.48 * (1 - math.cos(math.pi * t / 1001)) / 2),
-    ("NoamScheduler", {"model_size": 512, "warmup_steps": 400}, lambda t, base: 512**-0.5 * min(max(t, 1) ** -0.5, max(t, 1) * 400**-1.5)),
-    ("NoamScheduler", {"model_size": 64, "warmup_steps": 1, "factor": 2.0}, lambda t, base: 2 * 64**-0.5 * max(t, 1) ** -0.5),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002, "pct_start": 0.0, "anneal_strategy": "linear"},
+     lambda t, base: 0.5 - (0.5 - 2e-6) * (t + 1) / 1002),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 1002, "pct_start": 1.0},
+     lambda t, base: 0.02 + 0.48 * (1 - math.cos(math.pi * t / 1001)) / 2),
+    ("NoamScheduler", {"model_size": 512, "warmup_steps": 400},
+     lambda t, base: 512**-0.5 * min(max(t, 1) ** -0.5, max(t, 1) * 400**-1.5)),
+    ("NoamScheduler", {"model_size": 64, "warmup_steps": 1, "factor": 2.0},
+     lambda t, base: 2 * 64**-0.5 * max(t, 1) ** -0.5),
 ]  # fmt: skip
 FUNCTIONS = ("LambdaLR", "MultiplicativeLR")
 IDS = [name if name in FUNCTIONS else f"{name}{[v for v in a.values() if not callable(v)]}" for name, a, _ in ROWS]
-formulas = pytest.mark.parametrize("name, arguments, formula", [row for row in ROWS if row[2]], ids=[i for i, row in zip(IDS, ROWS, strict=True) if row[2]])
+formulas = pytest.mark.parametrize("name, arguments, formula", [row for row in ROWS if row[2]],
+                                   ids=[i for i, row in zip(IDS, ROWS, strict=True) if row[2]])
 rows = pytest.mark.parametrize("name, arguments, formula", ROWS, ids=IDS)
 PYTORCHS = [name for name in dict.fromkeys(name for name, *_ in ROWS) if name != "NoamScheduler"]
 
@@ -107,7 +128,9 @@ def rates(optimizer: Any) -> list[float]:
 
 
 @formulas
-def test_the_formula_in_the_docstring(name: str, arguments: dict[str, Any], formula: Callable[[int, float], float]) -> None:
+def test_the_formula_in_the_docstring(
+    name: str, arguments: dict[str, Any], formula: Callable[[int, float], float]
+) -> None:
     optimizer = several()
     scheduler = getattr(lr_scheduler, name)(optimizer, **arguments)
     for t in range(1001):
@@ -143,7 +166,9 @@ def test_its_arguments_and_defaults_are_pytorchs(name: str) -> None:
     import torch
 
     ours, reference = (inspect.signature(getattr(m, name)).parameters for m in (optim, torch.optim.lr_scheduler))
-    assert list(ours) == [argument for argument in reference if argument not in ("last_epoch", "base_momentum", "max_momentum")]
+    assert list(ours) == [
+        argument for argument in reference if argument not in ("last_epoch", "base_momentum", "max_momentum")
+    ]
     for argument in ours:  # the momentum is never cycled here
         assert reference[argument].default == (True if argument == "cycle_momentum" else ours[argument].default)
 
@@ -154,7 +179,11 @@ def test_two_schedules_multiply_and_an_lr_set_by_hand_is_gone_on_from_as_in_pyto
 
     found = []
     for module, optimizer in ((lr_scheduler, several()), (torch.optim.lr_scheduler, theirs())):
-        both = [module.LinearLR(optimizer, 0.1, total_iters=20), module.ExponentialLR(optimizer, 0.97), module.MultiStepLR(optimizer, [5, 30])]
+        both = [
+            module.LinearLR(optimizer, 0.1, total_iters=20),
+            module.ExponentialLR(optimizer, 0.97),
+            module.MultiStepLR(optimizer, [5, 30]),
+        ]
         both += [module.ReduceLROnPlateau(optimizer, patience=2)]
         trace = []
         for t in range(50):
@@ -173,15 +202,19 @@ def test_two_schedules_multiply_and_an_lr_set_by_hand_is_gone_on_from_as_in_pyto
 
 # what they are made of, given the module and the optimizer; the milestones
 PARTS: list[tuple[Callable[[Any, Any], list[Any]], list[int] | None]] = [
-    (lambda m, o: [m.LinearLR(o, 0.1, total_iters=20), m.CosineAnnealingLR(o, 300), m.ExponentialLR(o, 0.999)], [20, 700]),
+    (lambda m, o: [m.LinearLR(o, 0.1, total_iters=20), m.CosineAnnealingLR(o, 300), m.ExponentialLR(o, 0.999)],
+     [20, 700]),
     (lambda m, o: [m.ConstantLR(o, 0.1, total_iters=20), m.ExponentialLR(o, 0.99)], [20]),
-    (lambda m, o: [m.LinearLR(o, 0.25, total_iters=9), m.LambdaLR(o, lambda t: 1 / (3 + t)), m.PolynomialLR(o, 50), m.StepLR(o, 3, 0.9)], [5, 100, 120]),
-    (lambda m, o: [m.LinearLR(o, 0.5, total_iters=4), m.CosineAnnealingWarmRestarts(o, 7, 2), m.MultiStepLR(o, [3, 5])], [1, 500]),
+    (lambda m, o: [m.LinearLR(o, 0.25, total_iters=9), m.LambdaLR(o, lambda t: 1 / (3 + t)), m.PolynomialLR(o, 50),
+                   m.StepLR(o, 3, 0.9)], [5, 100, 120]),
+    (lambda m, o: [m.LinearLR(o, 0.5, total_iters=4), m.CosineAnnealingWarmRestarts(o, 7, 2), m.MultiStepLR(o, [3, 5])],
+     [1, 500]),
     (lambda m, o: [m.MultiplicativeLR(o, lambda t: 0.9), m.LinearLR(o, 0.1)], [10]),
     (lambda m, o: [m.ExponentialLR(o, 0.999)], []),
     (lambda m, o: [m.LinearLR(o, 0.1, total_iters=20), m.ExponentialLR(o, 0.99), m.MultiStepLR(o, [30, 90])], None),
     (lambda m, o: [m.ConstantLR(o, 0.1, 20), m.CosineAnnealingLR(o, 70, eta_min=1e-3)], None),
-    (lambda m, o: [m.ExponentialLR(o, 0.999), m.SequentialLR(o, [m.StepLR(o, 5, 0.9), m.StepLR(o, 7, 0.9)], [50])], None),
+    (lambda m, o: [m.ExponentialLR(o, 0.999), m.SequentialLR(o, [m.StepLR(o, 5, 0.9), m.StepLR(o, 7, 0.9)], [50])],
+     None),
     (lambda m, o: [m.LambdaLR(o, lambda t: 1 / (1 + t)), m.ConstantLR(o, 0.5, 10)], None),
     # PyTorch's own sequence loses an epoch within another, so these are not compared with it:
     (lambda m, o: [m.SequentialLR(o, [m.ConstantLR(o, 0.5), m.ExponentialLR(o, 0.9)], [5]), m.LinearLR(o, 0.5)], [30]),
@@ -201,7 +234,10 @@ def test_schedules_of_schedules_are_pytorchs(parts: Any, milestones: list[int] |
     import torch
 
     optimizer, reference = several(), theirs()
-    ours, twin = composed(lr_scheduler, optimizer, parts, milestones), composed(torch.optim.lr_scheduler, reference, parts, milestones)
+    ours, twin = (
+        composed(lr_scheduler, optimizer, parts, milestones),
+        composed(torch.optim.lr_scheduler, reference, parts, milestones),
+    )
     for t in range(1000):
         np.testing.assert_allclose(rates(optimizer), rates(reference), rtol=1e-11, atol=1e-15)
         assert ours.last_epoch == t
@@ -212,7 +248,9 @@ def test_schedules_of_schedules_are_pytorchs(parts: Any, milestones: list[int] |
 
 @pytest.mark.parametrize("parts, milestones", PARTS)
 @pytest.mark.parametrize("stop", [0, 3, 19, 20, 60])
-def test_schedules_of_schedules_go_on_from_where_they_stopped(parts: Any, milestones: list[int] | None, stop: int) -> None:
+def test_schedules_of_schedules_go_on_from_where_they_stopped(
+    parts: Any, milestones: list[int] | None, stop: int
+) -> None:
     def go(scheduler: Any) -> list[list[float]]:
         return [(scheduler.step(), scheduler.get_last_lr())[1] for _ in range(60)]
 
@@ -283,22 +321,37 @@ def two() -> list[Any]:
 
 
 BAD_PARTS: list[tuple[Callable[[list[Any]], Any], type[Exception], str]] = [
-    (lambda s: SequentialLR(s[0].optimizer, s, []), ValueError, r"SequentialLR: milestones must be 1 epochs, one for each schedule but the first, .* got \[\]; say at"),
-    (lambda s: SequentialLR(s[0].optimizer, s, [3, 4]), ValueError, r"SequentialLR: milestones must be 1 epochs, .* got \[3, 4\]"),
-    (lambda s: SequentialLR(s[0].optimizer, [*s, s[0]], [4, 4]), ValueError, r"SequentialLR: milestones must be 2 epochs, .* each later than the one before, got \[4, 4\]"),
-    (lambda s: SequentialLR(s[0].optimizer, s, [0]), ValueError, r"SequentialLR: milestones\[0\] must be a whole number of 1 or more, got 0"),
+    (lambda s: SequentialLR(s[0].optimizer, s, []), ValueError,
+     r"SequentialLR: milestones must be 1 epochs, one for each schedule but the first, .* got \[\]; say at"),
+    (lambda s: SequentialLR(s[0].optimizer, s, [3, 4]), ValueError,
+     r"SequentialLR: milestones must be 1 epochs, .* got \[3, 4\]"),
+    (lambda s: SequentialLR(s[0].optimizer, [*s, s[0]], [4, 4]), ValueError,
+     r"SequentialLR: milestones must be 2 epochs, .* each later than the one before, got \[4, 4\]"),
+    (lambda s: SequentialLR(s[0].optimizer, s, [0]), ValueError,
+     r"SequentialLR: milestones\[0\] must be a whole number of 1 or more, got 0"),
     (lambda s: SequentialLR(s[0].optimizer, s, 4), TypeError, r"SequentialLR: milestones must be a list, got 4"),
-    (lambda s: SequentialLR(s[0].optimizer, [], []), TypeError, r"SequentialLR: schedulers must be a list of one schedule or more, got \[\]"),
-    (lambda s: SequentialLR(several(), s, [4]), ValueError, r"SequentialLR: schedulers\[0\] must be a schedule of the same optimizer, got one of another"),
-    (lambda s: SequentialLR(s[0].optimizer, [s[0], ReduceLROnPlateau(s[0].optimizer)], [4]), TypeError, r"SequentialLR: schedulers\[1\] must be a schedule of the epoch alone, got a ReduceLROnPlateau; one that"),
-    (lambda s: ChainedScheduler(s[0]), TypeError, r"ChainedScheduler: schedulers must be a list of one schedule or more, got <"),
-    (lambda s: ChainedScheduler([]), TypeError, r"ChainedScheduler: schedulers must be a list of one schedule or more, got \[\]"),
-    (lambda s: ChainedScheduler([s[0].optimizer]), TypeError, r"ChainedScheduler: schedulers\[0\] must be a schedule of the epoch alone, got a SGD"),
-    (lambda s: ChainedScheduler(s, several()), ValueError, r"ChainedScheduler: schedulers\[0\] must be a schedule of the same optimizer"),
-    (lambda s: ChainedScheduler([*s, ExponentialLR(several(), 0.9)]), ValueError, r"ChainedScheduler: schedulers\[2\] must be a schedule of the same"),
-    (lambda s: ChainedScheduler(s).load_state_dict(ChainedScheduler(two()[:1]).state_dict()), ValueError, r"ChainedScheduler.load_state_dict: expected the states of 2 schedulers, got \[\{"),
-    (lambda s: ChainedScheduler(s).load_state_dict(ChainedScheduler(two()[::-1]).state_dict()), ValueError, r"ChainedScheduler.load_state_dict, schedulers\[0\], a ExponentialLR: expected the keys .*'gamma'"),
-    (lambda s: ChainedScheduler(s).load_state_dict(None), TypeError, r"ChainedScheduler.load_state_dict: expected a dict with the keys .*'schedulers'\], got None"),
+    (lambda s: SequentialLR(s[0].optimizer, [], []), TypeError,
+     r"SequentialLR: schedulers must be a list of one schedule or more, got \[\]"),
+    (lambda s: SequentialLR(several(), s, [4]), ValueError,
+     r"SequentialLR: schedulers\[0\] must be a schedule of the same optimizer, got one of another"),
+    (lambda s: SequentialLR(s[0].optimizer, [s[0], ReduceLROnPlateau(s[0].optimizer)], [4]), TypeError,
+     r"SequentialLR: schedulers\[1\] must be a schedule of the epoch alone, got a ReduceLROnPlateau; one that"),
+    (lambda s: ChainedScheduler(s[0]), TypeError,
+     r"ChainedScheduler: schedulers must be a list of one schedule or more, got <"),
+    (lambda s: ChainedScheduler([]), TypeError,
+     r"ChainedScheduler: schedulers must be a list of one schedule or more, got \[\]"),
+    (lambda s: ChainedScheduler([s[0].optimizer]), TypeError,
+     r"ChainedScheduler: schedulers\[0\] must be a schedule of the epoch alone, got a SGD"),
+    (lambda s: ChainedScheduler(s, several()), ValueError,
+     r"ChainedScheduler: schedulers\[0\] must be a schedule of the same optimizer"),
+    (lambda s: ChainedScheduler([*s, ExponentialLR(several(), 0.9)]), ValueError,
+     r"ChainedScheduler: schedulers\[2\] must be a schedule of the same"),
+    (lambda s: ChainedScheduler(s).load_state_dict(ChainedScheduler(two()[:1]).state_dict()), ValueError,
+     r"ChainedScheduler.load_state_dict: expected the states of 2 schedulers, got \[\{"),
+    (lambda s: ChainedScheduler(s).load_state_dict(ChainedScheduler(two()[::-1]).state_dict()), ValueError,
+     r"ChainedScheduler.load_state_dict, schedulers\[0\], a ExponentialLR: expected the keys .*'gamma'"),
+    (lambda s: ChainedScheduler(s).load_state_dict(None), TypeError,
+     r"ChainedScheduler.load_state_dict: expected a dict with the keys .*'schedulers'\], got None"),
 ]  # fmt: skip
 
 
@@ -317,7 +370,9 @@ def test_a_state_with_one_bad_part_changes_nothing() -> None:
     state = ChainedScheduler(two()).state_dict()
     state["schedulers"][1]["total_iters"] = 0
     before = chain.state_dict()
-    with pytest.raises(ValueError, match=r"^ChainedScheduler.load_state_dict, schedulers\[1\], a LinearLR: total_iters must be"):
+    with pytest.raises(
+        ValueError, match=r"^ChainedScheduler.load_state_dict, schedulers\[1\], a LinearLR: total_iters must be"
+    ):
         chain.load_state_dict(state)
     assert chain.state_dict() == before
 
@@ -331,13 +386,20 @@ def test_one_cycle_ends_at_its_lowest_and_then_refuses() -> None:
     for _ in range(10):
         scheduler.step()
     np.testing.assert_allclose(rates(optimizer), [4e-6] * 3, rtol=1e-12)  # as after the ninth
-    with pytest.raises(ValueError, match="^OneCycleLR: got a step more than the 10 that there are; give more total_steps"):
+    with pytest.raises(
+        ValueError, match="^OneCycleLR: got a step more than the 10 that there are; give more total_steps"
+    ):
         scheduler.step()
     assert scheduler.last_epoch == 10
 
 
 def test_the_shortest_cycles() -> None:
-    for arguments in ({"total_steps": 1}, {"total_steps": 2, "pct_start": 0.5}, {"total_steps": 4, "pct_start": 0.5, "three_phase": True}, {"total_steps": 3, "pct_start": 0.0, "three_phase": True}):
+    for arguments in (
+        {"total_steps": 1},
+        {"total_steps": 2, "pct_start": 0.5},
+        {"total_steps": 4, "pct_start": 0.5, "three_phase": True},
+        {"total_steps": 3, "pct_start": 0.0, "three_phase": True},
+    ):
         optimizer = several()
         scheduler = OneCycleLR(optimizer, max_lr=1.0, **arguments)
         for _ in range(arguments["total_steps"]):
@@ -351,7 +413,9 @@ def test_the_momentum_is_left_alone(kind: Any, arguments: Any) -> None:
     before = {k: v for k, v in optimizer.param_groups[0].items() if k != "lr"}
     kind(optimizer, *arguments).step()
     assert {k: v for k, v in optimizer.param_groups[0].items() if k != "lr"} == before
-    with pytest.raises(ValueError, match=f"^{kind.__name__}: cycle_momentum must be False, got True; a schedule here writes group"):
+    with pytest.raises(
+        ValueError, match=f"^{kind.__name__}: cycle_momentum must be False, got True; a schedule here writes group"
+    ):
         kind(optimizer, *arguments, cycle_momentum=True)
 
 
@@ -390,7 +454,10 @@ def test_plateaus_are_pytorchs(arguments: dict[str, Any]) -> None:
     import torch
 
     optimizer, reference = several(), theirs()
-    ours, twin = ReduceLROnPlateau(optimizer, **arguments), torch.optim.lr_scheduler.ReduceLROnPlateau(reference, **arguments)
+    ours, twin = (
+        ReduceLROnPlateau(optimizer, **arguments),
+        torch.optim.lr_scheduler.ReduceLROnPlateau(reference, **arguments),
+    )
     rng = np.random.default_rng(0)
     changes = 0
     for t in range(1000):
@@ -400,7 +467,9 @@ def test_plateaus_are_pytorchs(arguments: dict[str, Any]) -> None:
         ours.step(metric)
         twin.step(metric)
         assert rates(optimizer) == rates(reference) == ours.get_last_lr() == twin.get_last_lr()
-        assert (ours.best, ours.num_bad_epochs, ours.cooldown_counter, ours.last_epoch) == (twin.best, twin.num_bad_epochs, twin.cooldown_counter, twin.last_epoch)  # fmt: skip
+        assert (ours.best, ours.num_bad_epochs, ours.cooldown_counter,
+                ours.last_epoch) == (twin.best, twin.num_bad_epochs, twin.cooldown_counter,
+                                     twin.last_epoch)  # fmt: skip
         changes += before != rates(optimizer)
     assert changes
 
@@ -418,9 +487,12 @@ def test_a_plateau_by_hand() -> None:
 
 @pytest.mark.parametrize(
     "mode, threshold_mode, threshold, better, not_better",
-    [("min", "rel", 0.25, 2.9, 3.0), ("max", "rel", 0.25, 5.1, 5.0), ("min", "abs", 0.25, 3.7, 3.75), ("max", "abs", 0.25, 4.3, 4.25), ("min", "rel", 0, 3.9, 4.0)],
+    [("min", "rel", 0.25, 2.9, 3.0), ("max", "rel", 0.25, 5.1, 5.0), ("min", "abs", 0.25, 3.7, 3.75),
+     ("max", "abs", 0.25, 4.3, 4.25), ("min", "rel", 0, 3.9, 4.0)],
 )  # fmt: skip
-def test_what_counts_as_better_than_four(mode: str, threshold_mode: str, threshold: float, better: float, not_better: float) -> None:
+def test_what_counts_as_better_than_four(
+    mode: str, threshold_mode: str, threshold: float, better: float, not_better: float
+) -> None:
     for metric, best in ((better, better), (not_better, 4.0)):
         scheduler = ReduceLROnPlateau(several(), mode, threshold=threshold, threshold_mode=threshold_mode)
         scheduler.step(4.0)
@@ -439,13 +511,16 @@ def test_metrics_may_be_a_tensor_or_a_numpy_number() -> None:
 
 @pytest.mark.parametrize(
     "metrics, found",
-    [("0.5", "'0.5'"), (None, "None"), (1j, "1j"), ([0.5], r"\[0.5\]"), (lucid.ones(2), r"a Tensor of shape \(2,\)"), (np.ones((2, 1)), r"a ndarray of shape \(2, 1\)")],
+    [("0.5", "'0.5'"), (None, "None"), (1j, "1j"), ([0.5], r"\[0.5\]"), (lucid.ones(2), r"a Tensor of shape \(2,\)"),
+     (np.ones((2, 1)), r"a ndarray of shape \(2, 1\)")],
     ids=str,
 )  # fmt: skip
 def test_metrics_that_are_not_one_number_are_refused(metrics: Any, found: str) -> None:
     scheduler = ReduceLROnPlateau(several())
     before = scheduler.state_dict()
-    with pytest.raises(TypeError, match=rf"^ReduceLROnPlateau: metrics must be one number, .* got {found}; call step\(loss.item\(\)\)$"):
+    with pytest.raises(
+        TypeError, match=rf"^ReduceLROnPlateau: metrics must be one number, .* got {found}; call step\(loss.item\(\)\)$"
+    ):
         scheduler.step(metrics)
     assert scheduler.state_dict() == before
 
@@ -459,68 +534,102 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (StepLR, {"step_size": 2.5}, ValueError, "step_size " + NOT_COUNT.format(1, 2.5)),
     (StepLR, {"step_size": math.nan}, ValueError, "step_size " + NOT_COUNT.format(1, "nan")),
     (StepLR, {"step_size": math.inf}, ValueError, "step_size " + NOT_COUNT.format(1, "inf")),
-    (StepLR, {"step_size": "3"}, TypeError, "step_size must be a whole number of 1 or more, got '3'; give it such a value instead of a str"),
+    (StepLR, {"step_size": "3"}, TypeError,
+     "step_size must be a whole number of 1 or more, got '3'; give it such a value instead of a str"),
     (StepLR, {"step_size": True}, TypeError, "step_size must be .*, got True; give it such a value instead of a bool"),
     (StepLR, {"step_size": 3, "gamma": -0.1}, ValueError, "gamma must be a finite number of 0 or more, got -0.1; give"),
     (MultiStepLR, {"milestones": 30}, TypeError, r"milestones must be a list, got 30; write milestones=\[...\]"),
     (MultiStepLR, {"milestones": "30"}, TypeError, r"milestones must be a list, got '30'; write milestones=\[...\]"),
     (MultiStepLR, {"milestones": [10, -1]}, ValueError, r"milestones\[1\] " + NOT_COUNT.format(1, -1)),
-    (MultiStepLR, {"milestones": [10], "gamma": math.inf}, ValueError, "gamma must be a finite number of 0 or more, got inf"),
+    (MultiStepLR, {"milestones": [10], "gamma": math.inf}, ValueError,
+     "gamma must be a finite number of 0 or more, got inf"),
     (ExponentialLR, {"gamma": math.nan}, ValueError, "gamma must be a finite number of 0 or more, got nan"),
-    (ExponentialLR, {"gamma": None}, TypeError, "gamma must be .* got None; give it such a value instead of a NoneType"),
+    (ExponentialLR, {"gamma": None}, TypeError,
+     "gamma must be .* got None; give it such a value instead of a NoneType"),
     (LinearLR, {"start_factor": 0}, ValueError, r"start_factor must be a number in \(0, 1\], got 0; give"),
     (LinearLR, {"start_factor": 1.5}, ValueError, r"start_factor must be a number in \(0, 1\], got 1.5; give"),
     (LinearLR, {"end_factor": -0.5}, ValueError, r"end_factor must be a number in \[0, 1\], got -0.5; give"),
     (LinearLR, {"total_iters": 0}, ValueError, "total_iters " + NOT_COUNT.format(1, 0)),
     (CosineAnnealingLR, {"T_max": 0}, ValueError, "T_max " + NOT_COUNT.format(1, 0)),
-    (CosineAnnealingLR, {"T_max": 9, "eta_min": -1}, ValueError, "eta_min must be a finite number of 0 or more, got -1; give"),
-    (LambdaLR, {"lr_lambda": [abs]}, ValueError, "lr_lambda must be a list of 3, as many as the optimizer has groups, got a list of 1; make them as many"),
-    (LambdaLR, {"lr_lambda": 0.95}, TypeError, r"lr_lambda must be a function of the epoch, got a float; write lambda epoch: 0.95\*\*epoch"),
-    (LambdaLR, {"lr_lambda": [abs, abs, 1]}, TypeError, r"lr_lambda\[2\] must be a function of the epoch, got a int; write"),
-    (MultiplicativeLR, {"lr_lambda": 0.95}, TypeError, r"lr_lambda must be a function of the epoch, got a float; write lambda"),
+    (CosineAnnealingLR, {"T_max": 9, "eta_min": -1}, ValueError,
+     "eta_min must be a finite number of 0 or more, got -1; give"),
+    (LambdaLR, {"lr_lambda": [abs]}, ValueError,
+     "lr_lambda must be a list of 3, as many as the optimizer has groups, got a list of 1; make them as many"),
+    (LambdaLR, {"lr_lambda": 0.95}, TypeError,
+     r"lr_lambda must be a function of the epoch, got a float; write lambda epoch: 0.95\*\*epoch"),
+    (LambdaLR, {"lr_lambda": [abs, abs, 1]}, TypeError,
+     r"lr_lambda\[2\] must be a function of the epoch, got a int; write"),
+    (MultiplicativeLR, {"lr_lambda": 0.95}, TypeError,
+     r"lr_lambda must be a function of the epoch, got a float; write lambda"),
     (ConstantLR, {"factor": 0.0}, ValueError, r"factor must be a number in \(0, 1\], got 0.0; give"),
     (ConstantLR, {"total_iters": -2}, ValueError, "total_iters " + NOT_COUNT.format(1, -2)),
     (PolynomialLR, {"total_iters": 0}, ValueError, "total_iters " + NOT_COUNT.format(1, 0)),
     (PolynomialLR, {"power": -1}, ValueError, "power must be a finite number of 0 or more, got -1; give"),
     (CosineAnnealingWarmRestarts, {"T_0": 0}, ValueError, "T_0 " + NOT_COUNT.format(1, 0)),
     (CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 1.5}, ValueError, "T_mult " + NOT_COUNT.format(1, 1.5)),
-    (CyclicLR, {"base_lr": -0.1, "max_lr": 1.0}, ValueError, "base_lr must be a finite number of 0 or more, got -0.1; give"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": [1.0]}, ValueError, "max_lr must be a list of 3, .* got a list of 1; make them as many"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 0}, ValueError, "step_size_up " + NOT_COUNT.format(1, 0)),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "mode": "square"}, ValueError, "mode must be 'triangular' or 'triangular2' or 'exp_range', got 'square'"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "gamma": 1.5}, ValueError, r"gamma must be a number in \[0, 1\], got 1.5; give"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "scale_fn": 3}, TypeError, "scale_fn must be a function of the epoch, got a int; write"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "cycle_momentum": "no"}, TypeError, "cycle_momentum must be True or False, got 'no'; give"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "base_momentum": 0.8}, TypeError, "got the keyword 'base_momentum', expected optimizer, base_lr, max_lr, "),
-    (OneCycleLR, {"max_lr": 1.0}, ValueError, "expected total_steps, or epochs and steps_per_epoch, got total_steps=None, epochs=None and steps_per_epoch=None; give total_steps="),
-    (OneCycleLR, {"max_lr": 1.0, "epochs": 3, "steps_per_epoch": 0}, ValueError, "steps_per_epoch " + NOT_COUNT.format(1, 0)),
+    (CyclicLR, {"base_lr": -0.1, "max_lr": 1.0}, ValueError,
+     "base_lr must be a finite number of 0 or more, got -0.1; give"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": [1.0]}, ValueError,
+     "max_lr must be a list of 3, .* got a list of 1; make them as many"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 0}, ValueError,
+     "step_size_up " + NOT_COUNT.format(1, 0)),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "mode": "square"}, ValueError,
+     "mode must be 'triangular' or 'triangular2' or 'exp_range', got 'square'"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "gamma": 1.5}, ValueError,
+     r"gamma must be a number in \[0, 1\], got 1.5; give"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "scale_fn": 3}, TypeError,
+     "scale_fn must be a function of the epoch, got a int; write"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "cycle_momentum": "no"}, TypeError,
+     "cycle_momentum must be True or False, got 'no'; give"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "base_momentum": 0.8}, TypeError,
+     "got the keyword 'base_momentum', expected optimizer, base_lr, max_lr, "),
+    (OneCycleLR, {"max_lr": 1.0}, ValueError,
+     "expected total_steps, or epochs and steps_per_epoch, got total_steps=None, epochs=None and steps_per_epoch=None; "
+     "give total_steps="),
+    (OneCycleLR, {"max_lr": 1.0, "epochs": 3, "steps_per_epoch": 0}, ValueError,
+     "steps_per_epoch " + NOT_COUNT.format(1, 0)),
     (OneCycleLR, {"max_lr": 1.0, "total_steps": 0}, ValueError, "total_steps " + NOT_COUNT.format(1, 0)),
-    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "pct_start": 1.5}, ValueError, r"pct_start must be a number in \[0, 1\], got 1.5; give"),
-    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "pct_start": 0.6, "three_phase": True}, ValueError, "pct_start must be at most 0.5 with three_phase=True, .* got 0.6; 0.3 is usual"),
-    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "div_factor": 0}, ValueError, "div_factor must be a finite number above 0, got 0; give"),
-    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "anneal_strategy": "exp"}, ValueError, "anneal_strategy must be 'cos' or 'linear', got 'exp'"),
+    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "pct_start": 1.5}, ValueError,
+     r"pct_start must be a number in \[0, 1\], got 1.5; give"),
+    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "pct_start": 0.6, "three_phase": True}, ValueError,
+     "pct_start must be at most 0.5 with three_phase=True, .* got 0.6; 0.3 is usual"),
+    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "div_factor": 0}, ValueError,
+     "div_factor must be a finite number above 0, got 0; give"),
+    (OneCycleLR, {"max_lr": 1.0, "total_steps": 9, "anneal_strategy": "exp"}, ValueError,
+     "anneal_strategy must be 'cos' or 'linear', got 'exp'"),
     (NoamScheduler, {"model_size": 0, "warmup_steps": 10}, ValueError, "model_size " + NOT_COUNT.format(1, 0)),
     (NoamScheduler, {"model_size": 8, "warmup_steps": 0}, ValueError, "warmup_steps " + NOT_COUNT.format(1, 0)),
-    (NoamScheduler, {"model_size": 8, "warmup_steps": 9, "factor": -1.0}, ValueError, "factor must be a finite number of 0 or more, got -1.0; give"),
-    (StepLR, {"step_size": 3, "last_epoch": 4}, TypeError, "got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on where one stopped with load_state_dict"),
-    (StepLR, {"step_size": 3, "verbose": True}, TypeError, "got the keyword 'verbose', expected optimizer, step_size, gamma; leave it out"),
+    (NoamScheduler, {"model_size": 8, "warmup_steps": 9, "factor": -1.0}, ValueError,
+     "factor must be a finite number of 0 or more, got -1.0; give"),
+    (StepLR, {"step_size": 3, "last_epoch": 4}, TypeError,
+     "got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on where one stopped with "
+     "load_state_dict"),
+    (StepLR, {"step_size": 3, "verbose": True}, TypeError,
+     "got the keyword 'verbose', expected optimizer, step_size, gamma; leave it out"),
     (ReduceLROnPlateau, {"factor": 1.0}, ValueError, r"factor must be a number in \[0, 1\), got 1.0; give"),
     (ReduceLROnPlateau, {"factor": -0.1}, ValueError, r"factor must be a number in \[0, 1\), got -0.1; give"),
     (ReduceLROnPlateau, {"mode": "down"}, ValueError, "mode must be 'min' or 'max', got 'down'; give it one of these"),
     (ReduceLROnPlateau, {"mode": None}, TypeError, "mode must be 'min' or 'max', got None; give it one of these"),
-    (ReduceLROnPlateau, {"threshold_mode": "relative"}, ValueError, "threshold_mode must be 'rel' or 'abs', got 'relative'; give"),
-    (ReduceLROnPlateau, {"threshold": 1.0}, ValueError, "threshold must be below 1 for mode='min' and threshold_mode='rel', got 1.0; 1e-4 asks"),
-    (ReduceLROnPlateau, {"threshold": -1.0}, ValueError, "threshold must be a finite number of 0 or more, got -1.0; give"),
+    (ReduceLROnPlateau, {"threshold_mode": "relative"}, ValueError,
+     "threshold_mode must be 'rel' or 'abs', got 'relative'; give"),
+    (ReduceLROnPlateau, {"threshold": 1.0}, ValueError,
+     "threshold must be below 1 for mode='min' and threshold_mode='rel', got 1.0; 1e-4 asks"),
+    (ReduceLROnPlateau, {"threshold": -1.0}, ValueError,
+     "threshold must be a finite number of 0 or more, got -1.0; give"),
     (ReduceLROnPlateau, {"patience": -1}, ValueError, "patience " + NOT_COUNT.format(0, -1)),
     (ReduceLROnPlateau, {"cooldown": 0.5}, ValueError, "cooldown " + NOT_COUNT.format(0, 0.5)),
     (ReduceLROnPlateau, {"min_lr": -1}, ValueError, "min_lr must be a finite number of 0 or more, got -1; give"),
-    (ReduceLROnPlateau, {"min_lr": [0, 0]}, ValueError, "min_lr must be a list of 3, .* got a list of 2; make them as many, or give one for all"),
-    (ReduceLROnPlateau, {"min_lr": [0, 0, "0"]}, TypeError, r"min_lr\[2\] must be a finite number of 0 or more, got '0'; give"),
+    (ReduceLROnPlateau, {"min_lr": [0, 0]}, ValueError,
+     "min_lr must be a list of 3, .* got a list of 2; make them as many, or give one for all"),
+    (ReduceLROnPlateau, {"min_lr": [0, 0, "0"]}, TypeError,
+     r"min_lr\[2\] must be a finite number of 0 or more, got '0'; give"),
     (ReduceLROnPlateau, {"eps": -1e-8}, ValueError, "eps must be a finite number of 0 or more, got -1e-08; give"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind, arguments, error, text", BAD, ids=[f"{k.__name__}{[*a.items()]}" if k not in (LambdaLR, MultiplicativeLR) else f"{k.__name__}{i}" for i, (k, a, *_) in enumerate(BAD)])
+@pytest.mark.parametrize("kind, arguments, error, text", BAD,
+                         ids=[f"{k.__name__}{[*a.items()]}" if k not in (LambdaLR, MultiplicativeLR)
+                              else f"{k.__name__}{i}" for i, (k, a, *_) in enumerate(BAD)])
 def test_impossible_numbers(kind: Any, arguments: dict[str, Any], error: type[Exception], text: str) -> None:
     optimizer = several()
     with pytest.raises(error, match=f"^{kind.__name__}: {text}"):
@@ -530,7 +639,9 @@ def test_impossible_numbers(kind: Any, arguments: dict[str, Any], error: type[Ex
 
 @pytest.mark.parametrize("thing, name", [([1, 2], "list"), (None, "NoneType"), (SGD, "type"), (0.1, "float")])
 def test_what_is_no_optimizer(thing: Any, name: str) -> None:
-    sentence = rf"^ExponentialLR: optimizer must be a lucid.optim.Optimizer, got a {name}; make one first, .* and give that$"
+    sentence = (
+        rf"^ExponentialLR: optimizer must be a lucid.optim.Optimizer, got a {name}; make one first, .* and give that$"
+    )
     with pytest.raises(TypeError, match=sentence):
         ExponentialLR(thing, 0.9)
     with pytest.raises(TypeError, match=f"^ReduceLROnPlateau: optimizer must be .* got a {name}; "):
@@ -542,17 +653,23 @@ def test_an_optimizer_without_lr() -> None:
         def __init__(self, params: Any) -> None:
             super().__init__(params, {"weight_decay": 0.0})
 
-    with pytest.raises(ValueError, match=r"^StepLR: group 0 of the optimizer has no 'lr' to schedule; set group\['lr'\]$"):
+    with pytest.raises(
+        ValueError, match=r"^StepLR: group 0 of the optimizer has no 'lr' to schedule; set group\['lr'\]$"
+    ):
         StepLR(Fixed([parameter(1.0)]), 3)
 
 
-@pytest.mark.parametrize("bad, error", [(-0.5, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError), (None, TypeError)])
+@pytest.mark.parametrize("bad, error",
+                         [(-0.5, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError),
+                          (None, TypeError)])
 def test_a_function_that_gives_nonsense_is_refused_and_nothing_changes(bad: Any, error: type[Exception]) -> None:
     optimizer = SGD([{"params": [parameter(1.0)]}, {"params": [parameter(1.0)]}], lr=1.0)
     scheduler = LambdaLR(optimizer, [lambda t: 1 - t / 10, lambda t: 1 if t < 2 else bad])
     scheduler.step()
     before = scheduler.state_dict()
-    with pytest.raises(error, match=rf"^LambdaLR, group 1: lr_lambda\(2\) must be a finite number of 0 or more, got {bad!r}; give"):
+    with pytest.raises(
+        error, match=rf"^LambdaLR, group 1: lr_lambda\(2\) must be a finite number of 0 or more, got {bad!r}; give"
+    ):
         scheduler.step()
     assert scheduler.state_dict() == before and rates(optimizer) == [0.9, 1.0]
 
@@ -560,7 +677,9 @@ def test_a_function_that_gives_nonsense_is_refused_and_nothing_changes(bad: Any,
 def test_a_rate_that_overflows_is_refused() -> None:
     optimizer = SGD([parameter(1.0)], lr=1e300)
     scheduler = ExponentialLR(optimizer, 1e10)
-    with pytest.raises(ValueError, match="^ExponentialLR, epoch 1, group 0: lr must be a finite number of 0 or more, got inf"):
+    with pytest.raises(
+        ValueError, match="^ExponentialLR, epoch 1, group 0: lr must be a finite number of 0 or more, got inf"
+    ):
         scheduler.step()
     assert rates(optimizer) == [1e300] and scheduler.last_epoch == 0
 
@@ -571,7 +690,9 @@ def test_an_lr_that_was_spoiled_by_hand_is_refused_and_a_plateau_forgets_the_ste
     scheduler.step(1.0)
     before = scheduler.state_dict()
     optimizer.param_groups[1]["lr"] = "fast"
-    with pytest.raises(TypeError, match="^ReduceLROnPlateau, group 1: lr must be a finite number of 0 or more, got 'fast'"):
+    with pytest.raises(
+        TypeError, match="^ReduceLROnPlateau, group 1: lr must be a finite number of 0 or more, got 'fast'"
+    ):
         scheduler.step(2.0)
     optimizer.param_groups[1]["lr"] = BASES[1]
     assert scheduler.state_dict() == before
@@ -622,7 +743,9 @@ def test_a_group_that_is_added_later_goes_on_from_its_own_rate() -> None:
     optimizer.add_param_group({"params": [parameter(2.0)], "lr": 8.0})
     exponential.step()
     assert rates(optimizer) == [0.25, 4.0] and exponential.base_lrs == [1.0, 8.0]
-    with pytest.raises(ValueError, match="^ReduceLROnPlateau: min_lr must be a list of 2, .* got a list of 1; make them as many"):
+    with pytest.raises(
+        ValueError, match="^ReduceLROnPlateau: min_lr must be a list of 2, .* got a list of 1; make them as many"
+    ):
         by_function.step(1.0)
     assert by_function.last_epoch == 0 and by_function.best == math.inf
 
@@ -654,18 +777,23 @@ KINDS: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [  # with the argument
     (ConstantLR, {"factor": 0.5, "total_iters": 8}, {"factor": 0.25}),
     (PolynomialLR, {"total_iters": 9, "power": 2}, {"total_iters": 3}),
     (CosineAnnealingWarmRestarts, {"T_0": 4, "T_mult": 2}, {"T_0": 99}),
-    (CyclicLR, {"base_lr": 0.01, "max_lr": [0.1], "step_size_up": 3, "mode": "exp_range", "gamma": 0.9}, {"base_lr": 0.5, "max_lr": 0.6}),
+    (CyclicLR, {"base_lr": 0.01, "max_lr": [0.1], "step_size_up": 3, "mode": "exp_range", "gamma": 0.9},
+     {"base_lr": 0.5, "max_lr": 0.6}),
     (OneCycleLR, {"max_lr": 0.1, "total_steps": 20, "three_phase": True}, {"max_lr": 0.2, "total_steps": 3}),
     (NoamScheduler, {"model_size": 16, "warmup_steps": 9}, {"model_size": 4, "warmup_steps": 2}),
-    (ReduceLROnPlateau, {"mode": "max", "patience": 1, "cooldown": 1, "factor": 0.8, "min_lr": [0.01]}, {"factor": 0.9}),
+    (ReduceLROnPlateau, {"mode": "max", "patience": 1, "cooldown": 1, "factor": 0.8, "min_lr": [0.01]},
+     {"factor": 0.9}),
 ]  # fmt: skip
-CHANGING = (StepLR, MultiStepLR, ExponentialLR, LinearLR, CosineAnnealingLR, MultiplicativeLR, ConstantLR, PolynomialLR, ReduceLROnPlateau)
+CHANGING = (StepLR, MultiStepLR, ExponentialLR, LinearLR, CosineAnnealingLR, MultiplicativeLR, ConstantLR, PolynomialLR,
+            ReduceLROnPlateau)
 kinds = pytest.mark.parametrize("kind, arguments, others", KINDS, ids=[kind.__name__ for kind, *_ in KINDS])
 
 
 @kinds
 @pytest.mark.parametrize("order", ["schedule last", "optimizer last", "schedule made last"])
-def test_it_resumes_to_the_bit(kind: Any, arguments: dict[str, Any], others: dict[str, Any], order: str, tmp_path: Any) -> None:
+def test_it_resumes_to_the_bit(
+    kind: Any, arguments: dict[str, Any], others: dict[str, Any], order: str, tmp_path: Any
+) -> None:
     """Through lucid.save and load, whichever of the two is made and loaded first, and whatever they were made with."""
 
     def go(model: Any, optimizer: Any, scheduler: Any, x: Any, y: Any) -> None:
@@ -681,7 +809,10 @@ def test_it_resumes_to_the_bit(kind: Any, arguments: dict[str, Any], others: dic
     go(model, optimizer, scheduler, x, y)
     if kind in CHANGING:
         optimizer.param_groups[0]["lr"] *= 0.9  # by hand, since the schedule's last step
-    lucid.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": scheduler.state_dict()}, tmp_path / "run.npz")
+    lucid.save(
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": scheduler.state_dict()},
+        tmp_path / "run.npz",
+    )
     go(model, optimizer, scheduler, x, y)
 
     saved = lucid.load(tmp_path / "run.npz")
@@ -717,21 +848,29 @@ def test_its_state_is_a_plain_copy(kind: Any, arguments: dict[str, Any], others:
 
 
 BAD_STATES: list[tuple[Any, type[Exception], str]] = [
-    (lambda s: None, TypeError, r"expected a dict with the keys \['base_lrs', 'gamma', 'last_epoch', 'lrs', 'step_size'\], got None; give what state_dict\(\) of a StepLR returned"),
+    (lambda s: None, TypeError,
+     r"expected a dict with the keys \['base_lrs', 'gamma', 'last_epoch', 'lrs', 'step_size'\], got None; give what "
+     r"state_dict\(\) of a StepLR returned"),
     (lambda s: [1], TypeError, r"expected a dict with the keys .*, got \[1\]; give"),
-    (lambda s: ExponentialLR(several(), 0.9).state_dict(), ValueError, r"expected the keys .*'step_size'\], got \['base_lrs', 'gamma', 'last_epoch', 'lrs'\]; give"),
+    (lambda s: ExponentialLR(several(), 0.9).state_dict(), ValueError,
+     r"expected the keys .*'step_size'\], got \['base_lrs', 'gamma', 'last_epoch', 'lrs'\]; give"),
     (lambda s: {**s, "T_max": 3}, ValueError, "expected the keys .*, got .*'T_max'"),
     (lambda s: {**s, "last_epoch": -1}, ValueError, "last_epoch " + NOT_COUNT.format(0, -1)),
     (lambda s: {**s, "step_size": 0}, ValueError, "step_size " + NOT_COUNT.format(1, 0)),
-    (lambda s: {**s, "base_lrs": [1.0, math.nan, 1.0]}, ValueError, r"base_lrs\[1\] must be a finite number of 0 or more, got nan"),
+    (lambda s: {**s, "base_lrs": [1.0, math.nan, 1.0]}, ValueError,
+     r"base_lrs\[1\] must be a finite number of 0 or more, got nan"),
     (lambda s: {**s, "lrs": 0.1}, TypeError, "lrs must be a list, got 0.1"),
-    (lambda s: {**s, "lrs": [0.1]}, ValueError, "expected learning rates for 3 groups, as the optimizer has here, got 1; make the optimizer with the same groups first"),
+    (lambda s: {**s, "lrs": [0.1]}, ValueError,
+     "expected learning rates for 3 groups, as the optimizer has here, got 1; make the optimizer with the same groups "
+     "first"),
     (lambda s: {**s, "base_lrs": [0.1] * 4}, ValueError, "expected learning rates for 3 groups"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("spoil, error, text", BAD_STATES, ids=range(len(BAD_STATES)))
-def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(spoil: Any, error: type[Exception], text: str) -> None:
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(
+    spoil: Any, error: type[Exception], text: str
+) -> None:
     optimizer = several()
     scheduler = StepLR(optimizer, 2)
     other = StepLR(several(), 5, 0.5)
@@ -744,5 +883,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(spoil: Any, 
 
 def test_a_plateaus_state_for_fewer_groups_is_refused() -> None:
     small = ReduceLROnPlateau(SGD([parameter(1.0)]), min_lr=[0.1])
-    with pytest.raises(ValueError, match=r"^ReduceLROnPlateau\.load_state_dict: min_lr must be a list of 3, .* got a list of 1"):
+    with pytest.raises(
+        ValueError, match=r"^ReduceLROnPlateau\.load_state_dict: min_lr must be a list of 3, .* got a list of 1"
+    ):
         ReduceLROnPlateau(several()).load_state_dict(small.state_dict())

@@ -223,7 +223,9 @@ sys.exit(not right or os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_forked_process_has_threads_of_its_own() -> None:
     if hasattr(os, "fork"):
         root = str(Path(lucid.__file__).parent.parent)
-        done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], env={**os.environ, "PYTHONPATH": root}, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", FORK], env={**os.environ, "PYTHONPATH": root}, timeout=60
+        )
         assert done.returncode == 0
 
 

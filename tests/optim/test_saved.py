@@ -44,9 +44,17 @@ def test_named_parameters_are_accepted_and_named_in_the_state() -> None:
     model, optimizer = trained()
     assert optimizer.param_groups[0]["params"] == list(model.parameters())
     assert optimizer.state_dict()["param_groups"][0]["param_names"] == NAMES
-    assert repr(optimizer) == repr(trained(names=False)[1]) and "param_names" not in trained(names=False)[1].state_dict()["param_groups"][0]
+    assert (
+        repr(optimizer) == repr(trained(names=False)[1])
+        and "param_names" not in trained(names=False)[1].state_dict()["param_groups"][0]
+    )
     assert equal(arrays(model), arrays(trained(names=False)[0]))
-    grouped = SGD([{"params": list(model.named_parameters())[:2], "lr": 0.5}, {"params": iter(list(model.named_parameters())[2:])}])
+    grouped = SGD(
+        [
+            {"params": list(model.named_parameters())[:2], "lr": 0.5},
+            {"params": iter(list(model.named_parameters())[2:])},
+        ]
+    )
     assert [group["param_names"] for group in grouped.param_groups] == [NAMES[:2], NAMES[2:]]
     grouped.add_param_group({"params": [("more", parameter(1.0))]})
     assert grouped.state_dict()["param_groups"][2] == {**grouped.defaults, "param_names": ["more"], "params": [4]}
@@ -59,10 +67,15 @@ def test_names_are_where_pytorch_has_them() -> None:
     model = torch.nn.Linear(3, 2)
     theirs = torch.optim.SGD([{"params": list(model.named_parameters())}]).state_dict()["param_groups"][0]
     ours = SGD([{"params": list(nn.Linear(3, 2).named_parameters())}]).state_dict()["param_groups"][0]
-    assert (ours["param_names"], ours["params"]) == (theirs["param_names"], theirs["params"]) == (["weight", "bias"], [0, 1])
+    assert (
+        (ours["param_names"], ours["params"])
+        == (theirs["param_names"], theirs["params"])
+        == (["weight", "bias"], [0, 1])
+    )
 
 
-@pytest.mark.parametrize("order", [list, lambda ps: ps[::-1], lambda ps: [ps[2], ps[0], ps[3], ps[1]]], ids=["same", "reversed", "shuffled"])
+@pytest.mark.parametrize("order", [list, lambda ps: ps[::-1], lambda ps: [ps[2], ps[0], ps[3], ps[1]]],
+                         ids=["same", "reversed", "shuffled"])
 def test_a_reordered_model_finds_its_state_by_name(order: Any, tmp_path: Any) -> None:
     model, optimizer = trained()
     lucid.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "run.npz")
@@ -74,7 +87,9 @@ def test_a_reordered_model_finds_its_state_by_name(order: Any, tmp_path: Any) ->
     fresh.load_state_dict(saved["optimizer"])
     go(other, fresh, 5)
     assert equal(arrays(model), arrays(other))
-    assert fresh.param_groups[0]["param_names"] == own_names == [name for name, _ in order([(name, 0) for name in NAMES])]
+    assert (
+        fresh.param_groups[0]["param_names"] == own_names == [name for name, _ in order([(name, 0) for name in NAMES])]
+    )
 
 
 @pytest.mark.parametrize("here, there", [(False, True), (True, False)])
@@ -96,10 +111,16 @@ def test_names_that_are_missing_or_unexpected_are_all_listed_and_nothing_is_load
     before = pickle.dumps(other.state_dict())
     with pytest.raises(ValueError) as refusal:
         other.load_state_dict(saved)
-    assert "group 0: the names must be the same, missing ['first.weight', 'first.bias'], unexpected ['0.weight', '0.bias']; make" in str(refusal.value)
+    assert (
+        "group 0: the names must be the same, missing ['first.weight', 'first.bias'], unexpected ['0.weight', "
+        "'0.bias']; make"
+        in str(refusal.value)
+    )
     assert pickle.dumps(other.state_dict()) == before
     _, fewer = trained(lambda pairs: pairs[:3])
-    with pytest.raises(ValueError, match=r"group 0: the names must be the same, missing \[\], unexpected \['2.bias'\]; make"):
+    with pytest.raises(
+        ValueError, match=r"group 0: the names must be the same, missing \[\], unexpected \['2.bias'\]; make"
+    ):
         fewer.load_state_dict(saved)
 
 
@@ -107,7 +128,11 @@ def test_hyperparameters_stay_with_their_group() -> None:
     a, b = parameter(1.0), parameter(2.0)
     saved = SGD([{"params": [("a", a)], "lr": 0.5}, {"params": [("b", b)]}]).state_dict()
     swapped = SGD([{"params": [("b", b)]}, {"params": [("a", a)]}])
-    with pytest.raises(ValueError, match=r"group 0: the names must be the same, missing \['b'\], unexpected \['a'\](.|\n)*group 1: .* missing \['a'\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"group 0: the names must be the same, missing \['b'\], unexpected \['a'\](.|\n)*group 1: .* missing "
+              r"\['a'\]",
+    ):
         swapped.load_state_dict(saved)
 
 
@@ -122,7 +147,16 @@ def test_names_that_are_no_list_are_no_state() -> None:
 def test_a_momentum_that_pytorch_had_not_begun_begins_here() -> None:
     """v_1 = g_1 in full; a v that is remembered goes on, with a dampened gradient."""
     p = give(parameter(1.0), 1.0)
-    group = {"lr": 0.5, "momentum": 0.5, "dampening": 0.5, "weight_decay": 0, "nesterov": False, "maximize": False, "foreach": None, "params": [0]}
+    group = {
+        "lr": 0.5,
+        "momentum": 0.5,
+        "dampening": 0.5,
+        "weight_decay": 0,
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "params": [0],
+    }
     for buffer, expected in ((None, 1.0), (np.array([4.0]), 2.5)):
         optimizer = SGD([p])
         optimizer.load_state_dict({"state": {0: {"momentum_buffer": buffer}}, "param_groups": [group]})
@@ -131,13 +165,18 @@ def test_a_momentum_that_pytorch_had_not_begun_begins_here() -> None:
 
 
 BAD_NAMES: list[tuple[Any, type[Exception], str]] = [
-    ([("a", parameter(1.0)), parameter(1.0)], TypeError, r"^Adamax, group 0: parameter 1 must be a pair of a name and a Parameter, as another one is, got a Parameter; write model.named_parameters\(\)"),
+    ([("a", parameter(1.0)), parameter(1.0)], TypeError,
+     r"^Adamax, group 0: parameter 1 must be a pair of a name and a Parameter, as another one is, got a Parameter; "
+     r"write model.named_parameters\(\)"),
     ([("a", parameter(1.0), 3)], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 3"),
     ([(parameter(1.0), "a")], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 2"),
     ([("a", np.ones(2))], TypeError, r"^Adamax, group 0: parameter 0 must be a Parameter, .* got a ndarray; wrap"),
-    ([("a", parameter(1.0)), ("a", parameter(1.0))], ValueError, r"^Adamax: a name must be of one parameter, got 'a' 2 times; rename the others"),
-    ([{"params": [("a", parameter(1.0))]}, {"params": [("a", parameter(1.0))]}], ValueError, r"^Adamax: a name must be of one parameter, got 'a' 2 times"),
-    ([{"params": [("a", parameter(1.0))]}, {"params": [parameter(1.0)]}], TypeError, r"^Adamax: all groups must have names for their parameters or none, got none in group 1; write"),
+    ([("a", parameter(1.0)), ("a", parameter(1.0))], ValueError,
+     r"^Adamax: a name must be of one parameter, got 'a' 2 times; rename the others"),
+    ([{"params": [("a", parameter(1.0))]}, {"params": [("a", parameter(1.0))]}], ValueError,
+     r"^Adamax: a name must be of one parameter, got 'a' 2 times"),
+    ([{"params": [("a", parameter(1.0))]}, {"params": [parameter(1.0)]}], TypeError,
+     r"^Adamax: all groups must have names for their parameters or none, got none in group 1; write"),
 ]  # fmt: skip
 
 
@@ -150,7 +189,9 @@ def test_bad_names_are_refused(params: Any, error: type[Exception], text: str) -
 def test_a_list_that_was_edited_without_its_names_is_not_saved_wrongly() -> None:
     _, optimizer = trained()
     del optimizer.param_groups[0]["params"][0]
-    with pytest.raises(ValueError, match=r"^Adamax.state_dict: group 0 has 3 parameters and 4 names, expected one each; whoever edits"):
+    with pytest.raises(
+        ValueError, match=r"^Adamax.state_dict: group 0 has 3 parameters and 4 names, expected one each; whoever edits"
+    ):
         optimizer.state_dict()
     del optimizer.param_groups[0]["param_names"]
     assert len(optimizer.state_dict()["state"]) == 3
@@ -168,7 +209,9 @@ def test_a_step_without_any_gradient_warns_once_and_says_why_that_usually_is() -
         optimizer.step()
     (warning,) = warned
     text = str(warning.message)
-    assert text.startswith("Adam.step: no parameter has a gradient, so nothing moved. Call loss.backward() before step()")
+    assert text.startswith(
+        "Adam.step: no parameter has a gradient, so nothing moved. Call loss.backward() before step()"
+    )
     assert "zero_grad()" in text and "another model" in text and "frozen" in text and warning.filename == __file__
     optimizer.step()  # an error here, if it warned again
     pickle.loads(pickle.dumps(optimizer)).step()

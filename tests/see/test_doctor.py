@@ -108,7 +108,11 @@ class Reader(nn.Module):
 
 def lstm() -> Healthy:
     model, ids = Reader(), lucid.randint(0, 12, (8, 11))
-    return loop(model, optim.Adam(model.parameters(), lr=0.01), lambda: F.cross_entropy(model(ids[:, :-1]).reshape(-1, 12), ids[:, 1:].reshape(-1)))
+    return loop(
+        model,
+        optim.Adam(model.parameters(), lr=0.01),
+        lambda: F.cross_entropy(model(ids[:, :-1]).reshape(-1, 12), ids[:, 1:].reshape(-1)),
+    )
 
 
 class Attentive(nn.Module):
@@ -123,11 +127,19 @@ class Attentive(nn.Module):
 
 def transformer() -> Healthy:
     model, ids = Attentive(), lucid.randint(0, 12, (8, 11))
-    return loop(model, optim.AdamW(model.parameters(), lr=1e-3), lambda: F.cross_entropy(model(ids[:, :-1]).reshape(-1, 12), ids[:, 1:].reshape(-1)))
+    return loop(
+        model,
+        optim.AdamW(model.parameters(), lr=1e-3),
+        lambda: F.cross_entropy(model(ids[:, :-1]).reshape(-1, 12), ids[:, 1:].reshape(-1)),
+    )
 
 
 def frozen() -> Healthy:
-    model, x, y = nn.Sequential(nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU()), nn.Linear(16, 3)), x4(), y3()
+    model, x, y = (
+        nn.Sequential(nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU()), nn.Linear(16, 3)),
+        x4(),
+        y3(),
+    )
     model[0].requires_grad_(False).eval()
     return loop(model, optim.SGD(model[1].parameters(), lr=0.1), lambda: F.cross_entropy(model(x), y))
 
@@ -142,11 +154,14 @@ def gan() -> Healthy:
         critics.zero_grad()
         with lucid.no_grad():
             unseen = maker(lucid.randn(32, 4))
-        loss = F.binary_cross_entropy_with_logits(critic(real), one) + F.binary_cross_entropy_with_logits(critic(unseen), zero)
+        loss = F.binary_cross_entropy_with_logits(critic(real), one) + F.binary_cross_entropy_with_logits(
+            critic(unseen), zero
+        )
         loss.backward()
         critics.step()
         makers.zero_grad()
-        F.binary_cross_entropy_with_logits(critic(maker(lucid.randn(32, 4))), one).backward()  # leaves gradients in the critic
+        # leaves gradients in the critic
+        F.binary_cross_entropy_with_logits(critic(maker(lucid.randn(32, 4))), one).backward()
         makers.step()
 
     return [maker, critic], [makers, critics], step
@@ -198,7 +213,9 @@ def by_closure() -> Healthy:
 
 def scheduled() -> Healthy:
     model, optimizer, step = mlp()
-    schedule = optim.SequentialLR(optimizer, [optim.LinearLR(optimizer, 0.1, total_iters=5), optim.StepLR(optimizer, 5)], [5])
+    schedule = optim.SequentialLR(
+        optimizer, [optim.LinearLR(optimizer, 0.1, total_iters=5), optim.StepLR(optimizer, 5)], [5]
+    )
 
     def and_schedule() -> None:
         step()
@@ -349,7 +366,11 @@ def policy_gradient() -> Healthy:
 
 def checkpointed() -> Healthy:
     model, x, y = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)), x4(), y3()
-    return loop(model, optim.Adamax(model.parameters(), lr=0.01), lambda: F.cross_entropy(lucid.autograd.checkpoint(model, x), y))
+    return loop(
+        model,
+        optim.Adamax(model.parameters(), lr=0.01),
+        lambda: F.cross_entropy(lucid.autograd.checkpoint(model, x), y),
+    )
 
 
 def clipped() -> Healthy:
@@ -369,9 +390,12 @@ HEALTHY: dict[str, Callable[[], Healthy]] = {
     "mlp": mlp, "cnn": cnn, "lstm": lstm, "transformer": transformer, "frozen": frozen, "gan": gan,
     "several losses": several_losses, "accumulated": accumulated, "closure": by_closure, "scheduled": scheduled,
     "validated": validated, "truncated": truncated, "teacher": with_a_teacher, "from zero": residual_from_zero,
-    "low rank": low_rank, "pairs": ranked_in_pairs, "penalty": with_a_penalty, "checkpoint": checkpointed, "clipped": clipped,
-    "vision": vision, "variational": variational, "contrastive": contrastive, "q": q_learning, "policy": policy_gradient,
-    "sgd": lambda: mlp(lambda p: optim.SGD(p, lr=0.1, momentum=0.9)), "lion": lambda: mlp(lambda p: optim.Lion(p, lr=1e-3)),
+    "low rank": low_rank, "pairs": ranked_in_pairs, "penalty": with_a_penalty, "checkpoint": checkpointed,
+    "clipped": clipped,
+    "vision": vision, "variational": variational, "contrastive": contrastive, "q": q_learning,
+    "policy": policy_gradient,
+    "sgd": lambda: mlp(lambda p: optim.SGD(p, lr=0.1, momentum=0.9)),
+    "lion": lambda: mlp(lambda p: optim.Lion(p, lr=1e-3)),
 }  # fmt: skip
 
 
@@ -386,7 +410,8 @@ def test_no_false_alarm(name: str, seed: int) -> None:
     assert not len(watched.report), watched.report
 
 
-ALONE = sorted(set(HEALTHY) - {"gan", "several losses"})  # those two are trained by several losses, of which this sees one
+# those two are trained by several losses, of which this sees one
+ALONE = sorted(set(HEALTHY) - {"gan", "several losses"})
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -407,7 +432,10 @@ def test_no_false_alarm_at_any_single_look(name: str, monkeypatch: pytest.Monkey
         assert not len(report), report
 
 
-@pytest.mark.parametrize("kind", [kind for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind",
+                         [kind for kind in vars(optim).values() if isinstance(kind, type)
+                          and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer],
+                         ids=lambda kind: kind.__name__)
 def test_the_size_of_the_next_step_is_what_the_optimizer_then_makes(kind: Any) -> None:
     model, x, y = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3)), x4(), y3()
     optimizer = kind(model.parameters())
@@ -434,8 +462,10 @@ def test_the_size_of_the_next_step_is_what_the_optimizer_then_makes(kind: Any) -
                 assert told[name][0] == pytest.approx(moved, rel=1e-3), name
 
 
-# Not 05, which races optimizers at learning rates up to 1, at which some of their losses do become NaN; nor 07, which is broken on purpose.
-TRAINED = [p for p in sorted(EXAMPLES.glob("[0-9]*.py")) if "optim." in p.read_text() and p.stem[:2] not in ("05", "07")]
+# Not 05, which races optimizers at learning rates up to 1, at which some of their losses do become NaN; nor 07, which
+# is broken on purpose.
+TRAINED = [p for p in sorted(EXAMPLES.glob("[0-9]*.py")) if "optim." in p.read_text()
+           and p.stem[:2] not in ("05", "07")]
 
 
 @whole
@@ -495,7 +525,9 @@ def test_one_look_changes_nothing() -> None:
     assert len(seen) == 1 and h.grad is not None
 
 
-@pytest.mark.parametrize("cut", [lambda h: h.detach(), lambda h: h.data, lambda h: lucid.tensor(h.numpy()), lambda h: lucid.from_numpy(np.array(h.numpy())) * 2])
+@pytest.mark.parametrize("cut",
+                         [lambda h: h.detach(), lambda h: h.data, lambda h: lucid.tensor(h.numpy()),
+                          lambda h: lucid.from_numpy(np.array(h.numpy())) * 2])
 @pytest.mark.parametrize("given_as", ["a loss", "a function"])
 def test_a_cut_is_found_however_it_was_made(cut: Callable[..., Any], given_as: str) -> None:
     model, x, y = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)), x4(), y3()
@@ -508,7 +540,11 @@ def test_a_cut_is_found_however_it_was_made(cut: Callable[..., Any], given_as: s
     assert "0.weight, 0.bias" in report.findings[0].message
 
 
-@pytest.mark.parametrize("place", [lambda m: {m}, lambda m: {m: 1}, lambda m: (lambda x: m(x)), lambda m: __import__("functools").partial(m.forward), lambda m: __import__("types").SimpleNamespace(inner=[m]), lambda m: __import__("collections").deque([m])])
+@pytest.mark.parametrize("place",
+                         [lambda m: {m}, lambda m: {m: 1}, lambda m: (lambda x: m(x)),
+                          lambda m: __import__("functools").partial(m.forward),
+                          lambda m: __import__("types").SimpleNamespace(inner=[m]),
+                          lambda m: __import__("collections").deque([m])])
 def test_a_module_is_found_wherever_it_hides(place: Callable[[nn.Module], Any]) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -59,9 +59,11 @@ def by_hand(steps: int, at: int) -> dict[str, Any]:
         if step == at:
             w = model[0].weight
             found = {
-                "gradient": np.linalg.norm(w.grad.numpy()), "update": np.linalg.norm(w.numpy() - before) / np.linalg.norm(before),
+                "gradient": np.linalg.norm(w.grad.numpy()),
+                "update": np.linalg.norm(w.numpy() - before) / np.linalg.norm(before),
                 "mean": hidden.numpy().mean(), "std": hidden.numpy().std(), "zeros": (hidden.numpy() == 0).mean(),
-                "m": np.sqrt((optimizer.state[w]["m"] ** 2).mean()), "u": np.sqrt((optimizer.state[w]["u"] ** 2).mean()),
+                "m": np.sqrt((optimizer.state[w]["m"] ** 2).mean()),
+                "u": np.sqrt((optimizer.state[w]["u"] ** 2).mean()),
             }  # fmt: skip
     return {"losses": losses, **found}
 
@@ -92,7 +94,10 @@ def test_a_recorded_run_is_the_same_to_the_last_bit() -> None:
         optimizer.zero_grad()
         F.cross_entropy(again(x), y).backward()
         optimizer.step()
-    assert all(a.tobytes() == b.tobytes() for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        a.tobytes() == b.tobytes()
+        for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
+    )
 
 
 def test_nothing_is_left_behind_and_no_graph_is_kept() -> None:
@@ -219,13 +224,16 @@ def test_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "run.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
-        "loss", "learning rate", "norm of the gradient", "step / weight", "spread of the outputs", "share of outputs that are 0", "size of m", "size of u",
+        "loss", "learning rate", "norm of the gradient", "step / weight", "spread of the outputs",
+        "share of outputs that are 0", "size of m", "size of u",
     ]  # fmt: skip
     shown = figure.axes[5].get_legend_handles_labels()[1] or [line.get_label() for line in figure.axes[5].lines]
     assert shown == ["1 ReLU"]  # the only one that gives zeros
     text = recorder.svg()
     xml.dom.minidom.parseString(text)
-    assert text == recorder._repr_html_() == recorder._repr_svg_() and "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert text == recorder._repr_html_() == recorder._repr_svg_() and "http" not in text.replace(
+        "http://www.w3.org/2000/svg", ""
+    )
     assert 'role="img"' in text and "aria-label" in text
 
 
@@ -285,7 +293,9 @@ def test_matplotlib_is_only_loaded_by_plot() -> None:
         "m = nn.Linear(2, 1); r = lucid.see.Recorder(m, optim.Adamax(m.parameters())); r.svg()\n"
         "print('matplotlib' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).parents[1])
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(lucid.__file__).parents[1]
+    )
     assert ran.stdout.strip() == "False"
 
 
@@ -302,9 +312,11 @@ def test_matplotlib_is_only_loaded_by_plot() -> None:
         (lambda: nn.Conv1d(3, 8, 5), [(2, 3, 20)], 2 * 8 * 16 * 3 * 5),
         (lambda: nn.ConvTranspose2d(8, 3, 2, stride=2), [(1, 8, 5, 5)], 25 * 8 * 3 * 4),
         (lambda: nn.LSTM(4, 6), [(7, 2, 4)], 7 * 2 * (24 * 4 + 24 * 6)),
-        (lambda: nn.GRU(4, 6, num_layers=2, bidirectional=True), [(7, 2, 4)], 7 * 2 * 2 * (18 * 4 + 18 * 6 + 18 * 12 + 18 * 6)),
+        (lambda: nn.GRU(4, 6, num_layers=2, bidirectional=True), [(7, 2, 4)],
+         7 * 2 * 2 * (18 * 4 + 18 * 6 + 18 * 12 + 18 * 6)),
         (lambda: nn.RNN(4, 6), [(7, 2, 4)], 7 * 2 * (6 * 4 + 6 * 6)),
-        (lambda: nn.MultiheadAttention(8, 2, batch_first=True), [(2, 5, 8)] * 3, 2 * 5 * 8 * 24 + 2 * (2 * 5 * 5 * 8) + 2 * 5 * 8 * 8),
+        (lambda: nn.MultiheadAttention(8, 2, batch_first=True), [(2, 5, 8)] * 3,
+         2 * 5 * 8 * 24 + 2 * (2 * 5 * 5 * 8) + 2 * 5 * 8 * 8),
         (lambda: nn.ReLU(), [(3, 3)], 0),
     ],
 )  # fmt: skip
@@ -318,7 +330,12 @@ def test_every_operation_that_multiplies_matrices_is_counted() -> None:
 
     own = {name: inspect.getsource(spec.forward) for name, spec in OPS.items() if not spec.user_defined}
     says = {name for name, text in own.items() if re.search(r"xp\.matmul|@ ", text.split('"""')[-1])}
-    assert {"matmul", "linear"} <= says and says - set(MULTIPLY_ADDS) <= {"cofactor", "cofactor_along", "eigh", "matrix_power"}, says
+    assert {"matmul", "linear"} <= says and says - set(MULTIPLY_ADDS) <= {
+        "cofactor",
+        "cofactor_along",
+        "eigh",
+        "matrix_power",
+    }, says
 
 
 class Twice(nn.Module):
@@ -341,8 +358,12 @@ def test_a_summary_of_tied_repeated_and_unused_modules() -> None:
     assert str(random) == str(lucid.get_rng_state()) and all(m.training for m in model.modules())
     assert all(m._hooks is None for m in model.modules()) and not FORWARD
     rows = {row.name: row for row in made.rows}
-    assert rows["inner"].calls == 2 and rows["inner.0"].multiply_adds == 2 * 3 * 36 and rows["inner"].multiply_adds == rows["inner.0"].multiply_adds
-    assert rows["spare"].calls == 0 and rows["out"].own == 0 and rows["out"].tied
+    assert (
+        rows["inner"].calls == 2
+        and rows["inner.0"].products == 2 * 3 * 36
+        and rows["inner"].products == rows["inner.0"].products
+    )
+    assert rows["spare"].calls == 0 and rows["out"].own == 0 and rows["out"].shared
     assert made.parameters == sum(p.numel() for p in model.parameters()) == sum(row.own for row in made.rows)
     text = str(made)
     assert "inner: Sequential, 2 calls" in text and "spare: Linear, not called" in text and " tied " in text
@@ -380,7 +401,16 @@ def test_a_profile_counts_what_ran() -> None:
     assert p.entries["tanh"].saved == 3 * 4 * 32 * 8  # its output
     assert p.wall > linear.seconds
     text = str(p)
-    assert text.splitlines()[0].split() == ["operation", "calls", "forward", "backward", "share", "allocated", "saved", "multiply-adds"]
+    assert text.splitlines()[0].split() == [
+        "operation",
+        "calls",
+        "forward",
+        "backward",
+        "share",
+        "allocated",
+        "saved",
+        "multiply-adds",
+    ]
     by_saved = [row[0] for row in p.table("saved").rows]
     assert by_saved[0] == "linear" and set(by_saved) == set(p.entries)
     with pytest.raises(ValueError, match="there is no column 'colour'"):

@@ -254,7 +254,9 @@ def test_values_are_found_wherever_they_were_kept() -> None:
     assert [box.value is not None for box in plain.boxes if box.kind == "op"] == [False, True, True]
     with lucid.see.track_provenance():
         loss = (x * 3).tanh().exp()
-    assert [float(box.value) for box in picture(loss).boxes] == pytest.approx([6, math.tanh(6), math.exp(math.tanh(6)), 2, 3])
+    assert [float(box.value) for box in picture(loss).boxes] == pytest.approx(
+        [6, math.tanh(6), math.exp(math.tanh(6)), 2, 3]
+    )
 
 
 def test_a_value_that_was_written_to_since_says_so() -> None:
@@ -263,7 +265,10 @@ def test_a_value_that_was_written_to_since_says_so() -> None:
         loss = h.sum()
         with lucid.no_grad():
             h += 1
-    assert {box.label: box.changed for box in picture(loss).boxes if box.kind == "op"} == {"multiply": True, "sum": False}
+    assert {box.label: box.changed for box in picture(loss).boxes if box.kind == "op"} == {
+        "multiply": True,
+        "sum": False,
+    }
 
 
 def test_modules_are_groups_that_can_be_folded() -> None:
@@ -275,7 +280,10 @@ def test_modules_are_groups_that_can_be_folded() -> None:
     for group in made.groups:  # what is inside of a call never depends on what depends on it
         inside = {box.number for box in group.boxes()}
         into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
-        assert all(made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op") for n in into)
+        assert all(
+            made.boxes[n].node.born <= max(made.boxes[m].node.born for m in inside if made.boxes[m].kind == "op")
+            for n in into
+        )
 
 
 def overlaps(a: Any, b: Any) -> bool:
@@ -328,7 +336,10 @@ def test_svg_is_well_formed_and_holds_names_as_text() -> None:
     root = ElementTree.fromstring(drawing._repr_svg_())
     words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert EVIL in words and "multiply" in words and "[1, nan]" in words
-    assert (root.get("role"), root.get("aria-label")) == ("img", "Computation graph of 3 nodes, inputs at the left, the loss at the right")
+    assert (root.get("role"), root.get("aria-label")) == (
+        "img",
+        "Computation graph of 3 nodes, inputs at the left, the loss at the right",
+    )
 
 
 def test_dot_and_mermaid_hold_names_as_text() -> None:
@@ -389,7 +400,17 @@ def test_a_notebook_gets_the_page_in_a_frame_and_a_run_below_the_graph() -> None
 
 
 def test_small_values_are_shown_in_full_and_large_ones_as_means() -> None:
-    assert encode_value(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {"shape": [2], "full": [0.1, 0.33333334], "low": 0.1, "high": 0.333333, "mean": 0.216667, "std": 0, "zeros": 0, "nan": 0, "infinite": 0}
+    assert shown(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {
+        "shape": [2],
+        "full": [0.1, 0.33333334],
+        "low": 0.1,
+        "high": 0.333333,
+        "mean": 0.216667,
+        "std": 0,
+        "zeros": 0,
+        "nan": 0,
+        "infinite": 0,
+    }
     stripes = lucid.tensor(np.tile(np.repeat([[1.0, -1 / 3, 0.0]], 30, axis=1), (40, 1)))
     found = encode_value(stripes)
     assert found is not None and (found["rows"], found["columns"]) == (20, 18)
@@ -432,11 +453,16 @@ def joined() -> None:
 
 HERE = r"test_see\.py:\d+, in"
 TOLD = {
-    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
-    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"track_provenance\(\):` to see which line it is"),
-    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to see where 'x' comes from"),
-    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to see where 'x' comes from"),
-    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to see where 'arrays' comes from"),
+    changed:
+        (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y "
+         rf"\+= 1.*; then came backward\(\)", r"remember\(\):` to hear at which lines"),
+    walked_twice:
+        (rf"The first operation that has let go of its arrays is sum; it was run at .*{HERE} walked_twice: y = ",
+         r"remember\(\):` to hear which line it is"),
+    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: "
+             rf"nn.Sequential", "to hear where 'x' comes from"),
+    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to hear where 'x' comes from"),
+    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to hear where 'arrays' comes from"),
 }
 
 
@@ -445,5 +471,7 @@ def test_errors_tell_the_lines_or_how_to_hear_of_them(f: Any) -> None:
     lines, hint = TOLD[f]
     with lucid.see.track_provenance(), pytest.raises((RuntimeError, ValueError, TypeError), match=lines):
         f()
-    with pytest.raises((RuntimeError, ValueError, TypeError), match=rf"run the forward inside .*{hint}|Run the forward inside .*{hint}"):
+    with pytest.raises(
+        (RuntimeError, ValueError, TypeError), match=rf"run the forward inside .*{hint}|Run the forward inside .*{hint}"
+    ):
         f()

@@ -30,7 +30,13 @@ def chrome() -> Iterator[Chrome]:
 
     options = Options()
     options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,900"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1400,900",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
@@ -43,7 +49,9 @@ def shown(chrome: Chrome, path: Path) -> None:
     chrome.get_log("browser"), chrome.get_log("performance")
     chrome.get(path.as_uri())
     told = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
-    asked = [message["params"]["request"]["url"] for message in told if message["method"] == "Network.requestWillBeSent"]
+    asked = [
+        message["params"]["request"]["url"] for message in told if message["method"] == "Network.requestWillBeSent"
+    ]
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     quiet(chrome)
 
@@ -174,12 +182,15 @@ def test_search_finds_marks_and_unfolds(chrome: Chrome, net: tuple[Net, lucid.Te
     quiet(chrome)
 
 
-def test_every_box_and_control_can_be_reached_and_has_a_name(chrome: Chrome, net: tuple[Net, lucid.Tensor, Path]) -> None:
+def test_every_box_and_control_can_be_reached_and_has_a_name(
+    chrome: Chrome, net: tuple[Net, lucid.Tensor, Path]
+) -> None:
     from selenium.webdriver.common.keys import Keys
 
     shown(chrome, net[2])
-    nameless = """return [...document.querySelectorAll("button, input, select, .box, .frame, #panel")].filter((e) =>
-        !(e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim())).map((e) => e.outerHTML)"""
+    nameless = """return [...document.querySelectorAll("button, input, select, .box, .frame, #panel")].filter(
+        (e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim())
+        ).map((e) => e.outerHTML)"""
     assert chrome.execute_script(nameless) == []
     reached = set()
     for _ in range(60):
@@ -194,7 +205,9 @@ def test_hostile_names_are_only_text(chrome: Chrome, tmp_path: Path) -> None:
     w = lucid.tensor(2.0, requires_grad=True)
     page(w * 3, tmp_path / "evil.html", names={evil: w}, title=evil)
     shown(chrome, tmp_path / "evil.html")
-    assert chrome.execute_script("return [window.hurt ?? null, boxes.some((box) => box.name === arguments[0])]", evil) == [None, True]
+    assert chrome.execute_script(
+        "return [window.hurt ?? null, boxes.some((box) => box.name === arguments[0])]", evil
+    ) == [None, True]
     assert chrome.title.split() == evil.replace("\u2028", " ").split()
     assert chrome.execute_script("return document.images.length") == 0
 

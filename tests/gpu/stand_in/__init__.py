@@ -1,6 +1,7 @@
 """A stand-in for CuPy on machines without a GPU: NumPy's arithmetic behind CuPy's manners.
 
-`with stand_in.installed():` puts it where `import cupy` finds it, and has lucid look for its GPU anew. It is strict where
+`with stand_in.installed():` puts it where `import cupy` finds it, and has lucid look for its GPU anew. It is strict
+where
 CuPy is, and where a GPU is silent it speaks up:
 
 - an array of the host, a list, or anything that would be uploaded unasked is a TypeError, and so is the way back;

@@ -15,9 +15,11 @@ from tests.gpu import cuda_on_cpu
 from .arrays import Device, counts, current, host, ndarray, note, wrap
 
 KNOWN = dict(line.split(" ", 1) for line in (Path(__file__).parent / "cupy-14.2.txt").read_text().splitlines())
-VIEWS = {"broadcast_to", "swapaxes", "transpose", "reshape", "moveaxis", "expand_dims", "squeeze", "diagonal", "as_strided"}
+VIEWS = {"broadcast_to", "swapaxes", "transpose", "reshape", "moveaxis", "expand_dims", "squeeze", "diagonal",
+         "as_strided"}
 FREE = {"empty", "empty_like"}  # memory, and no kernel
-AT = {"add": "int32 int64 float16 float32 float64 uint32 uint64".split()}  # and other ufuncs, which lucid has no use for
+# and other ufuncs, which lucid has no use for
+AT = {"add": "int32 int64 float16 float32 float64 uint32 uint64".split()}
 
 
 def unwrapped(value: Any, where: str) -> Any:
@@ -203,7 +205,8 @@ def modules(gpus: int) -> dict[str, ModuleType]:
     cupy.lib = SimpleNamespace(stride_tricks=stride_tricks)
     runtime = SimpleNamespace(getDeviceCount=lambda: current.devices, CUDARuntimeError=RuntimeError)
     cupy.cuda = SimpleNamespace(
-        Device=Device, runtime=runtime, memory=SimpleNamespace(OutOfMemoryError=type("OutOfMemoryError", (MemoryError,), {})),
+        Device=Device, runtime=runtime,
+        memory=SimpleNamespace(OutOfMemoryError=type("OutOfMemoryError", (MemoryError,), {})),
         Stream=SimpleNamespace(null=SimpleNamespace(synchronize=lambda: None)), get_current_stream=lambda: None,
     )  # fmt: skip
     cupy.get_default_memory_pool = _memory

@@ -43,7 +43,9 @@ def main() -> None:
             thing = getattr(module, name, None)
             if not name.startswith("_") and not isinstance(thing, types.ModuleType):
                 print(f"{path}.{name} {told(cupy, thing)}")
-    for name in sorted(set(dir(cupy.ndarray)) - set(dir(object)) | {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}):
+    for name in sorted(
+        set(dir(cupy.ndarray)) - set(dir(object)) | {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+    ):
         print(f"cupy.ndarray.{name} member")
 
 

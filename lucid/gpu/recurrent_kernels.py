@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.kernels.cuda_expressions import OPTIONS
+from lucid.gpu.cuda_expressions import OPTIONS
 
 BLOCK = 128
 TEXTS = {

@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from lucid.kernels import recurrent
-from lucid.kernels.elementwise import Fused
-from lucid.kernels.rows import C, launch
+from lucid.gpu import recurrent_kernels as recurrent
+from lucid.gpu.fuse import Fused
+from lucid.gpu.row_kernels import C, launch
 
 MOST = 4096  # rows whose losses one warp adds up; CuPy's own sums are faster for more
 
@@ -187,7 +187,7 @@ def _channel_sum(x: Any) -> Any:
     return NotImplemented if x.ndim == 2 else x.sum(axis=(0, 2)).reshape(-1, 1)
 
 
-FORMS: dict[tuple[str, str], Callable[..., Any]] = {
+HANDWRITTEN: dict[tuple[str, str], Callable[..., Any]] = {
     ("softmax", "forward"): _softmax,
     ("softmax", "x"): _slope_of("softmax_slope"),
     ("log_softmax", "forward"): _log_softmax,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.kernels.cuda_expressions import HELPERS, OPTIONS
+from lucid.gpu.cuda_expressions import HELPERS, OPTIONS
 
 WARPS = 4  # in a block
 COMMON = f"""

@@ -19,8 +19,8 @@ from typing import Any
 from lucid.core.array import cpu
 from lucid.core.op import OPS
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
-from lucid.kernels.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
-from lucid.ops.again import SAID_AGAIN
+from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
+from lucid.gpu.portable_forwards import PORTABLE_FORWARDS
 
 ALONE = {"masked"}  # an instruction that takes the array library several launches
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may need ever new ones
@@ -170,7 +170,7 @@ class Fused:
     def __init__(self, xp: Any, operation: str, part: str, function: Callable[..., Any]) -> None:
         self.cupy, self.array, self.name = xp.module, xp.module.ndarray, f"{operation}_{part}"
         self.function = function
-        self.said: Any = SAID_AGAIN.get(operation, function) if part == "forward" else function
+        self.said: Any = PORTABLE_FORWARDS.get(operation, function) if part == "forward" else function
         self.known: dict[Any, Any] = {}
         self.tries = TRIES  # how many more refusals it takes until this is no longer tried
 

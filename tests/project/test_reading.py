@@ -1,0 +1,126 @@
+"""docs/reading.md is held to its word: the list has the files that there are, numbers are counted, walks are run.
+
+`python -m reference.reading` brings numbers and walks up to date.
+"""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # what is counted and traced is written down by a script that is no part of the package
+
+from reference import reading  # noqa: E402
+
+PAGE, README = reading.READING.read_text(), reading.README.read_text()
+PAGES = [reading.README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+WALKS = ["A backward pass", "The first step of Adamax", "Every later step of Adamax"]
+traced = cache(reading.traced)
+
+
+# -- the list, and its length ------------------------------------------------------------------------------------------
+
+
+def test_the_list_has_every_file_of_core_and_no_file_that_is_not_there() -> None:
+    path = reading.reading_list()
+    assert len(path) == len(set(path)) and all((ROOT / file).exists() for file in path)
+    inside = [file for file in path if file.startswith("lucid/core/")]
+    assert sorted(inside) == reading.core() and path[: len(inside)] == inside
+
+
+def test_every_item_of_the_list_says_what_the_file_is_about() -> None:
+    assert all(len(says) > 10 for says in reading.told(PAGE, "The list").values())
+
+
+def test_the_reading_path_has_at_most_3700_lines() -> None:
+    counted = {file: reading.lines([file]) for file in reading.reading_list()}
+    print(*(f"{n:6} {file}" for file, n in counted.items()), f"{sum(counted.values()):6} in all", sep="\n")
+    assert sum(counted.values()) <= 3_700
+
+
+def test_lucid_has_at_most_22000_lines() -> None:
+    counted = reading.lines(reading.package())
+    print(f"lucid/**/*.py: {counted} lines")
+    assert counted <= 22_000
+
+
+@pytest.mark.parametrize("page", [reading.README, reading.READING], ids=lambda page: page.name)
+def test_the_numbers_are_those_that_are_counted(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text())
+    for pattern, says in reading.claims().items():
+        assert re.findall(pattern, text) == [says], "python -m reference.reading brings them up to date"
+
+
+# -- the walks ---------------------------------------------------------------------------------------------------------
+
+
+def differences(text: str, title: str, run: list[str]) -> list[str]:
+    """What a page says of a walk that is not so: the functions must be those that ran, each once, in their order.
+
+    There are no exceptions: every function of lucid's that the program runs through has its line.
+    """
+    told = list(reading.told(text, title))
+    lost = [f"{name} is run through, and has no line" for name in run if name not in told]
+    wrong = [f"{name} has a line, and is not run through" for name in told if name not in run]
+    return lost + wrong or [f"the order is {run}" for _ in range(told != run)]
+
+
+@pytest.mark.parametrize("title", WALKS)
+def test_the_walk_names_the_functions_that_run(title: str) -> None:
+    assert not differences(PAGE, title, traced()[title]), "python -m reference.reading has the order"
+    assert all(len(says) > 8 and "TODO" not in says for says in reading.told(PAGE, title).values())
+
+
+@pytest.mark.parametrize("title", WALKS)
+def test_every_walk_is_shown(title: str) -> None:
+    assert title in traced() and len(reading.told(PAGE, title)) > 5
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.replace("`core.elementwise.tanh`", "`core.elementwise.tan`"), "elementwise.tanh is run through"),
+        (lambda t: t.replace("`core.elementwise.tanh`", "`core.elementwise.tan`"), "elementwise.tan has a line"),
+        (lambda t: re.sub(r"\d+\. `core.backward.unbroadcast`.*\n", "", t), "core.backward.unbroadcast is run through"),
+        (lambda t: re.sub(r"(\d+\. `core.op._binary`.*\n(?: .*\n)*)(\d+\. .*\n)", r"\2\1", t), "the order is"),
+    ],
+)
+def test_a_walk_that_names_other_functions_is_noticed(change, says: str) -> None:
+    title = "A backward pass"
+    run, planted = list(reading.told(PAGE, title)), change(PAGE)
+    assert planted != PAGE and not differences(PAGE, title, run)
+    assert any(says in difference for difference in differences(planted, title, run))
+
+
+def test_a_changed_program_is_noticed() -> None:
+    """Where a function no longer runs, its line is wrong."""
+    title = "A backward pass"
+    run = [name for name in reading.told(PAGE, title) if name != "core.backward._copy"]
+    assert differences(PAGE, title, run) == ["core.backward._copy has a line, and is not run through"]
+
+
+# -- the glossary, and files that pages name ---------------------------------------------------------------------------
+
+GLOSSARY = re.findall(r"^\* \*\*([^*]+)\*\*(.*) \((`lucid/.*`)\)$", reading.section(PAGE, "Glossary"), re.MULTILINE)
+
+
+def test_the_glossary_has_every_line_in_its_form() -> None:
+    assert len(GLOSSARY) == len(re.findall(r"^\* ", reading.section(PAGE, "Glossary"), re.MULTILINE)) >= 25
+    terms = [term.lower() for term, _, _ in GLOSSARY]
+    assert terms == sorted(terms)
+
+
+@pytest.mark.parametrize(("term", "files"), [(term, files) for term, _, files in GLOSSARY])
+def test_a_term_of_the_glossary_is_used_in_the_file_that_it_names(term: str, files: str) -> None:
+    for file in re.findall(r"`([^`]+)`", files):
+        words = re.sub(r"\s+", " ", file.replace("_", " ") + (ROOT / file).read_text().lower())
+        assert term.lower() in words, f"{file} does not say {term!r}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:lucid|tests|docs|benchmarks|examples|reference)/[\w./-]*)`", page.read_text())
+    assert not [name for name in named if not (ROOT / name).exists()]
