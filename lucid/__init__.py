@@ -20,18 +20,14 @@ from lucid.core.op import op
 from lucid.core.reductions import *
 from lucid.core.shapes import *
 from lucid.ops.create import *
-from lucid.ops.defaults import *
-from lucid.ops.einsum import *
-from lucid.ops.elementary import *
-from lucid.ops.pad import *
 from lucid.ops.products import *
+from lucid.ops.elementwise import *
+from lucid.ops.pad import *
 from lucid.ops.random import *
-from lucid.ops.rearrange import *
-from lucid.ops.scans import *
-from lucid.ops.softmax import *
+from lucid.ops.shapes import *
+from lucid.ops.reductions import *
 from lucid.ops.sort_index import *
 from lucid.ops.special import *
-from lucid.ops.statistics import *
 from lucid.autograd.grad_mode import *
 
 from lucid import ops  # attaches the remaining methods of Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
@@ -44,20 +45,31 @@ def shown(spec: Op) -> Iterator[str]:
 def source(function: Any) -> str:
     """A function's text as a block of code, with the comment above it and without its docstring, which stands above."""
     function = inspect.unwrap(function)  # without what a decorator made of it
-    text = inspect.getsource(function)
+    text = text_of(function)
     (definition,) = ast.parse(text).body
-    assert isinstance(definition, ast.FunctionDef)
     lines = text.splitlines()
-    if ast.get_docstring(definition):
+    if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition):
         del lines[definition.body[0].lineno - 1 : definition.body[0].end_lineno]
-    return "\n".join(["```python", *(inspect.getcomments(function) or "").splitlines(), *lines, "```"])
+    comments = inspect.getcomments(function) or "" if isinstance(definition, ast.FunctionDef) else ""
+    return "\n".join(["```python", *comments.splitlines(), *lines, "```"])
+
+
+def text_of(function: Any) -> str:
+    """A function's own text, or the assignment that makes it: `floor = library_function("floor", ...)`."""
+    text = inspect.getsource(function)
+    if not text.startswith(" "):
+        return text
+    module = inspect.getsource(sys.modules[function.__module__])
+    assignments = [node for node in ast.parse(module).body if isinstance(node, ast.Assign)]
+    (made,) = [node for node in assignments if ast.unparse(node.targets[0]) == function.__name__]
+    return ast.get_source_segment(module, made) or ""
 
 
 def helpers_of(function: Any) -> list[FunctionType]:
     """The plain functions that an operation's forward and vjps call, and those that these call."""
     found = [inspect.unwrap(function)]
     for caller in found:  # which grows as it is read
-        for node in ast.walk(ast.parse(inspect.getsource(caller))):
+        for node in ast.walk(ast.parse(text_of(caller))):
             used = caller.__globals__.get(node.id) if isinstance(node, ast.Name) else None
             plain = isinstance(used, FunctionType) and not hasattr(used, "op") and used not in found
             shown = plain and used.__module__.startswith("lucid.") and used.__module__ not in ENGINE

@@ -9,7 +9,7 @@ from lucid.core.array import namespace
 from lucid.core.backward import backward as run_backward
 from lucid.core.backward import gradients_of
 from lucid.core.node import Tensor
-from lucid.ops.rearrange import stack
+from lucid.ops.shapes import stack
 
 __all__ = ["backward", "grad"]
 

@@ -9,7 +9,7 @@ from lucid.core.array import cpu, is_array, is_scalar
 from lucid.core.create import tensor
 from lucid.core.node import Tensor
 from lucid.ops.create import as_tensor
-from lucid.ops.rearrange import stack
+from lucid.ops.shapes import stack
 
 NO_BATCH = (
     "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"

@@ -7,7 +7,7 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 
 from lucid.core.elementwise import relu, sigmoid, tanh
 from lucid.core.matmul import linear
-from lucid.ops.softmax import log_softmax, softmax
+from lucid.ops.reductions import log_softmax, softmax
 from lucid.ops.activations import (
     elu, gelu, glu, hardsigmoid, hardswish, hardtanh, leaky_relu, logsigmoid, mish, prelu, relu6, selu, silu,
     softplus, softsign, tanhshrink,

@@ -23,7 +23,7 @@ from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
 from lucid.ops.checks import check_tensor
-from lucid.ops.rearrange import stack
+from lucid.ops.shapes import stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
 Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size), and the last one of each state

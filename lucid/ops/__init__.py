@@ -2,19 +2,4 @@
 beside them the public functions, which have PyTorch's names and check their arguments.
 """
 
-from lucid.ops import (  # imported for their effect: methods of Tensor, and NumPy's functions where they are slow
-    create,
-    einsum,
-    elementary,
-    inplace,
-    numpy_speed,
-    products,
-    random,
-    rearrange,
-    scans,
-    softmax,
-    sort_index,
-    special,
-    statistics,
-    tensor_methods,
-)
+from lucid.ops import numpy_speed, tensor_methods  # for their effect: NumPy where it is slow, methods of Tensor

@@ -50,11 +50,8 @@ def _hardtanh(xp, x, *, low=-1.0, high=1.0):
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0.
-
-    Raises:
-        ValueError: unless `min_val` is below `max_val`.
-    """
+    """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0. Raises ValueError unless
+    `min_val` is below `max_val`."""
     if not min_val < max_val:
         raise ValueError(f"hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
     return _hardtanh(input, low=float(min_val), high=float(max_val))
@@ -88,8 +85,7 @@ def silu(xp, x):
     return x * xp.sigmoid(x)
 
 
-def _silu_slope(g, x, s):
-    return g * (s * (1 + x * (1 - s)))
+_silu_slope = lambda g, x, s: g * (s * (1 + x * (1 - s)))
 
 
 @op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
@@ -132,24 +128,24 @@ def _gelu(xp, x, *, approximate="none"):
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 
-    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's approximation
-    0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))).
-
-    Raises:
-        ValueError: for another `approximate`.
+    `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's
+    approximation 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))). Raises ValueError for another
+    `approximate`.
     """
     check_approximate(approximate)
     return _gelu(input, approximate=approximate)
+
+
+# For the tanh form gate = (1 + tanh u) / 2, and so gate' = 2 gate (1 - gate) u'.
+_gelu_slope = lambda xp, x: 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+_tanh_gate = lambda xp, x: 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+_tanh_gelu_slope = lambda xp, x, gate: gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
 
 
 def check_approximate(approximate: str) -> None:
     """Refuse a form that gelu does not have."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-
-
-def _gelu_slope(xp, x):
-    return 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
 def _gelu_by_tail(xp, x):
@@ -169,14 +165,6 @@ def _gelu_by_tail(xp, x):
     return out.reshape(x.shape), slope.reshape(x.shape)
 
 
-def _tanh_gate(xp, x):
-    return 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
-
-
-def _tanh_gelu_slope(xp, x, gate):  # gate' = 2 gate (1 - gate) u' for gate = (1 + tanh u) / 2
-    return gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
-
-
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (1 + abs(input))
@@ -189,11 +177,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b) for the two halves, a and b, of `input` along `dim` (Dauphin et al. 2016, arXiv 1612.08083).
-
-    Raises:
-        IndexError: if there is no such dim.
-        ValueError: if its length is odd.
-    """
+    Raises IndexError if there is no such dim, and ValueError if its length is odd."""
     axis = axis_of("glu", dim, ndim_of("glu", input))
     half, remainder = divmod(input.shape[axis], 2)
     if remainder:

@@ -10,7 +10,7 @@ from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_probability, check_tensor
 from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
-from lucid.ops.softmax import softmax_vjp
+from lucid.ops.reductions import softmax_vjp
 
 
 @op(

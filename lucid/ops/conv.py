@@ -31,7 +31,7 @@ __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 @op(
     x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, x, grid, groups: xp.conv_weight(x, g, grid=grid, groups=groups),
-    bias=lambda xp, g: _by_channel(xp, g),
+    bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
 )
 @accumulate_in_float32
 def conv(xp, x, weight, bias=None, *, grid, groups):
@@ -44,7 +44,7 @@ def conv(xp, x, weight, bias=None, *, grid, groups):
 @op(
     y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, y, grid, groups: xp.conv_weight(g, y, grid=grid, groups=groups),
-    bias=lambda xp, g: _by_channel(xp, g),
+    bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
 )
 @accumulate_in_float32
 def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
@@ -72,10 +72,6 @@ def conv_weight(xp, x, y, *, grid, groups):
     # This way round the product takes 39 us, the other way 44, for 8 and 16 channels of 64 images, 4 x 4, float32.
     out = xp.matmul(_columns(xp, x, grid, groups), _rows(xp, y, groups).swapaxes(1, 2))
     return out.swapaxes(1, 2).reshape(y.shape[1], x.shape[1] // groups, *grid.kernel)
-
-
-def _by_channel(xp, g):
-    return xp.sum(g, axis=(0, *range(2, len(g.shape))))
 
 
 def _columns(xp, x, grid, groups):

@@ -1,18 +1,22 @@
-"""More ways to create tensors: like another one, evenly apart, from another library."""
+"""More ways to create tensors: like another one, evenly apart, from another library; and the default dtype and device
+of those that name none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from lucid.core.array import DTYPES, LOADERS, as_device, as_dtype, cpu, create_on, from_data, int64, is_array
+from lucid.core import array as arrays
+from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array
 from lucid.core.create import empty, float_dtype, from_host, ones, tensor, zeros
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.tensor import lengths
 
 __all__ = [
-    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "full", "full_like", "is_tensor", "linspace",
-    "ones_like", "zeros_like",
+    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "full", "full_like", "get_default_device", "is_tensor",
+    "linspace", "ones_like", "set_default_device", "set_default_dtype", "zeros_like",
 ]  # fmt: skip
 
 
@@ -39,7 +43,8 @@ def from_dlpack(source: Any) -> Tensor:
     """
     if not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: expected what has __dlpack__, such as an array, got {type(source).__name__}")
-    return Tensor(array_from_dlpack(source))
+    on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
+    return Tensor((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -53,36 +58,33 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly apart."""
     start, end = as_number("linspace", "start", start), as_number("linspace", "end", end)
-    return from_host(cpu.linspace(start, end, as_count("linspace", "steps", steps)), float_dtype(dtype), device, requires_grad)
+    array = cpu.linspace(start, end, as_count("linspace", "steps", steps))
+    return from_host(array, float_dtype(dtype), device, requires_grad)
 
 
-def zeros_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the shape, dtype and device of x."""
-    ndim_of("zeros_like", x)
-    return zeros(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+def like(create: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """A creation function whose shape, dtype and device are those of a tensor: `like(zeros, "Zeros")` is zeros_like."""
+    name = f"{create.__name__}_like"
+
+    def create_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        ndim_of(name, x)
+        options = {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
+        return create(x.shape, **options, requires_grad=requires_grad)
+
+    create_like.__name__ = create_like.__qualname__ = name
+    create_like.__doc__ = f"{what} in the shape, dtype and device of x."
+    return create_like
 
 
-def ones_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the shape, dtype and device of x."""
-    ndim_of("ones_like", x)
-    return ones(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
-
-
-def empty_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Whatever the memory held, in the shape, dtype and device of x."""
-    ndim_of("empty_like", x)
-    return empty(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+zeros_like, ones_like = like(zeros, "Zeros"), like(ones, "Ones")
+empty_like = like(empty, "Whatever the memory held,")
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere, in the shape, dtype and device of x."""
     ndim_of("full_like", x)
-    return full(x.shape, fill_value, **options_like(x, dtype, device), requires_grad=requires_grad)
-
-
-def options_like(x: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
-    """The dtype and device to create a tensor with that is to be like x."""
-    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
+    dtype, device = x.dtype if dtype is None else dtype, x.device if device is None else device
+    return full(x.shape, fill_value, dtype, device, requires_grad)
 
 
 def is_tensor(value: Any) -> bool:
@@ -90,19 +92,13 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def array_from_dlpack(source: Any) -> Any:
-    """An array that shares the memory of a DLPack producer, on the device where that is."""
-    on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
-    return (cpu if on_cpu else LOADERS["cuda"]()).from_dlpack(source)
-
-
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without copying where it is a tensor or a NumPy array of the right dtype already."""
     if isinstance(data, Tensor):
         return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
     if is_array(data) and str(data.dtype) in DTYPES:
-        made = Tensor(data).to(data.dtype if dtype is None else dtype)
-        return made if device is None and made.device != "cpu" else made.to(as_device(device))
+        out = Tensor(data).to(data.dtype if dtype is None else dtype)
+        return out if device is None and out.device != "cpu" else out.to(as_device(device))
     return tensor(data, dtype, device)
 
 
@@ -114,11 +110,7 @@ def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requ
 
 
 def as_number(name: str, argument: str, n: Any) -> Any:
-    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor.
-
-    Raises:
-        TypeError: for anything else.
-    """
+    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor. Raises TypeError for anything else."""
     n = n.item() if getattr(n, "shape", None) == () else n
     if not isinstance(n, (int, float)):
         raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
@@ -128,11 +120,8 @@ def as_number(name: str, argument: str, n: Any) -> Any:
 def arange(
     start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """From `start` (0) up to, but without, `end`, in steps; int64 where all are ints, else float32.
-
-    Raises:
-        ValueError: if `step` is 0 or leads away from `end`.
-    """
+    """From `start` (0) up to, but without, `end`, in steps; int64 where all are ints, else float32. Raises
+    ValueError if `step` is 0 or leads away from `end`."""
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (as_number("arange", n, x) for n, x in (("start", start), ("end", end), ("step", step)))
     if step == 0 or (end - start) * step < 0:
@@ -142,3 +131,27 @@ def arange(
         array = create_on(device, "arange", start, end, step, dtype=int64).astype(wanted, copy=False)
         return Tensor(array, requires_grad)
     return from_host(cpu.arange(start, end, step), float_dtype(dtype), device, requires_grad)
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make `dtype` (float16, float32 or float64) the dtype of tensors made from Python floats. Raises TypeError for
+    anything but a float dtype."""
+    dtype = as_dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"set_default_dtype: expected float16, float32 or float64, got {dtype}")
+    arrays.DEFAULT.dtype = dtype
+
+
+def get_default_device() -> Device:
+    """Where tensors are created when no device is given: the CPU unless `set_default_device` was called."""
+    return arrays.DEFAULT.device
+
+
+def set_default_device(device: Any) -> None:
+    """Make `device` the one where creation functions, and so new modules, put their tensors; None is the CPU again.
+
+    What follows another tensor or array still has that one's device: `zeros_like(x)`, `x.new_zeros(3)`,
+    `from_numpy(array)`. Raises ValueError for a device that lucid does not know. Whether there is such a GPU shows
+    when it is first used.
+    """
+    arrays.DEFAULT.device = as_device("cpu" if device is None else device)

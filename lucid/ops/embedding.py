@@ -14,11 +14,8 @@ from lucid.ops.random import random_mask
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """weight[input], the rows of `weight`, (entries, features), that integers name: (...) gives (..., features).
 
-    The row `padding_idx`, counted from the end if negative, gets no gradient.
-
-    Raises:
-        TypeError: if `input` is not a Tensor of integers.
-        IndexError: if it, or `padding_idx`, names a row that is not there.
+    The row `padding_idx`, counted from the end if negative, gets no gradient. Raises TypeError if `input` is not a
+    Tensor of integers, and IndexError if it, or `padding_idx`, names a row that is not there.
     """
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
@@ -49,12 +46,9 @@ def _one_hot(xp, x, *, classes, dtype):
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """For each label a row of `num_classes` zeros with a 1 at the label: (...) gives (..., num_classes).
 
-    The result is int64. `num_classes=-1` takes the largest label plus one.
-
-    Raises:
-        TypeError: if `tensor` is not a Tensor of integers.
-        IndexError: if a label is negative, or not below `num_classes`.
-        ValueError: if there are no labels to take `num_classes` from.
+    The result is int64. `num_classes=-1` takes the largest label plus one. Raises TypeError if `tensor` is not a
+    Tensor of integers; IndexError if a label is negative, or not below `num_classes`; and ValueError if there are
+    no labels to take `num_classes` from.
 
     >>> from lucid import tensor
     >>> one_hot(tensor([0, 2]), num_classes=3).tolist()
@@ -72,11 +66,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`.
 
-    The mean stays what it was, so that nothing needs scaling when training is over. Source: Srivastava et al.
-    2014, "Dropout: a simple way to prevent neural networks from overfitting".
-
-    Raises:
-        ValueError: if `p` is not in [0, 1].
+    The mean stays what it was, so that nothing needs scaling when training is over. Source: Srivastava et al. 2014,
+    "Dropout: a simple way to prevent neural networks from overfitting". Raises ValueError if `p` is not in [0, 1].
     """
     check_tensor("dropout", "input", input)
     return _dropout("dropout", input, p, training, input.shape)
@@ -86,9 +77,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """`dropout` of whole channels of (n, channels, length) or (channels, length): each is kept or lost as one.
 
     Neighbours in a channel are so alike that single elements, dropped, would hardly be missed (arXiv 1411.4280).
-
-    Raises:
-        ValueError: if `p` is not in [0, 1], or the input has another number of dims.
+    Raises ValueError if `p` is not in [0, 1], or the input has another number of dims.
     """
     check_tensor("dropout1d", "input", input)
     if input.ndim not in (2, 3):
@@ -97,12 +86,9 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """`dropout` of whole channels of images, (n, channels, height, width): see `dropout1d`.
-
-    Raises:
-        ValueError: if `p` is not in [0, 1], or the input has another number of dims. (Of three, PyTorch takes the
-            second for the channels, and warns that this will change.)
-    """
+    """`dropout` of whole channels of images, (n, channels, height, width): see `dropout1d`. Raises ValueError if
+    `p` is not in [0, 1], or the input has another number of dims. (Of three, PyTorch takes the second for the
+    channels, and warns that this will change.)"""
     check_tensor("dropout2d", "input", input)
     if input.ndim != 4:
         raise ValueError(

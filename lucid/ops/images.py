@@ -206,10 +206,8 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
 
     (n, channels, height, width) gives (n, channels * elements of a window, windows): out[n, (c, k), window] =
     input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A convolution is
-    `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out.
-
-    Raises:
-        ValueError: for another shape, a kernel larger than the padded image, or an option out of range.
+    `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out. Raises ValueError for another shape, a
+    kernel larger than the padded image, or an option out of range.
     """
     check_tensor("unfold", "input", input)
     grid = window_grid("unfold", image_size("unfold", input.shape, 2), kernel_size, stride, padding, dilation)
@@ -226,10 +224,8 @@ def fold(
     for all k and windows, except for what would be outside of the image.
 
     (n, channels * elements of a window, windows) gives (n, channels, *output_size); the batch may be left out.
-
-    Raises:
-        ValueError: if the number of rows does not divide by the elements of a window, or that of columns is not the
-            number of windows in an image of `output_size`.
+    Raises ValueError if the number of rows does not divide by the elements of a window, or that of columns is not
+    the number of windows in an image of `output_size`.
     """
     check_tensor("fold", "input", input)
     size = ints("fold", "output_size", output_size, 2)

@@ -11,6 +11,8 @@ what it shows and through which operation, and each tensor knows its views (`reg
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from lucid.core.array import is_array, is_writable, ndarray, storage_of
@@ -19,7 +21,7 @@ from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.core.shapes import normal_index
-from lucid.ops.elementary import clamp
+from lucid.ops.elementwise import clamp
 
 LEAF = (
     "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "
@@ -221,46 +223,30 @@ def set_at(self: Tensor, index: Any, value: Any) -> None:
     assign_at(self, "setitem", normal_index(self, index), value)
 
 
-@method("add_", "__iadd__")
-def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """self += alpha * other, in place."""
-    return assign_in_place(self, "add_", self + (other if alpha == 1 else other * alpha))
+def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, doc: str = "") -> None:
+    """Make a method that gives its tensor what `function` computes of it: `in_place(clamp)` makes Tensor.clamp_."""
+    name = name or f"{function.__name__}_"
+
+    @method(name, *operators)
+    @wraps(function, updated=())
+    def change(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        return assign_in_place(self, name, function(self, *args, **options))
+
+    change.__name__, change.__qualname__ = name, f"Tensor.{name}"
+    change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."
 
 
-@method("sub_", "__isub__")
-def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """self -= alpha * other, in place."""
-    return assign_in_place(self, "sub_", self - (other if alpha == 1 else other * alpha))
+def _scaled(other: Any, alpha: Any) -> Any:
+    return other if alpha == 1 else other * alpha
 
 
-@method("mul_", "__imul__")
-def mul_(self: Tensor, other: Any) -> Tensor:
-    """self *= other, in place."""
-    return assign_in_place(self, "mul_", self * other)
-
-
-@method("div_", "__itruediv__")
-def div_(self: Tensor, other: Any) -> Tensor:
-    """self /= other, in place."""
-    return assign_in_place(self, "div_", self / other)
-
-
-@method("pow_", "__ipow__")
-def pow_(self: Tensor, exponent: Any) -> Tensor:
-    """self **= exponent, in place."""
-    return assign_in_place(self, "pow_", self**exponent)
-
-
-@method()
-def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """`clamp`, in place."""
-    return assign_in_place(self, "clamp_", clamp(self, min, max))
-
-
-@method()
-def relu_(self: Tensor) -> Tensor:
-    """`relu`, in place."""
-    return assign_in_place(self, "relu_", relu(self))
+in_place(lambda self, other, *, alpha=1: self + _scaled(other, alpha), "add_", "__iadd__", doc="self += alpha * other")
+in_place(lambda self, other, *, alpha=1: self - _scaled(other, alpha), "sub_", "__isub__", doc="self -= alpha * other")
+in_place(lambda self, other: self * other, "mul_", "__imul__", doc="self *= other")
+in_place(lambda self, other: self / other, "div_", "__itruediv__", doc="self /= other")
+in_place(lambda self, exponent: self**exponent, "pow_", "__ipow__", doc="self **= exponent")
+for _function in (clamp, relu):
+    in_place(_function)
 
 
 @method()

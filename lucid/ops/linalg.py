@@ -21,8 +21,9 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import _broadcast_to, _cat, _reshape, _transpose, axis_of
-from lucid.ops.rearrange import _pad, joint_shape, put_diagonal
-from lucid.ops.statistics import norm as norm_of_lucid
+from lucid.ops.pad import _pad
+from lucid.ops.reductions import norm as norm_of_lucid
+from lucid.ops.shapes import joint_shape, put_diagonal
 
 
 def _square(name, A):
@@ -32,13 +33,10 @@ def _square(name, A):
     return A
 
 
-def _t(xp, x):
-    return xp.swapaxes(x, a=-1, b=-2)
-
-
-def _per_matrix(xp, x):
-    """One number for each matrix, in a shape that multiplies it."""
-    return xp.reshape(x, shape=(*x.shape, 1, 1))
+_t = lambda xp, x: xp.swapaxes(x, a=-1, b=-2)
+# A number for each matrix, and the sum of the products of two matrices' elements, in a shape that multiplies matrices:
+_per_matrix = lambda xp, x: xp.reshape(x, shape=(*x.shape, 1, 1))
+_inner_product = lambda xp, a, b: xp.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
 def _lapack(xp, name, why, routine, *arrays):
@@ -75,10 +73,8 @@ _INDEFINITE = "is not positive definite; if only rounding has made it so, pass x
 def inv(xp, A):
     """The inverse: inv(A) A = A inv(A) = I.
 
-    `solve(A, B)` is faster and more accurate than `inv(A) @ B`.
-
-    Raises:
-        ValueError: for a singular matrix, and for one that is not square.
+    `solve(A, B)` is faster and more accurate than `inv(A) @ B`. Raises ValueError for a singular matrix, and for
+    one that is not square.
     """
     return _lapack(xp, "inv", _SINGULAR, xp.linalg.inv, _square("inv", A))
 
@@ -97,10 +93,8 @@ def _solve(xp, a, b):
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X such that A X = B, or with `left=False` X A = B.
 
-    B is a matrix (..., n, k), or for each A a vector: (n,), or the shape of A without its last dim. Batches broadcast.
-
-    Raises:
-        ValueError: for a singular matrix, for one that is not square, and where B does not fit.
+    B is a matrix (..., n, k), or for each A a vector: (n,), or the shape of A without its last dim. Batches
+    broadcast. Raises ValueError for a singular matrix, for one that is not square, and where B does not fit.
     """
     _square("solve", A)
     vector = ndim_of("solve", B) == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
@@ -133,11 +127,9 @@ def _cholesky_slope(xp, g, out):
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The lower triangular L with a positive diagonal for which L L' = A; with `upper` its transpose.
 
-    A must be symmetric and positive definite; only its lower (with `upper`, upper) triangle is read. The gradient is
-    a symmetric matrix.
-
-    Raises:
-        ValueError: for a matrix that is not positive definite, and for one that is not square.
+    A must be symmetric and positive definite; only its lower (with `upper`, upper) triangle is read. The gradient
+    is a symmetric matrix. Raises ValueError for a matrix that is not positive definite, and for one that is not
+    square.
     """
     _square("cholesky", A)
     return _cholesky(A.mT).mT if upper else _cholesky(A)
@@ -153,11 +145,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 def det(xp, A):
     """The determinant, one number for each matrix: sum over permutations p of sign(p) * A[0, p[0]] * A[1, p[1]] * ...
 
-    Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative; from the
-    third on A must be invertible.
-
-    Raises:
-        ValueError: for a matrix that is not square.
+    Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative; from
+    the third on A must be invertible. Raises ValueError for a matrix that is not square.
     """
     return xp.linalg.det(_square("det", A))
 
@@ -199,11 +188,6 @@ def _third_slope(xp, g, x, h):
     return _per_matrix(xp, xp.det(x)) * (slope + xp.matmul(b_g_b, h_b) + xp.matmul(b_h_b, g_b))
 
 
-def _inner_product(xp, a, b):
-    """The sum of the products of the elements of two matrices, in a shape that multiplies a matrix."""
-    return xp.sum(a * b, axis=(-2, -1), keepdims=True)
-
-
 @op(floats=True, x=lambda xp, g, x: _per_matrix(xp, xp.getitem(g, index=(1, Ellipsis))) * _t(xp, xp.inv(x)))
 def _slogdet(xp, x):
     """Two numbers for each matrix, along a new first axis: the sign of the determinant, and log |determinant|."""
@@ -222,10 +206,8 @@ class SignLogabsdet(NamedTuple):
 def slogdet(A: Tensor) -> SignLogabsdet:
     """The sign of the determinant and log |det A|, which neither overflow nor underflow; 0 and -inf for singular A.
 
-    The gradient is that of log |det A|, inv(A)'; the sign has none.
-
-    Raises:
-        ValueError: for a matrix that is not square; from `backward()`, for a singular one.
+    The gradient is that of log |det A|, inv(A)'; the sign has none. Raises ValueError for a matrix that is not
+    square; from `backward()`, for a singular one.
     """
     both = _slogdet(_square("slogdet", A))
     return SignLogabsdet(both.detach()[0].clone(), both[1].clone())
@@ -263,12 +245,10 @@ class EigenvaluesEigenvectors(NamedTuple):
 def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns: A V = V diag(w).
 
-    Only the lower (UPLO="U": upper) triangle of A is read; the gradient is a symmetric matrix. An eigenvector has no
-    sign of its own: a loss must not depend on which of v and -v comes out. Where eigenvalues are equal, the gradient of
-    the eigenvectors, and the second derivative of the eigenvalues, do not exist and come out infinite or NaN.
-
-    Raises:
-        ValueError: for a matrix that is not square, and another UPLO.
+    Only the lower (UPLO="U": upper) triangle of A is read; the gradient is a symmetric matrix. An eigenvector has
+    no sign of its own: a loss must not depend on which of v and -v comes out. Where eigenvalues are equal, the
+    gradient of the eigenvectors, and the second derivative of the eigenvalues, do not exist and come out infinite
+    or NaN. Raises ValueError for a matrix that is not square, and another UPLO.
     """
     if UPLO not in ("L", "U"):
         raise ValueError(f"eigh: expected UPLO to be 'L' or 'U', got {UPLO!r}")
@@ -279,11 +259,8 @@ def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
 
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ... @ A, n times, in about log2(n) products; I for n = 0, and inv(A)'s power -n where n is negative.
-
-    Raises:
-        TypeError: if n is not an int.
-        ValueError: for a matrix that is not square, and for a singular one with a negative n.
-    """
+    Raises TypeError if n is not an int, and ValueError for a matrix that is not square, and for a singular one with
+    a negative n."""
     if not isinstance(n, int):
         raise TypeError(f"matrix_power: expected n to be an int, got {n!r}")
     A, left = _square("matrix_power", A), abs(n)

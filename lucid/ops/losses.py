@@ -24,10 +24,14 @@ def _reduce(xp, losses, reduction):
     """The losses, their sum or their mean: what a forward returns."""
     if reduction == "none":
         return losses
-    if losses.dtype.char == "e":  # see reductions.half_in_single
+    if losses.dtype.char == "e":  # see accumulate_in_float32
         return _reduce(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
+
+
+def _reduce_tensor(losses: Tensor, reduction: str) -> Tensor:
+    return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
 
 
 def _element_gradient(g, shape, reduction, factor=1):
@@ -62,21 +66,16 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
     x=lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2),
     target=lambda xp, g, x, target, reduction: (target - x) * _element_gradient(g, x.shape, reduction, 2),
 )
-def mse(xp, x, target, *, reduction="mean"):
-    """(x - target)**2."""
+def _mse(xp, x, target, *, reduction="mean"):
     difference = x - target
     difference *= difference
     return _reduce(xp, difference, reduction)
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """(input - target)**2.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
-    """
+    """(input - target)**2. Raises ValueError if the shapes differ, or `reduction` is unknown."""
     _check_pair("mse_loss", input, target, reduction)
-    return mse(input, target, reduction=reduction)
+    return _mse(input, target, reduction=reduction)
 
 
 @op(
@@ -84,19 +83,14 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     x=lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, target, reduction: xp.sign(target - x) * _element_gradient(g, x.shape, reduction),
 )
-def l1(xp, x, target, *, reduction="mean"):
-    """|x - target|."""
+def _l1(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.abs(x - target), reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """|input - target|.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
-    """
+    """|input - target|. Raises ValueError if the shapes differ, or `reduction` is unknown."""
     _check_pair("l1_loss", input, target, reduction)
-    return l1(input, target, reduction=reduction)
+    return _l1(input, target, reduction=reduction)
 
 
 @op(
@@ -108,23 +102,19 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
         xp.clip(target - x, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
     ),
 )
-def huber(xp, x, target, *, delta=1.0, reduction="mean"):
-    """d**2 / 2 for a distance d = |x - target| up to delta, then the tangent delta * (d - delta / 2)."""
+def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
     return _reduce(xp, near * (distance - 0.5 * near), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964).
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `delta` is not positive.
-    """
+    """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964). Raises
+    ValueError if the shapes differ, `reduction` is unknown, or `delta` is not positive."""
     _check_pair("huber_loss", input, target, reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return huber(input, target, delta=float(delta), reduction=reduction)
+    return _huber(input, target, delta=float(delta), reduction=reduction)
 
 
 @op(
@@ -136,8 +126,7 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
         xp.clip((target - x) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
     ),
 )
-def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
-    """huber with delta = beta, divided by beta: its slope goes to 1 whatever beta."""
+def _smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, beta)
     return _reduce(xp, near * (distance - 0.5 * near) / beta, reduction)
@@ -145,16 +134,13 @@ def smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """huber_loss with delta = beta, divided by beta; with beta = 0, l1_loss (Girshick 2015, arXiv 1504.08083).
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `beta` is negative.
-    """
+    Raises ValueError if the shapes differ, `reduction` is unknown, or `beta` is negative."""
     _check_pair("smooth_l1_loss", input, target, reduction)
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
     if beta == 0:
-        return l1(input, target, reduction=reduction)
-    return smooth_l1(input, target, beta=float(beta), reduction=reduction)
+        return _l1(input, target, reduction=reduction)
+    return _smooth_l1(input, target, beta=float(beta), reduction=reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -181,10 +167,6 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     return _reduce_tensor(losses, reduction)
 
 
-def _reduce_tensor(losses: Tensor, reduction: str) -> Tensor:
-    return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
-
-
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
 @op(
@@ -196,8 +178,7 @@ def _reduce_tensor(losses: Tensor, reduction: str) -> Tensor:
         (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
     ),
 )
-def bce(xp, x, target, *, reduction="mean"):
-    """-(target * log(x) + (1 - target) * log(1 - x)) for probabilities x."""
+def _bce(xp, x, target, *, reduction="mean"):
     with xp.quiet():  # log 0 is meant
         log_yes, log_no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
     return _reduce(xp, (target - 1) * log_no - target * log_yes, reduction)
@@ -231,9 +212,9 @@ def binary_cross_entropy(
                 "apply a sigmoid, or give the logits to binary_cross_entropy_with_logits"
             )
     if weight is None:
-        return bce(input, target, reduction=reduction)
+        return _bce(input, target, reduction=reduction)
     _check_weight("binary_cross_entropy", "weight", weight, input)
-    return _reduce_tensor(bce(input, target, reduction="none") * weight, reduction)
+    return _reduce_tensor(_bce(input, target, reduction="none") * weight, reduction)
 
 
 @op(
@@ -241,8 +222,7 @@ def binary_cross_entropy(
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
 )
-def bce_with_logits(xp, x, target, *, reduction="mean"):
-    """bce(sigmoid(x), target) without overflow or cut-off: max(x, 0) - x * target + log(1 + exp(-|x|)) for logits x."""
+def _bce_with_logits(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
 
 
@@ -253,17 +233,15 @@ def binary_cross_entropy_with_logits(
     """binary_cross_entropy(sigmoid(x), target) without overflow: max(x, 0) - x * target + log(1 + exp(-|x|)).
 
     Arguments are those of `binary_cross_entropy`, with logits as `input`, and `pos_weight`: of the part of the loss
-    that belongs to the target, in a shape that broadcasts to it; above 1 it makes a missed 1 worse than a false one.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
+    that belongs to the target, in a shape that broadcasts to it; above 1 it makes a missed 1 worse than a false
+    one. Raises ValueError if the shapes differ, or `reduction` is unknown.
     """
     caller = "binary_cross_entropy_with_logits"
     _check_pair(caller, input, target, reduction)
     if weight is None and pos_weight is None:
-        return bce_with_logits(input, target, reduction=reduction)
+        return _bce_with_logits(input, target, reduction=reduction)
     if pos_weight is None:
-        losses = bce_with_logits(input, target, reduction="none")
+        losses = _bce_with_logits(input, target, reduction="none")
     else:
         _check_weight(caller, "pos_weight", pos_weight, input)
         losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
@@ -424,7 +402,12 @@ def _rows_and_labels(
     classes = shape[1] if len(shape) > 1 else shape[0]
     if weight is not None:
         _check_class_weight(caller, weight, classes)
-    all_count = _check_labels(caller, target, classes, ignore_index)
+    labels = target._array  # of labels on a GPU nothing is known at once
+    all_count = device_of(labels) == "cpu" and not 0 <= ignore_index < classes
+    # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
+    if not all_count or labels.size and cpu.max(labels.view(UNSIGNED[labels.itemsize])) >= classes:
+        check_range(caller, "target", target, classes, "classes", ignore_index)
+        all_count = False
     if len(shape) == 2:
         return input, target, all_count
     rows = (input.movedim(1, -1) if len(shape) > 2 else input).reshape(-1, classes)
@@ -434,18 +417,6 @@ def _rows_and_labels(
 def _labels_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of the labels for logits of `shape`."""
     return shape[:1] + shape[2:] if len(shape) > 1 else ()
-
-
-def _check_labels(caller: str, target: Tensor, classes: int, ignore_index: int) -> bool:
-    """Refuse a label that is neither a class nor `ignore_index`. Whether all are known to be classes: of labels on a
-    GPU nothing is known at once."""
-    labels = target._array
-    known, outside = device_of(labels) == "cpu", not 0 <= ignore_index < classes
-    # Read as unsigned, a negative number is a huge one: one look at the array instead of two.
-    if known and outside and (not labels.size or cpu.max(labels.view(UNSIGNED[labels.itemsize])) < classes):
-        return True
-    check_range(caller, "target", target, classes, "classes", ignore_index)
-    return False
 
 
 def _check_class_weight(caller: str, weight: Tensor, classes: int) -> None:
@@ -513,7 +484,7 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """
     kept = labels != ignore_index
     picked = xp.where(kept, x[xp.arange(len(labels)), xp.where(kept, labels, 0)], 0)
-    if x.dtype.char == "e":  # see reductions.half_in_single
+    if x.dtype.char == "e":  # see accumulate_in_float32
         picked = picked.astype("float32")
     weights = _row_weights(xp, labels, weight, kept, picked.dtype)
     losses = -picked * weights

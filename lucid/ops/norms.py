@@ -23,9 +23,9 @@ from lucid.core.op import op
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of
 from lucid.ops.checks import check_tensor
-from lucid.ops.elementary import rsqrt
-from lucid.ops.rearrange import joint_shape
-from lucid.ops.statistics import norm
+from lucid.ops.elementwise import rsqrt
+from lucid.ops.reductions import norm
+from lucid.ops.shapes import joint_shape
 
 __all__ = [
     "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
@@ -50,8 +50,7 @@ def _row_sum(xp, rows, weight=None):
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
 
 
-def _row_scale(xp, rows, eps):
-    return 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
+_row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
 
 
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
@@ -148,11 +147,9 @@ def rms_norm(
 ) -> Tensor:
     """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
 
-    `eps=None` is the gap between 1 and the next number of the dtype computed in, 1.2e-7 for float32 and half. The other
-    arguments are those of `layer_norm`. Source: Zhang and Sennrich 2019, arXiv 1910.07467.
-
-    Raises:
-        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of the weight.
+    `eps=None` is the gap between 1 and the next number of the dtype computed in, 1.2e-7 for float32 and half. The
+    other arguments are those of `layer_norm`. Source: Zhang and Sennrich 2019, arXiv 1910.07467. Raises ValueError
+    if `normalized_shape` is not how the input's shape ends, or not the shape of the weight.
     """
     dims = _check_last_dims("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:
@@ -197,8 +194,7 @@ def _channel_sum(xp, x):
     return xp.sum(x if len(x.shape) == 2 else xp.sum(x, axis=2, keepdims=True), axis=0)
 
 
-def _share(x):
-    return mean_weight(x.shape[0] * math.prod(x.shape[2:]))
+_share = lambda x: mean_weight(x.shape[0] * math.prod(x.shape[2:]))  # 1 / the numbers of a channel
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:
@@ -231,7 +227,7 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
 def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of a batch.
 
-    `mean` and `var` are the batch's own `moments`, which the caller has already; the formulas know them as such.
+    `mean` and `var` are the batch's own `moments`, which the caller has already; the vjps know them as such.
     """
     scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
     unit = _channels(xp, x) - mean  # (n, channels) or (n, channels, rest)
@@ -336,9 +332,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return _in_single(lambda x: x.sum(axis), a * b)
 
 
-def pairwise_distance(
-    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|, the p-norm over the last dim; eps keeps it away from 0, where it has no slope.
 
     >>> from lucid import tensor
@@ -354,9 +348,7 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, 
     return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way
 
 
-def _check_last_dims(
-    caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None
-) -> int:
+def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
     """How many dims `normalized_shape` has; refuses one that is not how the input's shape ends, or not that of the
     others."""
     check_tensor(caller, "input", input)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from lucid.core.node import Tensor
+from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import _getitem, squeeze, unsqueeze
 from lucid.ops.images import SparseMatrix, cached, resample
-from lucid.ops.rearrange import _pad
 
 __all__ = ["pad"]
 
@@ -19,6 +19,19 @@ MODES: dict[str, tuple[Callable[[int, int], int], Callable[[int], float]]] = {
     "replicate": (lambda i, n: min(max(i, 0), n - 1), lambda n: math.inf if n else 0),
     "circular": (lambda i, n: i % n, lambda n: n),
 }
+
+
+@op(x=lambda xp, g, x_shape, widths: xp.getitem(g, index=_middle(x_shape, widths)))
+def _pad(xp, x, *, widths, value=0.0):
+    """x with `widths[axis] = (before, after)` elements of `value` around it."""
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths, strict=True))
+    out = xp.full(shape, value, dtype=x.dtype)
+    out[_middle(x.shape, widths)] = x
+    return out
+
+
+def _middle(shape, widths):
+    return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:

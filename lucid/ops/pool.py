@@ -201,11 +201,9 @@ def adaptive_avg_pool1d(input: Tensor, output_size: MaybeInts) -> Tensor:
 def adaptive_avg_pool2d(input: Tensor, output_size: MaybeInts) -> Tensor:
     """The means of as many windows as make `output_size`, whatever the size of the image.
 
-    Window i of a dim of n places begins at i * n / out, rounded down, and ends at (i + 1) * n / out, rounded up: out[i]
-    = mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]). None stands for the image's own size.
-
-    Raises:
-        ValueError: if the shape does not fit, or a size is negative.
+    Window i of a dim of n places begins at i * n / out, rounded down, and ends at (i + 1) * n / out, rounded up:
+    out[i] = mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]). None stands for the image's own size. Raises
+    ValueError if the shape does not fit, or a size is negative.
 
     >>> from lucid import arange
     >>> adaptive_avg_pool2d(arange(6.0).reshape(1, 2, 3), (1, None)).tolist()

@@ -15,7 +15,7 @@ from lucid.core.create import float_dtype, from_host
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.tensor import lengths
-from lucid.ops.create import as_count, as_int, as_tensor, options_like
+from lucid.ops.create import as_count, as_int, as_tensor, like
 
 __all__ = [
     "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
@@ -35,11 +35,7 @@ def generator() -> numpy.random.Generator:
 
 def manual_seed(seed: int) -> None:
     """Start the random generator anew from `seed`: the same program then draws the same numbers, on every device.
-
-    Raises:
-        TypeError: if `seed` is not an int.
-        ValueError: if `seed` is negative.
-    """
+    Raises TypeError if `seed` is not an int, and ValueError if `seed` is negative."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise TypeError(f"manual_seed: expected an int, got {seed!r}")
     if seed < 0:
@@ -54,11 +50,8 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Continue the stream of random numbers from where `get_rng_state` was called.
-
-    Raises:
-        ValueError: if `state` is not such a state.
-    """
+    """Continue the stream of random numbers from where `get_rng_state` was called. Raises ValueError if `state` is
+    not such a state."""
     try:
         generator().bit_generator.state = state
     except (ValueError, TypeError, KeyError) as error:
@@ -67,33 +60,30 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 def _random(name: str, dtype: Any) -> DType:
     """The dtype of random numbers that are no integers."""
-    if (found := float_dtype(dtype)).kind != "f":
-        raise TypeError(f"{name}: expected a float dtype, got {found}; use randint, or .to({str(found)!r})")
-    return found
+    if (dtype := float_dtype(dtype)).kind != "f":
+        raise TypeError(f"{name}: expected a float dtype, got {dtype}; use randint, or .to({str(dtype)!r})")
+    return dtype
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in [0, 1)."""
     # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
-    found, shape = _random("rand", dtype), lengths("rand", size)
-    drawn = generator().random(shape, dtype=float64 if found == float64 else float32)
-    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+    dtype, shape = _random("rand", dtype), lengths("rand", size)
+    drawn = generator().random(shape, dtype=float64 if dtype == float64 else float32)
+    return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal random numbers."""
-    found, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
-    return from_host(cpu.asarray(drawn), found, device, requires_grad)
+    dtype, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
+    return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
 def randint(
     low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
-
-    Raises:
-        ValueError: if there is no integer in that range.
-    """
+    Raises ValueError if there is no integer in that range."""
     if size is None:
         low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
     if size is None or high is None:
@@ -127,28 +117,32 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
         ValueError: if they have another number of dims, or are negative, not finite, or all 0; or if without
             replacement there are fewer that are not 0 than `num_samples`.
 
+    >>> from lucid import tensor
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
-    who = "multinomial"
-    ndim_of(who, probabilities)
+    ndim_of("multinomial", probabilities)
     if probabilities.dtype.kind != "f":
-        raise TypeError(f"{who}: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()")
+        raise TypeError(
+            f"multinomial: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()"
+        )
     if probabilities.ndim not in (1, 2):
-        raise ValueError(f"{who}: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}")
-    if (count := as_count(who, "num_samples", num_samples)) == 0:
-        raise ValueError(f"{who}: expected num_samples to be 1 or more, got 0")
+        raise ValueError(
+            f"multinomial: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}"
+        )
+    if (count := as_count("multinomial", "num_samples", num_samples)) == 0:
+        raise ValueError("multinomial: expected num_samples to be 1 or more, got 0")
     device = probabilities.device
     weights = as_tensor(probabilities).detach().cpu().double().numpy()
     if not (cpu.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(f"{who}: expected finite weights of 0 or more, got a negative one, inf or nan")
+        raise ValueError("multinomial: expected finite weights of 0 or more, got a negative one, inf or nan")
     drawable = (weights > 0).sum(-1)
     if (drawable == 0).any():
-        raise ValueError(f"{who}: expected weights that are not all 0")
+        raise ValueError("multinomial: expected weights that are not all 0")
     if not replacement and (drawable < count).any():
         raise ValueError(
-            f"{who}: {count} samples without replacement, but only {drawable.min()} weights above 0; "
-            f"draw fewer, or with replacement=True"
+            f"multinomial: {count} samples without replacement, but only {drawable.min()} weights above 0; "
+            "draw fewer, or with replacement=True"
         )
     if replacement:
         sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)
@@ -162,16 +156,7 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     return from_host(drawn, int64, device, False)
 
 
-def rand_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform random numbers in the shape, dtype and device of x."""
-    ndim_of("rand_like", x)
-    return rand(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
-
-
-def randn_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal random numbers in the shape, dtype and device of x."""
-    ndim_of("randn_like", x)
-    return randn(x.shape, **options_like(x, dtype, device), requires_grad=requires_grad)
+rand_like, randn_like = like(rand, "Uniform random numbers"), like(randn, "Standard normal random numbers")
 
 
 # What is drawn at every step, such as which elements dropout drops, must not be sent to a GPU each time. It is made

@@ -5,8 +5,8 @@ in an LSTM, r, z, n in a GRU; the biases both or neither), and the initial state
 
 What does not depend on the state before is computed for all steps at once: in the forward x @ w_ih'; in the backward
 pass the slopes that lead from a state's gradient to those of its gates, and every weight's gradient, one product over
-time and batch. The loops over time are left with one product and a few short lines a step. Of the backward pass `once`
-is that loop, and each vjp takes its gradient from the result; `keeps` are the gates that the forward has computed.
+time and batch. The loops over time are left with one product and a few short lines a step. In the backward pass that
+loop is the `shared` value, from which each vjp takes its gradient; the gates are auxiliary outputs of the forward.
 
 Each gate has an array of its own, or a plane of one: NumPy's arithmetic on columns of a wide matrix copies them into a
 buffer first and takes three to four times as long (NumPy 2.4, on 1024 x 64 of 1024 x 256).
@@ -34,12 +34,20 @@ def _previous(xp, h0, out, x_shape):
     return xp.cat(first, out[: x_shape[0] - 1], axis=0)
 
 
+def _rnn_backward(xp, g, out, w_hh, nonlinearity):
+    """The gradient of what each step took the tanh (or relu) of, (time * batch, n)."""
+    slopes = 1 - out * out if nonlinearity == "tanh" else xp.astype(out > 0, dtype=out.dtype)  # (time, batch, n)
+    dh, d = g[-1], []  # (batch, n), and of every step that times its slope, last step first
+    for t in reversed(range(out.shape[0])):
+        d.append(dh * slopes[t])
+        if t:
+            dh = g[t - 1] + xp.matmul(d[-1], w_hh)
+    return xp.cat(*d[::-1], axis=0)
+
+
 @op(
     floats=True,
-    shared={
-        "d": lambda xp, g, out, w_hh, nonlinearity: _rnn_backward(xp, g, out, w_hh, nonlinearity),
-        "total": lambda xp, g, d: xp.sum(d, axis=0),
-    },
+    shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
     x=lambda xp, g, d, w_ih, x_shape: _x_gradient(xp, d, w_ih, x_shape),
     w_ih=lambda xp, g, d, x: xp.matmul(d.T, _rows(xp, x)),
     w_hh=lambda xp, g, d, out, h0, x_shape: _w_hh_gradient(xp, d, out, h0, x_shape),
@@ -60,17 +68,6 @@ def rnn(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, *, nonlinearity="tanh"
             z += xp.matmul(h, weight, out=product)
         h = xp.tanh(z, out=z) if nonlinearity == "tanh" else xp.maximum(z, 0, out=z)
     return out
-
-
-def _rnn_backward(xp, g, out, w_hh, nonlinearity):
-    """The gradient of what each step took the tanh (or relu) of, (time * batch, n)."""
-    slopes = 1 - out * out if nonlinearity == "tanh" else xp.astype(out > 0, dtype=out.dtype)  # (time, batch, n)
-    dh, d = g[-1], []  # (batch, n), and of every step that times its slope, last step first
-    for t in reversed(range(out.shape[0])):
-        d.append(dh * slopes[t])
-        if t:
-            dh = g[t - 1] + xp.matmul(d[-1], w_hh)
-    return xp.cat(*d[::-1], axis=0)
 
 
 # LSTM and GRU compute with their gates' inputs negated: sigmoid is 1 / (1 + exp(-y)), and -tanh is kept for tanh.
@@ -96,19 +93,42 @@ def _repeated_factor(xp, weight, steps):
     return xp.ascontiguousarray(weight) if steps > 1 else weight
 
 
+def _lstm_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out):
+    """sigmoid(i), sigmoid(f), -tanh(g) and sigmoid(o) of every step, (4, time, batch, n)."""
+    y = xp.matmul(x, w_ih.T) + xp.matmul(_previous(xp, h0, out, x.shape), w_hh.T)  # (time, batch, 4 * n)
+    y = y if b_ih is None else y + (b_ih + b_hh)
+    n = w_hh.shape[1]
+    i, f, o = (xp.sigmoid(y[..., k * n : (k + 1) * n]) for k in (0, 1, 3))
+    return xp.stack(i, f, -xp.tanh(y[..., 2 * n : 3 * n]), o, axis=0)
+
+
+def _lstm_cells(xp, c0, out, gates):
+    """The cell before the first step and after each, (time + 1, batch, n)."""
+    cells = [xp.zeros_like(out[0]) if c0 is None else c0]
+    for t in range(gates.shape[1]):
+        cells.append(gates[1, t] * cells[-1] - gates[0, t] * gates[2, t])
+    return xp.stack(*cells, axis=0)
+
+
+def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
+    """The gradients of the four parts, (time * batch, 4 * n), and of the initial cell, (batch, n)."""
+    i, f, a, o, h = gates[0], gates[1], gates[2], gates[3], out[:-1]  # (time, batch, n); a is -tanh(g)
+    slopes = xp.cat(i * (i - 1) * a, f * (1 - f) * cells[:-1], i * (1 - a * a), h * (1 - o), axis=-1)
+    through = o - h * squashed  # from h into its cell: o * (1 - tanh(c)**2)
+    dh, dc, d = g[-2], g[-1], []  # (batch, n) twice, and the parts' gradients, last step first
+    for t in reversed(range(h.shape[0])):
+        dc = dc + dh * through[t]
+        d.append(xp.cat(dc, dc, dc, dh, axis=1) * slopes[t])  # (batch, 4 * n)
+        dc = dc * f[t]
+        if t:
+            dh = g[t - 1] + xp.matmul(d[-1], w_hh)
+    return xp.cat(*d[::-1], axis=0), dc
+
+
 @op(
     floats=True,
-    aux_outputs={
-        "gates": lambda xp, x, w_ih, w_hh, b_ih, b_hh, h0, out: _lstm_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out),
-        "cells": lambda xp, c0, out, gates: _lstm_cells(xp, c0, out, gates),
-        "squashed": lambda xp, cells: xp.tanh(cells[1:]),
-    },
-    shared={
-        "back": lambda xp, g, out, w_hh, gates, cells, squashed: (
-            _lstm_backward(xp, g, out, w_hh, gates, cells, squashed)
-        ),
-        "total": lambda xp, g, back: xp.sum(back[0], axis=0),
-    },
+    aux_outputs={"gates": _lstm_gates, "cells": _lstm_cells, "squashed": lambda xp, cells: xp.tanh(cells[1:])},
+    shared={"back": _lstm_backward, "total": lambda xp, g, back: xp.sum(back[0], axis=0)},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[0], out, h0, x_shape),
@@ -148,47 +168,46 @@ def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
     return out, gates, cells, squashed
 
 
-def _lstm_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out):
-    """sigmoid(i), sigmoid(f), -tanh(g) and sigmoid(o) of every step, (4, time, batch, n)."""
-    y = xp.matmul(x, w_ih.T) + xp.matmul(_previous(xp, h0, out, x.shape), w_hh.T)  # (time, batch, 4 * n)
-    y = y if b_ih is None else y + (b_ih + b_hh)
+def _gru_inner(xp, x_shape, w_hh, b_hh, h0, out):
+    """s_n of every step, (time, batch, n)."""
     n = w_hh.shape[1]
-    i, f, o = (xp.sigmoid(y[..., k * n : (k + 1) * n]) for k in (0, 1, 3))
-    return xp.stack(i, f, -xp.tanh(y[..., 2 * n : 3 * n]), o, axis=0)
+    s = xp.matmul(_previous(xp, h0, out, x_shape), w_hh[2 * n :].T)
+    return s if b_hh is None else s + b_hh[2 * n :]
 
 
-def _lstm_cells(xp, c0, out, gates):
-    """The cell before the first step and after each, (time + 1, batch, n)."""
-    cells = [xp.zeros_like(out[0]) if c0 is None else c0]
-    for t in range(gates.shape[1]):
-        cells.append(gates[1, t] * cells[-1] - gates[0, t] * gates[2, t])
-    return xp.stack(*cells, axis=0)
+def _gru_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner):
+    """r, z and -n of every step, (3, time, batch, n)."""
+    n = w_hh.shape[1]
+    y, s = xp.matmul(x, w_ih.T), xp.matmul(_previous(xp, h0, out, x.shape), w_hh[: 2 * n].T)  # (time, batch, k * n)
+    if b_ih is not None:
+        y, s = y + b_ih, s + b_hh[: 2 * n]
+    r, z = (xp.sigmoid(y[..., k * n : (k + 1) * n] + s[..., k * n : (k + 1) * n]) for k in (0, 1))
+    return xp.stack(r, z, -xp.tanh(y[..., 2 * n :] + r * inner), axis=0)
 
 
-def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
-    """The gradients of the four parts, (time * batch, 4 * n), and of the initial cell, (batch, n)."""
-    i, f, a, o, h = gates[0], gates[1], gates[2], gates[3], out[:-1]  # (time, batch, n); a is -tanh(g)
-    slopes = xp.cat(i * (i - 1) * a, f * (1 - f) * cells[:-1], i * (1 - a * a), h * (1 - o), axis=-1)
-    through = o - h * squashed  # from h into its cell: o * (1 - tanh(c)**2)
-    dh, dc, d = g[-2], g[-1], []  # (batch, n) twice, and the parts' gradients, last step first
-    for t in reversed(range(h.shape[0])):
-        dc = dc + dh * through[t]
-        d.append(xp.cat(dc, dc, dc, dh, axis=1) * slopes[t])  # (batch, 4 * n)
-        dc = dc * f[t]
+def _gru_backward(xp, g, out, w_hh, h0, inner, gates):
+    """The gradients of y and of s, (time * batch, 3 * n), and the part of h0's, (batch, n), that is not through s."""
+    r, z, a = gates[0], gates[1], gates[2]  # (time, batch, n); a is -n
+    to_n = (1 - z) * (1 - a * a)
+    slopes = xp.cat(
+        to_n * inner * r * (1 - r), (_previous(xp, h0, out, out.shape) + a) * z * (1 - z), to_n * r, axis=-1
+    )
+    dh, states, d = g[-1], [], []  # (batch, n), and of every step that and s's gradient, last step first
+    for t in reversed(range(out.shape[0])):
+        states.append(dh)
+        d.append(xp.cat(dh, dh, dh, axis=1) * slopes[t])  # (batch, 3 * n)
+        dh = dh * z[t]
         if t:
-            dh = g[t - 1] + xp.matmul(d[-1], w_hh)
-    return xp.cat(*d[::-1], axis=0), dc
+            dh = g[t - 1] + dh + xp.matmul(d[-1], w_hh)
+    to_s = xp.cat(*d[::-1], axis=0)
+    to_y_n = xp.cat(*states[::-1], axis=0) * _rows(xp, to_n)
+    return xp.cat(to_s[:, : 2 * w_hh.shape[1]], to_y_n, axis=1), to_s, dh
 
 
 @op(
     floats=True,
-    aux_outputs={
-        "inner": lambda xp, x_shape, w_hh, b_hh, h0, out: _gru_inner(xp, x_shape, w_hh, b_hh, h0, out),
-        "gates": lambda xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner: (
-            _gru_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner)
-        ),
-    },
-    shared={"back": lambda xp, g, out, w_hh, h0, inner, gates: _gru_backward(xp, g, out, w_hh, h0, inner, gates)},
+    aux_outputs={"inner": _gru_inner, "gates": _gru_gates},
+    shared={"back": _gru_backward},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[1], out, h0, x_shape),
@@ -228,39 +247,3 @@ def gru(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None):
             state -= new
             h = state
     return out, inner, gates
-
-
-def _gru_inner(xp, x_shape, w_hh, b_hh, h0, out):
-    """s_n of every step, (time, batch, n)."""
-    n = w_hh.shape[1]
-    s = xp.matmul(_previous(xp, h0, out, x_shape), w_hh[2 * n :].T)
-    return s if b_hh is None else s + b_hh[2 * n :]
-
-
-def _gru_gates(xp, x, w_ih, w_hh, b_ih, b_hh, h0, out, inner):
-    """r, z and -n of every step, (3, time, batch, n)."""
-    n = w_hh.shape[1]
-    y, s = xp.matmul(x, w_ih.T), xp.matmul(_previous(xp, h0, out, x.shape), w_hh[: 2 * n].T)  # (time, batch, k * n)
-    if b_ih is not None:
-        y, s = y + b_ih, s + b_hh[: 2 * n]
-    r, z = (xp.sigmoid(y[..., k * n : (k + 1) * n] + s[..., k * n : (k + 1) * n]) for k in (0, 1))
-    return xp.stack(r, z, -xp.tanh(y[..., 2 * n :] + r * inner), axis=0)
-
-
-def _gru_backward(xp, g, out, w_hh, h0, inner, gates):
-    """The gradients of y and of s, (time * batch, 3 * n), and the part of h0's, (batch, n), that is not through s."""
-    r, z, a = gates[0], gates[1], gates[2]  # (time, batch, n); a is -n
-    to_n = (1 - z) * (1 - a * a)
-    slopes = xp.cat(
-        to_n * inner * r * (1 - r), (_previous(xp, h0, out, out.shape) + a) * z * (1 - z), to_n * r, axis=-1
-    )
-    dh, states, d = g[-1], [], []  # (batch, n), and of every step that and s's gradient, last step first
-    for t in reversed(range(out.shape[0])):
-        states.append(dh)
-        d.append(xp.cat(dh, dh, dh, axis=1) * slopes[t])  # (batch, 3 * n)
-        dh = dh * z[t]
-        if t:
-            dh = g[t - 1] + dh + xp.matmul(d[-1], w_hh)
-    to_s = xp.cat(*d[::-1], axis=0)
-    to_y_n = xp.cat(*states[::-1], axis=0) * _rows(xp, to_n)
-    return xp.cat(to_s[:, : 2 * w_hh.shape[1]], to_y_n, axis=1), to_s, dh

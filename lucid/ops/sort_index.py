@@ -1,129 +1,34 @@
-"""Elements picked by their position or their rank, and put back: diagonals and triangles, gather and its relatives,
-sorting. Each function has PyTorch's name, and most are also the method of that name.
+"""Elements picked by their position or their rank, and put back: gather and its relatives, masks, sorting. Each
+function has PyTorch's name, and most are also the method of that name.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from lucid.core import shapes
 from lucid.core.array import namespace
 from lucid.core.elementwise import _where, positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import ValuesIndices, sum
-from lucid.core.shapes import (
-    _broadcast_to,
-    _getitem,
-    accepts_axis,
-    axis_of,
-    getitem_of,
-    grid_along,
-    reshape,
-    scatter_add_along,
-    take_along,
-)
-from lucid.core.shapes import scatter_add as scatter_add_at
+from lucid.core.reductions import ValuesIndices
+from lucid.core.shapes import _broadcast_to, _getitem, accepts_axis, axis_of, reshape, take_along
 from lucid.ops.checks import check_within
-from lucid.ops.inplace import assign_in_place, setitem
-from lucid.ops.rearrange import _diagonal, _tril, _triu, joint_shape, put_diagonal
+from lucid.ops.inplace import in_place, setitem
+from lucid.ops.shapes import _along, joint_shape, narrow
 
 __all__ = [
-    "argsort", "diag", "diagonal", "gather", "index_add", "index_select", "masked_fill", "masked_select", "narrow",
-    "scatter", "scatter_add", "sort", "take_along_dim", "topk", "trace", "tril", "triu",
+    "argsort", "gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add", "sort",
+    "take_along_dim", "topk",
 ]  # fmt: skip
 
 
 @method()
-def tril(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The matrices x with zeros above a diagonal: the main one for 0, those above it for 1, 2, ..., below for -1, ...
-
-    >>> import lucid
-    >>> lucid.ones(2, 3).tril(1)
-    tensor([[1., 1., 0.],
-            [1., 1., 1.]])
-    """
-    return _tril(_matrices("tril", x), k=diagonal)
-
-
-@method()
-def triu(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The matrices x with zeros below a diagonal."""
-    return _triu(_matrices("triu", x), k=diagonal)
-
-
-def _matrices(name: str, x: Tensor) -> Tensor:
-    if ndim_of(name, x) < 2:
-        raise ValueError(f"{name}: expected a matrix or a batch of them, (..., n, m), got shape {x.shape}")
-    return x
-
-
-@method()
-def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two dims, as a last dim in their place: a view. A positive `offset` is a diagonal above.
-
-    Raises:
-        ValueError: if the dims are one and the same.
-    """
-    ndim = ndim_of("diagonal", x)
-    first, second = axis_of("diagonal", dim1, ndim), axis_of("diagonal", dim2, ndim)
-    if first == second:
-        raise ValueError(f"diagonal: expected two different dims, got {dim1} and {dim2} of shape {x.shape}")
-    return _diagonal(x, offset=offset, axis1=first, axis2=second)
-
-
-@method()
-def diag(x: Tensor, diagonal: int = 0) -> Tensor:
-    """A 1-D tensor as the diagonal of a square matrix of zeros, or the diagonal of a matrix as a 1-D tensor.
-
-    Raises:
-        ValueError: for another number of dims.
-    """
-    if ndim_of("diag", x) == 1:
-        n = x.shape[0] + abs(diagonal)
-        return put_diagonal(x, shape=(n, n), offset=diagonal)
-    if x.ndim != 2:
-        raise ValueError(f"diag: expected 1 or 2 dims, got shape {x.shape}; diagonal() takes those of a batch")
-    return _diagonal(x, offset=diagonal).clone()
-
-
-@method()
-def trace(x: Tensor) -> Tensor:
-    """The sum of the diagonal of a matrix.
-
-    Raises:
-        ValueError: if x is not 2-D.
-    """
-    if ndim_of("trace", x) != 2:
-        raise ValueError(
-            f"trace: expected a matrix, got shape {x.shape}; x.diagonal(0, -2, -1).sum(-1) is that of a batch"
-        )
-    return sum(_diagonal(x))
-
-
-@method()
-def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """The `length` slices of x along `dim` from `start` on: a view.
-
-    Raises:
-        IndexError: if there are not so many.
-    """
-    axis = axis_of("narrow", dim, ndim_of("narrow", x))
-    n = x.shape[axis]
-    first = start + n if start < 0 else start
-    if not 0 <= first <= first + length <= n:
-        raise IndexError(f"narrow: {length} from {start} on is not within the {n} of dim {dim}")
-    return _getitem(x, index=(slice(None),) * axis + (slice(first, first + length),))
-
-
-@method()
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """out[i][j] = x[index[i][j]][j] for dim 0; `index` holds integers, and has x's number of dims.
-
-    Raises:
-        IndexError: for an index that is not there.
-        ValueError: if `index` has other dims than x, or is longer along one that is not `dim`.
-    """
+    """out[i][j] = x[index[i][j]][j] for dim 0; `index` holds integers, and has x's number of dims. Raises
+    IndexError for an index that is not there, and ValueError if `index` has other dims than x, or is longer along
+    one that is not `dim`."""
     axis = axis_of("gather", dim, ndim_of("gather", x))
     if ndim_of("gather", index) != x.ndim or any(
         m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
@@ -137,27 +42,21 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 @method()
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of x along `dim` that the 1-D int tensor `index` names.
-
-    Raises:
-        IndexError: for an index that is not there.
-        ValueError: if `index` is not 1-D.
-    """
+    """The slices of x along `dim` that the 1-D int tensor `index` names. Raises IndexError for an index that is not
+    there, and ValueError if `index` is not 1-D."""
     axis = axis_of("index_select", dim, ndim_of("index_select", x))
     if ndim_of("index_select", index) > 1:
         raise ValueError(f"index_select: expected a 1-D index, got shape {index.shape}; x[:, index] takes any")
     _check_index("index_select", index, x.shape[axis], dim)
-    return _getitem(x, index=(slice(None),) * axis + (index._array.reshape(-1),))
+    return _along(x, axis, index._array.reshape(-1))
 
 
 @method()
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` in which x and `indices` broadcast along the other dims; without `dim`, from x flattened.
 
-    It takes what `argsort` and `argmax(keepdim=True)` give: x.take_along_dim(x.argsort(1), 1) is x sorted.
-
-    Raises:
-        IndexError: for an index that is not there.
+    It takes what `argsort` and `argmax(keepdim=True)` give: x.take_along_dim(x.argsort(1), 1) is x sorted. Raises
+    IndexError for an index that is not there.
     """
     if dim is None:
         x, indices, dim = reshape(x, -1), reshape(indices, -1), 0
@@ -167,21 +66,16 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     _check_index("take_along_dim", indices, x.shape[axis], dim)
     others = [shape[:axis] + (1,) + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
     joint = joint_shape("take_along_dim", *others)
-    x, indices = (
-        _broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices)
-    )
+    x, indices = (_broadcast_to(t, shape=joint[:axis] + (t.shape[axis],) + joint[axis + 1 :]) for t in (x, indices))
     return take_along(x, indices, axis=axis)
 
 
 @method()
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
-    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined.
-
-    Raises:
-        IndexError: for an index that is not there.
-        ValueError: if `index` has other dims than x, or is longer along one of them.
-    """
+    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises
+    IndexError for an index that is not there, and ValueError if `index` has other dims than x, or is longer along
+    one of them."""
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
@@ -190,25 +84,21 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
             ndim_of("scatter", tensor)
         src = _broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
-    positions = grid_along(namespace(x._array), index._array, axis)
-    return setitem(x, src, index=positions)
+    return setitem(x, src, index=shapes.grid_along(namespace(x._array), index._array, axis))
 
 
 @method()
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What is
-    named twice is added twice.
-
-    Raises:
-        IndexError: for an index that is not there.
-        ValueError: if `index` has other dims than x, or is longer than x (but along `dim`) or than `src` along one.
+    """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What
+    is named twice is added twice. Raises IndexError for an index that is not there, and ValueError if `index` has
+    other dims than x, or is longer than x (but along `dim`) or than `src` along one.
 
     >>> import lucid
     >>> lucid.zeros(3).scatter_add(0, lucid.tensor([0, 2, 0]), lucid.tensor([1., 2., 4.]))
     tensor([5., 0., 2.])
     """
     axis, src = _axis_and_source("scatter_add", x, dim, index, src)
-    return x + scatter_add_along(src, index, shape=x.shape, axis=axis)
+    return x + shapes.scatter_add_along(src, index, shape=x.shape, axis=axis)
 
 
 def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
@@ -234,12 +124,9 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
 
 @method()
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
-
-    Raises:
-        IndexError: for an index that is not there.
-        ValueError: if `source` does not have the shape of x, with a slice for each index along `dim`.
-    """
+    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names. Raises
+    IndexError for an index that is not there, and ValueError if `source` does not have the shape of x, with a slice
+    for each index along `dim`."""
     axis = axis_of("index_add", dim, ndim_of("index_add", x))
     several = ndim_of("index_add", index) > 1
     expected = x.shape[:axis] + (index.numel(),) + x.shape[axis + 1 :]
@@ -249,31 +136,24 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         )
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
-    return x + scatter_add_at(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
+    return x + shapes.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
 @method()
 def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """x with `value` wherever the bool tensor `mask` holds; the two broadcast.
-
-    Raises:
-        TypeError: for a mask that is not made of bools.
-    """
+    """x with `value` wherever the bool tensor `mask` holds; the two broadcast. Raises TypeError for a mask that is
+    not made of bools."""
     return _where(_bool_mask("masked_fill", x, mask), value, x)
 
 
 @method()
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
-    """The elements of x where the bool tensor `mask` holds, in a row; the two broadcast.
-
-    Raises:
-        TypeError: for a mask that is not made of bools.
-        ValueError: if the shapes do not broadcast.
-    """
+    """The elements of x where the bool tensor `mask` holds, in a row; the two broadcast. Raises TypeError for a
+    mask that is not made of bools, and ValueError if the shapes do not broadcast."""
     if _bool_mask("masked_select", x, mask).shape != x.shape:
         shape = joint_shape("masked_select", x.shape, mask.shape)
         x, mask = _broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape)
-    return getitem_of(x, mask)
+    return shapes.getitem_of(x, mask)
 
 
 def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
@@ -333,10 +213,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first ones.
 
-    `sorted=False` allows another order, and makes no difference here.
-
-    Raises:
-        ValueError: if there are not k.
+    `sorted=False` allows another order, and makes no difference here. Raises ValueError if there are not k.
     """
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
@@ -351,19 +228,5 @@ def _pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
     return take_along(x, indices, axis=dim) if x.ndim else positive(x)
 
 
-@method()
-def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`masked_fill`, in place."""
-    return assign_in_place(self, "masked_fill_", masked_fill(self, mask, value))
-
-
-@method()
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
-    """`scatter`, in place."""
-    return assign_in_place(self, "scatter_", scatter(self, dim, index, src, value=value))
-
-
-@method()
-def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """`scatter_add`, in place."""
-    return assign_in_place(self, "scatter_add_", scatter_add(self, dim, index, src))
+for _function in (masked_fill, scatter, scatter_add):
+    in_place(_function)

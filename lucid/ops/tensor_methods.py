@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 from lucid.core.array import bool_, float16, float32, float64, from_data, int32, int64, namespace, to_device, to_numpy
@@ -10,104 +11,176 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _transpose, axis_of, broadcast_to, permute, transpose
+from lucid.core.shapes import _transpose, axis_of, permute, transpose
 from lucid.core.tensor import lengths
-from lucid.ops.rearrange import stack, unbind
+from lucid.ops.shapes import expand, stack, unbind
 
 
-@method()
-def detach_(self: Tensor) -> Tensor:
-    """Forget the history of this tensor itself.
-
-    Raises:
-        RuntimeError: for a view, which has its history from the tensor that it shows.
-    """
-    if getattr(self, "view_of", None) is not None:
-        raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
-    self._node = None
-    return self
+def attach(body: type) -> type:
+    """Make the methods and properties that the body of a class defines Tensor's own."""
+    for name, value in vars(body).items():
+        if isinstance(value, (FunctionType, property)):
+            getattr(value, "fget", value).__qualname__ = f"Tensor.{name}"
+            setattr(Tensor, name, value)
+    return body
 
 
-@method()
-def element_size(self: Tensor) -> int:
-    """The bytes that one element takes."""
-    return self._array.itemsize
+@attach
+class Methods(Tensor):
+    """What `attach` gives to Tensor; there are no objects of this class."""
 
+    def detach_(self) -> Tensor:
+        """Forget the history of this tensor itself. Raises RuntimeError for a view, which has its history from the
+        tensor that it shows."""
+        if getattr(self, "view_of", None) is not None:
+            raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
+        self._node = None
+        return self
 
-@method()
-def is_contiguous(self: Tensor) -> bool:
-    """Whether the elements are in memory row by row without gaps."""
-    return bool(self._array.flags.c_contiguous)
+    def element_size(self) -> int:
+        """The bytes that one element takes."""
+        return self._array.itemsize
 
+    def is_contiguous(self) -> bool:
+        """Whether the elements are in memory row by row without gaps."""
+        return bool(self._array.flags.c_contiguous)
 
-@method()
-def contiguous(self: Tensor) -> Tensor:
-    """Itself if its elements are in memory row by row, else a copy in which they are."""
-    return self if self._array.flags.c_contiguous else positive(self)
+    def contiguous(self) -> Tensor:
+        """Itself if its elements are in memory row by row, else a copy in which they are."""
+        return self if self._array.flags.c_contiguous else positive(self)
 
+    def nonzero(self, as_tuple: Any = False) -> Any:
+        """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
+        indices = tuple(Tensor(array) for array in namespace(self._array).nonzero(self._array))
+        return indices if as_tuple else stack(indices, dim=1)
 
-@method()
-def nonzero(self: Tensor, as_tuple: Any = False) -> Any:
-    """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
-    indices = tuple(Tensor(array) for array in namespace(self._array).nonzero(self._array))
-    return indices if as_tuple else stack(indices, dim=1)
+    @property
+    def T(self) -> Tensor:
+        """The dims in reverse order: for a matrix, its transpose."""
+        return _transpose(self, axes=tuple(range(self.ndim))[::-1])
 
+    @property
+    def mT(self) -> Tensor:
+        """The transpose of the last two dims."""
+        return transpose(self, -2, -1)
 
-def _reversed_dims(self: Tensor) -> Tensor:
-    """The dims in reverse order: for a matrix, its transpose."""
-    return _transpose(self, axes=tuple(range(self.ndim))[::-1])
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a 1-D or 0-d tensor as it is. Raises ValueError for more than two dims."""
+        if self.ndim > 2:
+            raise ValueError(f"t: expected at most 2 dims, got shape {self.shape}; use transpose(dim0, dim1) or mT")
+        return permute(self, 1, 0) if self.ndim == 2 else self
 
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Stretched to the shape of `other`."""
+        ndim_of("expand_as", other)
+        return expand(self, other.shape)
 
-def _matrix_transpose(self: Tensor) -> Tensor:
-    """The transpose of the last two dims."""
-    return transpose(self, -2, -1)
+    def view_as(self, other: Tensor) -> Tensor:
+        """`view` with the shape of another tensor."""
+        ndim_of("view_as", other)
+        return self.view(other.shape)
 
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """`reshape` with the shape of another tensor."""
+        ndim_of("reshape_as", other)
+        return self.reshape(other.shape)
 
-Tensor.T, Tensor.mT = property(_reversed_dims), property(_matrix_transpose)  # type: ignore[attr-defined]
+    def cuda(self, index: Any = 0) -> Tensor:
+        """This tensor on a GPU."""
+        return self.to(f"cuda:{index}")
 
+    def cpu(self) -> Tensor:
+        """This tensor on the CPU."""
+        return self.to("cpu")
 
-@method()
-def t(x: Tensor) -> Tensor:
-    """The transpose of a matrix; a 1-D or 0-d tensor as it is.
+    def type_as(self, other: Tensor) -> Tensor:
+        """In the dtype of `other`."""
+        ndim_of("type_as", other)
+        return self.to(other.dtype)
 
-    Raises:
-        ValueError: for more than two dims.
-    """
-    if x.ndim > 2:
-        raise ValueError(f"t: expected at most 2 dims, got shape {x.shape}; use transpose(dim0, dim1) or mT")
-    return permute(x, 1, 0) if x.ndim == 2 else x
+    def new_zeros(self, *shape: Any) -> Tensor:
+        """Zeros of a shape, with this dtype and device."""
+        return Tensor(namespace(self._array).zeros(lengths("new_zeros", shape), dtype=self.dtype))
 
+    def new_ones(self, *shape: Any) -> Tensor:
+        """Ones of a shape, with this dtype and device."""
+        return Tensor(namespace(self._array).ones(lengths("new_ones", shape), dtype=self.dtype))
 
-@method()
-def expand_as(self: Tensor, other: Tensor) -> Tensor:
-    """Stretched to the shape of `other`."""
-    return broadcast_to(self, other.shape)
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
+        return array.copy() if copy else array
 
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._node is not None:
+            raise BufferError("__dlpack__: a tensor that requires a gradient is not handed out; use .detach()")
+        return self._array.__dlpack__(**options)
 
-@method()
-def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """`view` with the shape of another tensor."""
-    ndim_of("view_as", other)
-    return self.view(other.shape)
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
 
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        if self.device == "cpu":
+            raise AttributeError("__cuda_array_interface__: this tensor is on the CPU; use .cuda() first")
+        if self._node is not None:
+            raise BufferError("__cuda_array_interface__: of a tensor that requires a gradient; use .detach()")
+        return self._array.__cuda_array_interface__
 
-@method()
-def reshape_as(self: Tensor, other: Tensor) -> Tensor:
-    """`reshape` with the shape of another tensor."""
-    ndim_of("reshape_as", other)
-    return self.reshape(other.shape)
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+        return bool(self.item())
 
+    def __float__(self) -> Any:
+        return float(self.item())
 
-@method()
-def cuda(self: Tensor, index: Any = 0) -> Tensor:
-    """This tensor on a GPU."""
-    return self.to(f"cuda:{index}")
+    def __int__(self) -> Any:
+        return int(self.item())
 
+    def __index__(self) -> int:
+        if self.ndim or self.dtype.kind not in "iu":
+            raise TypeError(f"only a 0-d integer tensor is an index, got {self.dtype} of shape {self.shape}")
+        return int(self.item())
 
-@method()
-def cpu(self: Tensor) -> Tensor:
-    """This tensor on the CPU."""
-    return self.to("cpu")
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(unbind(self))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        return _rebuild(*self.__reduce__()[1])
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()"
+            )
+        grad = None if self._grad is None else to_numpy(self._grad._array)
+        return _rebuild, (type(self), to_numpy(self._array), self.device, self.requires_grad, grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    def size(self, dim: Any = None) -> Any:
+        """The shape, or the length of one dim."""
+        return self.shape if dim is None else self.shape[axis_of("size", dim, self.ndim)]
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a float one."""
+        return self._array.dtype.kind == "f"
 
 
 def _conversion(name: str, dtype: Any, doc: str) -> None:
@@ -123,106 +196,6 @@ for _name, _dtype in {"float": float32, "double": float64, "half": float16, "int
 _conversion("bool", bool_, "As bools: whether each element is not 0.")
 
 
-@method()
-def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """In the dtype of `other`."""
-    ndim_of("type_as", other)
-    return self.to(other.dtype)
-
-
-@method()
-def new_zeros(self: Tensor, *shape: Any) -> Tensor:
-    """Zeros of a shape, with this dtype and device."""
-    return Tensor(namespace(self._array).zeros(lengths("new_zeros", shape), dtype=self.dtype))
-
-
-@method()
-def new_ones(self: Tensor, *shape: Any) -> Tensor:
-    """Ones of a shape, with this dtype and device."""
-    return Tensor(namespace(self._array).ones(lengths("new_ones", shape), dtype=self.dtype))
-
-
-@method()
-def __array__(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
-    array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
-    return array.copy() if copy else array
-
-
-@method()
-def __dlpack__(self: Tensor, **options: Any) -> Any:
-    if self._node is not None:
-        raise BufferError("__dlpack__: a tensor that requires a gradient is not handed out; use .detach()")
-    return self._array.__dlpack__(**options)
-
-
-@method()
-def __dlpack_device__(self: Tensor) -> Any:
-    return self._array.__dlpack_device__()
-
-
-@method()
-def __bool__(self: Tensor) -> bool:
-    if self._array.size != 1:
-        raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-    return bool(self.item())
-
-
-@method()
-def __float__(self: Tensor) -> Any:
-    return float(self.item())
-
-
-@method()
-def __int__(self: Tensor) -> Any:
-    return int(self.item())
-
-
-@method()
-def __index__(self: Tensor) -> int:
-    if self.ndim or self.dtype.kind not in "iu":
-        raise TypeError(f"only a 0-d integer tensor is an index, got {self.dtype} of shape {self.shape}")
-    return int(self.item())
-
-
-@method()
-def __len__(self: Tensor) -> int:
-    if not self.ndim:
-        raise TypeError("len() of a 0-d tensor")
-    return self.shape[0]
-
-
-@method()
-def __iter__(self: Tensor) -> Iterator[Tensor]:
-    if not self.ndim:
-        raise TypeError("iteration over a 0-d tensor")
-    return iter(unbind(self))
-
-
-@method()
-def __contains__(self: Tensor, value: Any) -> bool:
-    return bool((self == value).any())
-
-
-@method()
-def __format__(self: Tensor, spec: str) -> str:
-    return format(self.item(), spec) if spec else repr(self)
-
-
-@method()
-def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
-    return _rebuild(*self.__reduce__()[1])
-
-
-@method()
-def __reduce__(self: Tensor) -> Any:
-    if not self.is_leaf:
-        raise RuntimeError(
-            f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()"
-        )
-    grad = None if self._grad is None else to_numpy(self._grad._array)
-    return _rebuild, (type(self), to_numpy(self._array), self.device, self.requires_grad, grad)
-
-
 def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:
     """A tensor from what `__reduce__` gave."""
     tensor = Tensor.__new__(cls)
@@ -230,25 +203,6 @@ def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, gr
     if grad is not None:
         tensor._grad = Tensor(to_device(from_data(grad, grad.dtype, "cpu"), device))
     return tensor
-
-
-@method()
-def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
-    """Set `requires_grad` and return the tensor itself."""
-    self.requires_grad = requires_grad
-    return self
-
-
-@method()
-def size(self: Tensor, dim: Any = None) -> Any:
-    """The shape, or the length of one dim."""
-    return self.shape if dim is None else self.shape[axis_of("size", dim, self.ndim)]
-
-
-@method()
-def is_floating_point(self: Tensor) -> bool:
-    """Whether the dtype is a float one."""
-    return self._array.dtype.kind == "f"
 
 
 @op(x=lambda xp, g, device, source: xp.transfer(g, device=source, source=device))

@@ -27,7 +27,7 @@ class Formula:
     """An expression in a decorator: the formula of an input, what is computed once, or the recipe of what is kept."""
 
     op: str
-    kind: str  # "formulas", "once" or "keeps"
+    kind: str  # "vjps", "shared" or "aux_outputs"
     name: str
     module: str
     tree: ast.expr
@@ -43,10 +43,9 @@ class Formula:
 
     def install(self, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the operation use `made` from now on."""
-        if self.kind == "keeps":
-            monkeypatch.setitem(OWN[self.op].aux_outputs, self.name, made)
-        else:
-            monkeypatch.setitem(OWN[self.op]._scope, f"f_{self.name}", made)
+        spec = OWN[self.op]
+        monkeypatch.setitem(getattr(spec, self.kind), self.name, made)
+        monkeypatch.setattr(spec, "vjp", spec.vjp_with({**spec.shared, **spec.vjps}))
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,18 @@ def formulas() -> tuple[Formula, ...]:
     found = []
     for module in sorted({spec.forward.__module__ for spec in OWN.values()}):
         for function in source(module).body:
-            name = getattr(function, "name", "").removeprefix("_")  # what ops/primitive.py makes of `_gelu`
-            for made in function.decorator_list if isinstance(function, ast.FunctionDef) else []:
-                if isinstance(made, ast.Call) and ast.unparse(made.func) == "op":
+            name = getattr(function, "name", "").removeprefix("_")  # what `op` makes of `_gelu`
+            makers = function.decorator_list if isinstance(function, ast.FunctionDef) else []
+            if isinstance(function, ast.Assign):  # floor = library_function("floor", ...)
+                name, makers = ast.unparse(function.targets[0]), [function.value]
+            for made in makers:
+                if isinstance(made, ast.Call) and ast.unparse(made.func) in ("op", "library_function"):
                     for keyword in made.keywords:
-                        if keyword.arg in ("keeps", "once"):
+                        if keyword.arg in ("aux_outputs", "shared"):
                             parts = zip(keyword.value.keys, keyword.value.values, strict=True)
                             found += [Formula(name, keyword.arg, k.value, module, v) for k, v in parts]
                         elif keyword.arg in OWN[name].vjps:
-                            found.append(Formula(name, "formulas", keyword.arg, module, keyword.value))
+                            found.append(Formula(name, "vjps", keyword.arg, module, keyword.value))
     return tuple(found)
 
 

@@ -301,6 +301,7 @@ PLAIN: dict[str, list[Row]] = {
                row(lambda m, x: x.argmax(0, keepdim=True), U(3, 4)), row(lambda m, x: m.argmax(x), fixed([1, 3, 3.0]))],
     "argmin": [row(lambda m, x: m.argmin(x), U(3, 4)), row(lambda m, x: x.argmin(1), U(3, 4)),
                row(lambda m, x: x.argmin(-1, True), U(3, 4))],
+    "argsort": [row(lambda m, x: m.argsort(x, 1), D(3, 4)), row(lambda m, x: x.argsort(0, True), D(3, 4))],
     "max_indices": [row(lambda m, x: m.max(x, 1).indices, U(3, 4)),
                     row(lambda m, x: x.min(dim=0, keepdim=True)[1], U(3, 4))],
     "any": [row(lambda m, x: m.any(x), MASK), row(lambda m, x: x.any(0), MASK), row(lambda m, x: x.any(1, True), MASK)],

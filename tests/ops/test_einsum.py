@@ -57,7 +57,7 @@ def test_the_result_is_never_the_operand() -> None:
 
 
 def test_the_product_that_takes_the_fewest_multiplications_comes_first() -> None:
-    from lucid.ops.einsum import _plan
+    from lucid.ops.products import _plan
 
     names = (("i", "j"), ("j", "k"), ("k", "l"))
     for shapes, first in ((((2, 100), (100, 100), (100, 3)), (0, 1)), (((3, 100), (100, 100), (100, 2)), (1, 2))):

@@ -25,36 +25,38 @@ from tests.whole import whole
 
 # Mutants that compute the same, and why. Every other one must be noticed.
 EQUIVALENT: dict[str, str] = {
-    "arithmetic.power.x: 1 in xp.where((x == 0) & (y == 0), 1, x) -> 2 in xp.where((x == 0) & (y == 0), 1, x)":
+    "elementwise.power.x: 1 in xp.where((x == 0) & (y == 0), 1, x) -> 2 in xp.where((x == 0) & (y == 0), 1, x)":
         "what stands in is multiplied by y, which is 0 there",
-    "functions.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)":
+    "activations.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)":
         "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
-    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)":
+    "matmul.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)":
         "both compute the same, the one in fewer steps and the other in fewer products",
-    "fused.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)":
+    "matmul.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)":
         "the same",
-    "fused.linear.x: g.ndim == 2 -> g.ndim != 2": "the same",
-    "fused.linear.x: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
-    "fused._rows: x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) -> xp.reshape(x, "
-    "shape=(math.prod(x.shape[:-1]), x.shape[-1]))": "a shortcut",
-    "linalg._eigh_slope: 1 in xp.where(none, 1, gaps) -> 2 in xp.where(none, 1, gaps)": "what stands in divides a 0",
-    "linear._for_a: found if len(a_shape) > 1 else xp.reshape(found, shape=(*found.shape[:-2], found.shape[-1])) -> "
-    "found": "the walk would sum the axis away",
-    "linear._for_b: 1 in len(b_shape) > 1 -> 2 in len(b_shape) > 1 (2)": "a reshape to the shape it has",
-    "losses.cross_entropy_of_kept.error: 1 in -1 -> 2 in -1": "any negative length is worked out",
-    "losses.cross_entropy_of_kept.error: 0 in xp.where(labels != ignore_index, labels, 0) -> 1 in xp.where(labels != "
-    "ignore_index, labels, 0)": "what stands in for an ignored label is masked",
-    "losses.cross_entropy_of_kept.share: 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) "
-    "if reduction == 'mean' else 1 -> 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1)":
-        "asked for by the mean alone",
-    "losses.cross_entropy_of_kept.share: 1 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), "
-    "1) if reduction == 'mean' else 1 -> 2 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), "
-    "1) if reduction == 'mean' else 1": "the same, of the number that stands behind else",
-    "losses._worth: 0 -> 1": "take_along counts axes round, and the weight has one",
-    "losses._by_row: xp.reshape(g, shape=(-1, 1)) if reduction == 'none' else g -> xp.reshape(g, shape=(-1, 1))":
+    "matmul.linear.x: g.ndim == 2 -> g.ndim != 2": "the same",
+    "matmul.linear.x: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
+    "matmul._rows: x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) -> "
+    "xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))": "a shortcut",
+    "linalg._eigh_slope: 1 in xp.where(none, 1, gaps) -> 2 in xp.where(none, 1, gaps)":
+        "what stands in divides a 0",
+    "matmul._vjp_a: grad if len(a_shape) > 1 else xp.reshape(grad, shape=(*grad.shape[:-2], grad.shape[-1])) -> "
+    "grad": "backward would sum the axis away",
+    "matmul._vjp_b: 1 in len(b_shape) > 1 -> 2 in len(b_shape) > 1 (2)": "a reshape to the shape it has",
+    "losses.cross_entropy_ignore_index.error: 1 in -1 -> 2 in -1": "any negative length is worked out",
+    "losses.cross_entropy_ignore_index.error: 0 in xp.where(labels != ignore_index, labels, 0) -> 1 in "
+    "xp.where(labels != ignore_index, labels, 0)": "what stands in for an ignored label is masked",
+    "losses.cross_entropy_ignore_index.share: 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, "
+    "dtype=x.dtype)), 1) if reduction == 'mean' else 1 -> 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, "
+    "dtype=x.dtype)), 1)": "asked for by the mean alone",
+    "losses.cross_entropy_ignore_index.share: 1 in 1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, "
+    "dtype=x.dtype)), 1) if reduction == 'mean' else 1 -> 2 in 1 / xp.maximum(xp.sum(xp.astype(labels != "
+    "ignore_index, dtype=x.dtype)), 1) if reduction == 'mean' else 1":
+        "the same, of the number that stands behind else",
+    "losses._row_weights: 0 -> 1": "take_along counts axes round, and the weight has one",
+    "losses._for_rows: xp.reshape(g, shape=(-1, 1)) if reduction == 'none' else g -> xp.reshape(g, shape=(-1, 1))":
         "a shortcut for one number",
-    "losses._by_row: 1 in -1 -> 2 in -1": "any negative length is worked out",
-    "losses.per_element: g if factor == 1 else g * factor -> g * factor": "a shortcut",
+    "losses._for_rows: 1 in -1 -> 2 in -1": "any negative length is worked out",
+    "losses._element_gradient: g if factor == 1 else g * factor -> g * factor": "a shortcut",
     "norms._channels: x if len(x.shape) == 2 else xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:]))) -> "
     "xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:])))": "a last dim of length 1 changes no sum",
     "norms._channels: 2 in len(x.shape) == 2 -> 3 in len(x.shape) == 2": "the same",
@@ -62,13 +64,14 @@ EQUIVALENT: dict[str, str] = {
     "recurrent._lstm_cells: 0 in out[0] -> 1 in out[0]": "zeros of the same shape",
     "reductions._centred: slice(0, 1) if k == 1 else slice(None) -> slice(0, 1)":
         "for the forward's rounding; here the mean takes off what is added",
-    "reductions._centred: x - xp.getitem(x, index=(*first, Ellipsis)) -> x + xp.getitem(x, index=(*first, Ellipsis))":
-        "the same",
-    "reductions._norm_slope: 1 in ord == 1 -> 2 in ord == 1": "a shortcut: ratio ** 0",
-    "reductions._norm_slope: 1 in xp.where(size == 0, 1, size) -> 2 in xp.where(size == 0, 1, size)":
+    "reductions._centred: x - xp.getitem(x, index=(*first, Ellipsis)) -> x + xp.getitem(x, index=(*first, "
+    "Ellipsis))": "the same",
+    "reductions._norm_vjp: 1 in ord == 1 -> 2 in ord == 1": "a shortcut: ratio ** 0",
+    "reductions._norm_vjp: 1 in xp.where(size == 0, 1, size) -> 2 in xp.where(size == 0, 1, size)":
         "what stands in is multiplied by a sign of 0",
-    "reductions._norm_slope: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)": "the same",
-    "reductions._over: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)": "what stands in is masked",
+    "reductions._norm_vjp: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)": "the same",
+    "reductions._over: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)":
+        "what stands in is masked",
     "reductions._softmax_of: 0 in xp.where(out == -math.inf, 0, out) -> 1 in xp.where(out == -math.inf, 0, out)":
         "exp of -inf, less whatever number",
 }  # fmt: skip
@@ -122,7 +125,7 @@ def test_every_formula_is_found() -> None:
     there = {
         (op, kind, name)
         for op, spec in OWN.items()
-        for kind in ("formulas", "keeps", "once")
+        for kind in ("vjps", "aux_outputs", "shared")
         for name in getattr(spec, kind)
     }
     assert {(f.op, f.kind, f.name) for f in formulas()} == there
@@ -149,7 +152,8 @@ def test_put_together_again_as_it_was_it_passes(label: str) -> None:
 @whole
 @unchanged
 @pytest.mark.parametrize("label",
-                         [label for label, code in CODE.items() if isinstance(code, Formula) and code.kind != "keeps"])
+                         [label for label, code in CODE.items()
+                          if isinstance(code, Formula) and code.kind != "aux_outputs"])
 @pytest.mark.parametrize("change", [lambda g: -g, lambda g: g * 1.5, lambda g: g + 1], ids=["sign", "factor", "offset"])
 def test_a_spoiled_gradient_is_noticed(
     label: str, change: Callable[..., object], monkeypatch: pytest.MonkeyPatch

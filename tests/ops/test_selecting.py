@@ -38,7 +38,7 @@ def test_axis_is_accepted_for_dim() -> None:
     x = lucid.tensor([[3.0, 1.0], [2.0, 4.0]])
     assert x.sort(axis=0).indices.tolist() == x.argsort(axis=0).tolist() == [[1, 0], [0, 1]]
     assert x.cumprod(axis=1).tolist() == [[3, 3], [2, 8]]
-    with pytest.raises(TypeError, match="sort: unexpected keyword 'along'"):
+    with pytest.raises(TypeError, match=r"sort\(\) got an unexpected keyword argument 'along'"):
         x.sort(along=0)
 
 

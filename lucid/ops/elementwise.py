@@ -1,4 +1,6 @@
-"""The rest of the operations element by element: logarithms, rounding, bits, comparison within a tolerance."""
+"""The rest of the operations element by element: logarithms, rounding, trigonometry, remainders, bits, clamp, and
+comparison within a tolerance. The first ones are in core/elementwise.py.
+"""
 
 from __future__ import annotations
 
@@ -17,66 +19,43 @@ __all__ = [
 ]  # fmt: skip
 
 
-@method()
-@op(floats=True, x=lambda xp, g, x: g * xp.exp(x))
-def expm1(xp, x):
-    """exp(x) - 1, exact near 0."""
-    return xp.expm1(x)
+def library_function(name: str, doc: str, **of_op: Any) -> Any:
+    """The operation that array libraries have as a function `name` of one number, also the method of that name; the
+    other arguments are those of `op`."""
+
+    def forward(xp, x):
+        return getattr(xp, name)(x)
+
+    forward.__name__ = forward.__qualname__ = name
+    forward.__doc__ = doc
+    return method(name)(op(**of_op)(forward))
 
 
-@method()
-@op(floats=True, x=lambda xp, g, x: g / (1 + x))
-def log1p(xp, x):
-    """log(1 + x), exact near 0."""
-    return xp.log1p(x)
-
-
-@method()
-@op(floats=True, x=lambda xp, g, x: g / (x * math.log(2)))
-def log2(xp, x):
-    """The logarithm to base 2, log(x) / log(2)."""
-    return xp.log2(x)
-
-
-@method()
-@op(floats=True, x=lambda xp, g, x: g / (x * math.log(10)))
-def log10(xp, x):
-    """The logarithm to base 10, log(x) / log(10)."""
-    return xp.log10(x)
-
-
-@method()
-@op(x=lambda xp, g: xp.zeros_like(g))
-def floor(xp, x):
-    """x rounded down; the gradient is 0."""
-    return xp.floor(x)
-
-
-@method()
-@op(x=lambda xp, g: xp.zeros_like(g))
-def ceil(xp, x):
-    """x rounded up; the gradient is 0."""
-    return xp.ceil(x)
-
-
-@method()
-@op(x=lambda xp, g: xp.zeros_like(g))
-def trunc(xp, x):
-    """x rounded towards 0; the gradient is 0."""
-    return xp.trunc(x)
+expm1 = library_function("expm1", "exp(x) - 1, exact near 0.", floats=True, x=lambda xp, g, x: g * xp.exp(x))
+log1p = library_function("log1p", "log(1 + x), exact near 0.", floats=True, x=lambda xp, g, x: g / (1 + x))
+log2 = library_function(
+    "log2", "The logarithm to base 2, log(x) / log(2).", floats=True, x=lambda xp, g, x: g / (x * math.log(2))
+)
+log10 = library_function(
+    "log10", "The logarithm to base 10, log(x) / log(10).", floats=True, x=lambda xp, g, x: g / (x * math.log(10))
+)
+sin = library_function("sin", "The sine of x, in radians.", floats=True, x=lambda xp, g, x: g * xp.cos(x))
+cos = library_function("cos", "The cosine of x, in radians.", floats=True, x=lambda xp, g, x: -g * xp.sin(x))
+tan = library_function(
+    "tan", "The tangent of x, in radians: sin(x) / cos(x).", floats=True, x=lambda xp, g, out: g * (1 + out * out)
+)
+floor = library_function("floor", "x rounded down; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
+ceil = library_function("ceil", "x rounded up; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
+trunc = library_function("trunc", "x rounded towards 0; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
+isnan = library_function("isnan", "Whether each element is NaN.")
+isinf = library_function("isinf", "Whether each element is infinite.")
+isfinite = library_function("isfinite", "Whether each element is neither NaN nor infinite.")
 
 
 @op(x=lambda xp, g: xp.zeros_like(g))
 def rint(xp, x):
     """x rounded to the nearest integer, halves to the even one; the gradient is 0."""
     return xp.rint(x)
-
-
-@method()
-@op(floats=True, x=lambda xp, g, out: g * (1 + out * out))
-def tan(xp, x):
-    """The tangent of x, in radians: sin(x) / cos(x)."""
-    return xp.tan(x)
 
 
 @method()
@@ -155,27 +134,6 @@ def invert(xp, x):
 
 
 @method()
-@op()
-def isnan(xp, x):
-    """Whether each element is NaN."""
-    return xp.isnan(x)
-
-
-@method()
-@op()
-def isinf(xp, x):
-    """Whether each element is infinite."""
-    return xp.isinf(x)
-
-
-@method()
-@op()
-def isfinite(xp, x):
-    """Whether each element is neither NaN nor infinite."""
-    return xp.isfinite(x)
-
-
-@method()
 @op(x=lambda xp, g, x: g * (2 * x))
 def square(xp, x):
     """x * x."""
@@ -187,20 +145,6 @@ def square(xp, x):
 def reciprocal(xp, x):
     """1 / x."""
     return 1 / x
-
-
-@method()
-@op(floats=True, x=lambda xp, g, x: g * xp.cos(x))
-def sin(xp, x):
-    """The sine of x, in radians."""
-    return xp.sin(x)
-
-
-@method()
-@op(floats=True, x=lambda xp, g, x: -g * xp.sin(x))
-def cos(xp, x):
-    """The cosine of x, in radians."""
-    return xp.cos(x)
 
 
 @op(x=lambda xp, g, x, min, max: xp.masked(g, _inside(x, min, max)))
@@ -218,11 +162,8 @@ def _inside(x, min, max):
 
 @method("clamp", "clip")
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x held between `min` and `max`, numbers or tensors, either of which may be None. The gradient passes at a bound.
-
-    Raises:
-        ValueError: if both bounds are None.
-    """
+    """x held between `min` and `max`, numbers or tensors, either of which may be None. The gradient passes at a
+    bound. Raises ValueError if both bounds are None."""
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
     ndim_of("clamp", x)

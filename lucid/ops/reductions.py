@@ -1,0 +1,282 @@
+"""The rest of the reductions, and what else works along a dim: any, all, argmin, min, products, variances, norms,
+softmax, running sums. The first ones, sum, mean and max, are in core/reductions.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lucid.core import reductions as core
+from lucid.core.elementwise import abs, minimum, positive
+from lucid.core.node import Tensor, method
+from lucid.core.op import op
+from lucid.core.promotion import ndim_of
+from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
+from lucid.core.shapes import accepts_axis
+
+__all__ = [
+    "all", "amin", "any", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "min", "norm", "prod", "softmax",
+    "std", "var",
+]  # fmt: skip
+
+
+@reduction(several=False)
+@op()
+def argmin(xp, x, *, axis=None, keepdims=False):
+    """The int64 index of the smallest element, the first of several; without `dim`, into the flattened tensor."""
+    return x.argmin(axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op()
+def any(xp, x, *, axis=None, keepdims=False):
+    """Whether any element over `dim` is not 0."""
+    return x.any(axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op()
+def all(xp, x, *, axis=None, keepdims=False):
+    """Whether no element over `dim` is 0."""
+    return x.all(axis=axis, keepdims=keepdims)
+
+
+@reduction
+@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * core._share_of_ties(xp, x, out, axis))
+def amin(xp, x, *, axis=None, keepdims=False):
+    """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+@method()
+@accepts_axis
+def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
+    return core._extreme(minimum, amin, argmin, x, dim, keepdim)
+
+
+@reduction(converts=True)
+@op(x=lambda xp, g, x, axis: expand_reduced(xp, g, x.shape, axis) * _others(xp, x, axis))
+def prod(xp, x, *, axis=None, keepdims=False):
+    """The product over `dim`. Its gradient, for each element the product of the others, divides by nothing: it is
+    right where elements are 0, to any order."""
+    return core.widen_integers(x).prod(axis=axis, keepdims=keepdims)
+
+
+def _others(xp, x, axis):
+    """For each element the product of the others that are reduced with it."""
+    ndim = len(x.shape)
+    axes = ((axis,) if isinstance(axis, int) else axis) if axis is not None and ndim else range(ndim)
+    axes = tuple(a % ndim for a in axes)
+    order = tuple(i for i in range(ndim) if i not in axes) + axes  # the reduced axes last, then as one of length n
+    moved = xp.transpose(x, axes=order)
+    n, shape = count(x.shape, axes), moved.shape
+    rows = xp.reshape(moved, shape=(*shape[: ndim - len(axes)], n))
+    turned = xp.flip(rows, axes=(-1,))
+    ahead, behind = (_shifted(xp, xp.cumprod(each, axis=-1), -1, 1.0) for each in (rows, turned))
+    rest = xp.reshape(ahead * xp.flip(behind, axes=(-1,)), shape=shape)
+    return xp.transpose(rest, axes=tuple(sorted(range(ndim), key=lambda i: order[i])))
+
+
+@reduction(correction=True)
+@op(floats=True, x=lambda xp, g, x, axis, correction: _var_vjp(xp, g, x, axis, correction))
+@accumulate_in_float32
+def var(xp, x, *, axis=None, correction=1, keepdims=False):
+    """sum((x - mean(x)) ** 2) / (n - `correction`) over `dim`, the variance (1: the unbiased estimate; 0: plainly)."""
+    return _squares(xp, x, axis, correction, keepdims)
+
+
+def _centred(xp, x, axis):
+    """x without its mean. The first element goes first: of constant data nothing is left then, not even rounding."""
+    kept = core.keepdims_shape(x.shape, axis)
+    first = tuple(slice(0, 1) if k == 1 else slice(None) for k in kept)
+    x = x - xp.getitem(x, index=(*first, Ellipsis))
+    return x - xp.mean(x, axis=axis, keepdims=True)
+
+
+def _squares(xp, x, axis, correction, keepdims):
+    away = _centred(xp, x, axis)
+    with xp.quiet():  # one element and correction=1: 0 / 0 is the answer
+        return xp.sum(away * away, axis=axis, keepdims=keepdims) / max(count(x.shape, axis) - correction, 0)
+
+
+def _var_vjp(xp, g, x, axis, correction):
+    n = max(count(x.shape, axis) - correction, 0)
+    return _centred(xp, x, axis) * (expand_reduced(xp, g, x.shape, axis) * (2 * mean_weight(n)))
+
+
+# Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
+# formula alone would say 0 / 0.
+@reduction(correction=True)
+@op(floats=True, x=lambda xp, g, x, out, axis, correction: _var_vjp(xp, _over(xp, g, 2 * out), x, axis, correction))
+@accumulate_in_float32
+def std(xp, x, *, axis=None, correction=1, keepdims=False):
+    """The standard deviation over `dim`, sqrt(var(x)); its gradient for constant data is 0."""
+    return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
+
+
+def _over(xp, g, out):
+    """g / out, and 0 where out is 0: no division by 0 is ever made, so every further derivative is clean as well."""
+    return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
+
+
+@op(
+    floats=True,
+    x=lambda xp, g, x, out, ord, axis: _norm_vjp(
+        xp, expand_reduced(xp, g, x.shape, axis), x, expand_reduced(xp, out, x.shape, axis), ord
+    ),
+)
+@accumulate_in_float32
+def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
+    """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
+    if ord == 2:
+        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    if ord == 0:
+        return xp.sum((x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)
+    powers = xp.sum(xp.abs(x) ** ord, axis=axis, keepdims=keepdims)
+    return powers if ord == 1 else powers ** (1 / ord)
+
+
+def _norm_vjp(xp, g, x, out, ord):
+    if ord == 2:
+        return x * _over(xp, g, out)
+    if ord == 1:
+        return g * xp.sign(x)
+    if ord == 0:
+        return xp.zeros_like(x)
+    size = xp.abs(x)  # where it is 0, 1 stands in: sign(x) = 0 makes the product 0, and 0 ** (ord - 2) is never taken
+    ratio = xp.where(size == 0, 1, size) / xp.where(out == 0, 1, out)
+    return g * xp.sign(x) * ratio ** (ord - 1)
+
+
+@method()
+@accepts_axis
+def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
+    """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
+    Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
+    p = 2 if p == "fro" else p
+    if not isinstance(p, (int, float)) or p != p:
+        raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
+    if p in (math.inf, -math.inf):
+        return (core.amax if p > 0 else amin)(abs(x), core.axes("norm", dim), keepdim)
+    return _norm(x, ord=float(p), axis=core.axes("norm", dim), keepdims=keepdim)
+
+
+@reduction
+@op(
+    floats=True,
+    x=lambda xp, g, x, out, axis: (
+        expand_reduced(xp, g, x.shape, axis) * _softmax_of(xp, x, expand_reduced(xp, out, x.shape, axis))
+    ),
+)
+def logsumexp(xp, x, *, axis=None, keepdims=False):
+    """log(sum(exp(x))) over `dim`, without overflow."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    with xp.quiet():  # all -inf: log 0 is the answer
+        out = xp.log(total) + top
+    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
+
+
+def _softmax_of(xp, x, out):
+    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
+
+
+def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
+    """A decorator: the public form of an operation along one dim that must be named, also the method of that name. A
+    0-d tensor, which has no dim, is given to `of_a_number`; the `hint` ends the error where `dim` is no int."""
+
+    def decorate(operation: Any) -> Any:
+        name = operation.__name__
+
+        def along(x: Tensor, dim: int | None = None) -> Tensor:
+            if not isinstance(dim, int):
+                raise TypeError(f"{name}: expected an int for dim, got {dim!r}{hint}")
+            if of_a_number is not None and not ndim_of(name, x):
+                return of_a_number(x)
+            return operation(x, axis=dim)
+
+        for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
+            setattr(along, attribute, getattr(operation, attribute))
+        return method()(accepts_axis(along))
+
+    return decorate
+
+
+CLASSES = "; classes are usually the last one, dim=-1"
+
+
+def softmax_vjp(xp, g, out, axis):
+    """The gradient of a softmax's input."""
+    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+
+@along_dim(hint=CLASSES)
+@op(floats=True, x=softmax_vjp)
+def softmax(xp, x, *, axis):
+    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
+    if not x.size:
+        return x.copy()
+    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e /= xp.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+@along_dim(hint=CLASSES)
+@op(floats=True, x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+def log_softmax(xp, x, *, axis):
+    """log(softmax(x)) along `dim`, without overflow."""
+    if not x.size:
+        return x.copy()
+    out = x - xp.max(x, axis=axis, keepdims=True)
+    out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
+    return out
+
+
+@along_dim(of_a_number=positive)
+@op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
+def cumsum(xp, x, *, axis):
+    """The running sum along `dim`: out[i] = x[0] + ... + x[i]."""
+    return core.widen_integers(x).cumsum(axis=axis)
+
+
+@along_dim(of_a_number=positive)
+@op(x=lambda xp, g, x, out, axis: _shifted(xp, out, axis, 1.0) * _recurrence_vjp(xp, g, x, axis))
+@accumulate_in_float32
+def cumprod(xp, x, *, axis):
+    """The running product along `dim`: out[i] = x[0] * ... * x[i].
+
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k on,
+    divides by nothing: it is right where elements are 0, to any order.
+    """
+    return core.widen_integers(x).cumprod(axis=axis)
+
+
+@op(
+    shared={"d": lambda xp, g, x, axis: _recurrence_vjp(xp, g, x, axis)},
+    a=lambda xp, g, d: d,
+    x=lambda xp, g, d, out, axis: d * _shifted(xp, out, axis, 0.0),
+)
+@accumulate_in_float32
+def recurrence(xp, a, x, *, axis):
+    """A running sum along an axis that x makes fade or grow: out[i] = a[i] + x[i] * out[i - 1], and out[0] = a[0]."""
+    out = a.copy()
+    steps, factors = out.swapaxes(0, axis), x.swapaxes(0, axis)
+    for i in range(1, len(steps)):
+        steps[i] += factors[i] * steps[i - 1]
+    return out
+
+
+def _recurrence_vjp(xp, g, x, axis):
+    """The same from the end: d[i] = g[i] + x[i + 1] * d[i + 1]."""
+    turned = xp.roll(xp.flip(x, axes=(axis,)), shift=1, axis=axis)
+    return xp.flip(xp.recurrence(xp.flip(g, axes=(axis,)), turned, axis=axis), axes=(axis,))
+
+
+def _shifted(xp, x, axis, first):
+    """x moved on by one place along an axis, with `first` coming in."""
+    axis, n = axis % len(x.shape), x.shape[axis]
+    longer = xp.pad(x, widths=tuple((int(i == axis), 0) for i in range(len(x.shape))), value=first)
+    return xp.getitem(longer, index=(slice(None),) * axis + (slice(0, n),))

@@ -1,0 +1,317 @@
+"""The rest of the operations on shapes: tensors joined, cut and split, copied side by side, turned round; diagonals and
+triangles. The first ones, reshape, transpose, cat and indexing, are in core/shapes.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise, zip_longest
+from typing import Any
+
+from lucid.core import shapes as core
+from lucid.core.elementwise import positive
+from lucid.core.node import Tensor, method
+from lucid.core.op import op
+from lucid.core.promotion import ndim_of
+from lucid.core.reductions import sum
+from lucid.core.shapes import _broadcast_to, _getitem, _reshape, accepts_axis, axis_of, index_along, reshape, sizes
+
+__all__ = [
+    "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "roll",
+    "split", "stack", "tile", "trace", "tril", "triu", "unbind",
+]  # fmt: skip
+
+
+@method()
+def movedim(x: Tensor, source: int, destination: int) -> Tensor:
+    """x with one dim moved to another place, the others in their order: a view."""
+    ndim = ndim_of("movedim", x)
+    source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
+    order = [i for i in range(ndim) if i != source]
+    order.insert(destination, source)
+    return core.permute(x, order)
+
+
+@method()
+def repeat(x: Tensor, *counts: Any) -> Tensor:
+    """x copied `counts[i]` times along dim i, with new dims in front if there are more counts than dims. Raises
+    ValueError if there are fewer counts than dims, or one is negative."""
+    times = sizes("repeat", counts)
+    if len(times) < ndim_of("repeat", x) or any(n < 0 for n in times):
+        raise ValueError(f"repeat: expected at least {x.ndim} counts of 0 or more for shape {x.shape}, got {times}")
+    shape = (1,) * (len(times) - x.ndim) + tuple(x.shape)
+    pairs = list(zip(times, shape, strict=True))
+    apart = _reshape(x, shape=tuple(n for size in shape for n in (1, size)))
+    full = _broadcast_to(apart, shape=tuple(n for pair in pairs for n in pair))
+    out = _reshape(full, shape=tuple(a * b for a, b in pairs))
+    return positive(out) if all(1 in pair for pair in pairs) else out  # where nothing was copied so far
+
+
+@method()
+def tile(x: Tensor, *counts: Any) -> Tensor:
+    """`repeat` in which missing counts in front are 1."""
+    times = sizes("tile", counts)
+    return repeat(x, (1,) * (ndim_of("tile", x) - len(times)) + times)
+
+
+@method()
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """x cut along `dim` into at most `chunks` views of one size, save the last."""
+    axis = axis_of("chunk", dim, ndim_of("chunk", x))
+    if not isinstance(chunks, int):
+        raise TypeError(f"chunk: expected an int for the number of chunks, got {chunks!r}")
+    if chunks <= 0:
+        raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
+    return split(x, max(1, -(-x.shape[axis] // chunks)), dim)
+
+
+@op(x=lambda xp, g, axes: xp.flip(g, axes=axes))
+def _flip(xp, x, *, axes):
+    """A copy of x with the order of its elements reversed along `axes`."""
+    backwards = {axis % x.ndim for axis in axes}
+    return x[tuple(slice(None, None, -1) if axis in backwards else slice(None) for axis in range(x.ndim))].copy()
+
+
+@method()
+def flip(x: Tensor, *dims: Any) -> Tensor:
+    """x with the order of its elements reversed along `dims`."""
+    ndim = ndim_of("flip", x)
+    return _flip(x, axes=tuple([axis_of("flip", d, ndim) for d in sizes("flip", dims)]))
+
+
+@op(x=lambda xp, g, shift, axis: xp.roll(g, shift=-shift, axis=axis))
+def _roll(xp, x, *, shift, axis):
+    """x shifted by `shift` places along `axis`; what falls off the end comes back at the start."""
+    n = x.shape[axis]
+    cut = n - shift % n if n else 0
+    pieces = [x[index_along(axis, x.ndim, slice(cut, None))], x[index_along(axis, x.ndim, slice(0, cut))]]
+    return xp.concatenate(pieces, axis=axis)
+
+
+@method()
+def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """x shifted along `dims`; what falls off the end comes back at the start. Without `dims`, x is rolled
+    flattened. Raises ValueError if there are not as many shifts as dims."""
+    ndim, moves = ndim_of("roll", x), sizes("roll", (shifts,))
+    if dims is None and len(moves) == 1:
+        return _reshape(_roll(flatten(x), shift=moves[0], axis=0), shape=x.shape)
+    along = sizes("roll", () if dims is None else (dims,))
+    if len(moves) != len(along):
+        raise ValueError(f"roll: expected as many shifts as dims, got {moves} and {along}")
+    for shift, dim in zip(moves, along, strict=True):
+        x = _roll(x, shift=shift, axis=axis_of("roll", dim, ndim))
+    return x
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For 1-D tensors of n, m, ... elements as many grids of shape (n, m, ...), each running through one of them.
+
+    The i-th grid runs along dim i with indexing="ij"; with "xy" the first two dims are exchanged. A list does as
+    well. Raises ValueError for tensors of more than one dim, or another indexing.
+    """
+    axes = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
+    if not axes or any(ndim_of("meshgrid", x) > 1 for x in axes):
+        raise ValueError(f"meshgrid: expected 1-D tensors, got shapes {[x.shape for x in axes]}")
+    dims = [1, 0, *range(2, len(axes))] if indexing == "xy" and len(axes) > 1 else list(range(len(axes)))
+    full = tuple(axes[dim]._array.size for dim in dims)  # exchanging two dims undoes itself
+    lines = [reshape(x, [n if i == dim else 1 for i, n in enumerate(full)]) for x, dim in zip(axes, dims, strict=True)]
+    return tuple(_broadcast_to(line, shape=full) for line in lines)
+
+
+def joint_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all of `shapes` broadcast to. Raises ValueError if there is none."""
+    joint: list[int] = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        longer = {n for n in lengths if n != 1} or {1}
+        if len(longer) > 1:
+            raise ValueError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together")
+        joint.insert(0, longer.pop())
+    return tuple(joint)
+
+
+@method()
+def view(x: Tensor, *shape: Any) -> Tensor:
+    """`reshape` without ever copying: the result shares x's memory. PyTorch's view(dtype) is not supported. Raises
+    ValueError if the elements do not fit, or are in memory in an order that the new shape cannot express."""
+    out = _reshape(x, shape=core._complete("view", x, sizes("view", shape)))
+    a, b = out._array, x._array
+    if b.size and not (a is b or a.base is b or (a.base is not None and a.base is b.base)):
+        raise ValueError(f"view: shape {x.shape} with this memory layout cannot be seen as {out.shape}; use reshape")
+    return out
+
+
+@method()
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """x with the dims from `start_dim` to `end_dim` made one."""
+    if not (ndim := ndim_of("flatten", x)):
+        return reshape(x, 1)
+    start, end = axis_of("flatten", start_dim, ndim), axis_of("flatten", end_dim, ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    return _reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+@method()
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """`broadcast_to` in which -1 keeps a dim as it is."""
+    wanted = sizes("expand", shape)
+    lead = len(wanted) - ndim_of("expand", x)
+    fits = all(n in (-1, m) or m == 1 for n, m in zip(wanted[max(lead, 0) :], x.shape, strict=False))
+    if lead < 0 or not fits or any(n == -1 for n in wanted[:lead]):
+        raise ValueError(f"expand: shape {x.shape} does not expand to {wanted}")
+    return _broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(wanted)))
+
+
+@op(
+    arrays=lambda xp, g, arrays_shape, axis: [
+        xp.getitem(g, index=index_along(axis, len(g.shape), i)) for i in range(len(arrays_shape))
+    ]
+)
+def _stack(xp, *arrays, axis=0):
+    """The arrays, all of one shape, joined along a new axis."""
+    new = axis % (arrays[0].ndim + 1)
+    return xp.concatenate([a.reshape(a.shape[:new] + (1,) + a.shape[new:]) for a in arrays], axis=new)
+
+
+@accepts_axis
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors, all of one shape, joined along a new dim. Raises ValueError if the shapes differ."""
+    tensors = core._list_of_tensors("stack", tensors, dim)
+    ndim = ([ndim_of("stack", t) for t in tensors] or [0])[0] + 1
+    if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
+        raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"stack: dim {dim} is out of range; expected {-ndim} to {ndim - 1}")
+    return _stack(*tensors, axis=dim)
+
+
+@method()
+def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """x cut along `dim` into views of a size (the last may be smaller), or of the sizes given. Raises ValueError if
+    the size is not positive, or sizes do not add up."""
+    axis = axis_of("split", dim, ndim_of("split", x))
+    n, given = x.shape[axis], split_size_or_sections
+    if isinstance(given, int):
+        if given <= 0:
+            raise ValueError(f"split: expected a positive size, got {given}")
+        ends = [*range(given, n, given), n]
+    else:
+        given = list(given)
+        ends = list(accumulate(given))
+        if (ends or [0])[-1] != n or any(length < 0 for length in given):
+            raise ValueError(f"split: sizes {given} do not add up to the {n} of dim {dim}")
+    return tuple(_along(x, axis, slice(*ends)) for ends in pairwise([0, *ends]))
+
+
+def _along(x: Tensor, axis: int, index: Any) -> Tensor:
+    """x with an index for one axis: a view."""
+    return _getitem(x, index=(slice(None),) * axis + (index,))
+
+
+@method()
+def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices of x along `dim`, which they no longer have: views."""
+    axis = axis_of("unbind", dim, ndim_of("unbind", x))
+    return tuple(_along(x, axis, i) for i in range(x.shape[axis]))
+
+
+@method()
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """The `length` slices of x along `dim` from `start` on: a view. Raises IndexError if there are not so many."""
+    axis = axis_of("narrow", dim, ndim_of("narrow", x))
+    n = x.shape[axis]
+    first = start + n if start < 0 else start
+    if not 0 <= first <= first + length <= n:
+        raise IndexError(f"narrow: {length} from {start} on is not within the {n} of dim {dim}")
+    return _along(x, axis, slice(first, first + length))
+
+
+@op(
+    view=True,
+    x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(
+        g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2
+    ),
+)
+def _diagonal(xp, x, *, offset=0, axis1=0, axis2=1):
+    """The elements x[i, i + offset] of two axes, along a new last axis that stands for both."""
+    return xp.diagonal(x, offset, axis1, axis2)
+
+
+@op(x=lambda xp, g, offset, axis1, axis2: xp.diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
+def put_diagonal(xp, x, *, shape, offset=0, axis1=0, axis2=1):
+    """Zeros of `shape` with x on a diagonal."""
+    out = xp.zeros(shape, dtype=x.dtype)
+    xp.diagonal(out, offset, axis1, axis2)[...] = x
+    return out
+
+
+@op(x=lambda xp, g, k: xp.tril(g, k=k))
+def _tril(xp, x, *, k=0):
+    """The matrices x with zeros above the k-th diagonal."""
+    return xp.tril(x, k)
+
+
+@op(x=lambda xp, g, k: xp.triu(g, k=k))
+def _triu(xp, x, *, k=0):
+    """The matrices x with zeros below the k-th diagonal."""
+    return xp.triu(x, k)
+
+
+@method()
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices x with zeros above a diagonal: the main one for 0, those above it for 1, 2, ..., below for -1, ...
+
+    >>> import lucid
+    >>> lucid.ones(2, 3).tril(1)
+    tensor([[1., 1., 0.],
+            [1., 1., 1.]])
+    """
+    return _tril(_matrices("tril", x), k=diagonal)
+
+
+@method()
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices x with zeros below a diagonal."""
+    return _triu(_matrices("triu", x), k=diagonal)
+
+
+def _matrices(name: str, x: Tensor) -> Tensor:
+    if ndim_of(name, x) < 2:
+        raise ValueError(f"{name}: expected a matrix or a batch of them, (..., n, m), got shape {x.shape}")
+    return x
+
+
+@method()
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dims, as a last dim in their place: a view. A positive `offset` is a diagonal above.
+    Raises ValueError if the dims are one and the same."""
+    ndim = ndim_of("diagonal", x)
+    first, second = axis_of("diagonal", dim1, ndim), axis_of("diagonal", dim2, ndim)
+    if first == second:
+        raise ValueError(f"diagonal: expected two different dims, got {dim1} and {dim2} of shape {x.shape}")
+    return _diagonal(x, offset=offset, axis1=first, axis2=second)
+
+
+@method()
+def diag(x: Tensor, diagonal: int = 0) -> Tensor:
+    """A 1-D tensor as the diagonal of a square matrix of zeros, or the diagonal of a matrix as a 1-D tensor. Raises
+    ValueError for another number of dims."""
+    if ndim_of("diag", x) == 1:
+        n = x.shape[0] + abs(diagonal)
+        return put_diagonal(x, shape=(n, n), offset=diagonal)
+    if x.ndim != 2:
+        raise ValueError(f"diag: expected 1 or 2 dims, got shape {x.shape}; diagonal() takes those of a batch")
+    return _diagonal(x, offset=diagonal).clone()
+
+
+@method()
+def trace(x: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix. Raises ValueError if x is not 2-D."""
+    if ndim_of("trace", x) != 2:
+        raise ValueError(
+            f"trace: expected a matrix, got shape {x.shape}; x.diagonal(0, -2, -1).sum(-1) is that of a batch"
+        )
+    return sum(_diagonal(x))
