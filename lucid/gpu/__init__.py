@@ -1,4 +1,4 @@
-"""What is CuPy's alone: the kernels of optimizers, and how they are launched. Loaded when a GPU is first used."""
+"""What is CuPy's alone: the kernels of optimizers and their launches, which are loaded when a GPU is first used."""
 
 from lucid.optim.buckets import BUCKETS, Bucket
 

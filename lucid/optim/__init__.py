@@ -1,7 +1,6 @@
-"""Chapter 8. The equations of learning. Read adamax.py first, then optimizer.py, options.py, saved.py and runner.py.
+"""Optimizers. Read optimizer.py first, then adamax.py, rule.py and buckets.py.
 
-lbfgs.py is the one that is no rule. lr_scheduler.py changes their learning rates; scheduler.py is what the schedules
-share.
+lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
 from lucid.optim import lr_scheduler as lr_scheduler

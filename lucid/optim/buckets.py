@@ -250,7 +250,7 @@ class ChunkedBucket(Bucket):
                 self.evaluate(rule, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
             return []
-        tasks = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
+        tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
         if self.can_run_in_parallel and g.dtype == self.dtype and storage_of(g) not in self.storages:
             return tasks
         for task in tasks:

@@ -1,4 +1,4 @@
-"""Chapter 8, the door. What an optimizer accepts, and in which words it refuses the rest."""
+"""What does an optimizer accept, and how does it refuse the rest?"""
 
 from __future__ import annotations
 
