@@ -111,8 +111,9 @@ class RuleTrace(Trace):
             if slot is not None:
                 taken = {*self.inputs.values(), *self.new.values()}
                 self.new[slot] = value if value is self.inputs[slot] else self._array(value, taken)
-        overwritten = {x for x in old if x is not None}
-        self.update, self.theta = self._array(update, overwritten), self._array(base, overwritten)
+        inputs, slots_in_use = set(self.inputs.values()), {x for x in old if x is not None}
+        self.theta = base if base is theta else self._array(base, inputs | set(self.new.values()))
+        self.update = self._array(update, slots_in_use if base is theta else {*slots_in_use, theta})
 
     def _array(self, value: Any, taken: set[Any]) -> Tracer:
         """A result as an array of its own: a copy of one that is taken."""
@@ -136,8 +137,8 @@ class CompiledRule:
         calls: `(function, registers of the operands, register of the result)`: `function(*operands, result)`. The
             registers are theta, g, the slots in use, the scalars, the workspace, in this order.
         workspace: how many arrays of workspace there are.
-        update, theta: the registers of what is to be subtracted, and of what it is subtracted from.
-        reads_theta: whether any call does.
+        update: the register of what is to be subtracted from theta in the end.
+        reads_theta, scales_theta: whether any call reads theta, and whether one writes to it.
         static, step: the scalars: first those that depend on hyperparameters alone, then those that are new at each
             step: what the rule is given as such, then what it computes of it.
     """
@@ -147,14 +148,15 @@ class CompiledRule:
         self.static = [x for x in used if x.static]
         self.step = [*dict.fromkeys([*trace.step_scalars, *(x for x in used if not x.static)])]
         self.inputs = [*trace.inputs.values(), *self.static, *self.step]
-        homes = {value: trace.inputs[slot] for slot, value in trace.new.items() if value is not trace.inputs[slot]}
-        outputs = {*homes, trace.update, trace.theta}.difference(self.inputs)
+        results = {**trace.new, "theta": trace.theta}
+        homes = {value: trace.inputs[name] for name, value in results.items() if value is not trace.inputs[name]}
+        outputs = {*homes, trace.update}.difference(self.inputs)
         on_arrays = [i for i in trace.instructions if not isinstance(i[2], ScalarTracer)]
         self.code, register, self.workspace = allocate(on_arrays, self.inputs, outputs, homes)
-        self.update, self.theta = register[trace.update], register[trace.theta]
+        self.update, self.scales_theta = register[trace.update], trace.theta in homes
         self.reads_theta = any(0 in operands for _, operands, _ in self.code) or self.update == 0
         self.calls = [(in_place(function), operands, out) for function, operands, out in self.code]
-        self._as_given = len(self.step) == len(trace.step_scalars) == len(trace.step_names)
+        self._as_given = len(self.step) == len(trace.step_scalars)  # nothing is computed of them
         self._on_static, self._on_step = trace.on_numbers(static=True), trace.on_numbers(static=False)
 
     def static_values(self, static: Mapping[str, Any]) -> list[Any]:
@@ -165,7 +167,8 @@ class CompiledRule:
     def step_values(self, static: Mapping[str, Any], step_scalars: Sequence[Any]) -> Sequence[Any]:
         """The values of the scalars that are new at each step, given those of the rule, flags included."""
         if self._as_given:
-            return step_scalars
+            flags = len(step_scalars) - len(self.step)
+            return [x for x in step_scalars if type(x) is not bool] if flags else step_scalars
         values = {**static, **dict(zip(self.trace.step_names, step_scalars, strict=True))}
         evaluate(self._on_static + self._on_step, values)
         return [number_of(x, values) for x in self.step]
@@ -173,7 +176,7 @@ class CompiledRule:
     def __str__(self) -> str:
         names = [str(x) for x in self.inputs] + [f"%w{i}" for i in range(self.workspace)]
         lines = [f"{names[out]} = {function} {' '.join(names[i] for i in x)}" for function, x, out in self.code]
-        return "\n".join([*lines, f"%theta = subtract {names[self.theta]} {names[self.update]}"])
+        return "\n".join([*lines, f"%theta = subtract %theta {names[self.update]}"])
 
 
 def in_place(function: str) -> Callable[..., Any]:
