@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lucid import optim
-from lucid.core.array import cpu
+from lucid.backend import cpu
+from lucid.core.trace import Trace, TracedNamespace, Tracer, allocate, last_uses
 from lucid.optim.rule import compiled_rule, evaluate_rule, pattern_of
 from tests.optim.training import give, parameter, run_in_place
 
@@ -125,7 +126,7 @@ def test_theta_is_read_only_where_the_rule_does() -> None:
     constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     for decay in (0, 0.1):
         compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay}))
-        assert compiled.reads_theta is bool(decay) and compiled.theta == 0
+        assert compiled.reads_theta is bool(decay) and not compiled.scales_theta
 
 
 def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtraction() -> None:
@@ -135,6 +136,21 @@ def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtract
     assert str(compiled).splitlines()[1:4] == ["%w0 = multiply %1 %g", "%m = add %m %w0", "%u = multiply %beta2 %u"]
     assert str(compiled.trace).splitlines()[:3] == ["%0 = multiply %beta1 %m", "%1 = subtract 1 %beta1", "%2 = multiply %1 %g"]
     assert compiled.static_values(static) == [0.9, 1 - 0.9, 0.999, 1e-8] and compiled.step_values(static, [0.1]) == [0.1]
+
+
+def test_a_trace_of_any_function_gets_registers_by_liveness() -> None:
+    """Nothing may be overwritten but workspace: three results, of which no two live at once, share one array."""
+    trace = Trace(cpu)
+    a, b = Tracer(trace, "a"), Tracer(trace, "b")
+    xp = TracedNamespace(trace)
+    out = xp.exp(xp.sqrt(a * b)) - a
+    assert str(trace).splitlines() == ["%0 = multiply %a %b", "%1 = sqrt %0", "%2 = exp %1", "%3 = subtract %2 %a"]
+    assert last_uses(trace.instructions, [out])[a] == 3 and last_uses(trace.instructions, [out])[out] == 4
+    code, register, workspace = allocate(trace.instructions, [a, b], [out], {})
+    assert code == [("multiply", [0, 1], 2), ("sqrt", [2], 2), ("exp", [2], 2), ("subtract", [2, 0], 2)]
+    assert workspace == 1 and register[out] == 2
+    code, register, _ = allocate(trace.instructions, [a, b], [out], {out: b})
+    assert [place for _, _, place in code] == [1, 1, 1, 1] and register[out] == 1
 
 
 # -- refused where they are defined ----------------------------------------------------------------------------------
