@@ -261,7 +261,7 @@ class ChunkedBucket(Bucket):
                 theta[...] = wide
             return []
         tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
-        if self.can_run_in_parallel and g.dtype == self.dtype and storage_of(g) not in self.storages:
+        if self.can_run_in_parallel and g.dtype == self.dtype and storage_id(g) not in self.storages:
             return tasks
         for task in tasks:
             task(0)
