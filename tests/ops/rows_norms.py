@@ -100,8 +100,9 @@ TABLE: dict[str, list[Row]] = {
     + [row(lambda m, x, t: functional(m).nll_loss(x, t), U(4, 3), SOME),
        row(lambda m, x, t: functional(m).nll_loss(x, t, numbers(m, x, 3)), U(2, 3, 2),
            fixed([[0, 2], [1, -100]], "int64"))],
-    "cross_entropy_of_kept": [row(lambda m, x, t, r=r: functional(m).cross_entropy(x, t, ignore_index=2, reduction=r),
-                                  U(4, 3), LABELS) for r in REDUCTIONS]
+    "cross_entropy_ignore_index": [
+        row(lambda m, x, t, r=r: functional(m).cross_entropy(x, t, ignore_index=2, reduction=r), U(4, 3), LABELS)
+        for r in REDUCTIONS]
     + [row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(4, 3), LABELS),
        row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(3, 3), fixed([2, 0, 2], "int64"))]
     + [row(lambda m, x, t: functional(m).cross_entropy(x, t), U(4, 3), SOME),

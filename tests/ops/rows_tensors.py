@@ -79,7 +79,7 @@ TABLE: dict[str, list[Row]] = {
     "put_diagonal": [row(lambda m, x: m.diag(x), U(3)), row(lambda m, x: x.diag(2), U(2)),
                      row(lambda m, x: x.diag(diagonal=-1), U(2)), row(lambda m, x: m.diag(x), U(0))],
     # by index
-    "put_add": [
+    "scatter_add_along": [
         row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)),
         row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
         row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)),
