@@ -7,7 +7,7 @@ kernels run on the one that is current, so whoever works with an array makes its
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -67,26 +67,8 @@ class CupyNamespace(Namespace):
         module: CuPy.
         devices: how many GPUs there are.
         kernels: what has been compiled for this library so far.
+        Bucket: how parameters on a GPU are moved by an optimizer.
     """
-
-    def forward(self, op: Any) -> Callable[..., Array]:
-        """A kernel for the operation where there is one, else its forward."""
-        from lucid.gpu.dispatch import forward_on
-
-        return forward_on(self, op)
-
-    def vjp(self, op: Any) -> Callable[..., Any]:
-        """The operation's vjps, with kernels in the place of those that have one."""
-        from lucid.gpu.dispatch import vjp_on
-
-        return vjp_on(self, op)
-
-    @property
-    def Bucket(self) -> Any:
-        """How parameters on a GPU are moved by an optimizer."""
-        from lucid.gpu.optimizer_launch import GpuBucket
-
-        return GpuBucket
 
     def follow(self, array: Array) -> Namespace:
         """This namespace; from here on the device of `array` is the current one."""
@@ -105,13 +87,15 @@ class CupyNamespace(Namespace):
 
     def to_device(self, array: Array, device: Device) -> Array:
         """A copy on a GPU."""
-        with on(device), describing_memory():
-            return self.module.asarray(array)
+        return self.create(device, "asarray", array)
 
     def create(self, device: Device, function: str, *args: Any, **options: Any) -> Array:
-        """What a function of this namespace creates on a GPU."""
-        with on(device), describing_memory():
-            return getattr(self, function)(*args, **options)
+        """What a function of this namespace creates on a GPU; a MemoryError says what is left of that."""
+        with on(device):
+            try:
+                return getattr(self, function)(*args, **options)
+            except MemoryError as error:
+                raise MemoryError(self.memory_error(error) or str(error)) from error
 
     def assert_in_range(self, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
         """An IndexError with `message`, at the next wait for the device, if one of `values` is not in [low, high)."""
@@ -168,7 +152,12 @@ class CupyNamespace(Namespace):
 
     def memory_error(self, error: MemoryError) -> str:
         """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
-        return describe_memory_error(error)
+        if not isinstance(error, self.module.cuda.memory.OutOfMemoryError):
+            return ""
+        free, total = self.module.cuda.Device().mem_info
+        held = self.module.get_default_memory_pool().used_bytes()
+        sizes = {"free": free / 2**20, "total": total / 2**20, "held": held / 2**20}
+        return OUT_OF_MEMORY.format(error=_first_line(error).rstrip("."), **sizes)
 
 
 def _load() -> CupyNamespace:
@@ -186,19 +175,21 @@ def _load() -> CupyNamespace:
         raise RuntimeError(NO_USABLE_GPU.format(error=_first_line(error))) from error
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
-    xp = CupyNamespace(
-        name="cupy", **{name: getattr(cupy, name) for name in SHARED_FUNCTIONS if hasattr(cupy, name)}
-    )
+    from lucid.gpu.dispatch import forward_on, vjp_on
+    from lucid.gpu.optimizer_launch import GpuBucket
+
+    names = (*SHARED_FUNCTIONS, "broadcast_to", "diagonal", "from_dlpack", "linalg")
+    xp = CupyNamespace(name="cupy", **{name: getattr(cupy, name) for name in names if hasattr(cupy, name)})
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
     xp.names, xp.kernels = [Device("cuda", index) for index in range(count)], {}
+    vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), Bucket=GpuBucket)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
-    xp.broadcast_to, xp.erf, xp.add_at = cupy.broadcast_to, erf, cupy.add.at
+    xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
-    xp.as_strided = cupy.lib.stride_tricks.as_strided
-    xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
+    xp.strict = partial(cupyx.errstate, linalg="raise")
     xp.floor_divide, xp.remainder = (_division(cupy, name) for name in ("floor_divide", "remainder"))
-    xp.random_mask, xp.from_dlpack = partial(_random_mask, xp), cupy.from_dlpack
+    xp.random_mask = partial(_random_mask, xp)
     return xp
 
 
@@ -280,24 +271,3 @@ def on(device: Device) -> AbstractContextManager[Any]:
         names = ", ".join(repr(f"cuda:{i}") for i in range(xp.devices))
         raise RuntimeError(f"device {device!r}: there is no such GPU here; there is {names}")
     return xp.module.cuda.Device(index)
-
-
-@contextmanager
-def describing_memory() -> Any:
-    """A GPU that runs out of memory inside says what is left."""
-    try:
-        yield
-    except MemoryError as error:
-        if text := describe_memory_error(error):
-            raise MemoryError(text) from error
-        raise
-
-
-def describe_memory_error(error: MemoryError) -> str:
-    """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
-    if _gpu is None or not isinstance(error, _gpu.module.cuda.memory.OutOfMemoryError):
-        return ""
-    free, total = _gpu.module.cuda.Device().mem_info
-    held = _gpu.module.get_default_memory_pool().used_bytes()
-    sizes = {"free": free / 2**20, "total": total / 2**20, "held": held / 2**20}
-    return OUT_OF_MEMORY.format(error=_first_line(error).rstrip("."), **sizes)

@@ -57,7 +57,7 @@ class Kernel:
     Attributes:
         name: the optimizer's.
         body: the text of what both call, `NAME_rule`.
-        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`; `takes` and `gives` declare these.
+        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`; `takes` and `gives` declare them.
         many: the kernel for a `Table` of them; `text` is its source.
         rows: how many parameters a Table holds; `layout`, its dtype.
         static, step, static_values, step_values: as the CompiledRule has them.

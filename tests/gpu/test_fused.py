@@ -77,7 +77,7 @@ def run(
 def parts() -> set[str]:
     """What has become a kernel so far."""
     chosen = {id(found): found for found in gpu_of_lucid().kernels.values() if isinstance(found, Fused)}.values()
-    return {" ".join(each.name.rsplit("_", 1)) for each in chosen if any(each.known.values())}
+    return {" ".join(each.name.rsplit("_", 1)) for each in chosen if any(each.launchers.values())}
 
 
 @compiler
