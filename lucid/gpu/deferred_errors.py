@@ -1,9 +1,9 @@
 """Errors that a GPU finds, raised when the host next waits for it.
 
 A GPU takes an index out of range silently and picks some other element. To find out, the host would have to wait for
-the device, at every step. So a kernel checks instead, and leaves a number on the device; it is read when the host waits
-anyway, at the next `item()`, `numpy()` or `cpu()`, and becomes the error that the CPU would have raised at once. A check
-is one launch, some 8 us, and reading the number 12 (an H200, CuPy 14.2).
+the device, at every step. So a kernel checks instead and leaves a number on the device, which is read when the host
+waits anyway, at the next `item()`, `numpy()` or `cpu()`, and becomes the error that the CPU would have raised at once.
+A check is one launch, some 8 us, and reading the number takes 12 (an H200, CuPy 14.2).
 """
 
 from __future__ import annotations
@@ -21,19 +21,15 @@ KERNEL = (
     "lucid_assert_in_range",
 )  # fmt: skip
 LATE = " (a GPU reports this only when the host waits for it: the call was one before this line)"
-MANY = 4096  # messages that are kept between two looks
+MANY = 4096  # messages that are kept between two reads
 
 _checks: dict[int, Any] = {}  # device -> where its kernel writes, and the message of each check since that was read
 _number = count(1)
 
 
-def assert_in_range(
-    xp: Any, values: Array, low: int, high: int, message: str, allowed: int | None = None
-) -> None:
-    """Have an IndexError say `message` if one of `values`, integers on a GPU, is not in [low, high).
-
-    `allowed` is a value that is right wherever it is.
-    """
+def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
+    """An IndexError with `message`, at the next wait for the GPU, if one of `values` is neither in [low, high) nor
+    `allowed`."""
     if not values.size:
         return
     device = values.device.id
@@ -49,7 +45,7 @@ def assert_in_range(
 
 
 def raise_pending() -> None:
-    """Read what the kernels have found, the host being about to wait.
+    """Read what the kernels have found, now that the host waits.
 
     Raises:
         IndexError: if a check failed.

@@ -54,11 +54,8 @@ class FusedNamespace(TracedNamespace):
         spec = OPS[name]
 
         def operation(*args: Any, **options: Any) -> Any:
-            defaults = {
-                p.name: p.default for p in spec.parameters if p.name in spec.options and p.default is not p.empty
-            }
             self.within.add(name)  # a forward that calls its own name means the array library's function
-            out = spec.forward(self, *args, **{**defaults, **options})
+            out = spec.forward(self, *args, **options)
             self.within.discard(name)
             return out[0] if spec.aux_outputs else out
 

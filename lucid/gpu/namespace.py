@@ -17,13 +17,6 @@ from lucid.core.node import Tensor
 from lucid.gpu import deferred_errors
 
 INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
-NOT_INSTALLED = "device 'cuda' needs CuPy, which is not installed here ({error}); {install}"
-DOES_NOT_LOAD = (
-    "device 'cuda': CuPy is installed but does not load ({error}); pip uninstall it, then {install}"  # another CUDA's
-)
-NO_USABLE_GPU = (
-    "device 'cuda': CuPy finds no usable GPU ({error}); see whether nvidia-smi lists one, or use device='cpu'"
-)
 OUT_OF_MEMORY = (
     "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
     "del what is no longer needed, or call lucid.cuda.empty_cache()"
@@ -97,23 +90,16 @@ class CupyNamespace(Namespace):
             except MemoryError as error:
                 raise MemoryError(self.memory_error(error) or str(error)) from error
 
-    def assert_in_range(self, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
-        """An IndexError with `message`, at the next wait for the device, if one of `values` is not in [low, high)."""
-        deferred_errors.assert_in_range(self, values, low, high, message, allowed)
-
     def check_index(self, shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
         """Refuse indices that are out of bounds, as NumPy does by itself; a GPU would wrap them around silently.
 
         Raises:
             IndexError: naming the index.
         """
-        kinds = [part.dtype.kind if is_array(part) else "" for part in parts]
-        taken = [
-            0 if p is None or p is Ellipsis else p.ndim if kind == "b" else 1
-            for p, kind in zip(parts, kinds, strict=True)
-        ]
+        pairs = [(part, part.dtype.kind if is_array(part) else "") for part in parts]
+        dims = [p.ndim if kind == "b" else int(p is not None and p is not Ellipsis) for p, kind in pairs]
         dim = 0
-        for part, kind, dims in zip(parts, kinds, taken, strict=True):
+        for (part, kind), taken in zip(pairs, dims, strict=True):
             if kind in ("i", "u"):
                 n = shape[dim]
                 text = f"is out of bounds for the {n} of dim {dim} of shape {shape}"
@@ -121,7 +107,7 @@ class CupyNamespace(Namespace):
                     self.assert_in_range(part, -n, n, f"getitem: an index {text}")
                 elif part.size and not (-n <= part.min() and part.max() < n):
                     raise IndexError(f"getitem: index {low if (low := part.min()) < -n else part.max()} {text}")
-            dim += len(shape) - sum(taken) if part is Ellipsis else dims
+            dim += len(shape) - sum(dims) if part is Ellipsis else taken
 
     def quick_operands(self, op: Any, operands: Any) -> Any:
         """The operands as `promote_operands` gives them, for tensors of one float dtype on the only GPU, and numbers:
@@ -166,13 +152,15 @@ def _load() -> CupyNamespace:
         import cupyx
         from cupyx.scipy.special import erf
     except ModuleNotFoundError as error:
-        raise RuntimeError(NOT_INSTALLED.format(error=error, install=INSTALL)) from error
-    except ImportError as error:
-        raise RuntimeError(DOES_NOT_LOAD.format(error=_first_line(error), install=INSTALL)) from error
+        raise RuntimeError(f"device 'cuda' needs CuPy, which is not installed here ({error}); {INSTALL}") from error
+    except ImportError as error:  # another CUDA's
+        text = f"CuPy is installed but does not load ({_first_line(error)}); pip uninstall it, then {INSTALL}"
+        raise RuntimeError(f"device 'cuda': {text}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
-        raise RuntimeError(NO_USABLE_GPU.format(error=_first_line(error))) from error
+        text = f"CuPy finds no usable GPU ({_first_line(error)}); see whether nvidia-smi lists one, or use device='cpu'"
+        raise RuntimeError(f"device 'cuda': {text}") from error
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
     from lucid.gpu.dispatch import forward_on, vjp_on
@@ -183,6 +171,7 @@ def _load() -> CupyNamespace:
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
     xp.names, xp.kernels = [Device("cuda", index) for index in range(count)], {}
     vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), Bucket=GpuBucket)
+    xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
     xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings

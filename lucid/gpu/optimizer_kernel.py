@@ -57,7 +57,7 @@ class Kernel:
     Attributes:
         name: the optimizer's.
         body: the text of what both call, `NAME_rule`.
-        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`; `takes` and `gives` declare them.
+        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`: its `takes` and `gives`.
         many: the kernel for a `Table` of them; `text` is its source.
         rows: how many parameters a Table holds; `layout`, its dtype.
         static, step, static_values, step_values: as the CompiledRule has them.
@@ -171,23 +171,17 @@ class Table:
     """Parameters that are moved by one launch: their addresses, and where each ends, as the kernel reads them."""
 
     def __init__(self, kernel: Kernel, thetas: Sequence[Array], slots: Sequence[Sequence[Array]]) -> None:
-        self.kernel, self.count = kernel, len(thetas)
-        self.record = cpu.zeros(1, dtype=kernel.layout)
-        chunks, ends = 0, []
+        self.kernel, self.record = kernel, cpu.zeros(1, dtype=kernel.layout)
+        row, count, chunks, ends = self.record[0], len(thetas), 0, []
         for theta in thetas:
             ends.append(chunks * CHUNK + theta.size)
             chunks += ceil(theta.size / CHUNK)
+        row["count"], row["end"][:count] = count, ends
+        for name, arrays in zip(["theta", *kernel.slots], [thetas, *zip(*slots, strict=True)], strict=True):
+            row[name][:count] = [array.data.ptr for array in arrays]
         self.blocks = (min(chunks, BLOCKS),)
-        self.record["count"] = self.count
-        self._row("end")[:] = ends
-        self._row("theta")[:] = [theta.data.ptr for theta in thetas]
-        for name, arrays in zip(kernel.slots, zip(*slots, strict=True), strict=False):
-            self._row(name)[:] = [array.data.ptr for array in arrays]
-        self.g = self._row("g")
-        self.scalars = self.record["scalars"][0][: len(kernel.scalars)] if kernel.scalars else None
-
-    def _row(self, name: str) -> Any:
-        return self.record[name][0][: self.count]
+        self.g = row["g"][:count]
+        self.scalars = row["scalars"][: len(kernel.scalars)] if kernel.scalars else None
 
     def move(self, gradients: list[int], scalars: Sequence[float]) -> None:
         """Launch, with the addresses of the gradients; everything is passed by value."""

@@ -1,10 +1,9 @@
-"""How does one rule move parameters that lie on a GPU?
+"""How does one rule move parameters on a GPU?
 
-Nothing is packed there, and nothing cut into chunks: a kernel of the rule (optimizer_kernel.py) reads and writes the
-arrays where they are, up to 96 parameters in one launch. What a step costs the host is a list of the gradients'
-addresses, as those are all that is new; everything else in the table of a launch stays as long as the plan does.
-
-A parameter, gradient or state with gaps in it, such as a transposed one, is moved by a launch of its own.
+There nothing is packed or cut into chunks: a kernel of the rule (optimizer_kernel.py) reads and writes the arrays where
+they are, up to 96 parameters in one launch. A step costs the host a list of the gradients' addresses, as only those are
+new; everything else in the table of a launch stays as long as the plan does. A parameter, gradient or state with gaps
+in it, such as a transposed one, is moved by a launch of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lucid.core.array import Array, namespace
-from lucid.gpu.optimizer_kernel import Kernel, Table, kernel_of
+from lucid.gpu.optimizer_kernel import Table, kernel_of
 from lucid.optim.buckets import Bucket, Task, own_state, storage_id
 from lucid.optim.rule import Pattern, Rule
 
@@ -36,10 +35,8 @@ class GpuBucket(Bucket):
 
     def allocate_state(self, slot: str) -> list[Array]:
         """The array of each state."""
-        return [
-            own_state(state, slot, theta, self.initial.get(slot, 0))
-            for state, theta in zip(self.states, self.arrays, strict=True)
-        ]
+        initial, pairs = self.initial.get(slot, 0), zip(self.states, self.arrays, strict=True)
+        return [own_state(state, slot, theta, initial) for state, theta in pairs]
 
     def compile(self, rule: Rule, pattern: Pattern | None) -> Any:
         """The kernels."""
@@ -54,7 +51,7 @@ class GpuBucket(Bucket):
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
         for j, g in enumerate(gradients):
             base = g.base
-            if id(g if base is None else base) in own:  # somebody's gradient is a parameter: it must not change
+            if id(g if base is None else base) in own:  # a gradient that is a parameter must not change meanwhile
                 gradients[j] = g = g.copy()
             if dense[j] and g.flags.c_contiguous and g.dtype == stored and kernel is not None:
                 tabled.append(j)
@@ -62,30 +59,20 @@ class GpuBucket(Bucket):
             else:
                 alone.append(j)
         for j in alone:
-            g = gradients[j]
-            if kernel is None or g.dtype != stored:
-                self.as_it_stands(j, rule, g, scalars, static)
+            g, theta = gradients[j], self.arrays[j]
+            if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
+                wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
+                self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+                theta[...] = wide
             elif g.size:
-                kernel.each(g, *numbers, self.arrays[j], *self.slots_of[j])
+                kernel.each(g, *numbers, theta, *self.slots_of[j])
         if kernel is not None and tabled:
-            self.tabulate(kernel, tabled)
+            n = kernel.rows
+            if (kernel, tabled) != self.tabled:
+                self.tabled, rows = (kernel, tabled), [tabled[i : i + n] for i in range(0, len(tabled), n)]
+                self.tables = [
+                    Table(kernel, [self.arrays[j] for j in some], [self.slots_of[j] for j in some]) for some in rows
+                ]
             for i, table in enumerate(self.tables):
-                table.move(addresses[i * kernel.rows : (i + 1) * kernel.rows], numbers)
+                table.move(addresses[i * n : (i + 1) * n], numbers)
         return []
-
-    def tabulate(self, kernel: Kernel, tabled: list[int]) -> None:
-        """Fill tables with these parameters, unless they are in them already."""
-        if (kernel, tabled) == self.tabled:
-            return
-        self.tabled = (kernel, tabled)
-        self.tables = []
-        for start in range(0, len(tabled), kernel.rows):
-            rows = tabled[start : start + kernel.rows]
-            self.tables.append(Table(kernel, [self.arrays[j] for j in rows], [self.slots_of[j] for j in rows]))
-
-    def as_it_stands(self, j: int, rule: Rule, g: Array, scalars: Sequence[Any], static: dict[str, Any]) -> None:
-        """Evaluate the rule an operation at a time: it has no kernel, or the gradient is of another dtype."""
-        theta, memory = self.arrays[j], [None if arrays is None else arrays[j] for arrays in self.memory]
-        wide = theta.astype(self.dtype)
-        self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
-        theta[...] = wide

@@ -9,9 +9,7 @@ for Tensors too, which cannot do that; and to join many arrays at the end, CuPy 
 
 from __future__ import annotations
 
-from typing import Any
-
-from lucid.gpu.row_kernels import dense, launcher, same_float
+from lucid.gpu.row_kernels import dense, empty, launcher, same_float
 
 TEXTS = {
     # Gates as the forward of `lstm` saves them: sigmoid(i), sigmoid(f), -tanh(g), sigmoid(o), each (steps, batch, n).
@@ -59,22 +57,15 @@ TEXTS = {
 }
 
 
-def _empty(like: Any, xp: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """Arrays of these shapes, in the dtype of `like`."""
-    return [xp.empty(shape, dtype=like.dtype) for shape in shapes]
-
-
-def lstm(
-    xp: Any, x: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, h0: Any = None, c0: Any = None
-) -> Any:
+def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
     """The forward of ops.recurrent.lstm: the states, the gates, the cells and their tanh."""
     if not same_float(x, w_ih, w_hh, b_ih, b_hh, h0, c0, kinds="fd"):
         return NotImplemented
     (steps, batch, features), n = x.shape, w_hh.shape[1]
     y = xp.matmul(x.reshape(steps * batch, features), w_ih.T)
     states, weight, h = (steps + 1, batch, n), w_hh.T, h0
-    gates, squashed, z = _empty(x, xp, (4, steps, batch, n), (steps, batch, n), (batch, 4 * n))
-    out, cells = _empty(x, xp, states, states)
+    shapes = (states, states, (4, steps, batch, n), (steps, batch, n), (batch, 4 * n))
+    out, cells, gates, squashed, z = empty(xp, x, *shapes)
     cells[0] = 0 if c0 is None else c0
     b_ih, b_hh = (0 if b is None else b for b in dense(xp, b_ih, b_hh))
     launch = launcher(xp, "lstm", TEXTS["lstm"], batch * n, x.dtype)
@@ -85,12 +76,12 @@ def lstm(
     return out, gates, cells, squashed
 
 
-def lstm_backward(xp: Any, g: Any, out: Any, w_hh: Any, gates: Any, cells: Any, squashed: Any) -> Any:
+def lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
     """The gradients of the four parts, (time * batch, 4 * n), and of the initial cell."""
     if not same_float(gates, g, out, w_hh, cells, squashed, kinds="fd"):
         return NotImplemented
     _, steps, batch, n = gates.shape
-    d, dc, dh = _empty(g, xp, (steps, batch, 4 * n), (batch, n), (batch, n))
+    d, dc, dh = empty(xp, g, (steps, batch, 4 * n), (batch, n), (batch, n))
     g, gates, cells, squashed = dense(xp, g, gates, cells, squashed)
     launch, through = launcher(xp, "lstm_backward", TEXTS["lstm_backward"], batch * n, g.dtype), 0
     for t in reversed(range(steps)):
@@ -100,12 +91,12 @@ def lstm_backward(xp: Any, g: Any, out: Any, w_hh: Any, gates: Any, cells: Any, 
     return d.reshape(steps * batch, 4 * n), dc
 
 
-def rnn_backward(xp: Any, g: Any, out: Any, w_hh: Any, nonlinearity: str) -> Any:
+def rnn_backward(xp, g, out, w_hh, nonlinearity):
     """The gradient of the argument of each step's tanh (or relu), (time * batch, n)."""
     if not same_float(out, g, w_hh, kinds="fd"):
         return NotImplemented
     slopes = 1 - out * out if nonlinearity == "tanh" else (out > 0).astype(out.dtype)
-    d, dh = xp.empty(out.shape, dtype=out.dtype), g[-1]
+    (d,), dh = empty(xp, out, out.shape), g[-1]
     for t in reversed(range(len(out))):
         xp.multiply(dh, slopes[t], out=d[t])
         if t:
@@ -114,15 +105,15 @@ def rnn_backward(xp: Any, g: Any, out: Any, w_hh: Any, nonlinearity: str) -> Any
     return d.reshape(-1, out.shape[2])
 
 
-def gru_backward(xp: Any, g: Any, out: Any, w_hh: Any, h0: Any, inner: Any, gates: Any) -> Any:
+def gru_backward(xp, g, out, w_hh, h0, inner, gates):
     """The gradients of y and of s, (time * batch, 3 * n), and that of h0 without the part that comes through s."""
     if not same_float(out, g, w_hh, h0, inner, gates, kinds="fd"):
         return NotImplemented
     (steps, batch, n), (r, z, a) = out.shape, gates  # a is -n
     to_n = (1 - z) * (1 - a * a)
-    before, states = (xp.empty(out.shape, dtype=out.dtype) for _ in range(2))
+    before, states = empty(xp, out, out.shape, out.shape)
     before[0], before[1:] = 0 if h0 is None else h0, out[:-1]
-    slopes, to_s = (xp.empty((steps, batch, 3, n), dtype=out.dtype) for _ in range(2))
+    slopes, to_s = empty(xp, out, (steps, batch, 3, n), (steps, batch, 3, n))
     slopes[:, :, 0] = to_n * inner * r * (1 - r)
     slopes[:, :, 1] = (before + a) * z * (1 - z)
     slopes[:, :, 2] = to_n * r

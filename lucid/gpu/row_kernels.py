@@ -172,48 +172,51 @@ def launcher(xp: Any, name: str, text: str, threads: int, dtype: Any, labels: An
     return partial(kernel, (-(-threads // THREADS),), (THREADS,))
 
 
-def _launch(xp: Any, name: str, rows: int, args: tuple[Any, ...], *dtypes: Any) -> None:
+def _launch(xp, name, rows, args, *dtypes):
     """Launch a kernel on `rows` rows; its arguments are arrays, and then numbers."""
     launcher(xp, name, TEXTS[name], 32 * rows, *dtypes)(args)
 
 
-def dense(xp: Any, *arrays: Any) -> list[Any]:
+def empty(xp, like, *shapes):
+    """New arrays of these shapes, in the dtype of `like`."""
+    return [xp.empty(shape, dtype=like.dtype) for shape in shapes]
+
+
+def dense(xp, *arrays):
     """The arrays without gaps."""
     return [x if x is None or x.flags.c_contiguous else xp.ascontiguousarray(x) for x in arrays]
 
 
-def same_float(*arrays: Any, kinds: str = "efd") -> bool:
+def same_float(*arrays, kinds="efd"):
     """Whether all arrays have one dtype, a float of one of these kinds, and the first has elements."""
     first = arrays[0]
     return bool(first.size and first.dtype.char in kinds and all(x is None or x.dtype == first.dtype for x in arrays))
 
 
-def _row_layout(x: Any, axis: int) -> tuple[int, int, int]:
+def _row_layout(x, axis):
     """How many rows there are along an axis, their length, and the distance of their elements."""
     return x.size // x.shape[axis], x.shape[axis], math.prod(x.shape[axis % x.ndim + 1 :])
 
 
-def softmax(
-    xp: Any, x: Any, *, axis: int, factor: float = 1.0, lowest: float = -math.inf, logarithm: bool = False
-) -> Any:
+def softmax(xp, x, *, axis, factor=1.0, lowest=-math.inf, logarithm=False):
     """The forward of softmax and log_softmax."""
     if not same_float(x) or not -x.ndim <= axis < x.ndim:
         return NotImplemented
-    (x,), out, layout = dense(xp, x), xp.empty(x.shape, dtype=x.dtype), _row_layout(x, axis)
+    (x,), (out,), layout = dense(xp, x), empty(xp, x, x.shape), _row_layout(x, axis)
     _launch(xp, "softmax", layout[0], (x, out, *layout, factor, lowest, int(logarithm)), x.dtype)
     return out
 
 
-def softmax_vjp(xp: Any, g: Any, out: Any, axis: int = -1, *, logarithm: bool = False) -> Any:
+def softmax_vjp(xp, g, out, axis=-1, *, logarithm=False):
     """The vjp of softmax and log_softmax, and of the weights of attention."""
     if not same_float(g, out) or not g.ndim or g.shape != out.shape:
         return NotImplemented
-    (g, out), dx, layout = dense(xp, g, out), xp.empty(out.shape, dtype=out.dtype), _row_layout(out, axis)
+    (g, out), (dx,), layout = dense(xp, g, out), empty(xp, out, out.shape), _row_layout(out, axis)
     _launch(xp, "softmax_vjp", layout[0], (g, out, dx, *layout, int(logarithm)), out.dtype)
     return dx
 
 
-def attention_weights(xp: Any, query: Any, key: Any, mask: Any = None, *, scale: float) -> Any:
+def attention_weights(xp, query, key, mask=None, *, scale):
     """The forward of attention_weights."""
     if not same_float(query, key, kinds="fd") or not key.size:
         return NotImplemented
@@ -225,60 +228,54 @@ def attention_weights(xp: Any, query: Any, key: Any, mask: Any = None, *, scale:
     return softmax(xp, scores, axis=-1, lowest=float(xp.finfo(scores.dtype).min))
 
 
-def cross_entropy(xp: Any, x: Any, labels: Any, *, reduction: str, ignore_index: int | None = None) -> Any:
+def cross_entropy(xp, x, labels, *, reduction, ignore_index=None):
     """The forward of cross_entropy, and of cross_entropy_ignore_index, which has one more auxiliary output."""
     if not same_float(x) or str(labels.dtype) not in CTYPES or len(labels) > MAX_LABELS:
         return NotImplemented
     (rows, n), size, ignored = x.shape, x.itemsize, -1 if ignore_index is None else ignore_index
     dtypes, step = (x.dtype, labels.dtype), labels.strides[0] // labels.itemsize
     losses = xp.empty(rows, dtype="float64" if size == 8 else "float32")
-    error = xp.empty(x.shape, dtype=x.dtype)
+    error, out, share = empty(xp, x, x.shape, (), ())
     layout = (rows, n, x.strides[0] // size, x.strides[1] // size, step, ignored)
     _launch(xp, "cross_entropy", rows, (x, labels, error, losses, *layout), *dtypes)
     if reduction == "none":
         out, share = losses.astype(x.dtype, copy=False), xp.ones((), dtype=x.dtype)
     else:
-        out, share = xp.empty((), dtype=x.dtype), xp.empty((), dtype=x.dtype)
         args = (losses, labels, out, share, rows, step, ignored, int(reduction == "mean"))
         _launch(xp, "reduce_losses", 1, args, *dtypes)
     return (out, error) if ignore_index is None else (out, error, share)
 
 
-def row_norm(
-    xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dims: int, eps: float, centred: bool = True
-) -> Any:
+def row_norm(xp, x, weight=None, bias=None, *, dims, eps, centred=True):
     """The forward of layer_norm, and of rms_norm, which takes no mean out."""
     if not same_float(x, weight, bias):
         return NotImplemented
     x, weight, bias = dense(xp, x, weight, bias)
     n = math.prod(x.shape[x.ndim - dims :])
     rows = x.size // n
-    out, unit = xp.empty(x.shape, dtype=x.dtype), xp.empty((rows, n), dtype=x.dtype)
-    scale = xp.empty((rows, 1), dtype=x.dtype)
+    out, unit, scale = empty(xp, x, x.shape, (rows, n), (rows, 1))
     learned = (0 if weight is None else weight, 0 if bias is None else bias)
     _launch(xp, "row_norm", rows, (x, *learned, out, scale, unit, rows, n, float(eps), int(centred)), x.dtype)
     return out, scale, unit
 
 
-def row_norm_vjp(
-    xp: Any, g: Any, x_shape: Any, rows: Any, along: Any, unit: Any, scale: Any, weight: Any, *, centred: bool = True
-) -> Any:
+def row_norm_vjp(xp, g, x_shape, rows, along, unit, scale, weight, *, centred=True):
     """The vjp of x in layer_norm and rms_norm."""
     if not same_float(rows, unit, weight):
         return NotImplemented
     rows, weight = dense(xp, rows, weight)
-    dx, (count, n) = xp.empty(x_shape, dtype=unit.dtype), unit.shape
+    (dx,), (count, n) = empty(xp, unit, x_shape), unit.shape
     args = (rows, unit, scale, 0 if weight is None else weight, dx, count, n, int(centred))
     _launch(xp, "row_norm_vjp", count, args, unit.dtype)
     return dx
 
 
-def _fused(xp: Any, name: str, function: Callable[..., Any]) -> Fused:
+def _fused(xp, name, function):
     """A part of a function below as one kernel."""
     return xp.kernels.get(name) or xp.kernels.setdefault(name, Fused(xp, name, "part", function))
 
 
-def batch_norm(xp: Any, x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None, *, eps: float) -> Any:
+def batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """The forward of batch_norm, whose elementwise parts are fused."""
     if not same_float(x, mean, var, weight, bias):
         return NotImplemented
@@ -289,15 +286,13 @@ def batch_norm(xp: Any, x: Any, mean: Any, var: Any, weight: Any = None, bias: A
     return out.reshape(x.shape), scale, unit
 
 
-def _normalized(xp: Any, x: Any, mean: Any, scale: Any, weight: Any, bias: Any) -> Any:
+def _normalized(xp, x, mean, scale, weight, bias):
     unit = (x - mean) * scale
     out = unit if weight is None else unit * weight
     return out if bias is None else out + bias, unit
 
 
-def batch_norm_vjp(
-    xp: Any, g: Any, x_shape: Any, each: Any, total: Any, along: Any, unit: Any, scale: Any, weight: Any
-) -> Any:
+def batch_norm_vjp(xp, g, x_shape, each, total, along, unit, scale, weight):
     """The vjp of x in batch_norm, but for the sums that it shares with the other vjps."""
     if not same_float(each, unit, scale, weight):
         return NotImplemented
@@ -306,11 +301,11 @@ def batch_norm_vjp(
     return vjp(xp, each, total, along, unit, scale, weight, scale.size / unit.size).reshape(x_shape)
 
 
-def _channel_vjp(xp: Any, g: Any, total: Any, along: Any, unit: Any, scale: Any, weight: Any, share: float) -> Any:
+def _channel_vjp(xp, g, total, along, unit, scale, weight, share):
     factor = scale if weight is None else scale * weight
     return factor * (g - unit * (share * along) - share * total)
 
 
-def channel_sum(xp: Any, g: Any, each: Any, unit: Any = None) -> Any:
+def channel_sum(xp, g, each, unit=None):
     """The sum of `each`, or of each * unit, in one launch, where NumPy is faster in two steps."""
     return NotImplemented if each.ndim == 2 else (each if unit is None else each * unit).sum(axis=(0, 2)).reshape(-1, 1)
