@@ -51,10 +51,10 @@ def forward_on(xp: Any, op: Op) -> Callable[..., Any]:
     """The forward of an operation on a GPU, or the kernel that replaces it."""
     forward = xp.kernels.get(op)
     if forward is None:
-        kernel, defaults = _kernel_for(xp, op, "forward", op.forward), op.options
-        forward = xp.kernels[op] = kernel
-        if defaults:  # kernels know options by their places
-            forward = xp.kernels[op] = lambda xp, *arrays, **options: kernel(xp, *arrays, **{**defaults, **options})
+        kernel = forward = op.forward if op.user_defined or op.variadic else _kernel(xp, op, "forward", op.forward)
+        if defaults := op.options:  # kernels know options by their places
+            forward = lambda xp, *arrays, **options: kernel(xp, *arrays, **{**defaults, **options})
+        xp.kernels[op] = forward
     return forward
 
 
@@ -64,15 +64,13 @@ def vjp_on(xp: Any, op: Any) -> Callable[..., Any]:
         return op.vjp
     vjp = xp.kernels.get((op, "vjp"))
     if vjp is None:
-        kernels = {name: _kernel_for(xp, op, name, f) for name, f in {**op.shared, **op.vjps}.items()}
+        kernels = {name: _kernel(xp, op, name, f) for name, f in {**op.shared, **op.vjps}.items()}
         vjp = xp.kernels[op, "vjp"] = op.vjp_with(kernels)
     return vjp
 
 
-def _kernel_for(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _kernel(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """What is called on a GPU for a forward or vjp."""
-    if op.user_defined or op.variadic:
-        return function
     handwritten = HANDWRITTEN.get((op.name, part))
     if handwritten is None:
         return xp.kernels.setdefault((op, part), Fused(xp, op.name, part, function))

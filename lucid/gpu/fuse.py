@@ -12,6 +12,7 @@ the arguments are arguments of the kernel; it is printed anew only where one dec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -20,7 +21,7 @@ from lucid.core.array import cpu
 from lucid.core.op import OPS
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
-from lucid.gpu.portable_forwards import PORTABLE_FORWARDS
+from lucid.ops.activations import ROOT_HALF, _tanh_gate, _tanh_gelu_slope
 
 SEVERAL_LAUNCHES = {"masked"}  # what takes the array library more than one
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may need ever new ones
@@ -147,6 +148,23 @@ class FusedTrace(Trace):
             return kernel(*[values[i] for i in arrays], *[float(number_of(x, numbers)) for x in scalars])
 
         return launch
+
+
+# A forward that is written for NumPy's speed, with a row of zeros, a view of the bits or a write in place, has no
+# trace; so operations that use these have a second forward here, in plain arithmetic.
+def _gelu(xp: Any, x: Any, approximate: str) -> Any:
+    """gelu and its slope, by the tail behind |x|: far below 0, 1 + erf has no digits left."""
+    if approximate == "tanh":
+        near = x.clip(-40, 40)  # further out nothing changes, but x * x overflows
+        gate = _tanh_gate(xp, near)
+        return x * gate, _tanh_gelu_slope(xp, near, gate)
+    size = xp.abs(x.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
+    tail = 0.5 * xp.erfc(size * ROOT_HALF)
+    below = size * (1 / math.sqrt(2 * math.pi)) * xp.exp(-0.5 * size * size) - tail  # the slope there, negated
+    return xp.maximum(x, 0) - size * tail, xp.where(x < 0, -below, 1 + below)
+
+
+PORTABLE_FORWARDS = {"relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "gelu": _gelu}
 
 
 class Fused:

@@ -121,11 +121,9 @@ class CupyNamespace(Namespace):
                 if type(array) is not self.array:
                     return None
                 if name in op.promoted:
-                    if dtype is None:
+                    if dtype is None and array.dtype.kind == "f":
                         dtype = array.dtype
-                        if dtype.kind != "f":
-                            return None
-                    elif array.dtype is not dtype:
+                    if array.dtype is not dtype:
                         return None
                 arrays.append(array)
                 nodes.append(x._node)
@@ -164,7 +162,7 @@ def _load() -> CupyNamespace:
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
     from lucid.gpu.dispatch import forward_on, vjp_on
-    from lucid.gpu.optimizer_launch import GpuBucket
+    from lucid.gpu.optimizer_kernel import GpuBucket
 
     names = (*SHARED_FUNCTIONS, "broadcast_to", "diagonal", "from_dlpack", "linalg")
     xp = CupyNamespace(name="cupy", **{name: getattr(cupy, name) for name in names if hasattr(cupy, name)})
