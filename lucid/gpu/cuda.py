@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any
 
 from lucid.core.array import as_device
+from lucid.gpu import namespace
 from lucid.gpu.deferred_errors import raise_pending
-from lucid.gpu.namespace import gpu, loaded, on
+from lucid.gpu.namespace import gpu, on
 
 __all__ = [
     "device_count", "empty_cache", "get_device_name", "is_available", "max_memory_allocated", "memory_allocated",
@@ -55,7 +56,7 @@ def synchronize(device: Any = "cuda") -> None:
     """
     with _on("synchronize", device) as current:
         current.synchronize()
-    raise_pending()
+    raise_pending(gpu())
 
 
 def memory_allocated(device: Any = "cuda") -> int:
@@ -111,8 +112,8 @@ def _count_allocations(cupy: Any) -> Any:
 
 def empty_cache() -> None:
     """Give back to the GPU, and so to other programs, what the memory pool keeps and no tensor holds."""
-    if (xp := loaded()) is not None:
-        xp.module.get_default_memory_pool().free_all_blocks()
+    if namespace.loaded is not None:
+        namespace.loaded.module.get_default_memory_pool().free_all_blocks()
 
 
 def _on(caller: str, device: Any) -> Any:

@@ -9,7 +9,6 @@ A check is one launch, some 8 us, and reading the number takes 12 (an H200, CuPy
 from __future__ import annotations
 
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
 from lucid.core.array import Array
@@ -22,8 +21,6 @@ KERNEL = (
 )  # fmt: skip
 LATE = " (a GPU reports this only when the host waits for it: the call was one before this line)"
 MANY = 4096  # messages that are kept between two reads
-
-_checks: dict[int, Any] = {}  # device -> where its kernel writes, and the message of each check since that was read
 _number = count(1)
 
 
@@ -34,28 +31,28 @@ def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, a
         return
     device = values.device.id
     xp.follow(values)
-    if device not in _checks or _checks[device].module is not xp.module:
-        kernel, failure = xp.module.ElementwiseKernel(*KERNEL), xp.zeros(1, dtype="int32")
-        _checks[device] = SimpleNamespace(module=xp.module, failure=failure, kernel=kernel, messages={})
-    check, number = _checks[device], next(_number) % 2**31 or next(_number)
-    check.messages[number] = message
-    if len(check.messages) > MANY:
-        del check.messages[next(iter(check.messages))]
-    check.kernel(values, low, high, low if allowed is None else allowed, number, check.failure)
+    if device not in xp.checks:
+        xp.checks[device] = xp.module.ElementwiseKernel(*KERNEL), xp.zeros(1, dtype="int32"), {}
+    kernel, failure, messages = xp.checks[device]
+    number = next(_number) % 2**31 or next(_number)
+    messages[number] = message
+    if len(messages) > MANY:
+        del messages[next(iter(messages))]
+    kernel(values, low, high, low if allowed is None else allowed, number, failure)
 
 
-def raise_pending() -> None:
+def raise_pending(xp: Any) -> None:
     """Read what the kernels have found, now that the host waits.
 
     Raises:
         IndexError: if a check failed.
     """
-    for device, check in _checks.items():
-        if check.messages:
-            messages = dict(check.messages)
-            check.messages.clear()
-            with check.module.cuda.Device(device):
-                number = int(check.failure.get()[0])
+    for device, (_, failure, messages) in xp.checks.items():
+        if messages:
+            pending = dict(messages)
+            messages.clear()
+            with xp.module.cuda.Device(device):
+                number = int(failure.get()[0])
                 if number:
-                    check.failure.fill(0)
-                    raise IndexError(messages.get(number, "an index is out of range") + LATE)
+                    failure.fill(0)
+                    raise IndexError(pending.get(number, "an index is out of range") + LATE)

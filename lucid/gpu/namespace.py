@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from lucid.core import array as core_array
-from lucid.core.array import NAMESPACES, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
+from lucid.core.array import LOADERS, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
 from lucid.core.node import Tensor
 from lucid.gpu import deferred_errors
 
@@ -21,7 +20,7 @@ OUT_OF_MEMORY = (
     "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
     "del what is no longer needed, or call lucid.cuda.empty_cache()"
 )
-_gpu: CupyNamespace | None = None
+loaded: CupyNamespace | None = None  # once somebody has asked for a GPU
 
 
 def gpu() -> CupyNamespace:
@@ -30,27 +29,14 @@ def gpu() -> CupyNamespace:
     Raises:
         RuntimeError: if CuPy is not installed, or finds no GPU to work with.
     """
-    global _gpu
-    if _gpu is None:
-        _gpu = _load()
-        register_namespace(_gpu)
-    return _gpu
+    global loaded
+    if loaded is None:
+        loaded = _load()
+        register_namespace(loaded)
+    return loaded
 
 
-def loaded() -> CupyNamespace | None:
-    """CuPy's namespace if anybody asked for it so far."""
-    return _gpu
-
-
-def reset() -> None:
-    """Have the next call of `gpu` look for CuPy anew."""
-    global _gpu
-    if _gpu is not None:
-        NAMESPACES.remove(_gpu)
-    _gpu = None
-
-
-core_array.LOADERS["cuda"] = core_array.LOADERS["cupy", "ndarray"] = lambda: gpu()
+LOADERS["cuda"] = LOADERS["cupy", "ndarray"] = gpu
 
 
 class CupyNamespace(Namespace):
@@ -60,6 +46,7 @@ class CupyNamespace(Namespace):
         module: CuPy.
         devices: how many GPUs there are.
         kernels: what has been compiled for this library so far.
+        checks: device -> the kernel of deferred_errors.py, where it writes, and the messages since that was read.
         Bucket: how parameters on a GPU are moved by an optimizer.
     """
 
@@ -75,7 +62,7 @@ class CupyNamespace(Namespace):
 
     def to_host(self, array: Array) -> Array:
         """A copy as a NumPy array. The host waits for the device here, and deferred errors are raised."""
-        deferred_errors.raise_pending()
+        deferred_errors.raise_pending(self)
         return array.get()
 
     def to_device(self, array: Array, device: Device) -> Array:
@@ -167,7 +154,7 @@ def _load() -> CupyNamespace:
     names = (*SHARED_FUNCTIONS, "broadcast_to", "diagonal", "from_dlpack", "linalg")
     xp = CupyNamespace(name="cupy", **{name: getattr(cupy, name) for name in names if hasattr(cupy, name)})
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
-    xp.names, xp.kernels = [Device("cuda", index) for index in range(count)], {}
+    xp.names, xp.kernels, xp.checks = [Device("cuda", index) for index in range(count)], {}, {}
     vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), Bucket=GpuBucket)
     xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")

@@ -90,8 +90,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             with zipfile.ZipFile(file) as archive:
                 if not any(name.endswith("data.pkl") for name in archive.namelist()):
                     content = json.loads(_read(archive, NEST).item())
-                    if (theirs := content["format"]) > FORMAT:
-                        raise ValueError(f"it has format {theirs}, this lucid reads up to {FORMAT}; use a newer lucid")
+                    if content["format"] > FORMAT:
+                        newer = f"it has format {content['format']}, and this lucid reads up to {FORMAT}"
+                        raise ValueError(f"{newer}; use a newer lucid")
                     return decode(content["nest"], archive)
         except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
             cause = f"{type(error).__name__}: {error}"
