@@ -66,7 +66,8 @@ def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) ->
 
 
 def batch_of(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
-    """The batch of these samples: at once if the dataset has `take`, else sample by sample."""
+    """The batch of these samples: at once if the dataset has `take`, else sample by sample. Without a dataset the
+    samples themselves stand in place of their numbers."""
     if collate_fn is None and hasattr(dataset, "take"):
         return dataset.take(indices)
-    return (collate_fn or default_collate)([dataset[i] for i in indices])
+    return (collate_fn or default_collate)(indices if dataset is None else [dataset[i] for i in indices])

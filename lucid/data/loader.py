@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from lucid.data.collate import batch_of, default_collate
+from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
 
@@ -16,8 +16,8 @@ NO_WORKERS = "batches are made in this process, when they are needed (a dataset 
 class DataLoader:
     """Batches of a dataset: iterate over it once an epoch.
 
-    The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing
-    else. There are no worker processes: a batch is made when the iteration gets there.
+    The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing else.
+    There are no worker processes: a batch is made when the iteration gets there.
 
     Args:
         dataset: has `len()` and `[i]`, a Dataset or a list; or an IterableDataset, which sets the order itself.
@@ -47,10 +47,10 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int = 1, shuffle: bool | None = False, *, sampler: Iterable[int] | None = None,
-        batch_sampler: Iterable[Iterable[int]] | None = None, num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False, drop_last: bool = False,
-        seed: int | None = None,
+        self, dataset: Any, batch_size: int = 1, shuffle: bool | None = False, *,
+        sampler: Iterable[int] | None = None, batch_sampler: Iterable[Iterable[int]] | None = None,
+        num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
+        drop_last: bool = False, seed: int | None = None,
     ) -> None:  # fmt: skip
         if num_workers != 0:
             raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {NO_WORKERS}")
@@ -67,7 +67,8 @@ class DataLoader:
             given = type(dataset).__name__
             raise TypeError(f"DataLoader: a dataset has len() and [i], or is an IterableDataset; got {given}")
         elif batch_sampler is not None:
-            _refuse("a batch_sampler makes the batches itself", order | {"batch_sampler": False} | batches | seeded)
+            del order["batch_sampler"]
+            _refuse("a batch_sampler makes the batches itself", order | batches | seeded)
             self.sampler = getattr(batch_sampler, "sampler", None)
         elif sampler is not None:
             _refuse("a sampler sets the order itself", {"shuffle": shuffle} | seeded)
@@ -95,10 +96,7 @@ class DataLoader:
             self.batch_sampler.set_epoch(epoch)
         for number, batch in enumerate(islice(self.batch_sampler, done, None), done + 1):
             self._position = (epoch, number)
-            if self.streamed:
-                yield (self.collate_fn or default_collate)(list(batch))
-            else:
-                yield batch_of(self.dataset, list(batch), self.collate_fn)
+            yield batch_of(None if self.streamed else self.dataset, list(batch), self.collate_fn)
         self._position = (epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def statements(instructions: Sequence[Instruction], names: dict[Tracer, str]) ->
 
 
 def type_of(tracer: Tracer) -> str:
-    """What an element of it is: what `scalar` stands for is up to the kernel."""
+    """The type of its elements; each kernel defines `scalar`."""
     return "bool" if tracer.is_bool else "scalar"
 
 

@@ -23,28 +23,23 @@ from lucid.gpu import recurrent_kernels as recurrent
 from lucid.gpu import row_kernels as rows
 from lucid.gpu.fuse import Fused
 
-HANDWRITTEN: dict[tuple[str, str], Callable[..., Any]] = {
-    ("softmax", "forward"): rows.softmax,
-    ("softmax", "x"): rows.softmax_vjp,
-    ("log_softmax", "forward"): partial(rows.softmax, logarithm=True),
-    ("log_softmax", "x"): partial(rows.softmax_vjp, logarithm=True),
-    ("attention_weights", "forward"): rows.attention_weights,
-    ("attention_weights", "slope"): rows.softmax_vjp,
-    ("cross_entropy", "forward"): rows.cross_entropy,
-    ("cross_entropy_ignore_index", "forward"): rows.cross_entropy,
-    ("layer_norm", "forward"): rows.row_norm,
-    ("layer_norm", "x"): rows.row_norm_vjp,
-    ("rms_norm", "forward"): partial(rows.row_norm, centred=False),
-    ("rms_norm", "x"): partial(rows.row_norm_vjp, centred=False),
-    ("batch_norm", "forward"): rows.batch_norm,
-    ("batch_norm", "total"): rows.channel_sum,
-    ("batch_norm", "along"): rows.channel_sum,
-    ("batch_norm", "x"): rows.batch_norm_vjp,
-    ("lstm", "forward"): recurrent.lstm,
-    ("lstm", "back"): recurrent.lstm_backward,
-    ("rnn", "d"): recurrent.rnn_backward,
-    ("gru", "back"): recurrent.gru_backward,
-}
+HANDWRITTEN: dict[str, dict[str, Callable[..., Any]]] = {  # operation -> "forward", or a vjp's name ->
+    "softmax": {"forward": rows.softmax, "x": rows.softmax_vjp},
+    "log_softmax": {
+        "forward": partial(rows.softmax, logarithm=True), "x": partial(rows.softmax_vjp, logarithm=True),
+    },
+    "attention_weights": {"forward": rows.attention_weights, "slope": rows.softmax_vjp},
+    "cross_entropy": {"forward": rows.cross_entropy},
+    "cross_entropy_ignore_index": {"forward": rows.cross_entropy},
+    "layer_norm": {"forward": rows.row_norm, "x": rows.row_norm_vjp},
+    "rms_norm": {"forward": partial(rows.row_norm, centred=False), "x": partial(rows.row_norm_vjp, centred=False)},
+    "batch_norm": {
+        "forward": rows.batch_norm, "x": rows.batch_norm_vjp, "total": rows.channel_sum, "along": rows.channel_sum,
+    },
+    "lstm": {"forward": recurrent.lstm, "back": recurrent.lstm_backward},
+    "rnn": {"d": recurrent.rnn_backward},
+    "gru": {"back": recurrent.gru_backward},
+}  # fmt: skip
 
 
 def forward_on(xp: Any, op: Op) -> Callable[..., Any]:
@@ -71,7 +66,7 @@ def vjp_on(xp: Any, op: Any) -> Callable[..., Any]:
 
 def _kernel(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """What is called on a GPU for a forward or vjp."""
-    handwritten = HANDWRITTEN.get((op.name, part))
+    handwritten = HANDWRITTEN.get(op.name, {}).get(part)
     if handwritten is None:
         return xp.kernels.setdefault((op, part), Fused(xp, op.name, part, function))
 

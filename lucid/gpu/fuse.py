@@ -34,18 +34,9 @@ class FusedNamespace(TracedNamespace):
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self.within = set[str]()
-
-    def quiet(self) -> Any:
-        """A GPU raises no floating-point warnings."""
-        return nullcontext()
-
-    def masked(self, x: Any, mask: Any) -> Any:
-        """x where the mask holds, else 0: the forward does it with bits."""
-        return self.trace.emit("masked", mask, x)
-
-    def astype(self, x: Any, *, dtype: Any) -> Any:
-        """See FusedTrace.cast."""
-        return x.astype(dtype)
+        self.quiet = nullcontext  # a GPU raises no floating-point warnings
+        self.masked = lambda x, mask: trace.emit("masked", mask, x)  # x or 0: the forward does it with bits
+        self.astype = lambda x, *, dtype: x.astype(dtype)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in CUDA_EXPRESSIONS:
@@ -209,7 +200,7 @@ class Fused:
             on_arrays = [function for function, _, out in trace.instructions if type(out) is Tracer]
             if self.traced is self.function and len(on_arrays) < 2 and on_arrays[0] not in SEVERAL_LAUNCHES:
                 trace = None  # one function of the array library, which is as good
-        except Exception:  # of whatever kind: what it says of arrays is said when it runs on arrays
+        except Exception:  # any error of the function itself is raised when it runs on arrays
             if not any(self.launchers.values()) and {x.dtype.char for x in arrays} - {"?"} in ({"e"}, {"f"}, {"d"}):
                 self.tries -= 1
         launcher = None if trace is None else trace.launcher(self.cupy, self.name)

@@ -1,7 +1,7 @@
-"""CuPy's namespace: what differs from NumPy's settled, and what can go wrong said in a sentence.
+"""CuPy's namespace, with its differences from NumPy settled, and errors that say what is missing.
 
-CuPy is imported when somebody first asks for a GPU. Arrays are on the device that was current when they were made, and
-kernels run on the one that is current, so whoever works with an array makes its device the current one: `follow`.
+CuPy is imported when a GPU is first used. Arrays are on the device that was current when they were created, and kernels
+run on the one that is current, so code that works with an array first makes its device the current one: `follow`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 from lucid.core.array import LOADERS, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
 from lucid.core.node import Tensor
 from lucid.gpu import deferred_errors
+from lucid.gpu.cuda_expressions import OPTIONS
 
 INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
 OUT_OF_MEMORY = (
     "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
     "del what is no longer needed, or call lucid.cuda.empty_cache()"
 )
-loaded: CupyNamespace | None = None  # once somebody has asked for a GPU
+loaded: CupyNamespace | None = None  # from the first use of a GPU on
 
 
 def gpu() -> CupyNamespace:
@@ -144,8 +145,8 @@ def _load() -> CupyNamespace:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
-        text = f"CuPy finds no usable GPU ({_first_line(error)}); see whether nvidia-smi lists one, or use device='cpu'"
-        raise RuntimeError(f"device 'cuda': {text}") from error
+        text = f"CuPy finds no usable GPU ({_first_line(error)}); see whether nvidia-smi lists one"
+        raise RuntimeError(f"device 'cuda': {text}, or use device='cpu'") from error
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
     from lucid.gpu.dispatch import forward_on, vjp_on
@@ -167,14 +168,11 @@ def _load() -> CupyNamespace:
     return xp
 
 
-_ONLY = (0, -1, (0,), (-1,))
-
-
 def _reduction(name: str) -> Callable[..., Array]:
     """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do."""
 
     def reduction(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return getattr(x, name)(None if not x.ndim and axis in _ONLY else axis, keepdims=keepdims)
+        return getattr(x, name)(None if not x.ndim and axis in (0, -1, (0,), (-1,)) else axis, keepdims=keepdims)
 
     return reduction
 
@@ -193,10 +191,8 @@ _DIVISION = """
 
 def _division(cupy: Any, name: str) -> Callable[..., Array]:
     """`floor_divide` or `remainder`, of floats as NumPy has them; integers are CuPy's to divide."""
-    usual, found = getattr(cupy, name), "quotient" if name == "floor_divide" else "rest"
-    kernel = cupy.ElementwiseKernel(
-        "T a, T b", "T out", f"{_DIVISION} out = {found};", f"lucid_{name}", options=("--fmad=false",)
-    )
+    usual, text = getattr(cupy, name), f"{_DIVISION} out = {'quotient' if name == 'floor_divide' else 'rest'};"
+    kernel = cupy.ElementwiseKernel("T a, T b", "T out", text, f"lucid_{name}", options=OPTIONS)
 
     def divide(a: Array, b: Array) -> Array:
         dtype = getattr(a, "dtype", None) or b.dtype

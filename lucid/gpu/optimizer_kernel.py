@@ -253,10 +253,10 @@ class GpuBucket(Bucket):
         if kernel is not None and tabled:
             n = kernel.rows
             if (kernel, tabled) != self.tabled:
-                self.tabled, rows = (kernel, tabled), [tabled[i : i + n] for i in range(0, len(tabled), n)]
-                self.tables = [
-                    Table(kernel, [self.arrays[j] for j in some], [self.slots_of[j] for j in some]) for some in rows
-                ]
+                self.tabled, self.tables = (kernel, tabled), []
+                for rows in (tabled[i : i + n] for i in range(0, len(tabled), n)):
+                    thetas, slots = [self.arrays[j] for j in rows], [self.slots_of[j] for j in rows]
+                    self.tables.append(Table(kernel, thetas, slots))
             for i, table in enumerate(self.tables):
                 table.move(addresses[i * n : (i + 1) * n], numbers)
         return []

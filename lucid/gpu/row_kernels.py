@@ -121,10 +121,8 @@ TEXTS = {
     ROW(rows);
     const long long at = row * n;
     scalar mean = 0, square = 0;
-    if (centred) {
-        EACH(j, n) mean += scalar(x[at + j]);
-        mean = total(mean) / n;
-    }
+    if (centred) EACH(j, n) mean += scalar(x[at + j]);
+    mean = total(mean) / n;
     EACH(j, n) square += (scalar(x[at + j]) - mean) * (scalar(x[at + j]) - mean);
     const scalar by = 1 / sqrt(total(square) / n + scalar(eps));
     EACH(j, n) {
@@ -189,8 +187,8 @@ def dense(xp, *arrays):
 
 def same_float(*arrays, kinds="efd"):
     """Whether all arrays have one dtype, a float of one of these kinds, and the first has elements."""
-    first = arrays[0]
-    return bool(first.size and first.dtype.char in kinds and all(x is None or x.dtype == first.dtype for x in arrays))
+    size, dtype = arrays[0].size, arrays[0].dtype
+    return bool(size and dtype.char in kinds and all(x is None or x.dtype == dtype for x in arrays))
 
 
 def _row_layout(x, axis):
@@ -308,4 +306,6 @@ def _channel_vjp(xp, g, total, along, unit, scale, weight, share):
 
 def channel_sum(xp, g, each, unit=None):
     """The sum of `each`, or of each * unit, in one launch, where NumPy is faster in two steps."""
-    return NotImplemented if each.ndim == 2 else (each if unit is None else each * unit).sum(axis=(0, 2)).reshape(-1, 1)
+    if each.ndim == 2:
+        return NotImplemented
+    return (each if unit is None else each * unit).sum(axis=(0, 2)).reshape(-1, 1)
