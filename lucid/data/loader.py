@@ -10,8 +10,6 @@ from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
 
-NO_WORKERS = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
-
 
 class DataLoader:
     """Batches of a dataset: iterate over it once an epoch.
@@ -53,7 +51,8 @@ class DataLoader:
         drop_last: bool = False, seed: int | None = None,
     ) -> None:  # fmt: skip
         if num_workers != 0:
-            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {NO_WORKERS}")
+            why = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
+            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {why}")
         check_count("DataLoader", "batch_size", batch_size)
         check_seed("DataLoader", seed)
         order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}

@@ -1,7 +1,4 @@
-"""In which order do samples come? Their numbers, one by one (a Sampler) or in batches (BatchSampler).
-
-A random order is a function of two numbers, a seed and the number of epochs before: from these a run can be resumed.
-"""
+"""In which order do samples come? Their numbers, one by one (a Sampler) or in batches (BatchSampler)."""
 
 from __future__ import annotations
 

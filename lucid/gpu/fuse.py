@@ -114,13 +114,10 @@ class FusedTrace(Trace):
 
     def parameters(self) -> tuple[str, str]:
         """Those of the kernel, in and out."""
-
-        def declare(*named: tuple[Tracer, str]) -> list[str]:
-            return [f"{'bool' if x.is_bool else self.dtype} {name}" for x, name in named]
-
-        takes = declare(*((x, x.name) for x in self.arrays.values()))
+        kind = lambda x: "bool" if x.is_bool else self.dtype
+        takes = [f"{kind(x)} {x.name}" for x in self.arrays.values()]
         takes += [f"{self.wide} k{i}" for i in range(len(self.scalars()))]
-        return ", ".join(takes), ", ".join(declare(*((x, f"out{i}") for i, x in enumerate(self.outputs))))
+        return ", ".join(takes), ", ".join(f"{kind(x)} out{i}" for i, x in enumerate(self.outputs))
 
     def kernel(self, cupy: Any, name: str) -> Any:
         """CuPy's kernel of it."""

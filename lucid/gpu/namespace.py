@@ -17,10 +17,6 @@ from lucid.gpu import deferred_errors
 from lucid.gpu.cuda_expressions import OPTIONS
 
 INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
-OUT_OF_MEMORY = (
-    "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
-    "del what is no longer needed, or call lucid.cuda.empty_cache()"
-)
 loaded: CupyNamespace | None = None  # from the first use of a GPU on
 
 
@@ -126,10 +122,11 @@ class CupyNamespace(Namespace):
         """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
         if not isinstance(error, self.module.cuda.memory.OutOfMemoryError):
             return ""
-        free, total = self.module.cuda.Device().mem_info
-        held = self.module.get_default_memory_pool().used_bytes()
-        sizes = {"free": free / 2**20, "total": total / 2**20, "held": held / 2**20}
-        return OUT_OF_MEMORY.format(error=_first_line(error).rstrip("."), **sizes)
+        device, pool = self.module.cuda.Device(), self.module.get_default_memory_pool()
+        free, total, held = (f"{size / 2**20:,.0f}" for size in (*device.mem_info, pool.used_bytes()))
+        left = f"{free} MiB of the GPU's {total} are free, tensors hold {held}"
+        fix = "make the batch smaller, del what is no longer needed, or call lucid.cuda.empty_cache()"
+        return f"{_first_line(error).rstrip('.')}: {left}; {fix}"
 
 
 def _load() -> CupyNamespace:
