@@ -114,10 +114,10 @@ class FusedTrace(Trace):
 
     def parameters(self) -> tuple[str, str]:
         """Those of the kernel, in and out."""
-        kind = lambda x: "bool" if x.is_bool else self.dtype
-        takes = [f"{kind(x)} {x.name}" for x in self.arrays.values()]
+        kinds = {x: "bool" if x.is_bool else self.dtype for x in (*self.arrays.values(), *self.outputs)}
+        takes = [f"{kinds[x]} {x.name}" for x in self.arrays.values()]
         takes += [f"{self.wide} k{i}" for i in range(len(self.scalars()))]
-        return ", ".join(takes), ", ".join(f"{kind(x)} out{i}" for i, x in enumerate(self.outputs))
+        return ", ".join(takes), ", ".join(f"{kinds[x]} out{i}" for i, x in enumerate(self.outputs))
 
     def kernel(self, cupy: Any, name: str) -> Any:
         """CuPy's kernel of it."""
@@ -144,8 +144,8 @@ def _gelu(xp: Any, x: Any, approximate: str) -> Any:
     """gelu and its slope, by the tail behind |x|: far below 0, 1 + erf has no digits left."""
     if approximate == "tanh":
         near = x.clip(-40, 40)  # further out nothing changes, but x * x overflows
-        gate = _tanh_gate(xp, near)
-        return x * gate, _tanh_gelu_slope(xp, near, gate)
+        gate = _tanh_gate(xp, near)  # type: ignore[no-untyped-call]
+        return x * gate, _tanh_gelu_slope(xp, near, gate)  # type: ignore[no-untyped-call]
     size = xp.abs(x.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
     tail = 0.5 * xp.erfc(size * ROOT_HALF)
     below = size * (1 / math.sqrt(2 * math.pi)) * xp.exp(-0.5 * size * size) - tail  # the slope there, negated
