@@ -11,13 +11,12 @@ from lucid.core.array import (
     create_on,
     from_data,
     get_default_dtype,
-    ndarray,
     to_device,
 )
 from lucid.core.node import Tensor
 from lucid.core.tensor import lengths
 
-__all__ = ["empty", "from_numpy", "ones", "tensor", "zeros"]
+__all__ = ["empty", "ones", "tensor", "zeros"]
 
 
 def from_host(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -50,18 +49,6 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     if isinstance(data, Tensor):
         data, device = data._array, data.device if device is None else device
     return Tensor(from_data(data, None if dtype is None else as_dtype(dtype), device), requires_grad)
-
-
-def from_numpy(array: Any) -> Tensor:
-    """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
-
-    Raises:
-        TypeError: for anything but a NumPy array of a dtype that lucid has.
-    """
-    if not isinstance(array, ndarray):
-        raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
-    as_dtype(array.dtype)
-    return Tensor(array)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

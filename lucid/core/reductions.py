@@ -5,24 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any
 
-from lucid.core.elementwise import maximum, positive
-from lucid.core.node import Tensor, method
+from lucid.core.node import method
 from lucid.core.op import op
 from lucid.core.promotion import number
-from lucid.core.shapes import accepts_axis, take_along
 
-__all__ = ["amax", "argmax", "max", "mean", "sum"]
+__all__ = ["amax", "mean", "sum"]
 
 Dim = int | Sequence[int] | None
-
-
-class ValuesIndices(NamedTuple):
-    """What `max(dim=...)`, `min(dim=...)`, `sort` and `topk` return."""
-
-    values: Tensor
-    indices: Tensor
 
 
 def axes(name: str, dim: Any, several: bool = True) -> Any:
@@ -153,39 +144,3 @@ def _share_of_ties(xp, x, out, axis):
 def amax(xp, x, *, axis=None, keepdims=False):
     """The largest element over `dim`, NaN if there is one; ties share the gradient evenly."""
     return xp.max(x, axis=axis, keepdims=keepdims)
-
-
-@reduction(several=False)
-@op()
-def argmax(xp, x, *, axis=None, keepdims=False):
-    """The int64 index of the largest element, the first of several; without `dim`, into the flattened tensor."""
-    return x.argmax(axis=axis, keepdims=keepdims)
-
-
-@method()
-@accepts_axis
-def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
-
-    Along a `dim` the gradient goes to the element at the index alone; over all elements ties share it evenly.
-
-    >>> import lucid
-    >>> lucid.tensor([[1., 5.], [7., 2.]]).max(dim=1).indices
-    tensor([1, 0])
-    """
-    return _extreme(maximum, amax, argmax, x, dim, keepdim)
-
-
-def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
-    if dim is None:
-        return of_all(x)
-    if not isinstance(dim, int):
-        return of_two(x, dim)
-    indices = index_of(x, dim, True)
-    values = take_along(x, indices, axis=dim) if x.ndim else positive(x)
-    if not keepdim and x.ndim:
-        values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesIndices(values, indices)
-
-
-# -- softmax -----------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import Any
 from lucid.autograd.hooks import RemovableHandle
 from lucid.core.events import MODULE, begin
 from lucid.core.node import Tensor
-from lucid.core.shapes import cat
 from lucid.ops.create import zeros_like
+from lucid.ops.shapes import cat
 
 __all__ = ["HookMethods", "Hooks", "RemovableHandle", "call_with_hooks"]
 

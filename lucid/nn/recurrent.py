@@ -15,7 +15,6 @@ from typing import Any
 
 from lucid.core.create import empty
 from lucid.core.node import Tensor
-from lucid.core.shapes import cat
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
@@ -23,7 +22,7 @@ from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
 from lucid.ops.checks import check_tensor
-from lucid.ops.shapes import stack
+from lucid.ops.shapes import cat, stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
 Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size), and the last one of each state

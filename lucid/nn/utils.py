@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lucid.core.array import Array, cpu, device_of, float16, float32, namespace, to_device
 from lucid.core.node import Tensor, bump_version
-from lucid.core.shapes import cat
+from lucid.ops.shapes import cat
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",

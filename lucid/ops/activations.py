@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 
-from lucid.core.elementwise import abs, sigmoid, tanh, where
+from lucid.core.elementwise import tanh
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of
+from lucid.ops.elementwise import abs, sigmoid, where
 from lucid.ops.special import normal_tail, with_sign
 
 ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from lucid.core import array as arrays
-from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array
+from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray
 from lucid.core.create import empty, float_dtype, from_host, ones, tensor, zeros
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.tensor import lengths
 
 __all__ = [
-    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "full", "full_like", "get_default_device", "is_tensor",
-    "linspace", "ones_like", "set_default_device", "set_default_dtype", "zeros_like",
+    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "get_default_device",
+    "is_tensor", "linspace", "ones_like", "set_default_device", "set_default_dtype", "zeros_like",
 ]  # fmt: skip
 
 
@@ -32,6 +32,18 @@ def as_count(name: str, what: str, n: Any) -> int:
     if (count := as_int(name, what, n)) < 0:
         raise ValueError(f"{name}: expected {what} to be 0 or more, got {count}")
     return count
+
+
+def from_numpy(array: Any) -> Tensor:
+    """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
+
+    Raises:
+        TypeError: for anything but a NumPy array of a dtype that lucid has.
+    """
+    if not isinstance(array, ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
+    as_dtype(array.dtype)
+    return Tensor(array)
 
 
 def from_dlpack(source: Any) -> Tensor:

@@ -1,5 +1,5 @@
-"""The rest of the operations element by element: logarithms, rounding, trigonometry, remainders, bits, clamp, and
-comparison within a tolerance. The first ones are in core/elementwise.py.
+"""The rest of the operations element by element: comparisons, powers, logarithms, rounding, trigonometry, remainders,
+bits, where, clamp, and the first activations. Arithmetic, exp, log and tanh are in core/elementwise.py.
 """
 
 from __future__ import annotations
@@ -7,30 +7,51 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.core.array import get_default_dtype, namespace
-from lucid.core.elementwise import _where, abs, positive, sqrt
+from lucid.core.array import get_default_dtype, int64, namespace
+from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number, result_type
 
 __all__ = [
-    "allclose", "ceil", "clamp", "clip", "cos", "expm1", "floor", "isclose", "isfinite", "isinf", "isnan", "log1p",
-    "log2", "log10", "reciprocal", "round", "rsqrt", "sin", "square", "tan", "trunc",
+    "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
+    "isinf", "isnan", "le", "log1p", "log2", "log10", "lt", "minimum", "ne", "pow", "reciprocal", "relu", "round",
+    "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "trunc", "where",
 ]  # fmt: skip
 
 
-def library_function(name: str, doc: str, **of_op: Any) -> Any:
-    """The operation that array libraries have as a function `name` of one number, also the method of that name; the
-    other arguments are those of `op`."""
+def library_function(name: str, doc: str, *methods: str, operands: int = 1, **of_op: Any) -> Any:
+    """The operation that array libraries have as a function `name` of one or two numbers, also the method of that name
+    or those given; the other arguments are those of `op`."""
 
-    def forward(xp, x):
+    def unary(xp, x):
         return getattr(xp, name)(x)
 
+    def binary(xp, x, y):
+        return getattr(xp, name)(x, y)
+
+    forward = binary if operands == 2 else unary
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
-    return method(name)(op(**of_op)(forward))
+    return method(*(methods or (name,)))(op(**of_op)(forward))
 
 
+equal = library_function("equal", "Whether x == y, element by element.", "eq", operands=2)
+not_equal = library_function("not_equal", "Whether x != y, element by element.", "ne", operands=2)
+less = library_function("less", "Whether x < y, element by element.", "__lt__", "lt", operands=2)
+less_equal = library_function("less_equal", "Whether x <= y, element by element.", "__le__", "le", operands=2)
+greater = library_function("greater", "Whether x > y, element by element.", "__gt__", "gt", operands=2)
+greater_equal = library_function("greater_equal", "Whether x >= y, element by element.", "__ge__", "ge", operands=2)
+eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
+method("__eq__")(lambda self, other: False if other is None else equal(self, other))
+method("__ne__")(lambda self, other: True if other is None else not_equal(self, other))
+
+SQRT = "The square root, the y >= 0 with y * y = x, NaN below 0; its gradient at 0 is infinite."
+
+
+sqrt = library_function("sqrt", SQRT, floats=True, x=lambda xp, g, out: g / (2 * out))
+sign = library_function("sign", "-1, 0 or 1; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
+abs = library_function("abs", "|x|; the gradient at 0 is 0.", "__abs__", "abs", x=lambda xp, g, x: g * xp.sign(x))
 expm1 = library_function("expm1", "exp(x) - 1, exact near 0.", floats=True, x=lambda xp, g, x: g * xp.exp(x))
 log1p = library_function("log1p", "log(1 + x), exact near 0.", floats=True, x=lambda xp, g, x: g / (1 + x))
 log2 = library_function(
@@ -50,6 +71,65 @@ trunc = library_function("trunc", "x rounded towards 0; the gradient is 0.", x=l
 isnan = library_function("isnan", "Whether each element is NaN.")
 isinf = library_function("isinf", "Whether each element is infinite.")
 isfinite = library_function("isfinite", "Whether each element is neither NaN nor infinite.")
+
+
+# x ** 0 is 1 everywhere, at 0 too, so its gradient there is 0 and not 0 * 0**-1. Where both are 0 the base is replaced
+# before the power is taken: masking the result instead would leave 0 * inf in the second derivative.
+@op(
+    x=lambda xp, g, x, y: g * y * xp.where((x == 0) & (y == 0), 1, x) ** (y - 1),
+    y=lambda xp, g, x, y, out: g * out * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
+)
+def power(xp, x, y):
+    """x to the power y, element by element."""
+    return x**y
+
+
+@op(x=lambda xp, g, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else xp.zeros_like(g))
+def power_number(xp, x, *, exponent):
+    """x to the power of one number. Its vjp can look at the number, and needs no logarithm."""
+    return x**exponent
+
+
+@method("__pow__", "pow", reflected="__rpow__")
+def pow(x: Any, exponent: Any) -> Tensor:
+    """x to the power `exponent`, a number or a tensor."""
+    x, exponent = number(x), number(exponent)
+    if isinstance(exponent, (int, float)) and isinstance(x, Tensor):
+        if isinstance(exponent, int) and exponent < 0 and x.dtype.kind in "iu":
+            raise ValueError(f"pow: integers to the negative power {exponent} are not integers; use x.float()")
+        if isinstance(exponent, float) and x.dtype.kind != "f":
+            x = x.to(get_default_dtype())
+        x = x.to(int64) if x.dtype.kind == "b" else x
+        return power_number(x, exponent=exponent)
+    if isinstance(x, (int, float)) and exponent.dtype.kind == "f":
+        x = exponent.new_tensor(x)  # the vjp takes its logarithm, in the exponent's dtype
+    return power(x, exponent)
+
+
+@method()
+@op(
+    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0, g)),
+    y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
+)
+def minimum(xp, x, y):
+    """The smaller of x and y, NaN where either is; a tie shares the gradient evenly."""
+    return xp.minimum(x, y)
+
+
+@op(x=lambda xp, g, condition: xp.where(condition, g, 0), y=lambda xp, g, condition: xp.where(condition, 0, g))
+def _where(xp, condition, x, y):
+    """x where `condition` holds, else y."""
+    return xp.where(condition, x, y)
+
+
+def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
+    """x where `condition` holds, else y; with `condition` alone, the indices where it holds, a tensor for each dim."""
+    ndim_of("where", condition)
+    if x is None and y is None:
+        return condition.nonzero(as_tuple=True)
+    if condition.dtype.kind != "b":
+        raise TypeError(f"where: expected a bool condition, got {condition.dtype}; write where(t != 0, ...)")
+    return _where(condition, x, y)
 
 
 @op(x=lambda xp, g: xp.zeros_like(g))
@@ -177,3 +257,33 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 clip = clamp
+
+
+@method()
+@op(floats=True, x=lambda xp, g, out: g * (out * (1 - out)))
+def sigmoid(xp, x):
+    """1 / (1 + exp(-x)): small values keep their relative accuracy, unlike 0.5 * tanh(x / 2) + 0.5."""
+    with xp.quiet():  # exp(-x) may overflow to inf, whose reciprocal is the right 0
+        return 1 / (1 + xp.exp(-x))
+
+
+INTEGERS = {"e": "i2", "f": "i4", "d": "i8"}  # as wide as the floats of this code
+
+
+# As fast as x * mask and exact: of an infinite gradient nothing is left where the mask does not hold, not 0 * inf.
+@op(x=lambda xp, g, mask: xp.masked(g, mask))
+def masked(xp, x, mask):
+    """x where the bools `mask` hold, else 0: the bits of x as an integer, times 1 or 0."""
+    bits = INTEGERS[x.dtype.char]
+    kept = mask.astype(bits)
+    kept *= x.view(bits)
+    return kept.view(x.dtype)
+
+
+@method()
+@op(x=lambda xp, g, out: xp.masked(g, out > 0))
+def relu(xp, x):
+    """max(x, 0); the gradient at 0 is 0."""
+    # Against a row of zeros rather than the number 0: NumPy's loop for two arrays is the faster by far, 4 us for 12 on
+    # 128 x 128.
+    return xp.maximum(x, xp.zeros(x.shape[-1:], dtype=x.dtype))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lucid.core.array import float32, int64, to_device
-from lucid.core.elementwise import where
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.shapes import _getitem
 from lucid.ops.checks import check_integers, check_probability, check_range, check_tensor
+from lucid.ops.elementwise import where
+from lucid.ops.indexing import _getitem
 from lucid.ops.random import random_mask
 
 

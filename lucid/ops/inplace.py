@@ -16,12 +16,11 @@ from functools import wraps
 from typing import Any
 
 from lucid.core.array import is_array, is_writable, ndarray, storage_of
-from lucid.core.elementwise import relu
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
-from lucid.core.shapes import normal_index
-from lucid.ops.elementwise import clamp
+from lucid.ops.elementwise import clamp, relu
+from lucid.ops.indexing import normal_index
 
 LEAF = (
     "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "

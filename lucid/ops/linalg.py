@@ -20,10 +20,10 @@ from lucid.core.matmul import matmul
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _broadcast_to, _cat, _reshape, _transpose, axis_of
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of
 from lucid.ops.pad import _pad
 from lucid.ops.reductions import norm as norm_of_lucid
-from lucid.ops.shapes import joint_shape, put_diagonal
+from lucid.ops.shapes import _cat, _transpose, joint_shape, put_diagonal
 
 
 def _square(name, A):

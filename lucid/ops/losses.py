@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 from lucid.core.array import cpu, device_of, namespace
-from lucid.core.elementwise import where
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor
+from lucid.ops.elementwise import where
 
 REDUCTIONS = ("mean", "sum", "none")
 KL_REDUCTIONS = ("batchmean", *REDUCTIONS)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _getitem, squeeze, unsqueeze
 from lucid.ops.images import SparseMatrix, cached, resample
+from lucid.ops.indexing import _getitem
+from lucid.ops.shapes import squeeze, unsqueeze
 
 __all__ = ["pad"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.core.elementwise import INTEGERS
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
 from lucid.ops.checks import check_tensor
+from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 
 __all__ = [

@@ -18,8 +18,8 @@ from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
 from lucid.core.promotion import ndim_of
 from lucid.core.reductions import sum
-from lucid.core.shapes import _reshape, _transpose, axis_of
-from lucid.ops.shapes import _diagonal
+from lucid.core.shapes import _reshape, axis_of
+from lucid.ops.shapes import _diagonal, _transpose
 
 Shape = tuple[int, ...]
 Labels = tuple[str | int, ...]  # of the dims of a tensor: letters, and ints for those that "..." stands for

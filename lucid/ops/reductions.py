@@ -1,5 +1,5 @@
-"""The rest of the reductions, and what else works along a dim: any, all, argmin, min, products, variances, norms,
-softmax, running sums. The first ones, sum, mean and max, are in core/reductions.py.
+"""The rest of the reductions, and what else works along a dim: any, all, min, max and where they are, products,
+variances, norms, softmax, running sums. The first ones, sum, mean and amax, are in core/reductions.py.
 """
 
 from __future__ import annotations
@@ -8,17 +8,52 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
-from lucid.core.elementwise import abs, minimum, positive
+from lucid.core.elementwise import maximum, positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
+from lucid.core.reductions import accumulate_in_float32, amax, count, expand_reduced, mean_weight, reduction
 from lucid.core.shapes import accepts_axis
+from lucid.ops.elementwise import abs, minimum
+from lucid.ops.indexing import ValuesIndices, take_along
 
 __all__ = [
-    "all", "amin", "any", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "min", "norm", "prod", "softmax",
-    "std", "var",
+    "all", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min", "norm",
+    "prod", "softmax", "std", "var",
 ]  # fmt: skip
+
+
+@reduction(several=False)
+@op()
+def argmax(xp, x, *, axis=None, keepdims=False):
+    """The int64 index of the largest element, the first of several; without `dim`, into the flattened tensor."""
+    return x.argmax(axis=axis, keepdims=keepdims)
+
+
+@method()
+@accepts_axis
+def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
+
+    Along a `dim` the gradient goes to the element at the index alone; over all elements ties share it evenly.
+
+    >>> import lucid
+    >>> lucid.tensor([[1., 5.], [7., 2.]]).max(dim=1).indices
+    tensor([1, 0])
+    """
+    return _extreme(maximum, amax, argmax, x, dim, keepdim)
+
+
+def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
+    if dim is None:
+        return of_all(x)
+    if not isinstance(dim, int):
+        return of_two(x, dim)
+    indices = index_of(x, dim, True)
+    values = take_along(x, indices, axis=dim) if x.ndim else positive(x)
+    if not keepdim and x.ndim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return ValuesIndices(values, indices)
 
 
 @reduction(several=False)
@@ -53,7 +88,7 @@ def amin(xp, x, *, axis=None, keepdims=False):
 @accepts_axis
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
-    return core._extreme(minimum, amin, argmin, x, dim, keepdim)
+    return _extreme(minimum, amin, argmin, x, dim, keepdim)
 
 
 @reduction(converts=True)
@@ -95,15 +130,21 @@ def _centred(xp, x, axis):
     return x - xp.mean(x, axis=axis, keepdims=True)
 
 
+def _degrees(x_shape, axis, correction):
+    """The degrees of freedom: how many elements there are, less `correction`, but not below 0."""
+    n = count(x_shape, axis) - correction
+    return n if n > 0 else 0
+
+
 def _squares(xp, x, axis, correction, keepdims):
-    away = _centred(xp, x, axis)
+    away, n = _centred(xp, x, axis), _degrees(x.shape, axis, correction)
     with xp.quiet():  # one element and correction=1: 0 / 0 is the answer
-        return xp.sum(away * away, axis=axis, keepdims=keepdims) / max(count(x.shape, axis) - correction, 0)
+        return xp.sum(away * away, axis=axis, keepdims=keepdims) / n
 
 
 def _var_vjp(xp, g, x, axis, correction):
-    n = max(count(x.shape, axis) - correction, 0)
-    return _centred(xp, x, axis) * (expand_reduced(xp, g, x.shape, axis) * (2 * mean_weight(n)))
+    weight = 2 * mean_weight(_degrees(x.shape, axis, correction))
+    return _centred(xp, x, axis) * (expand_reduced(xp, g, x.shape, axis) * weight)
 
 
 # Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
@@ -159,7 +200,7 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (math.inf, -math.inf):
-        return (core.amax if p > 0 else amin)(abs(x), core.axes("norm", dim), keepdim)
+        return (amax if p > 0 else amin)(abs(x), core.axes("norm", dim), keepdim)
     return _norm(x, ord=float(p), axis=core.axes("norm", dim), keepdims=keepdim)
 
 

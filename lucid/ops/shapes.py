@@ -1,5 +1,5 @@
-"""The rest of the operations on shapes: tensors joined, cut and split, copied side by side, turned round; diagonals and
-triangles. The first ones, reshape, transpose, cat and indexing, are in core/shapes.py.
+"""The rest of the operations on shapes: dims added, dropped and put in another order; tensors joined, cut and split,
+copied side by side, turned round; diagonals and triangles. reshape, transpose and broadcast_to are in core/shapes.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,92 @@ from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.reductions import sum
-from lucid.core.shapes import _broadcast_to, _getitem, _reshape, accepts_axis, axis_of, index_along, reshape, sizes
+from lucid.core.shapes import _broadcast_to, _reshape, accepts_axis, axis_of, reshape, sizes
+from lucid.ops.indexing import _getitem
 
 __all__ = [
-    "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "roll",
-    "split", "stack", "tile", "trace", "tril", "triu", "unbind",
+    "cat", "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "permute", "roll",
+    "split", "squeeze", "stack", "tile", "trace", "tril", "triu", "unbind", "unsqueeze",
 ]  # fmt: skip
+
+
+@method()
+@accepts_axis
+def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """x without its dims of length 1, or without those of `dim` that have length 1."""
+    ndim = ndim_of("squeeze", x)
+    dims = range(ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else [dim]
+    dropped = {d for d in [axis_of("squeeze", d, ndim) for d in dims] if x.shape[d] == 1}
+    return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in dropped))
+
+
+@method()
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """x with a new dim of length 1 at `dim`."""
+    ndim = ndim_of("unsqueeze", x)
+    if isinstance(dim, int) and not -ndim - 1 <= dim <= ndim:
+        raise IndexError(f"unsqueeze: dim {dim} is no place in a {ndim}-D tensor; expected {-ndim - 1} to {ndim}")
+    axis = axis_of("unsqueeze", dim, ndim + 1)
+    return _reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+@op(view=True, x=lambda xp, g, axes: xp.transpose(g, axes=_inverse(axes)))
+def _transpose(xp, x, *, axes):  # NumPy's transpose takes an order of axes, PyTorch's two of them
+    """x with its axes in the order `axes`."""
+    return x.transpose(axes)
+
+
+def _inverse(axes):
+    return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+
+
+@method()
+def permute(x: Tensor, *dims: Any) -> Tensor:
+    """x with its dims in the order given: a view.
+
+    Raises:
+        ValueError: if `dims` does not name each dim once.
+    """
+    ndim = ndim_of("permute", x)
+    order = tuple([axis_of("permute", d, ndim) for d in sizes("permute", dims)])
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(f"permute: expected each of the {ndim} dims once, got {dims}")
+    return _transpose(x, axes=order)
+
+
+@op(arrays=lambda xp, g, arrays_shape, axis: _pieces(xp, g, arrays_shape, axis))
+def _cat(xp, *arrays, axis=0):
+    """The arrays joined along an axis that is there already."""
+    return xp.concatenate(arrays, axis=axis)
+
+
+def _pieces(xp, g, shapes, axis):
+    start, pieces = 0, []
+    for shape in shapes:
+        pieces.append(xp.getitem(g, index=index_along(axis, len(shape), slice(start, start + shape[axis]))))
+        start += shape[axis]
+    return pieces
+
+
+def index_along(axis, ndim, index):
+    """The index that applies `index` to one axis and takes the others whole."""
+    return (slice(None),) * (axis % ndim) + (index,)
+
+
+@accepts_axis
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors joined along a dim they have; the others must agree."""
+    return _cat(*_list_of_tensors("cat", tensors, dim), axis=dim)
+
+
+def _list_of_tensors(name: str, tensors: Any, dim: Any) -> list[Any]:
+    if not isinstance(dim, int):
+        raise TypeError(
+            f"{name}: expected an int for dim, got {type(dim).__name__}; pass the tensors as one list, {name}([x, y])"
+        )
+    if isinstance(tensors, Tensor) and not tensors.ndim or not hasattr(tensors, "__iter__"):
+        raise TypeError(f"{name}: expected a sequence of tensors, got {type(tensors).__name__}")
+    return list(tensors)
 
 
 @method()
@@ -30,7 +110,7 @@ def movedim(x: Tensor, source: int, destination: int) -> Tensor:
     source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
     order = [i for i in range(ndim) if i != source]
     order.insert(destination, source)
-    return core.permute(x, order)
+    return permute(x, order)
 
 
 @method()
@@ -179,7 +259,7 @@ def _stack(xp, *arrays, axis=0):
 @accepts_axis
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, joined along a new dim. Raises ValueError if the shapes differ."""
-    tensors = core._list_of_tensors("stack", tensors, dim)
+    tensors = _list_of_tensors("stack", tensors, dim)
     ndim = ([ndim_of("stack", t) for t in tensors] or [0])[0] + 1
     if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
         raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core import shapes
 from lucid.core.array import namespace
-from lucid.core.elementwise import _where, positive
+from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import ValuesIndices
-from lucid.core.shapes import _broadcast_to, _getitem, accepts_axis, axis_of, reshape, take_along
+from lucid.core.shapes import _broadcast_to, accepts_axis, axis_of, reshape
+from lucid.ops import indexing
 from lucid.ops.checks import check_within
+from lucid.ops.elementwise import _where
+from lucid.ops.indexing import ValuesIndices, _getitem, take_along
 from lucid.ops.inplace import in_place, setitem
 from lucid.ops.shapes import _along, joint_shape, narrow
 
@@ -84,7 +85,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
             ndim_of("scatter", tensor)
         src = _broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
-    return setitem(x, src, index=shapes.grid_along(namespace(x._array), index._array, axis))
+    return setitem(x, src, index=indexing.grid_along(namespace(x._array), index._array, axis))
 
 
 @method()
@@ -98,7 +99,7 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     tensor([5., 0., 2.])
     """
     axis, src = _axis_and_source("scatter_add", x, dim, index, src)
-    return x + shapes.scatter_add_along(src, index, shape=x.shape, axis=axis)
+    return x + indexing.scatter_add_along(src, index, shape=x.shape, axis=axis)
 
 
 def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
@@ -136,7 +137,7 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         )
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
-    return x + shapes.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
+    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
 @method()
@@ -153,7 +154,7 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
     if _bool_mask("masked_select", x, mask).shape != x.shape:
         shape = joint_shape("masked_select", x.shape, mask.shape)
         x, mask = _broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape)
-    return shapes.getitem_of(x, mask)
+    return indexing.getitem_of(x, mask)
 
 
 def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:

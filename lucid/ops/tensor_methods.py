@@ -11,9 +11,9 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _transpose, axis_of, permute, transpose
+from lucid.core.shapes import axis_of, transpose
 from lucid.core.tensor import lengths
-from lucid.ops.shapes import expand, stack, unbind
+from lucid.ops.shapes import _transpose, expand, permute, stack, unbind
 
 
 def attach(body: type) -> type:

@@ -304,7 +304,7 @@ def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> N
     both_ways = {
         (name, i)
         for name in ours
-        if OWN[name].forward.__module__ == "lucid.core.elementwise" and len(OWN[name].vjps) == 2
+        if OWN[name].forward.__module__.endswith(".elementwise") and len(OWN[name].vjps) == 2
         for i in (0, 1)
     }
     assert not both_ways - stretched, f"no row stretches {sorted(both_ways - stretched)}"
