@@ -12,9 +12,8 @@ from lucid.autograd.provenance import Provenance, provenance, track_provenance
 from lucid.see.doctor import Finding, Report, doctor, watch
 from lucid.see.drawing import Graph, to_dot, to_mermaid, to_svg
 from lucid.see.page import Page, page
-from lucid.see.profiler import profile
+from lucid.see.profiler import Summary, profile, summary
 from lucid.see.recorder import Recorder
-from lucid.see.summary import Summary, summary
 from lucid.see.trace import Contribution, Step, steps
 
 __all__ = [

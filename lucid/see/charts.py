@@ -14,6 +14,7 @@ COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
 MOST_POINTS = 400  # of a line in the SVG; more cannot be seen
 MOST_NAMES = 8  # lines that have a name beside them
+Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 
 
 @dataclass
@@ -24,17 +25,15 @@ class Panel:
     """
 
     title: str
-    lines: dict[str, tuple[list[int], list[float]]]
+    lines: Lines
     log: bool
     mark: float | None = None
     span: tuple[float, float] | None = None
 
     def points(self, name: str) -> list[tuple[float, float]]:
         """The points of a line that can be drawn, on a logarithmic scale their logarithms."""
-        points = zip(*self.lines[name], strict=True)
-        if self.logarithmic:
-            return [(x, math.log10(y)) for x, y in points if math.isfinite(y) and y > 0]
-        return [(x, y) for x, y in points if math.isfinite(y)]
+        points = [(x, y) for x, y in zip(*self.lines[name], strict=True) if math.isfinite(y)]
+        return [(x, math.log10(y)) for x, y in points if y > 0] if self.logarithmic else points
 
     @property
     def logarithmic(self) -> bool:
@@ -46,10 +45,8 @@ def svg(panels: list[Panel]) -> str:
     """The panels side by side, two in a row, with text for those who cannot see them."""
     rows = math.ceil(len(panels) / 2)
     label = escape("training run: " + ", ".join(panel.title for panel in panels))
-    drawn = [
-        element("g", _svg_panel(panel), transform=f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})")
-        for i, panel in enumerate(panels)
-    ]
+    places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
+    drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {rows * HEIGHT}" '
         f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
@@ -64,8 +61,8 @@ def _svg_panel(panel: Panel) -> str:
     if not everything:
         return parts[0] + element("text", "nothing recorded", x=LEFT, y=HEIGHT // 2, opacity="0.6")
     right = WIDTH - (100 if len(lines) > 1 else 16)
-    x_low, x_high = min(x for x, _ in everything), max(x for x, _ in everything)
-    heights = [*(y for _, y in everything), *(panel.span or ())]
+    xs, ys = zip(*everything, strict=True)
+    x_low, x_high, heights = min(xs), max(xs), [*ys, *(panel.span or ())]
     y_low, y_high = min(heights), max(heights)
     if y_high - y_low < 1e-12:
         y_low, y_high = y_low - 0.5, y_high + 0.5
@@ -75,18 +72,22 @@ def _svg_panel(panel: Panel) -> str:
         up = (y - y_low) / (y_high - y_low)
         return LEFT + across * (right - LEFT), HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
-    def level(y: float, **style: str) -> str:
-        return element("path", d=f"M{LEFT} {at(x_low, y)[1]:.1f}H{right}", stroke="currentColor", **style)
+    def level(y: float, **style: str) -> None:
+        parts.append(element("path", d=f"M{LEFT} {at(x_low, y)[1]:.1f}H{right}", stroke="currentColor", **style))
+
+    def text(content: str, x: float, y: float, **style: str) -> None:
+        parts.append(element("text", escape(content), x=x, y=y, **style))
 
     for y in (y_low, (y_low + y_high) / 2, y_high):
+        level(y, opacity="0.15")
         label = digits(10**y if panel.logarithmic else y, 2)
-        parts.append(level(y, opacity="0.15"))
-        parts.append(element("text", label, x=LEFT - 5, y=at(x_low, y)[1] + 4, text_anchor="end", opacity="0.7"))
+        text(label, LEFT - 5, at(x_low, y)[1] + 4, text_anchor="end", opacity="0.7")
     for x, anchor in ((x_low, "start"), (x_high, "end")):
-        parts.append(element("text", f"{x:g}", x=at(x, y_low)[0], y=HEIGHT - 8, text_anchor=anchor, opacity="0.7"))
-    mark = None if panel.mark is None else math.log10(panel.mark) if panel.logarithmic else panel.mark
-    if mark is not None and y_low < mark < y_high:
-        parts.append(level(mark, stroke_dasharray="4 3"))
+        text(f"{x:g}", at(x, y_low)[0], HEIGHT - 8, text_anchor=anchor, opacity="0.7")
+    if panel.mark is not None:
+        mark = math.log10(panel.mark) if panel.logarithmic else panel.mark
+        if y_low < mark < y_high:
+            level(mark, stroke_dasharray="4 3")
     for i, (name, points) in enumerate(lines.items()):
         colour = COLOURS[i % len(COLOURS)]
         path = "M" + "L".join("{:.1f} {:.1f}".format(*at(*p)) for p in points[:: max(1, len(points) // MOST_POINTS)])
@@ -97,11 +98,9 @@ def _svg_panel(panel: Panel) -> str:
         words += f", and {lost} values that are not finite" if lost else ""
         parts.append(element("path", element("title", escape(words)), d=path, **style))
         if len(lines) > 1 and i < MOST_NAMES:
-            short = name if len(name) < 16 else "…" + name[-14:]
-            parts.append(element("text", escape(short), x=right + 6, y=TOP + 6 + 14 * i, fill=colour))
+            text(name if len(name) < 16 else "…" + name[-14:], right + 6, TOP + 6 + 14 * i, fill=colour)
     if len(lines) > MOST_NAMES:
-        rest = f"and {len(lines) - MOST_NAMES} more"
-        parts.append(element("text", rest, x=right + 6, y=TOP + 6 + 14 * MOST_NAMES))
+        text(f"and {len(lines) - MOST_NAMES} more", right + 6, TOP + 6 + 14 * MOST_NAMES)
     return "".join(parts)
 
 

@@ -11,19 +11,19 @@ numbers are kept, never a graph, and modules are observed only in those steps: i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lucid.core import events
 from lucid.core.array import namespace, to_numpy
 from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.see import charts
-from lucid.see.observers import on_backward, on_module_call, on_step
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
@@ -74,10 +74,8 @@ class Recorder:
         self, model: Module, optimizer: Optimizer, *, every: int = 100, state: bool = False, activations: bool = True
     ) -> None:
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"Recorder: expected a Module and an Optimizer, got {type(model).__name__} and "
-                f"{type(optimizer).__name__}"
-            )
+            given = f"{type(model).__name__} and {type(optimizer).__name__}"
+            raise TypeError(f"Recorder: expected a Module and an Optimizer, got {given}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"Recorder: every must be a whole number of 1 or more, got {every!r}")
         self.model, self.optimizer, self.every = model, optimizer, every
@@ -85,22 +83,20 @@ class Recorder:
         self._losses: list[Any] = []  # arrays until somebody reads them: to read a number off a GPU is to wait for it
         self.rates: list[float] = []
         self.at: list[int] = []
-        self.gradients: Series = {}
-        self.updates: Series = {}
-        self.activations: dict[str, Series] = {}
-        self.state: dict[str, Series] = {}
+        self.gradients, self.updates = {}, {}  # type: Series, Series
+        self.activations, self.state = {}, {}  # type: dict[str, Series], dict[str, Series]
         self._loss: Any = math.nan
-        self._seen: set[str] = set()  # names of the modules whose activations this step has recorded
+        self._modules: dict[int, str] = {}  # id -> name of those whose activations are still to be recorded
         self._parameters: list[tuple[str, Tensor, Any]] = []  # with the array that each was before the step
-        self._observers, self._module_observers = ExitStack(), ExitStack()
-        self._observers.callback(on_backward(self._record_loss, lambda loss: None))
-        self._observers.callback(on_step(optimizer, self._before_step, self._after_step))
+        self._observers, self._module_observer = ExitStack(), ExitStack()
+        self._observers.enter_context(events.on("backward", lambda tensors: self._record_loss(tensors[0])))
+        self._observers.enter_context(events.on("step", self._before_step))
         self._begin_step()
 
     def close(self) -> None:
         """Stop recording; what was recorded stays. Closing twice is harmless."""
         self._observers.close()
-        self._module_observers.close()
+        self._module_observer.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -114,26 +110,28 @@ class Recorder:
         self._losses = [value if type(value) is float else float(to_numpy(value)) for value in self._losses]
         return self._losses
 
-    def _record_loss(self, loss: Tensor, frame: Any) -> None:
+    def _record_loss(self, loss: Tensor) -> None:
         self._loss = loss._array if loss._array.size == 1 else math.nan
 
     def _begin_step(self) -> None:
         """If the next step is one of those that are recorded, observe the modules that hold no others."""
         self._recording = len(self.rates) % self.every == 0
-        self._module_observers.close()
-        self._seen.clear()
-        for name, module in self.model.named_modules() if self._recording and self._with_activations else ():
-            if next(module.children(), None) is None:
-                record = partial(self._record_activation, name or type(module).__name__)
-                self._module_observers.callback(on_module_call(module, record))
+        self._module_observer.close()
+        if self._recording and self._with_activations:
+            modules = [(name, m) for name, m in self.model.named_modules() if next(m.children(), None) is None]
+            self._modules = {id(module): name or type(module).__name__ for name, module in modules}
+            self._module_observer.enter_context(events.on("module", self._before_module))
 
-    def _before_step(self, frame: Any, closure: Any) -> None:
+    def _before_step(self, optimizer: Optimizer, closure: Any) -> Callable[[Any], None] | None:
+        if optimizer is not self.optimizer:
+            return None
         if self._recording:
             self._parameters = [(name, p, p._array.copy()) for name, p in self.model.named_parameters()]
+        return self._after_step
 
     def _after_step(self, result: Any) -> None:
         if isinstance(result, Tensor):
-            self._record_loss(result, None)
+            self._record_loss(result)
         if self._recording:
             self._record_parameters()
         self._losses.append(self._loss)
@@ -157,22 +155,26 @@ class Recorder:
                     _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
 
-    def _record_activation(self, name: str, module: Module, args: Any, output: Any) -> None:
+    def _before_module(self, module: Module, args: Any) -> Callable[[Any], None] | None:
+        return partial(self._record_activation, module) if id(module) in self._modules else None
+
+    def _record_activation(self, module: Module, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) and output else output
-        if not grad_mode.recording or not isinstance(output, Tensor) or name in self._seen or not output.numel():
+        if not grad_mode.recording or not isinstance(output, Tensor) or not output.numel():
             return
-        self._seen.add(name)  # of a module that is called twice, the first call is recorded
+        if (name := self._modules.pop(id(module), None)) is None:
+            return  # of a module that is called twice, the first call is recorded
         x, series = output._array, self.activations.setdefault(name, {})
         if x.dtype.kind != "f":
             return
-        flat, n, mean = 0.0, x.size, float(x.sum(dtype="float32" if x.dtype.char == "e" else None)) / x.size
-        row, size = len(self.at), _norm(x)
-        _append(series, "mean", row, mean)
-        _append(series, "std", row, math.sqrt(max(size * size / n - mean * mean, 0.0)))
-        _append(series, "zeros", row, 1 - float(namespace(x).count_nonzero(x)) / n)
+        n, size = x.size, _norm(x)
+        mean = float(x.sum(dtype="float32" if x.dtype.char == "e" else None)) / n
+        facts = {"mean": mean, "std": math.sqrt(max(size * size / n - mean * mean, 0.0))}
+        facts |= {"zeros": 1 - float(namespace(x).count_nonzero(x)) / n, "flat": 0.0}
         if type(module).__name__ in ("Tanh", "Sigmoid"):  # the share of outputs with next to no slope
-            flat = float((abs(x if type(module).__name__ == "Tanh" else 2 * x - 1) > 0.99).mean())
-        _append(series, "flat", row, flat)
+            facts["flat"] = float((abs(x if type(module).__name__ == "Tanh" else 2 * x - 1) > 0.99).mean())
+        for fact, value in facts.items():
+            _append(series, fact, len(self.at), value)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that was recorded, in plain dicts, lists and numbers: for json, lucid.save, or a table."""
@@ -196,31 +198,31 @@ class Recorder:
     def panels(self) -> list[charts.Panel]:
         """What the pictures show: loss, learning rate, gradients, updates, activations, and the state if recorded."""
         weights = [name for name in self.gradients if name.endswith("weight")] or list(self.gradients)
+        steps, n = list(range(len(self.rates))), len(self.at)
+
+        def lines(series: Series) -> charts.Lines:  # what the modules of an unfinished step gave is not drawn yet
+            return {name: (self.at[: len(values)], values[:n]) for name, values in series.items()}
+
+        def of_weights(series: Series) -> charts.Lines:
+            return lines({name: series[name] for name in weights if name in series})
+
+        types = {name or type(m).__name__: type(m).__name__ for name, m in self.model.named_modules()}
+        names = {name: name if types.get(name, name) == name else f"{name} {types[name]}" for name in self.activations}
+        spread = {names[name]: series["std"] for name, series in self.activations.items()}
+        zeros = {names[name]: series["zeros"] for name, series in self.activations.items() if any(series["zeros"])}
         top = 1.05 * max((rate for rate in self.rates if math.isfinite(rate)), default=0.0) or 1.0
         panels = [
-            charts.Panel("loss", {"loss": (list(range(len(self.losses))), self.losses)}, log=True),
-            charts.Panel("learning rate", {"rate": (list(range(len(self.rates))), self.rates)}, False, span=(0, top)),
-            charts.Panel("norm of the gradient", self._lines(self.gradients, weights), log=True),
-            charts.Panel("step / weight", self._lines(self.updates, weights), log=True, mark=1e-3),
+            charts.Panel("loss", {"loss": (steps, self.losses)}, log=True),
+            charts.Panel("learning rate", {"rate": (steps, self.rates)}, log=False, span=(0, top)),
+            charts.Panel("norm of the gradient", of_weights(self.gradients), log=True),
+            charts.Panel("step / weight", of_weights(self.updates), log=True, mark=1e-3),
+            charts.Panel("spread of the outputs", lines(spread), log=False),
+            charts.Panel("share of outputs that are 0", lines(zeros), log=False, span=(0.0, 1.0)),
         ]
-        types = {name or type(m).__name__: type(m).__name__ for name, m in self.model.named_modules()}
-        for key, title in (("std", "spread of the outputs"), ("zeros", "share of outputs that are 0")):
-            lines = {
-                name if types.get(name, name) == name else f"{name} {types[name]}": series[key]
-                for name, series in self.activations.items()
-                if key == "std" or any(series[key])
-            }
-            span = (0.0, 1.0) if key == "zeros" else None
-            panels.append(charts.Panel(title, self._lines(lines, list(lines)), log=False, span=span))
         for slot in self.optimizer.slots if self.state else ():
-            lines = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
-            panels.append(charts.Panel(f"size of {slot}", self._lines(lines, list(lines)), log=True))
+            sizes = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
+            panels.append(charts.Panel(f"size of {slot}", lines(sizes), log=True))
         return panels
-
-    def _lines(self, series: Series, names: list[str]) -> dict[str, tuple[list[int], list[float]]]:
-        """Lines over `at`; what the modules of an unfinished step gave is not drawn yet."""
-        n = len(self.at)
-        return {name: (self.at[: len(series[name])], series[name][:n]) for name in names if name in series}
 
     def svg(self) -> str:
         """The picture as SVG text, drawn without matplotlib: for a page, or a notebook."""

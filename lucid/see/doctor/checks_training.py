@@ -1,4 +1,4 @@
-"""Checks of the parameters: the model, the optimizer and the loss may each miss some."""
+"""Checks of a training: order of events, modes, labels, step sizes, and parameters that somebody misses."""
 
 from __future__ import annotations
 
@@ -7,20 +7,53 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from statistics import median
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from lucid.core.array import is_array, to_numpy
+from lucid.core.array import is_array
 from lucid.core.node import Tensor
+from lucid.nn.attention import MultiheadAttention
 from lucid.nn.module import Module, own_entries
+from lucid.nn.norms import BatchNorm1d, BatchNorm2d
+from lucid.nn.weightless import Dropout
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
-from lucid.see.doctor.checks import Matches, graph_check, run_check
-from lucid.see.doctor.checks_loss import NO_GRAD_FIX
-from lucid.see.doctor.evidence import LossGraph, TrainingRun, parameters_of
-from lucid.see.text import first_few, plural
+from lucid.see.doctor.checks import Matches, event_check, run_check
+from lucid.see.doctor.evidence import TrainingRun, parameters_of
+from lucid.see.text import digits, first_few, plural
 
 MOST_ITEMS = 10_000  # of a list that are searched for hidden modules; a longer one holds numbers
+NO_GRAD_FIX = "move the forward of training out of the no_grad block"
+LARGE_STEP = 0.5  # relative to a weight's own size; Adamax at lr=1e-2 begins with a fifth
+LARGEST_STEP = 2.0  # for a single one; where weights begin at 0, a first step of Adamax is as large as they are then
+SMALL_STEP = 1e-6
+
+
+@run_check("warning", fix="subtract 1 from the labels, and give the last layer one output less")
+def labels_off_by_one(run: TrainingRun) -> Matches:
+    """Classes are numbered from 0. With labels from 1 to n the network needs an output more than there are classes, the
+    first of which is never right."""
+    for classes, counts in run.label_counts.items():
+        total = sum(counts.values())
+        if classes > 2 and total >= 8 * classes and not counts[0] and all(counts[c] for c in range(1, classes)):
+            seen = f"of {classes} classes each but 0 is among the {total} labels seen"
+            message = f"{seen}: they run from 1 to {classes - 1}, but classes are numbered from 0"
+            yield run.label_lines.get(classes), message
+
+
+@run_check("error", fix="compute it from the model's output by tensor operations alone, outside of no_grad()")
+def loss_without_graph(run: TrainingRun) -> Matches:
+    """From a loss without a graph nothing can be learned; its backward() raises."""
+    if not run.loss_without_graph:
+        return
+    if call := run.unrecorded_before_loss:
+        name = run.module_name(call.module)
+        message = f"the loss has no graph: {name} ran inside no_grad() (or inference_mode), which records nothing"
+        yield call, message, NO_GRAD_FIX
+    else:
+        cuts = "or cut off by detach(), .data, .item() or .numpy(), or computed under no_grad()"
+        yield None, f"the loss has no graph: it was computed from nothing that requires a gradient, {cuts}"
 
 
 @run_check("error", fix="make the optimizer after the model is complete, from model.parameters() of the trained model")
@@ -100,21 +133,6 @@ def unrecorded_forward(run: TrainingRun) -> Matches:
         yield run.unrecorded_line, f"no gradient reaches {names}: they ran only inside no_grad(), unrecorded"
 
 
-@graph_check("error", fix="initialise weights at random, as nn's layers do, or with nn.init.xavier_uniform_(weight)")
-def equal_weights(graph: LossGraph) -> Matches:
-    """Units that begin with equal weights, zeros or ones, get equal gradients, and stay equal for ever: a layer of a
-    hundred is worth one."""
-    for name, p, g, user in graph.weights():
-        rows = to_numpy(p._array).reshape(p.shape[0], -1)
-        gradients = to_numpy(g).reshape(p.shape[0], -1)
-        if len(rows) < 2 or rows.shape[1] < 1 or (rows != rows[:1]).any():
-            continue
-        largest = float(abs(gradients).max()) if gradients.size else 0.0
-        if float(abs(gradients - gradients[:1]).max()) <= 1e-5 * largest:
-            equal = f"all {len(rows)} rows of {name} are equal, and so are their gradients"
-            yield user, f"{equal}: these units will never differ"
-
-
 @run_check("error", fix="keep it in an attribute of the module, or in a list, tuple or dict in one")
 def hidden_module(run: TrainingRun) -> Matches:
     """Modules are found in attributes, lists, tuples and dicts. One in a set, in another object or in a lambda is not:
@@ -181,3 +199,111 @@ def _contents(value: Any) -> Iterator[tuple[str, Any]]:
         for name in ("func", "args", "keywords") if isinstance(value, partial) else ():
             yield f".{name}", getattr(value, name)
         yield from ((f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items())
+
+
+def _rates(run: TrainingRun) -> str:
+    rates = sorted({rate for group in run.rates[-1:] for rate in group})
+    return first_few([digits(rate, 3) for rate in rates]) or "?"
+
+
+@run_check("warning", fix="a learning rate that is ten or a hundred times smaller")
+def learning_rate_too_large(run: TrainingRun) -> Matches:
+    """A step should change a weight by about a thousandth of its size. One of its own size leaves nothing of what was
+    learned before."""
+    typical = [median(size for size, _ in ratios.values()) for ratios in run.step_ratios if ratios]
+    if typical and (median(typical) > LARGE_STEP or max(typical) > LARGEST_STEP):
+        step = f"a step moves the weights by up to {digits(max(typical), 3)} of their own size (root mean squares)"
+        yield run.step_line, f"{step}, at lr={_rates(run)}; about 0.001 is usual"
+
+
+@run_check("warning", fix="a learning rate that is a hundred or a thousand times larger")
+def learning_rate_too_small(run: TrainingRun) -> Matches:
+    """A step of a millionth of a weight's size is lost in rounding, and a thousand of them change nothing."""
+    early = [ratios for ratios in run.step_ratios if ratios and max(t for _, t in ratios.values()) <= 10]
+    largest = max((size for ratios in early for size, _ in ratios.values()), default=0.0)
+    if 0 < largest < SMALL_STEP:
+        step = f"a step moves no weight by more than {digits(largest, 3)} of its size (root mean squares)"
+        yield run.step_line, f"{step}, at lr={_rates(run)}; about 0.001 is usual"
+
+
+@run_check(
+    "warning",
+    fix="give the optimizer an lr; or let the schedule last as long as the training, with one step() an epoch if it "
+    "counts epochs",
+)
+def learning_rate_zero(run: TrainingRun) -> Matches:
+    """At a learning rate of 0 nothing moves. A schedule stays at 0 when it has ended there."""
+    if run.rates and not any(map(any, run.rates[-2:])):
+        groups = len(run.rates[-1])
+        yield run.step_line, "the learning rate is 0" + f" in all {groups} groups" * (groups > 1)
+
+
+event_check(
+    "zero-grad-forgotten", "error", "step() used gradients that still contain those of the step before: {}",
+    fix="call optimizer.zero_grad() once per step, before backward()",
+    about="backward() adds to .grad. Without zero_grad() each step uses the sum of all gradients so far, including "
+    "those of weights from long ago.",
+)  # fmt: skip
+event_check(
+    "step-without-backward", "error", "step() was called without new gradients: {}",
+    fix="zero_grad(), forward, backward(), step(), in this order, and no zero_grad() between the last two",
+    about="The order is zero_grad, forward, backward, step. A step that comes before backward uses no gradients, or "
+    "those of the step before.",
+)  # fmt: skip
+event_check(
+    "backward-twice", "error", "backward() ran {} on the same loss between two steps, and its gradients were added up",
+    fix="call backward() once, on the sum of the losses, and leave out retain_graph=True",
+    about="After two backward passes a loss counts twice; retain_graph=True, which allows it, hides the mistake.",
+)  # fmt: skip
+event_check(
+    "graphs-kept-alive", "warning", "the graphs of {} earlier steps are still in memory",
+    fix="total += loss.item(), or losses.append(loss.detach())",
+    about="`total += loss` makes a number with the graph that computed it, and so every step of the epoch stays in "
+    "memory; a list of losses does the same.",
+)  # fmt: skip
+event_check(
+    "train-mode", "warning", "{} ran inside no_grad() in training mode, and its Dropout dropped units",
+    fix="call model.eval() before validation, and model.train() after it",
+    about="Validation in training mode drops units at random, and looks worse than the model is.",
+)  # fmt: skip
+
+
+@run_check("error", fix="call model.train() before training goes on; validation calls eval() first and train() after")
+def eval_mode(run: TrainingRun) -> Matches:
+    """In eval mode Dropout drops nothing and BatchNorm uses its running averages. After a validation that called eval()
+    training goes on without either, until train() is called."""
+    modes, reached = run.modes, {id(p) for p in run.reached.values()}
+    asleep = {
+        name: type(module).__name__
+        for name, module in run.modules.values()
+        if _has_modes(module) and not modes.get(id(module), module.training) and _is_trained(run, name, reached)
+    }
+    if asleep:
+        types, are = ", ".join(sorted(set(asleep.values()))), "is" if len(asleep) == 1 else "are"
+        yield run.root_call_line, f"module {first_few(list(asleep))} ({types}) {are} in eval mode during backward()"
+
+
+def _has_modes(module: Module) -> bool:
+    """Whether it does something else in training."""
+    if isinstance(module, Dropout):
+        return module.p > 0
+    if isinstance(module, MultiheadAttention):
+        return module.dropout > 0
+    return isinstance(module, (BatchNorm1d, BatchNorm2d))
+
+
+def has_dropout(module: Module) -> bool:
+    """Whether there is an active Dropout anywhere in it."""
+    return any(isinstance(inner, Dropout) and inner.p > 0 for inner in module.modules())
+
+
+def _is_trained(run: TrainingRun, name: str, reached: set[int]) -> bool:
+    """Whether the innermost module around it (or itself) that has parameters has some that are trained."""
+    modules = dict(run.modules.values())
+    while True:
+        module = modules.get(name)
+        if module is not None and (parameters := list(module.parameters())):
+            return any(p.requires_grad and id(p) in reached for p in parameters)
+        if "." not in name:
+            return any(id(p) in reached for p in run.parameters.values())
+        name = name.rpartition(".")[0]
