@@ -6,15 +6,16 @@ too large to read is folded as the page folds it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lucid.autograd.provenance import user_frame
 from lucid.core.node import Tensor
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of
-from lucid.see.names import users_frame
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
 from lucid.see.text import element, shape_text, value_text
 
@@ -38,7 +39,7 @@ class Graph:
     def __init__(
         self, loss: Tensor, *, model: Any = None, names: Mapping[str, Any] | None = None, limit: int = LIMIT
     ) -> None:
-        self._picture = Picture(loss, model, names, limit, users_frame())
+        self._picture = Picture(loss, model, names, limit, user_frame(sys._getframe()))
         self._folded = set(initially_folded(self._picture))
 
     def __repr__(self) -> str:

@@ -7,17 +7,17 @@ and its Content-Security-Policy makes the browser forbid it.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from lucid.autograd.provenance import HINT
+from lucid.autograd.provenance import HINT, user_frame
 from lucid.core.array import cpu
 from lucid.core.node import Tensor
 from lucid.see import layout
 from lucid.see.layout import arrange, key_of, size_of
-from lucid.see.names import users_frame
 from lucid.see.picture import LIMIT, Box, Picture, enclosing, initially_folded
 from lucid.see.text import element, host, shape_text, value_text
 from lucid.see.trace import Contribution, iter_steps
@@ -57,7 +57,7 @@ def page(
         RuntimeError: where there is no graph, or where it was released.
         OSError: if the file cannot be written.
     """
-    picture = Picture(loss, model, names, limit, users_frame())
+    picture = Picture(loss, model, names, limit, user_frame(sys._getframe()))
     made = Page(_html(picture, gradient, title or "A backward pass, step by step", run))
     if path is not None:
         made.save(path)

@@ -17,9 +17,7 @@ from lucid.autograd.provenance import Provenance, provenance
 from lucid.core.array import is_array
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Node, Tensor, write_record
-from lucid.see.formulas import formulas as formulas_of
-from lucid.see.formulas import saved_values
-from lucid.see.names import Names, kind
+from lucid.see.names import Names, formulas, kind, saved_values
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
 OPEN = 200  # operations up to which everything is shown unfolded
@@ -221,16 +219,15 @@ def _end_name(member: Box | Group, end: int) -> str:
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
     """(name, saved value or None) of each input: first the differentiable ones, in the order of the parents."""
-    spec, count = node.op, len(node.inputs)
-    formulas = list(getattr(spec, "vjps", ()))
-    if not formulas:
-        return [(name, None) for name, _ in formulas_of(node)]
-    saved = saved_values(node)
+    spec = node.op
+    saved, names = saved_values(node), [name for name, _ in formulas(node)]
+    if not getattr(spec, "vjps", ()):
+        return [(name, None) for name in names]
     if spec.variadic:
-        values = saved.get(formulas[0], (None,) * count)
-        return [(f"{formulas[0]}[{i}]", values[i]) for i in range(count)]
-    rest = [name for name in spec.inputs if name not in formulas and saved.get(name) is not None]
-    return [(name, saved.get(name)) for name in (*formulas, *rest)]
+        values = saved.get(next(iter(spec.vjps)), (None,) * len(names))
+        return list(zip(names, values, strict=False))
+    rest = [name for name in spec.inputs if name not in names and saved.get(name) is not None]
+    return [(name, saved.get(name)) for name in (*names, *rest)]
 
 
 def _dissolve(group: Group) -> None:

@@ -18,7 +18,7 @@ from lucid.autograd import Function, checkpoint
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Tensor
 from lucid.core.op import OPS
-from lucid.see.formulas import active_branch, source_text, with_numbers
+from lucid.see.names import active_branch, source_text, with_numbers
 from lucid.see.layout import arrange, assign_coordinates
 from lucid.see.page import encode_value
 from lucid.see.picture import LIMIT, Picture, initially_folded

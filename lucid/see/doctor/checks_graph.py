@@ -8,7 +8,7 @@ from lucid.core.array import cpu, namespace, to_numpy
 from lucid.core.node import Node
 from lucid.see.doctor.checks import Matches, graph_check
 from lucid.see.doctor.evidence import LossGraph, input_node, rms, skip_views
-from lucid.see.formulas import saved_values
+from lucid.see.names import saved_values
 from lucid.see.text import digits, first_few
 
 CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes

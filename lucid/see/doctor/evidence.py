@@ -20,7 +20,7 @@ from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see.formulas import saved_values
+from lucid.see.names import saved_values
 
 # Operations that return the same numbers in another shape, order or memory.
 VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
