@@ -40,10 +40,6 @@ class Box:
     node: Node | None = None  # the graph's; None for constants
     group: Group | None = None  # the innermost one around it
 
-    def boxes(self) -> list[Box]:
-        """Itself."""
-        return [self]
-
 
 @dataclass(eq=False)
 class Group:
@@ -57,11 +53,16 @@ class Group:
 
     def boxes(self) -> list[Box]:
         """All boxes in it, those of inner groups too."""
-        return [box for member in self.members for box in member.boxes()]
+        return [box for m in self.members for box in ([m] if isinstance(m, Box) else m.boxes())]
 
     def operations(self) -> int:
         """How many operations are in it."""
         return sum(box.kind == "op" for box in self.boxes())
+
+    def add(self, member: Box | Group) -> None:
+        """Put a box or a group into it."""
+        member.group = self
+        self.members.append(member)
 
 
 class Edge(NamedTuple):
@@ -101,8 +102,11 @@ class Picture:
         for group in list(self.groups):
             self._split(group)
         self._place_leaves()
-        for group in self.groups[1:]:
-            _dissolve(group)
+        for group in self.groups[1:]:  # draw no frame around a single box
+            only = group.members[0] if len(group.members) == 1 else None
+            if isinstance(only, Box) and group.group is not None:
+                only.group, group.members = group.group, []
+                group.group.members[group.group.members.index(group)] = only
 
     def _add(self, kind: str, label: str, name: str, shape: Any, **attributes: Any) -> Box:
         box = Box(len(self.boxes), kind, label, name, shape, **attributes)
@@ -113,34 +117,25 @@ class Picture:
         node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
         label = node.name() if node_kind == "op" else node_kind
         box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
-        box.value, box.changed = self._value(node)
+        tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
+        box.value = saved_values(node).get("out") if tensor is None else tensor._array
+        since = self.loss._node.sequence if isinstance(node, Leaf) else node.sequence
+        box.changed = box.value is not None and write_record(box.value)[0] > since
         if node_kind == "op":
-            box.group = self._group_for(node, made_at)
-            box.group.members.append(box)
+            self._group_for(node, made_at).add(box)
         self._box_of[node] = box
         return box
-
-    def _value(self, node: Node) -> tuple[Any, bool]:
-        """The array of a node, from wherever it was kept, and whether it was changed since."""
-        tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
-        array = saved_values(node).get("out") if tensor is None else tensor._array
-        since = node.sequence if type(node) is not Leaf else self.loss._node.sequence
-        return array, array is not None and write_record(array)[0] > since
 
     def _add_edges(self) -> None:
         more: Box | None = None
         for target in self.boxes.copy():
             node: Any = target.node
             for (name, value), parent in zip_longest(_inputs(node), node.inputs) if target.kind == "op" else ():
-                source: Box | None
                 if parent is None:
                     source = self._constant(node, value)
-                elif parent in self._box_of:
-                    source = self._box_of[parent]
-                    if source.value is None:
-                        source.value = value
-                elif type(parent) is Leaf:
-                    source = self._add_node(parent)
+                elif parent in self._box_of or type(parent) is Leaf:
+                    source = self._box_of.get(parent) or self._add_node(parent)
+                    source.value = value if source.value is None else source.value
                 else:
                     more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
                     source = more
@@ -154,27 +149,24 @@ class Picture:
         if not is_array(value):
             return None
         if id(value) not in self._box_of:
-            name, changed = self.names.arrays.get(id(value), ""), write_record(value)[0] > node.sequence
-            box = self._add("constant", "constant", name, value.shape, value=value, changed=changed)
-            self._box_of[id(value)] = box
+            box = self._add("constant", "constant", self.names.arrays.get(id(value), ""), value.shape, value=value)
+            self._box_of[id(value)], box.changed = box, write_record(value)[0] > node.sequence
         return self._box_of[id(value)]
 
     def _new_group(self, label: str, name: str, around: Group) -> Group:
         group = Group(len(self.groups), label, name, around)
         self.groups.append(group)
-        around.members.append(group)
+        around.add(group)
         return group
 
     def _group_for(self, node: Node, made_at: Provenance | None) -> Group:
         """The group of the innermost module call that a node was made in."""
-        group = self.root
-        if made_at is None:
-            return group
-        call, calls = node.provenance[2], []  # type: Any, list[Any]
+        group, calls = self.root, []  # type: Group, list[Any]
+        call = node.provenance[2] if made_at is not None else None
         while call is not None:
             calls.insert(0, call)
             call = call[2]
-        for call, (path, cls) in zip(calls, made_at.modules, strict=True):
+        for call, (path, cls) in zip(calls, made_at.modules if made_at else (), strict=True):
             if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
                 label = f"{path} · {cls}" if path else cls
                 self._group_of_call[id(call)] = self._new_group(label, path, group)
@@ -183,19 +175,17 @@ class Picture:
 
     def _split(self, group: Group) -> None:
         """Where too many members stand side by side, group neighbours in the order in which they ran."""
-
-        def first_ran(member: Box | Group) -> int:
-            return min(box.node.sequence for box in member.boxes() if box.node is not None)
-
+        first_ran = lambda m: min(box.node.sequence for box in (m.boxes() if isinstance(m, Group) else [m]))
         while len(group.members) > CROWDED:
             size = max(12, isqrt(len(group.members)))
             members, group.members = sorted(group.members, key=first_ran), []
             for start in range(0, len(members), size):
                 part = self._new_group("", group.name, group)
-                part.members = members[start : start + size]
-                for member in part.members:
-                    member.group = part
-                part.label = f"{_end_name(part.members[0], 0)} … {_end_name(part.members[-1], 1)}"
+                for member in members[start : start + size]:
+                    part.add(member)
+                first, last = part.members[0], part.members[-1]
+                ends = [m.label if " … " in m.label else m.name or m.label for m in (first, last)]
+                part.label = f"{ends[0].split(' … ')[0]} … {ends[1].split(' … ')[-1]}"
 
     def _place_leaves(self) -> None:
         """Put leaves and constants into the innermost group that holds all operations that use them."""
@@ -205,16 +195,8 @@ class Picture:
         for box in self.boxes:
             if box.group is None:
                 chains = [enclosing(group) for group in used_in.get(box.number, [self.root])]
-                shared = [level for level in zip(*chains, strict=False) if all(group is level[0] for group in level)]
-                box.group = shared[-1][0]
-                box.group.members.append(box)
-
-
-def _end_name(member: Box | Group, end: int) -> str:
-    """What the first (0) or last (1) member of a part is called."""
-    if isinstance(member, Group) and " … " in member.label:
-        return member.label.split(" … ")[end]
-    return member.name or member.label
+                shared = [level[0] for level in zip(*chains, strict=False) if len(set(map(id, level))) == 1]
+                shared[-1].add(box)
 
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
@@ -228,14 +210,6 @@ def _inputs(node: Node) -> list[tuple[str, Any]]:
         return list(zip(names, values, strict=False))
     rest = [name for name in spec.inputs if name not in names and saved.get(name) is not None]
     return [(name, saved.get(name)) for name in (*names, *rest)]
-
-
-def _dissolve(group: Group) -> None:
-    """Draw no frame around a single box."""
-    only = group.members[0] if len(group.members) == 1 else None
-    if isinstance(only, Box) and group.group is not None:
-        only.group, group.members = group.group, []
-        group.group.members[group.group.members.index(group)] = only
 
 
 def enclosing(group: Group | None) -> list[Group]:

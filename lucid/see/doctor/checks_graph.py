@@ -8,7 +8,6 @@ from lucid.core.array import cpu, namespace, to_numpy
 from lucid.core.node import Node
 from lucid.see.doctor.checks import Matches, graph_check
 from lucid.see.doctor.evidence import LossGraph, input_node, rms, skip_views
-from lucid.see.names import saved_values
 from lucid.see.text import digits, first_few
 
 CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes
@@ -64,10 +63,7 @@ def relu_before_loss(graph: LossGraph) -> Matches:
 def nll_without_log(graph: LossGraph) -> Matches:
     """nll_loss only picks an element of each row: of log-probabilities. Given logits or probabilities it rewards making
     the right one large, without end."""
-    for node in graph.nodes_of("nll"):
-        x = saved_values(node).get("x")
-        if x is None or not x.size:
-            continue
+    for node, x in graph.saved("x", "nll"):
         with cpu.quiet():
             total = float(cpu.exp(to_numpy(x).astype("float64")).sum(axis=1).mean())
         if abs(total - 1) > 0.05:
@@ -108,9 +104,8 @@ def _only_reduced(graph: LossGraph, node: Node) -> bool:
 @graph_check("error", fix="turn them into 0 and 1, (y > 0).float() for instance")
 def target_out_of_range(graph: LossGraph) -> Matches:
     """A binary cross-entropy with targets outside of 0 to 1, -1 and 1 say, has no minimum: it falls for ever."""
-    for node in graph.nodes_of("bce", "bce_with_logits"):
-        target = saved_values(node).get("target")
-        if target is not None and target.size and (target.min() < 0 or target.max() > 1):
+    for node, target in graph.saved("target", "bce", "bce_with_logits"):
+        if target.min() < 0 or target.max() > 1:
             values = f"here they range from {digits(target.min(), 3)} to {digits(target.max(), 3)}"
             yield node, f"the targets of a binary cross-entropy are probabilities, 0 to 1, but {values}"
 
@@ -141,8 +136,7 @@ def equal_weights(graph: LossGraph) -> Matches:
     """Units that begin with equal weights, zeros or ones, get equal gradients, and stay equal for ever: a layer of a
     hundred is worth one."""
     for name, p, g, user in graph.weights():
-        rows = to_numpy(p._array).reshape(p.shape[0], -1)
-        gradients = to_numpy(g).reshape(p.shape[0], -1)
+        rows, gradients = (to_numpy(array).reshape(p.shape[0], -1) for array in (p._array, g))
         if len(rows) < 2 or rows.shape[1] < 1 or (rows != rows[:1]).any():
             continue
         largest = float(abs(gradients).max()) if gradients.size else 0.0
@@ -155,11 +149,8 @@ def equal_weights(graph: LossGraph) -> Matches:
 def data_not_normalised(graph: LossGraph) -> Matches:
     """Weights are initialised for data of mean 0 and size 1. Pixels from 0 to 255 make sums of hundreds: activations
     saturate, and the learning rate that suits the rest of the network is far too large for the first layer."""
-    for node in graph.nodes_of("linear", "conv", "rnn", "lstm", "gru"):
-        x = saved_values(node).get("x")
-        if x is None or input_node(node, "x") is not None or x.size < 2 or x.dtype.kind != "f":
-            continue
-        size = rms(x)
+    for node, x in graph.saved("x", "linear", "conv", "rnn", "lstm", "gru"):
+        size = rms(x) if input_node(node, "x") is None and x.size > 1 and x.dtype.kind == "f" else 0.0
         if size > LARGE_DATA or 0 < size < SMALL_DATA:
             numbers = f"a root mean square of {digits(size, 3)} (from {digits(x.min(), 3)} to {digits(x.max(), 3)})"
             yield node, f"the data that {node.op.name} is given have {numbers}, where about 1 is expected"
@@ -170,9 +161,8 @@ def data_not_normalised(graph: LossGraph) -> Matches:
 def dead_relu(graph: LossGraph) -> Matches:
     """A relu whose input is negative for all data returns 0 and passes no gradient: that unit has stopped learning, and
     usually for good. Too large a learning rate or a negative bias does that."""
-    for node in graph.nodes_of("relu"):
-        out = saved_values(node).get("out")
-        if out is None or out.ndim < 2 or not out.size:
+    for node, out in graph.saved("out", "relu"):
+        if out.ndim < 2:
             continue
         axis = 1 if out.ndim > 3 else out.ndim - 1
         units, batch = out.shape[axis], out.size // out.shape[axis]
@@ -185,14 +175,10 @@ def dead_relu(graph: LossGraph) -> Matches:
 @graph_check("warning", fix="normalise the data, initialise smaller weights, or lower the learning rate")
 def saturated(graph: LossGraph) -> Matches:
     """At its bounds a tanh or sigmoid is flat, and passes next to no gradient to the layers before."""
-    for node in graph.nodes_of("tanh", "sigmoid"):
-        out = saved_values(node).get("out")
+    for node, out in graph.saved("out", "tanh", "sigmoid"):
+        share = float((abs(out if node.op.name == "tanh" else 2 * out - 1) > 0.999).mean())
         hidden = any(_leads_to_product(graph, user) for user in graph.users[node])
-        if out is None or out.size < 64 or not hidden:
-            continue
-        distance = abs(out) if node.op.name == "tanh" else abs(2 * out - 1)
-        share = float((distance > 0.999).mean())
-        if share > SATURATED:
+        if share > SATURATED and out.size >= 64 and hidden:
             yield node, f"{share:.0%} of the outputs of this {node.op.name} are within a thousandth of its bounds"
 
 
@@ -221,12 +207,8 @@ def no_activation(graph: LossGraph) -> Matches:
 
 def _layers(graph: LossGraph) -> list[tuple[Node, float, float]]:
     """(node, size of its input, size of its output) of each layer, in order."""
-    layers = []
-    for node in graph.nodes_of("linear", "conv"):
-        x, out = saved_values(node).get("x"), getattr(node, "out", None)
-        if x is not None:
-            layers.append((node, rms(x), rms(out) if out is not None else 0.0))
-    return layers
+    layers = graph.saved("x", "linear", "conv")
+    return [(node, rms(x), rms(node.out) if hasattr(node, "out") else 0.0) for node, x in layers]
 
 
 @graph_check("error", fix="smaller initial weights (as in nn's layers), a norm between the layers, or clip_grad_norm_")

@@ -122,12 +122,10 @@ class TrainingRun:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
                 self.used_at[id(t)] = self.line_of(next(iter(graph.users[leaf]), None))
-        for node in graph.nodes_of("cross_entropy", "cross_entropy_of_kept", "nll"):
-            saved = saved_values(node)
-            if saved.get("x") is not None and saved.get("labels") is not None:
-                counts = self.label_counts.setdefault(classes := saved["x"].shape[1], Counter())
-                counts.update(to_numpy(saved["labels"]).ravel().tolist())
-                self.label_lines.setdefault(classes, self.line_of(node))
+        for node, x in graph.saved("x", "cross_entropy", "cross_entropy_of_kept", "nll"):
+            if (labels := saved_values(node).get("labels")) is not None:
+                self.label_counts.setdefault(x.shape[1], Counter()).update(to_numpy(labels).ravel().tolist())
+                self.label_lines.setdefault(x.shape[1], self.line_of(node))
         self.detached = self.detached or graph.find_detached()
 
 
@@ -147,6 +145,11 @@ class LossGraph:
     def nodes_of(self, *names: str) -> Iterator[Node]:
         """The nodes of these operations, oldest first."""
         return (node for node in self.nodes if node.op.name in names)
+
+    def saved(self, name: str, *operations: str) -> Iterator[tuple[Node, Any]]:
+        """(node, array) of the nodes of these operations, oldest first, that saved a value of this name."""
+        values = ((node, saved_values(node).get(name)) for node in self.nodes_of(*operations))
+        return ((node, value) for node, value in values if value is not None and value.size)
 
     @cached_property
     def parameter_names(self) -> dict[Any, str]:
