@@ -45,23 +45,16 @@ class Graph:
     def __repr__(self) -> str:
         return f"<graph of {self._picture.root.operations():,} operations>"
 
-    def _repr_svg_(self) -> str:
-        return self.to_svg()
-
     def to_svg(self) -> str:
         """The picture as the text of an SVG file, which follows the reader's light or dark setting."""
         picture = self._picture
         drawn = assign_coordinates(picture, arrange(picture), self._folded)
         _, _, width, height, _ = drawn.rectangles["g0"]
-        frames, boxes = [], []
-        for key, at in drawn.rectangles.items():
-            number = int(key[1:])
-            if key[0] == "b":
-                boxes.append(_svg_member(picture.boxes[number], at))
-            elif number in self._folded:
-                boxes.append(_svg_member(picture.groups[number], at, folded=True))
-            elif number:
-                frames.append(_svg_member(picture.groups[number], at))
+        members: dict[str, Box | Group] = {key_of(member): member for member in (*picture.boxes, *picture.groups[1:])}
+        shown = [(members[key], at) for key, at in drawn.rectangles.items() if key != "g0"]
+        is_frame = lambda member: isinstance(member, Group) and member.number not in self._folded
+        frames = [_svg_member(member, at) for member, at in shown if is_frame(member)]
+        boxes = [_svg_member(member, at, folded=True) for member, at in shown if not is_frame(member)]
         lines = [element("path", d=_curve(line), marker_end="url(#tip)") for line in drawn.lines if line]
         label = f"Computation graph of {len(picture.boxes):,} nodes, inputs at the left, the loss at the right"
         return (
@@ -71,6 +64,8 @@ class Graph:
             'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.4 5.6 3 0 5.6z"/></marker></defs>'
             f"{''.join([*frames, *lines, *boxes])}</svg>"
         )
+
+    _repr_svg_ = to_svg
 
     def to_dot(self) -> str:
         """The graph in graphviz's language: `dot -Tpdf` makes a figure of it."""
@@ -172,11 +167,18 @@ def _curve(line: list[tuple[float, float]]) -> str:
     return path
 
 
-def _label_lines(member: Box | Group) -> list[str]:
+LEAF = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"', "([{}])"
+STYLES = {  # of a kind of box, and of a folded group: in DOT and in Mermaid
+    "op": ("shape=box", "[{}]"), "more": ("shape=box, style=dotted", "[{}]"), "group": ("shape=box3d", "[[{}]]"),
+    "constant": ("shape=box, style=dashed", ">{}]"), "leaf": LEAF, "parameter": LEAF,
+}  # fmt: skip
+
+
+def _style_and_lines(member: Box | Group) -> tuple[tuple[str, str], list[str]]:
     if isinstance(member, Group):
-        return [member.label]
+        return STYLES["group"], [member.label]
     *title, value = _texts(member)
-    return [line for line in (" ".join(filter(None, title)), value) if line]
+    return STYLES[member.kind], [line for line in (" ".join(filter(None, title)), value) if line]
 
 
 def _dot_text(text: str) -> str:
@@ -184,10 +186,8 @@ def _dot_text(text: str) -> str:
 
 
 def _dot_node(member: Box | Group) -> str:
-    styles = {"op": "shape=box", "more": "shape=box, style=dotted", "constant": "shape=box, style=dashed"}
-    leaf = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"'
-    style = "shape=box3d" if isinstance(member, Group) else styles.get(member.kind, leaf)
-    label = "\\n".join(map(_dot_text, _label_lines(member)))
+    (style, _), lines = _style_and_lines(member)
+    label = "\\n".join(map(_dot_text, lines))
     return f'{key_of(member)} [{style}, label="{label}"]'
 
 
@@ -197,9 +197,5 @@ def _mermaid_text(text: str) -> str:
 
 
 def _mermaid_node(member: Box | Group) -> str:
-    text = '"' + "<br>".join(map(_mermaid_text, _label_lines(member))) + '"'
-    if isinstance(member, Group):
-        return f"[[{text}]]"
-    if member.kind in ("op", "more"):
-        return f"[{text}]"
-    return f">{text}]" if member.kind == "constant" else f"([{text}])"
+    (_, shape), lines = _style_and_lines(member)
+    return shape.format('"' + "<br>".join(map(_mermaid_text, lines)) + '"')

@@ -20,35 +20,26 @@ from lucid.see import layout
 from lucid.see.layout import arrange, key_of, size_of
 from lucid.see.picture import LIMIT, Box, Picture, enclosing, initially_folded
 from lucid.see.text import element, host, shape_text, value_text
-from lucid.see.trace import Contribution, iter_steps
+from lucid.see.trace import iter_steps
 
 FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
 MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
 
 
 def page(
-    loss: Tensor,
-    path: str | Path | None = None,
-    *,
-    gradient: Any = None,
-    model: Any = None,
-    names: Mapping[str, Any] | None = None,
-    title: str | None = None,
-    limit: int = LIMIT,
-    run: Any = None,
-) -> Page:
+    loss: Tensor, path: str | Path | None = None, *, gradient: Any = None, model: Any = None,
+    names: Mapping[str, Any] | None = None, title: str | None = None, limit: int = LIMIT, run: Any = None,
+) -> Page:  # fmt: skip
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
     The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn as
-    boxes that fold, and each node shows its value and the line that made it.
+    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn
+    as boxes that fold, and each node shows its value and the line that made it.
 
     Args:
         loss: a tensor whose graph was not released: draw it before `backward()`, or pass that `retain_graph=True`.
         path: where to write; None only makes the page, which notebooks show.
-        gradient: the gradient to start with; 1 for a single number.
-        model: a Module whose parameters are to be called by their paths.
-        names: name -> Tensor or Module, for what goes by other names than in the calling function.
+        gradient, model, names: as those of `lucid.see.steps`.
         title: the page's title.
         limit: how many operations to draw, the youngest; the page says how many it left out.
         run: what to show below the graph: anything with a `_repr_html_()`, such as a Recorder.
@@ -79,10 +70,9 @@ class Page:
         try:
             Path(path).write_text(self.text, encoding="utf-8")
         except OSError as error:
-            raise type(error)(
-                f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}; name a file in a directory "
-                f"that exists and that you may write to"
-            ) from error
+            advice = "name a file in a directory that exists and that you may write to"
+            problem = f"cannot write {str(path)!r}: {error.strerror or error}"
+            raise type(error)(f"lucid.see.page: {problem}; {advice}") from error
 
     def __repr__(self) -> str:
         return f"<page of {len(self.text) / 1e3:,.0f} kB>"
@@ -118,8 +108,15 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
         seed, box = step.gradient if seed is None else seed, number[step.node]
-        receivers = [(sent, number.get(sent.node)) for sent in step.contributions]
-        sent = [_encode_sent(sent, to, edges_between.get((to, box), []), sizes) for sent, to in receivers]
+        sent = []
+        for part in step.contributions:
+            to, gradient_sent = number.get(part.node), None if part.before is None else part.gradient
+            sent.append({
+                "to": to, "name": part.to, "input": part.input, "formula": part.formula, "filled": part.filled,
+                "part": encode_value(gradient_sent, sizes),  # null: the same as after
+                "before": encode_value(part.before, sizes), "after": encode_value(part.after, sizes),
+                "edges": edges_between.get((to, box), []),
+            })  # fmt: skip
         steps.append({"box": box, "sent": sent})
     if seed is None:  # a leaf by itself has no steps
         seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
@@ -153,26 +150,17 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
 
 
 def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
-    line: Any = None
-    if box.provenance is not None:
-        path, here = Path(box.provenance.file), Path.cwd()
-        file = str(path.relative_to(here)) if path.is_relative_to(here) else box.provenance.file
-        line = {"file": file, "number": box.provenance.line, "function": box.provenance.function, "text": box.provenance.text}
+    line, made_at = None, box.provenance  # type: Any, Any
+    if made_at is not None:
+        path, here = Path(made_at.file), Path.cwd()
+        file = str(path.relative_to(here)) if path.is_relative_to(here) else made_at.file
+        line = {"file": file, "number": made_at.line, "function": made_at.function, "text": made_at.text}
     return {
         "kind": box.kind, "label": box.label, "name": box.name,
         "shape": None if box.shape is None else shape_text(box.shape), "dtype": str(getattr(box.value, "dtype", "")),
         "value": encode_value(box.value, sizes), "changed": box.changed, "size": size_of(box),
         "group": 0 if box.group is None else box.group.number,
-        "module": (box.provenance and box.provenance.module) or "", "line": line,
-    }
-
-
-def _encode_sent(sent: Contribution, to: int | None, edges: list[int], sizes: tuple[int, int]) -> dict[str, Any]:
-    part = None if sent.before is None else sent.gradient  # null: the same as after
-    return {
-        "to": to, "name": sent.to, "input": sent.input, "formula": sent.formula, "filled": sent.filled,
-        "part": encode_value(part, sizes), "before": encode_value(sent.before, sizes),
-        "after": encode_value(sent.after, sizes), "edges": edges,
+        "module": (made_at and made_at.module) or "", "line": line,
     }
 
 
@@ -191,17 +179,16 @@ def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str
         texts = array.reshape(-1).astype("U32").tolist()
         encoded["full"] = [x if x in ("nan", "inf", "-inf") else float(x) for x in texts]
     elif array.size <= full:
-        encoded["full"] = [int(x) for x in array.reshape(-1).tolist()]
+        encoded["full"] = list(map(int, array.reshape(-1).tolist()))
     if array.size <= 1:
         return encoded
-    xp = cpu
     real = array.astype("float64")
-    finite = real[xp.isfinite(real)]
+    finite = real[cpu.isfinite(real)]
     if finite.size:
         facts = {"low": finite.min(), "high": finite.max(), "mean": finite.mean(), "std": finite.std()}
         encoded |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
         encoded["zeros"] = int((finite == 0).sum())
-    encoded |= {"nan": int(xp.isnan(real).sum()), "infinite": int(xp.isinf(real).sum())}
+    encoded |= {"nan": int(cpu.isnan(real).sum()), "infinite": int(cpu.isinf(real).sum())}
     if array.size > full:
         encoded |= _heat_map(real, float(abs(finite).max()) if finite.size else 0.0, cells)
     return encoded

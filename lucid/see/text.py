@@ -17,10 +17,8 @@ def digits(number: Any, precision: int = 4) -> str:
 
 def large_number(n: float) -> str:
     """A count in three digits with a letter for its size: 1.23M."""
-    for least, size, letter in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if n >= least:
-            return f"{n / size:.3g}{letter}"
-    return f"{n:,.0f}"
+    sizes = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+    return next((f"{n / size:.3g}{letter}" for least, size, letter in sizes if n >= least), f"{n:,.0f}")
 
 
 def duration(seconds: float) -> str:
@@ -137,12 +135,11 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def cell(tag: str, column: int, text: str) -> str:
-            style = "text-align:left" if column < self.left else "text-align:right"
-            return element(tag, escape(text), style=style + ";white-space:pre" * text.startswith(" "))
-
         def row(cells: list[str], tag: str) -> str:
-            return element("tr", *(cell(tag, column, text) for column, text in enumerate(cells)))
+            sides = ["left" if column < self.left else "right" for column in range(len(cells))]
+            styles = [f"text-align:{side}" + ";white-space:pre" * cell.startswith(" ") for side, cell in zip(sides, cells)]
+            pairs = zip(cells, styles, strict=True)
+            return element("tr", *(element(tag, escape(cell), style=style) for cell, style in pairs))
 
         parts = [element("caption", escape(self.note))] if self.note else []
         parts += [element("thead", row(self.head, "th"))]
