@@ -136,10 +136,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         def row(cells: list[str], tag: str) -> str:
-            sides = ["left" if column < self.left else "right" for column in range(len(cells))]
-            styles = [f"text-align:{side}" + ";white-space:pre" * cell.startswith(" ") for side, cell in zip(sides, cells)]
-            pairs = zip(cells, styles, strict=True)
-            return element("tr", *(element(tag, escape(cell), style=style) for cell, style in pairs))
+            sides = ["text-align:left"] * self.left + ["text-align:right"] * (len(cells) - self.left)
+            styles = [side + ";white-space:pre" * cell.startswith(" ") for side, cell in zip(sides, cells, strict=True)]
+            return element("tr", *(element(tag, escape(c), style=s) for c, s in zip(cells, styles, strict=True)))
 
         parts = [element("caption", escape(self.note))] if self.note else []
         parts += [element("thead", row(self.head, "th"))]

@@ -60,11 +60,10 @@ def loss_without_graph(run: TrainingRun) -> Matches:
 def optimizer_of_another_model(run: TrainingRun) -> Matches:
     """An optimizer updates the parameters that it was given. Those of another model, or of a layer that has been
     replaced since, get no gradient: the loss stays where it is, and no error says so."""
-    mine = {id(p) for p in run.parameters.values()}
+    known = {*run.parameter_names, *run.reached}
     for optimizer in run.optimizers if run.losses else ():
         held = list(parameters_of(optimizer))
-        strange = [p for p in held if id(p) not in mine and id(p) not in run.reached]
-        if strange:
+        if strange := [p for p in held if id(p) not in known]:
             some = f"{len(strange)} of the {len(held)} parameters that {type(optimizer).__name__} holds"
             yield run.step_line, f"{some} are neither part of the model nor of the loss"
 
@@ -76,25 +75,20 @@ def optimizer_of_another_model(run: TrainingRun) -> Matches:
 )
 def parameter_without_optimizer(run: TrainingRun) -> Matches:
     """A parameter that no optimizer holds gets gradients and keeps its initial value: a random layer in the middle."""
-    held, reached = run.optimized, run.reached
-    orphans = reached.keys() - held.keys()
-    lost = [(name, p) for name, p in run.parameters.items() if p.requires_grad and id(p) in orphans]
-    if lost and reached.keys() & held.keys():
-        names = first_few([name for name, _ in lost])
-        yield run.used_at.get(id(lost[0][1])), f"the loss depends on {names}, which no optimizer holds"
+    held, reached = run.optimized.keys(), run.reached.keys()
+    lost = {name: p for name, p in run.parameters.items() if p.requires_grad and id(p) in reached - held}
+    if lost and reached & held:
+        line = run.used_at.get(id(next(iter(lost.values()))))
+        yield line, f"the loss depends on {first_few(list(lost))}, which no optimizer holds"
 
 
 def _unreached(run: TrainingRun, cause: str) -> str:
     """The parameters that no loss depends on though it should, as text: for "unused", "detached" or "unrecorded"."""
-    held, reached = run.optimized, run.reached
-    missed = [
-        (name, p)
-        for name, p in run.parameters.items()
-        if run.losses and p.requires_grad and id(p) not in reached and (not run.optimizers or id(p) in held)
-    ]
-    names = [name for name, p in run.parameters.items() if id(p) in reached or p.requires_grad]
+    held, reached = run.optimized if run.optimizers else run.parameter_names, run.reached
+    trained = {name: p for name, p in run.parameters.items() if id(p) in reached or p.requires_grad}
+    missed = [name for name, p in trained.items() if run.losses and id(p) not in reached and id(p) in held]
     # Without observing which modules ran: where all parameters before some layer are missed, it was detached there.
-    all_before = names[: len(missed)] == [name for name, _ in missed] and len(missed) < len(names)
+    all_before = list(trained)[: len(missed)] == missed and len(missed) < len(trained)
 
     def cause_of(p: Tensor) -> str:
         if not run.observed:
@@ -105,7 +99,7 @@ def _unreached(run: TrainingRun, cause: str) -> str:
             return "detached"
         return "unrecorded" if unrecorded and not recorded else "unused"
 
-    return first_few([name for name, p in missed if cause_of(p) == cause])
+    return first_few([name for name in missed if cause_of(trained[name]) == cause])
 
 
 @run_check("warning", fix="use it in forward, on the way to the loss, or take it out of the model")
@@ -170,12 +164,10 @@ def _search(value: Any, path: str, seen: set[int], depth: int = 5) -> Iterator[t
     if isinstance(value, (Module, Tensor)):
         if isinstance(value, Module) or value.requires_grad and value.is_leaf:
             yield path, value
-        return
-    if isinstance(value, (str, bytes, int, float, complex, type, ModuleType, Optimizer, LRScheduler, type(None))):
-        return
-    seen.add(id(value))
-    for suffix, inner in _contents(value):
-        yield from _search(inner, path + suffix, seen, depth - 1)
+    elif not isinstance(value, (str, bytes, int, float, complex, type, ModuleType, Optimizer, LRScheduler, type(None))):
+        seen.add(id(value))
+        for suffix, inner in _contents(value):
+            yield from _search(inner, path + suffix, seen, depth - 1)
 
 
 def _contents(value: Any) -> Iterator[tuple[str, Any]]:
@@ -183,10 +175,9 @@ def _contents(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"[{key!r}]", inner) for key, inner in value.items())
         yield from ((" (a key)", key) for key in value)
-    elif isinstance(value, (list, tuple, deque)):
-        yield from ((f"[{i}]", inner) for i, inner in enumerate(islice(value, MOST_ITEMS)))
-    elif isinstance(value, (set, frozenset)):
-        yield from (("{...}", inner) for inner in value)
+    elif isinstance(value, (list, tuple, deque, set, frozenset)):
+        form = "{{...}}" if isinstance(value, (set, frozenset)) else "[{}]"
+        yield from ((form.format(i), inner) for i, inner in enumerate(islice(value, MOST_ITEMS)))
     elif isinstance(value, FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             with suppress(ValueError):  # a variable that was not assigned yet
@@ -272,12 +263,8 @@ event_check(
 def eval_mode(run: TrainingRun) -> Matches:
     """In eval mode Dropout drops nothing and BatchNorm uses its running averages. After a validation that called eval()
     training goes on without either, until train() is called."""
-    modes, reached = run.modes, {id(p) for p in run.reached.values()}
-    asleep = {
-        name: type(module).__name__
-        for name, module in run.modules.values()
-        if _has_modes(module) and not modes.get(id(module), module.training) and _is_trained(run, name, reached)
-    }
+    modules = [m for m in run.modules.values() if not run.modes.get(id(m[1]), m[1].training) and _has_modes(m[1])]
+    asleep = {name: type(module).__name__ for name, module in modules if _is_trained(run, name)}
     if asleep:
         types, are = ", ".join(sorted(set(asleep.values()))), "is" if len(asleep) == 1 else "are"
         yield run.root_call_line, f"module {first_few(list(asleep))} ({types}) {are} in eval mode during backward()"
@@ -285,11 +272,9 @@ def eval_mode(run: TrainingRun) -> Matches:
 
 def _has_modes(module: Module) -> bool:
     """Whether it does something else in training."""
-    if isinstance(module, Dropout):
-        return module.p > 0
-    if isinstance(module, MultiheadAttention):
-        return module.dropout > 0
-    return isinstance(module, (BatchNorm1d, BatchNorm2d))
+    if isinstance(module, Dropout | MultiheadAttention):
+        return (module.p if isinstance(module, Dropout) else module.dropout) > 0
+    return isinstance(module, BatchNorm1d | BatchNorm2d)
 
 
 def has_dropout(module: Module) -> bool:
@@ -297,13 +282,11 @@ def has_dropout(module: Module) -> bool:
     return any(isinstance(inner, Dropout) and inner.p > 0 for inner in module.modules())
 
 
-def _is_trained(run: TrainingRun, name: str, reached: set[int]) -> bool:
+def _is_trained(run: TrainingRun, name: str) -> bool:
     """Whether the innermost module around it (or itself) that has parameters has some that are trained."""
     modules = dict(run.modules.values())
-    while True:
-        module = modules.get(name)
-        if module is not None and (parameters := list(module.parameters())):
-            return any(p.requires_grad and id(p) in reached for p in parameters)
-        if "." not in name:
-            return any(id(p) in reached for p in run.parameters.values())
+    while name:
+        if name in modules and (parameters := list(modules[name].parameters())):
+            return any(p.requires_grad and id(p) in run.reached for p in parameters)
         name = name.rpartition(".")[0]
+    return any(id(p) in run.reached for p in run.parameters.values())
