@@ -4,7 +4,7 @@
     with lucid.see.watch(model, optimizer) as watched: ...     # some steps of a training; then print(watched)
 
 `evidence` holds what there is to look at: the graph of a loss, and everything that was observed of a training. `checks`
-has the table of mistakes and the report, `checks_graph` and `checks_training` are its entries, `diagnosis` runs them.
+has the mistakes and the report, and `diagnosis` runs the checks.
 """
 
 from lucid.see.doctor.checks import Finding, Report

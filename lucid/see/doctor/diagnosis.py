@@ -33,9 +33,7 @@ from lucid.core.op import Op
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.rule import evaluate_rule
-from lucid.see.doctor import checks_graph  # noqa: F401 (fills the table, as checks_training does)
-from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS, Finding, Report
-from lucid.see.doctor.checks_training import has_dropout
+from lucid.see.doctor.checks import GRAPH_CHECKS, RUN_CHECKS, Finding, Report, has_dropout
 from lucid.see.doctor.evidence import LossGraph, ModuleCall, TrainingRun, parameters_of, rms
 from lucid.see.profiler import on_forward
 from lucid.see.text import Printable, first_few, plural
