@@ -233,7 +233,17 @@ def page(
         OSError: if the file cannot be written.
     """
     picture = Picture(loss, model, names, limit, user_frame(sys._getframe()))
-    made = Page(_html(picture, gradient, title or "A backward pass, step by step", run))
+    data = json.dumps(payload(picture, gradient), allow_nan=False, separators=(",", ":"))
+    slots = {
+        "title": escape(title or "A backward pass, step by step"),
+        "css": (FOLDER / "page.css").read_text("utf-8"),
+        "js": (FOLDER / "page.js").read_text("utf-8"),
+        "run": element("section", run._repr_html_(), id="run") if run is not None else "",
+        # without these three characters a </script> in a name ends nothing
+        "data": data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+    }
+    pieces = (FOLDER / "page.html").read_text("utf-8").split("@")  # text, slot, text, slot, ...
+    made = Page("".join(slots.get(piece, f"@{piece}@") if i % 2 else piece for i, piece in enumerate(pieces)))
     if path is not None:
         made.save(path)
     return made
@@ -264,20 +274,6 @@ class Page:
     def _repr_html_(self) -> str:
         style = "width:100%;height:640px;border:1px solid #ccc;border-radius:6px"
         return element("iframe", "", srcdoc=self.text, style=style, title="Computation graph")
-
-
-def _html(picture: Picture, gradient: Any, title: str, run: Any) -> str:
-    data = json.dumps(payload(picture, gradient), allow_nan=False, separators=(",", ":"))
-    slots = {
-        "title": escape(title),
-        "css": (FOLDER / "page.css").read_text("utf-8"),
-        "js": (FOLDER / "page.js").read_text("utf-8"),
-        "run": element("section", run._repr_html_(), id="run") if run is not None else "",
-        # without these three characters a </script> in a name ends nothing
-        "data": data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
-    }
-    pieces = (FOLDER / "page.html").read_text("utf-8").split("@")  # text, slot, text, slot, ...
-    return "".join(slots.get(piece, f"@{piece}@") if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:

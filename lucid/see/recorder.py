@@ -127,7 +127,8 @@ class Recorder:
         if self._recording and self._with_activations:
             modules = [(name, m) for name, m in self.model.named_modules() if next(m.children(), None) is None]
             self._modules = {id(module): name or type(module).__name__ for name, module in modules}
-            self._module_observer.enter_context(events.on("module", self._before_module))
+            record = lambda module, args: partial(self._record_activation, module)
+            self._module_observer.enter_context(events.on("module", record))
 
     def _before_step(self, optimizer: Optimizer, closure: Any) -> Callable[[Any], None] | None:
         if optimizer is not self.optimizer:
@@ -161,9 +162,6 @@ class Recorder:
                     rms = _norm(array) / math.sqrt(max(array.size, 1))
                     _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
-
-    def _before_module(self, module: Module, args: Any) -> Callable[[Any], None] | None:
-        return partial(self._record_activation, module) if id(module) in self._modules else None
 
     def _record_activation(self, module: Module, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) and output else output

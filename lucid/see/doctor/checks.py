@@ -185,37 +185,40 @@ def event_check(name: str, severity: str, message: str, *, fix: str, about: str)
     RUN_CHECKS[name] = Check(name, severity, fix, about, find)
 
 
-def _given_output_of(activation: str, graph: LossGraph, losses: tuple[str, ...], message: str) -> Matches:
-    """The losses whose logits are the output of an activation."""
-    for node in graph.nodes_of(*losses):
-        source = skip_views(input_node(node, "x"))
-        if source is not None and source.name() == activation:
-            yield graph.line_of(source) or node, message.format(node.op.name)
+def logits_check(
+    name: str, severity: str, activation: str, losses: tuple[str, ...], message: str, *, fix: str, about: str
+) -> None:
+    """Enter the mistake that these losses are given the output of an activation where they take logits."""
+
+    def find(graph: LossGraph) -> Matches:
+        for node in graph.nodes_of(*losses):
+            source = skip_views(input_node(node, "x"))
+            if source is not None and source.name() == activation:
+                yield graph.line_of(source) or node, message.format(node.op.name)
+
+    GRAPH_CHECKS[name] = Check(name, severity, fix, about, find)
 
 
-@graph_check("error", fix="leave out the softmax before the loss; apply it only where you read off probabilities")
-def softmax_twice(graph: LossGraph) -> Matches:
-    """cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the softmax of those:
-    nearly flat, whatever the network says. Gradients are small, and the loss cannot fall below a floor, 1.46 for ten
-    classes."""
-    message = "{} takes logits and applies a softmax itself, but was given the output of a softmax"
-    return _given_output_of("softmax", graph, (*CROSS_ENTROPY, "log_softmax"), message)
-
-
-@graph_check("error", fix="leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy")
-def sigmoid_twice(graph: LossGraph) -> Matches:
-    """binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes 0.5 to 0.73:
-    the network can never say no."""
-    name = "binary_cross_entropy_with_logits"
-    message = f"{name} takes logits and applies a sigmoid itself, but was given the output of a sigmoid"
-    return _given_output_of("sigmoid", graph, ("bce_with_logits",), message)
-
-
-@graph_check("warning", fix="leave out the activation after the last layer")
-def relu_before_loss(graph: LossGraph) -> Matches:
-    """Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is learned."""
-    message = "{} was given the output of a relu, in which no logit can be negative"
-    return _given_output_of("relu", graph, LOGITS, message)
+logits_check(
+    "softmax-twice", "error", "softmax", (*CROSS_ENTROPY, "log_softmax"),
+    "{} takes logits and applies a softmax itself, but was given the output of a softmax",
+    fix="leave out the softmax before the loss; apply it only where you read off probabilities",
+    about="cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the softmax of "
+    "those: nearly flat, whatever the network says. Gradients are small, and the loss cannot fall below a floor, 1.46 "
+    "for ten classes.",
+)  # fmt: skip
+logits_check(
+    "sigmoid-twice", "error", "sigmoid", ("bce_with_logits",), "binary_cross_entropy_with_logits takes logits and "
+    "applies a sigmoid itself, but was given the output of a sigmoid",
+    fix="leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy",
+    about="binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes 0.5 to "
+    "0.73: the network can never say no.",
+)  # fmt: skip
+logits_check(
+    "relu-before-loss", "warning", "relu", LOGITS, "{} was given the output of a relu, in which no logit can be negative",
+    fix="leave out the activation after the last layer",
+    about="Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is learned.",
+)  # fmt: skip
 
 
 @graph_check("error", fix="give it log_softmax(logits, dim=1), or give the logits to cross_entropy")
@@ -234,30 +237,22 @@ def nll_without_log(graph: LossGraph) -> Matches:
 def broadcast_loss(graph: LossGraph) -> Matches:
     """Predictions (n, 1) and targets (n,) are not compared one by one: they broadcast to (n, n), every prediction with
     every target. The mean over that is smallest where every prediction is the mean of all targets."""
-    for node in graph.nodes:
-        shape = node.shape
-        if node.op.name not in PAIRWISE or not isinstance(shape, tuple) or len(shape) != 2:
-            continue
-        n, shapes = shape[0], [parent.shape for parent in node.inputs if parent is not None]
-        if n < 2 or shape != (n, n) or any(each not in ((n, 1), (n,)) for each in shapes):
-            continue
-        if (len(shapes) == 1 or shapes[0] != shapes[1]) and _only_reduced(graph, node):
+    for node in graph.nodes_of(*PAIRWISE):
+        n, shapes = max(node.shape, default=0), [parent.shape for parent in node.inputs if parent is not None]
+        fit = n > 1 and node.shape == (n, n) and all(shape in ((n, 1), (n,)) for shape in shapes)
+        if fit and (len(shapes) == 1 or shapes[0] != shapes[1]) and _only_reduced(graph, node):
             other = (n,) if shapes[0] == (n, 1) else (n, 1)
-            broadcast = f"{node.op.name} of shapes {shapes[0]} and {other} broadcasts to {shape}"
+            broadcast = f"{node.op.name} of shapes {shapes[0]} and {other} broadcasts to {node.shape}"
             yield node, f"{broadcast}: each of the {n} predictions meets every target"
 
 
 def _only_reduced(graph: LossGraph, node: Node) -> bool:
     """Whether a node's result only passes elementwise operations, and then a sum or mean over everything."""
-    while True:
-        users = set(graph.users[node])
-        if len(users) != 1:
-            return False
+    while len(users := set(graph.users[node])) == 1:
         (node,) = users
-        if node.op.name in ("sum", "mean"):
-            return node.shape == ()
         if node.op.name not in ELEMENTWISE:
-            return False
+            return node.op.name in ("sum", "mean") and node.shape == ()
+    return False
 
 
 @graph_check("error", fix="turn them into 0 and 1, (y > 0).float() for instance")
@@ -283,11 +278,10 @@ def graph_of_an_earlier_step(graph: LossGraph) -> Matches:
     """A hidden state, or a sum of losses, that is carried from step to step takes the whole history along. The backward
     pass would run through what an earlier one has run through and released."""
     released = {node for node in graph.nodes if node.saved is None and not hasattr(node, "recompute")}
-    for node in graph.nodes:
-        if node not in released and any(parent in released for parent in node.inputs):
-            some = f"{len(released)} of the {len(graph.nodes)} operations of this loss's graph"
-            yield node, f"backward() has already run through {some}, in an earlier step"
-            return
+    users = [node for node in graph.nodes if node not in released and not released.isdisjoint(node.inputs)]
+    if users:
+        some = f"{len(released)} of the {len(graph.nodes)} operations of this loss's graph"
+        yield users[0], f"backward() has already run through {some}, in an earlier step"
 
 
 @graph_check("error", fix="initialise weights at random, as nn's layers do, or with nn.init.xavier_uniform_(weight)")
@@ -298,8 +292,7 @@ def equal_weights(graph: LossGraph) -> Matches:
         rows, gradients = (to_numpy(array).reshape(p.shape[0], -1) for array in (p._array, g))
         if len(rows) < 2 or rows.shape[1] < 1 or (rows != rows[:1]).any():
             continue
-        largest = float(abs(gradients).max()) if gradients.size else 0.0
-        if float(abs(gradients - gradients[:1]).max()) <= 1e-5 * largest:
+        if float(abs(gradients - gradients[:1]).max()) <= 1e-5 * float(abs(gradients).max()):
             equal = f"all {len(rows)} rows of {name} are equal, and so are their gradients"
             yield user, f"{equal}: these units will never differ"
 
