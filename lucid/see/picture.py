@@ -109,9 +109,8 @@ class Picture:
                 group.group.members[group.group.members.index(group)] = only
 
     def _add(self, kind: str, label: str, name: str, shape: Any, **attributes: Any) -> Box:
-        box = Box(len(self.boxes), kind, label, name, shape, **attributes)
-        self.boxes.append(box)
-        return box
+        self.boxes.append(Box(len(self.boxes), kind, label, name, shape, **attributes))
+        return self.boxes[-1]
 
     def _add_node(self, node: Node) -> Box:
         node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
@@ -122,7 +121,7 @@ class Picture:
         since = self.loss._node.sequence if isinstance(node, Leaf) else node.sequence
         box.changed = box.value is not None and write_record(box.value)[0] > since
         if node_kind == "op":
-            self._group_for(node, made_at).add(box)
+            (self._group_for(node.provenance[2], made_at.modules) if made_at else self.root).add(box)
         self._box_of[node] = box
         return box
 
@@ -154,24 +153,18 @@ class Picture:
         return self._box_of[id(value)]
 
     def _new_group(self, label: str, name: str, around: Group) -> Group:
-        group = Group(len(self.groups), label, name, around)
-        self.groups.append(group)
-        around.add(group)
-        return group
+        self.groups.append(Group(len(self.groups), label, name, around))
+        around.add(self.groups[-1])
+        return self.groups[-1]
 
-    def _group_for(self, node: Node, made_at: Provenance | None) -> Group:
-        """The group of the innermost module call that a node was made in."""
-        group, calls = self.root, []  # type: Group, list[Any]
-        call = node.provenance[2] if made_at is not None else None
-        while call is not None:
-            calls.insert(0, call)
-            call = call[2]
-        for call, (path, cls) in zip(calls, made_at.modules if made_at else (), strict=True):
-            if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
-                label = f"{path} · {cls}" if path else cls
-                self._group_of_call[id(call)] = self._new_group(label, path, group)
-            group = self._group_of_call[id(call)]
-        return group
+    def _group_for(self, call: Any, modules: tuple[tuple[str, str], ...]) -> Group:
+        """The group of a module call, within those of the calls around it."""
+        if call is None:
+            return self.root
+        if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
+            around, (path, cls) = self._group_for(call[2], modules[:-1]), modules[-1]
+            self._group_of_call[id(call)] = self._new_group(f"{path} · {cls}" if path else cls, path, around)
+        return self._group_of_call[id(call)]
 
     def _split(self, group: Group) -> None:
         """Where too many members stand side by side, group neighbours in the order in which they ran."""
@@ -214,11 +207,7 @@ def _inputs(node: Node) -> list[tuple[str, Any]]:
 
 def enclosing(group: Group | None) -> list[Group]:
     """The groups around a group, and itself at the end; the outermost first."""
-    chain: list[Group] = []
-    while group is not None:
-        chain.insert(0, group)
-        group = group.group
-    return chain
+    return [] if group is None else [*enclosing(group.group), group]
 
 
 def initially_folded(picture: Picture) -> list[int]:
@@ -227,11 +216,9 @@ def initially_folded(picture: Picture) -> list[int]:
         return []
     folded = {group.number for group in picture.groups[1:] if group.members}
     level, visible = [picture.root], len(picture.root.members)
-    while level:
-        level = [member for group in level for member in group.members if isinstance(member, Group)]
-        more = sum(len(group.members) - 1 for group in level)
-        if not level or visible + more > VISIBLE:
+    while level := [member for group in level for member in group.members if isinstance(member, Group)]:
+        visible += sum(len(group.members) - 1 for group in level)
+        if visible > VISIBLE:
             break
-        visible += more
         folded -= {group.number for group in level}
     return sorted(folded)

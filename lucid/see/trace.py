@@ -109,11 +109,9 @@ def _html_table(steps: list[Step]) -> str:
 
 def _copy(value: Any) -> Any:
     """A gradient as Tensors of their own, so that writing to them does not reach the backward pass."""
-    if value is None:
-        return None
     if isinstance(value, dict):  # of a Function's several outputs
         return tuple(_copy(value.get(i)) for i in range(len(value.shape)))
-    return Tensor(namespace(value).copy(value))
+    return None if value is None else Tensor(namespace(value).copy(value))
 
 
 class steps(list[Step]):

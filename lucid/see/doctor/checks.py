@@ -215,7 +215,8 @@ logits_check(
     "0.73: the network can never say no.",
 )  # fmt: skip
 logits_check(
-    "relu-before-loss", "warning", "relu", LOGITS, "{} was given the output of a relu, in which no logit can be negative",
+    "relu-before-loss", "warning", "relu", LOGITS,
+    "{} was given the output of a relu, in which no logit can be negative",
     fix="leave out the activation after the last layer",
     about="Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is learned.",
 )  # fmt: skip
@@ -547,11 +548,9 @@ def _contents(value: Any) -> Iterator[tuple[str, Any]]:
                 yield f" (its variable {name})", cell.cell_contents
         yield from ((" (a default)", inner) for inner in value.__defaults__ or ())
         yield from ((f" (the default of {name})", inner) for name, inner in (value.__kwdefaults__ or {}).items())
-    elif isinstance(value, MethodType):
-        yield " (its self)", value.__self__
     elif not is_array(value):
-        for name in ("func", "args", "keywords") if isinstance(value, partial) else ():
-            yield f".{name}", getattr(value, name)
+        hidden = {MethodType: ("__self__",), partial: ("func", "args", "keywords")}.get(type(value), ())
+        yield from ((f".{name}", getattr(value, name)) for name in hidden)
         yield from ((f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items())
 
 
