@@ -59,11 +59,13 @@ class Graph:
         picture = self._picture
         drawn = assign_coordinates(picture, arrange(picture), self._folded)
         _, _, width, height, _ = drawn.rectangles["g0"]
-        members: dict[str, Box | Group] = {key_of(member): member for member in (*picture.boxes, *picture.groups[1:])}
-        shown = [(members[key], at) for key, at in drawn.rectangles.items() if key != "g0"]
-        is_frame = lambda member: isinstance(member, Group) and member.number not in self._folded
-        frames = [_svg_member(member, at) for member, at in shown if is_frame(member)]
-        boxes = [_svg_member(member, at, folded=True) for member, at in shown if not is_frame(member)]
+        frames, boxes = [], []
+        for key, at in drawn.rectangles.items():
+            number, is_box = int(key[1:]), key[0] == "b"
+            if is_box or number in self._folded:
+                boxes.append(_svg_member(picture.boxes[number] if is_box else picture.groups[number], at, folded=True))
+            elif number:
+                frames.append(_svg_member(picture.groups[number], at))
         lines = [element("path", d=_curve(line), marker_end="url(#tip)") for line in drawn.lines if line]
         label = f"Computation graph of {len(picture.boxes):,} nodes, inputs at the left, the loss at the right"
         return (

@@ -237,7 +237,7 @@ def _without_overlap(targets: list[float], heights: list[float], weights: list[f
 
 def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: dict[tuple[int, str], Any]) -> list[Any]:
     """Each edge's points, from the right of the visible part of its source to the left of its target."""
-    keys = [map(key_of, (box, *reversed(enclosing(box.group)))) for box in picture.boxes]
+    keys = [[key_of(box), *map(key_of, reversed(enclosing(box.group)))] for box in picture.boxes]
     shown = [next(key for key in of_box if key in visible) for of_box in keys]  # the box, or the folded group around it
     lines: list[list[tuple[float, float]]] = []
     drawn: set[tuple[str, str]] = set()

@@ -168,7 +168,11 @@ class Picture:
 
     def _split(self, group: Group) -> None:
         """Where too many members stand side by side, group neighbours in the order in which they ran."""
-        first_ran = lambda m: min(box.node.sequence for box in (m.boxes() if isinstance(m, Group) else [m]))
+
+        def first_ran(member: Box | Group) -> int:
+            boxes = [member] if isinstance(member, Box) else member.boxes()
+            return min(box.node.sequence for box in boxes if box.node is not None)
+
         while len(group.members) > CROWDED:
             size = max(12, isqrt(len(group.members)))
             members, group.members = sorted(group.members, key=first_ran), []

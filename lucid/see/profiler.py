@@ -259,8 +259,9 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
     running: list[Row] = []  # of the modules whose forward is running, outermost first
 
     def count(op: Op, out: Any, arrays: Any, seconds: float, multiply_adds: int) -> None:
-        for counter in (result, *{id(row): row for row in running}.values()):
-            counter.multiply_adds += multiply_adds
+        result.multiply_adds += multiply_adds
+        for row in {id(row): row for row in running}.values():
+            row.multiply_adds += multiply_adds
 
     def enter(module: Module, args: Any) -> Callable[[Any], None] | None:
         if id(module) not in rows:

@@ -1,9 +1,5 @@
 """A training run as a picture: losses, gradients, update sizes and activations, recorded while the run goes on.
 
-    with lucid.see.Recorder(model, optimizer) as recorder:
-        ...                                 # the training loop, as it is
-    recorder.plot("run.png")                # or just `recorder` in a notebook
-
 What costs next to nothing, the loss and the learning rate, is recorded at every step; the rest at every 100th. Only
 numbers are kept, never a graph, and modules are observed only in those steps: it can be left on.
 """
@@ -11,7 +7,7 @@ numbers are kept, never a graph, and modules are observed only in those steps: i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -157,10 +153,9 @@ class Recorder:
                     size = _norm(old)
                     _append(self.updates, name, row, _norm(p._array - old) / size if size else math.nan)
             slots = self.optimizer.state.get(p, {}) if self._with_state else {}
-            for slot in self.optimizer.slots:
-                if (array := slots.get(slot)) is not None:
-                    rms = _norm(array) / math.sqrt(max(array.size, 1))
-                    _append(self.state.setdefault(name, {}), slot, row, rms)
+            for slot, array in ((slot, slots[slot]) for slot in self.optimizer.slots if slots.get(slot) is not None):
+                rms = _norm(array) / math.sqrt(max(array.size, 1))
+                _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
 
     def _record_activation(self, module: Module, output: Any) -> None:
@@ -273,7 +268,7 @@ class Panel:
     mark: float | None = None
     span: tuple[float, float] | None = None
 
-    def points(self, name: str) -> list[tuple[float, float]]:
+    def points(self, name: str) -> Sequence[tuple[float, float]]:
         """The points of a line that can be drawn, on a logarithmic scale their logarithms."""
         points = [(x, y) for x, y in zip(*self.lines[name], strict=True) if math.isfinite(y)]
         return [(x, math.log10(y)) for x, y in points if y > 0] if self.logarithmic else points
@@ -286,12 +281,12 @@ class Panel:
 
 def svg(panels: list[Panel]) -> str:
     """The panels side by side, two in a row, with text for those who cannot see them."""
-    rows = math.ceil(len(panels) / 2)
+    height = math.ceil(len(panels) / 2) * HEIGHT
     label = escape("training run: " + ", ".join(panel.title for panel in panels))
     places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
     drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {rows * HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {height}" '
         f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
         f"{''.join(drawn)}</svg>"
     )
@@ -352,10 +347,8 @@ def figure(panels: list[Panel], path: str | Path | None) -> Any:
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "Recorder.plot draws with matplotlib, which is not installed: pip install matplotlib (or lucid's extra "
-            "'examples'); Recorder.svg() needs nothing"
-        ) from None
+        install = "pip install matplotlib (or lucid's extra 'examples'); Recorder.svg() needs nothing"
+        raise ModuleNotFoundError(f"Recorder.plot draws with matplotlib, which is not installed: {install}") from None
     rows = math.ceil(len(panels) / 2)
     drawn = Figure(figsize=(11, 2.9 * rows), layout="constrained")
     grid = drawn.subplots(rows, 2, squeeze=False).ravel()

@@ -201,8 +201,9 @@ def iter_steps(
             before = sums.get(source)
             after = sums[source] = part if before is None else before + part
             if is_shown:
-                filled, copies = with_numbers(active_branch(formula, saved), few), map(_copy, (part, before, after))
-                sent.append(Contribution(name, names.describe(source), formula, filled, *copies, source))
+                to, filled = names.describe(source), with_numbers(active_branch(formula, saved), few)
+                arrays = _copy(part), _copy(before), _copy(after)
+                sent.append(Contribution(name, to, formula, filled, *arrays, source))
 
     retained = [(node, node.retain_hooks) for node in nodes if node.retain_hooks]
     # With every node as a target the pass stops at each; several outputs' gradients in one cannot be a target.

@@ -3,8 +3,7 @@
     print(lucid.see.doctor(model, loss, optimizer))            # one look at a loss
     with lucid.see.watch(model, optimizer) as watched: ...     # some steps of a training; then print(watched)
 
-`evidence` holds what there is to look at: the graph of a loss, and everything that was observed of a training. `checks`
-has the mistakes and the report, and `diagnosis` runs the checks.
+`evidence` holds what there is to look at, `checks` the mistakes and the report, and `diagnosis` runs the checks.
 """
 
 from lucid.see.doctor.checks import Finding, Report

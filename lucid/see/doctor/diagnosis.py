@@ -1,15 +1,7 @@
 """The doctor at work: `doctor` examines one loss, and `watch` some steps of a training.
 
-    print(lucid.see.doctor(model, loss, optimizer))
-
-    with lucid.see.watch(model, optimizer) as watched:
-        for x, y in batches:
-            ...                         # the training loop, as it is
-    print(watched)
-
-`watch` finds also what shows only in the order of events, or with time. Each `loss.backward()` and `optimizer.step()`
-is observed: the graph of a loss is examined before its backward pass, gradients are compared with those of the step
-before, and weights with their values before the step.
+`watch` observes each `loss.backward()` and `optimizer.step()`: the graph of a loss is examined before the backward
+pass, gradients are compared with those of the step before, and weights with their values before the step.
 """
 
 from __future__ import annotations
@@ -207,12 +199,13 @@ class GradientTracker:
 
     def before_backward(self) -> None:
         """Forget the gradients that were cleared: set to None, to zeros, or to something else."""
-        self.used = {id(p): p._grad for p in self.stale() if p._grad is self.used[id(p)] and has_gradient(p)}
+        kept = [p for p in self.stale() if p._grad is self.used[id(p)] and has_gradient(p)]
+        self.used = {id(p): self.used[id(p)] for p in kept}
 
     def after_backward(self) -> None:
         """A backward pass puts a new tensor in the place of the old one, which is still part of it if not cleared."""
         self.passes += 1
-        self.used = {id(p): p._grad for p in self.stale()}
+        self.used = {id(p): g for p in self.stale() if (g := p._grad) is not None}
         self.had_gradients = self.had_gradients or self.has_gradients()
 
     def has_gradients(self) -> bool:
@@ -236,7 +229,7 @@ class GradientTracker:
 
     def after_step(self) -> None:
         """Begin anew after a step."""
-        self.used = {id(p): p._grad for p in parameters_of(self.optimizer) if p._grad is not None}
+        self.used = {id(p): g for p in parameters_of(self.optimizer) if (g := p._grad) is not None}
         self.passes, self.had_gradients = 0, False
 
 
@@ -327,7 +320,11 @@ class watch(Printable):
         alive = [root for each in self._roots[:-RECENT] if (root := each()) is not None]
         if len(alive) > 2:
             known = self.run.events.get("graphs-kept-alive", (None,))[0]
-            self.run.events["graphs-kept-alive"] = (_line_that_holds(alive[-1], self.run) or known, len(alive))
+            # operations that have the latest root among their inputs, by way of the garbage collector's references
+            tuples = (inputs for inputs in gc.get_referrers(alive[-1]) if isinstance(inputs, tuple))
+            nodes = ((node, inputs) for inputs in tuples for node in gc.get_referrers(inputs) if type(node) is Node)
+            user = next((node for node, inputs in nodes if node.inputs is inputs), None)
+            self.run.events["graphs-kept-alive"] = (self.run.line_of(user) or known, len(alive))
 
     def _before_step(self, optimizer: Optimizer, closure: Any) -> Callable[[Any], None] | None:
         if (tracker := self._trackers.get(id(optimizer))) is None:
@@ -364,12 +361,3 @@ class watch(Printable):
 
     def _printed(self) -> Report:
         return self.report
-
-
-def _line_that_holds(root: Node, run: TrainingRun) -> str | None:
-    """The line of an operation that has a node among its inputs, found by way of the garbage collector's references."""
-    for parents in gc.get_referrers(root):
-        for node in gc.get_referrers(parents) if isinstance(parents, tuple) else ():
-            if type(node) is Node and node.inputs is parents:
-                return run.line_of(node)
-    return None
