@@ -225,8 +225,17 @@ class Recorder:
         return panels
 
     def svg(self) -> str:
-        """The picture as SVG text, drawn without matplotlib: for a page, or a notebook."""
-        return svg(self.panels())
+        """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
+        panels = self.panels()
+        height = math.ceil(len(panels) / 2) * HEIGHT
+        label = escape("training run: " + ", ".join(panel.title for panel in panels))
+        places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
+        drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {height}" '
+            f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
+            f"{''.join(drawn)}</svg>"
+        )
 
     _repr_svg_ = _repr_html_ = svg
 
@@ -236,7 +245,41 @@ class Recorder:
         Raises:
             ModuleNotFoundError: where there is no matplotlib, with the command that installs it.
         """
-        return figure(self.panels(), path)
+        panels = self.panels()
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError:
+            install = "pip install matplotlib (or lucid's extra 'examples'); Recorder.svg() needs nothing"
+            missing = f"Recorder.plot draws with matplotlib, which is not installed: {install}"
+            raise ModuleNotFoundError(missing) from None
+        rows = math.ceil(len(panels) / 2)
+        drawn = Figure(figsize=(11, 2.9 * rows), layout="constrained")
+        grid = drawn.subplots(rows, 2, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            axes.set_title(panel.title, fontsize=11, loc="left")
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+            for i, (name, (xs, ys)) in enumerate(panel.lines.items()):
+                finite = [y if math.isfinite(y) and (y > 0 or not panel.logarithmic) else math.nan for y in ys]
+                label = name if i < MOST_NAMES else None
+                axes.plot(xs, finite, color=COLOURS[i % len(COLOURS)], linewidth=1.3, label=label)
+            if panel.logarithmic and any(panel.points(name) for name in panel.lines):
+                axes.set_yscale("log")
+            if panel.span is not None:
+                axes.set_ylim(*panel.span)
+            if panel.mark is not None and panel.lines:
+                axes.axhline(panel.mark, color="0.4", linewidth=1, linestyle="--")
+            if len(panel.lines) > 1:
+                axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
+        for axes in grid[max(0, len(panels) - 2) : len(panels)]:
+            axes.set_xlabel("step")
+        if path is not None:
+            path = Path(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drawn.savefig(path, dpi=110)
+        return drawn
 
 
 def _append(series: Series, name: str, row: int, value: float) -> None:
@@ -277,19 +320,6 @@ class Panel:
     def logarithmic(self) -> bool:
         """Whether the scale is logarithmic: if it was asked for, and no value is negative."""
         return self.log and not any(y < 0 for _, ys in self.lines.values() for y in ys)
-
-
-def svg(panels: list[Panel]) -> str:
-    """The panels side by side, two in a row, with text for those who cannot see them."""
-    height = math.ceil(len(panels) / 2) * HEIGHT
-    label = escape("training run: " + ", ".join(panel.title for panel in panels))
-    places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
-    drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {height}" '
-        f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
-        f"{''.join(drawn)}</svg>"
-    )
 
 
 def _svg_panel(panel: Panel) -> str:
@@ -340,40 +370,3 @@ def _svg_panel(panel: Panel) -> str:
     if len(lines) > MOST_NAMES:
         text(f"and {len(lines) - MOST_NAMES} more", right + 6, TOP + 6 + 14 * MOST_NAMES)
     return "".join(parts)
-
-
-def figure(panels: list[Panel], path: str | Path | None) -> Any:
-    """The same panels as a matplotlib Figure."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        install = "pip install matplotlib (or lucid's extra 'examples'); Recorder.svg() needs nothing"
-        raise ModuleNotFoundError(f"Recorder.plot draws with matplotlib, which is not installed: {install}") from None
-    rows = math.ceil(len(panels) / 2)
-    drawn = Figure(figsize=(11, 2.9 * rows), layout="constrained")
-    grid = drawn.subplots(rows, 2, squeeze=False).ravel()
-    for axes, panel in zip(grid, panels, strict=False):
-        axes.set_title(panel.title, fontsize=11, loc="left")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        for i, (name, (xs, ys)) in enumerate(panel.lines.items()):
-            finite = [y if math.isfinite(y) and (y > 0 or not panel.logarithmic) else math.nan for y in ys]
-            label = name if i < MOST_NAMES else None
-            axes.plot(xs, finite, color=COLOURS[i % len(COLOURS)], linewidth=1.3, label=label)
-        if panel.logarithmic and any(panel.points(name) for name in panel.lines):
-            axes.set_yscale("log")
-        if panel.span is not None:
-            axes.set_ylim(*panel.span)
-        if panel.mark is not None and panel.lines:
-            axes.axhline(panel.mark, color="0.4", linewidth=1, linestyle="--")
-        if len(panel.lines) > 1:
-            axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
-    for axes in grid[max(0, len(panels) - 2) : len(panels)]:
-        axes.set_xlabel("step")
-    if path is not None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(path, dpi=110)
-    return drawn
