@@ -148,10 +148,7 @@ class LBFGS(Optimizer):
         if not params:
             self._warn_of_no_gradient()
             return result
-        for j, p in enumerate(self.param_groups[0]["params"]):
-            if p._grad is not None:
-                context = f"{self._name}, group 0: parameter {j}"
-                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
+        self._check_gradients()
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
@@ -211,6 +208,13 @@ class LBFGS(Optimizer):
         histories = [([pair.s[i] for pair in pairs], [pair.y[i] for pair in pairs]) for i in range(len(params))]
         vectors = zip(params, g_before, move, histories, strict=True)
         return {p: {"t": k, "g": g, "move": move, "s": s, "y": y} for p, g, move, (s, y) in vectors}
+
+    def _check_gradients(self) -> None:
+        """Refuse gradients and state that do not fit their parameters."""
+        for j, p in enumerate(self.param_groups[0]["params"]):
+            if p._grad is not None:
+                context = f"{self._name}, group 0: parameter {j}"
+                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
 
     def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]

@@ -56,7 +56,7 @@ FUSED = {
 
 def elementwise_operations() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every operation on one or two arrays of floats that has formulas, and options to call it with."""
-    modules = {module.__name__ for module in (activations, elementwise, losses, ops.elementary, ops.special)}
+    modules = {module.__name__ for module in (activations, elementwise, losses, ops.elementwise, ops.special)}
     for name, spec in OPS.items():
         asked = spec.vjps and "labels" not in spec.inputs and name not in ("masked", "where", "astype")
         if asked and spec.forward.__module__ in modules:

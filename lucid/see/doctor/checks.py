@@ -36,13 +36,12 @@ from lucid.nn.norms import BatchNorm1d, BatchNorm2d
 from lucid.nn.weightless import Dropout
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
-from lucid.see.doctor.evidence import LossGraph, TrainingRun, input_node, parameters_of, rms, skip_views
+from lucid.see.doctor.evidence import CROSS_ENTROPY, LossGraph, TrainingRun, input_node, parameters_of, rms, skip_views
 from lucid.see.text import digits, element, first_few, plural
 
 MOST_ITEMS = 10_000  # of a list that are searched for hidden modules; a longer one holds numbers
 NO_GRAD_FIX = "move the forward of training out of the no_grad block"
 Matches = Iterable[tuple[Any, ...]]  # (culprit, message) or (culprit, message, fix)
-CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes
 LOGITS = (*CROSS_ENTROPY, "log_softmax", "bce_with_logits")
 PAIRWISE = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "where"}
 ELEMENTWISE = PAIRWISE | {"square", "abs", "power_number", "negative", "exp", "log", "sqrt", "tanh", "clip", "log1p"}

@@ -24,6 +24,7 @@ from lucid.see.names import saved_values
 
 # Operations that return the same numbers in another shape, order or memory.
 VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
+CROSS_ENTROPY = ("cross_entropy", "cross_entropy_ignore_index")  # the second is what a GPU takes
 
 
 class ModuleCall(NamedTuple):
@@ -122,7 +123,7 @@ class TrainingRun:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
                 self.used_at[id(t)] = self.line_of(next(iter(graph.users[leaf]), None))
-        for node, x in graph.saved("x", "cross_entropy", "cross_entropy_of_kept", "nll"):
+        for node, x in graph.saved("x", *CROSS_ENTROPY, "nll"):
             if (labels := saved_values(node).get("labels")) is not None:
                 self.label_counts.setdefault(x.shape[1], Counter()).update(to_numpy(labels).ravel().tolist())
                 self.label_lines.setdefault(x.shape[1], self.line_of(node))
