@@ -15,24 +15,6 @@ from lucid.see.recorder import Recorder
 from lucid.see.trace import Contribution, Step, steps
 
 __all__ = [
-    "Contribution",
-    "Finding",
-    "Graph",
-    "Page",
-    "Provenance",
-    "Recorder",
-    "Report",
-    "Step",
-    "Summary",
-    "doctor",
-    "page",
-    "profile",
-    "provenance",
-    "steps",
-    "summary",
-    "to_dot",
-    "to_mermaid",
-    "to_svg",
-    "track_provenance",
-    "watch",
+    "Contribution", "Finding", "Graph", "Page", "Provenance", "Recorder", "Report", "Step", "Summary", "doctor", "page",
+    "profile", "provenance", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "track_provenance", "watch",
 ]  # fmt: skip

@@ -81,12 +81,11 @@ def _segments(picture: Picture, edge: Edge) -> Iterable[tuple[int, Line]]:
     source, target = picture.boxes[edge.source], picture.boxes[edge.target]
     out, into = enclosing(source.group), enclosing(target.group)
     shared = sum(a is b for a, b in zip(out, into, strict=False))
-    start = key_of(source)
-    for group in reversed(out[shared:]):
-        yield group.number, (start, f"o{source.number}", source.number)
-        start = key_of(group)
+    starts = [key_of(source), *map(key_of, reversed(out[shared:]))]
     ends = [*map(key_of, into[shared:]), key_of(target)]
-    yield out[shared - 1].number, (start, ends[0], source.number)
+    for group, start in zip(reversed(out[shared:]), starts, strict=False):
+        yield group.number, (start, f"o{source.number}", source.number)
+    yield out[shared - 1].number, (starts[-1], ends[0], source.number)
     for group, end in zip(into[shared:], ends[1:], strict=True):
         yield group.number, (f"i{source.number}", end, source.number)
 

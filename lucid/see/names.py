@@ -81,7 +81,7 @@ class Names:
 
 
 def kind(node: Node) -> str:
-    """"parameter", "leaf" or "op"."""
+    """Whether a node is a "parameter", another "leaf", or an "op"."""
     return "op" if type(node) is not Leaf else "parameter" if isinstance(node.tensor(), Parameter) else "leaf"
 
 

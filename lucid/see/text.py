@@ -101,8 +101,7 @@ def aligned(rows: list[list[str]], left: int, widest: int = 1000) -> list[str]:
 class Printable:
     """What is printed, and shown in a notebook, as the Table or Report that its `_printed()` returns."""
 
-    def _printed(self) -> Any:
-        raise NotImplementedError
+    _printed: Any
 
     def __str__(self) -> str:
         return str(self._printed())

@@ -177,33 +177,28 @@ def iter_steps(
     sums: dict[Node, Any] = {}  # the gradients in flight, added up as the engine does
 
     def observe(node: Node, vjp: Callable[..., Any]) -> Callable[..., Any]:
-        def logged(xp: Any, g: Any, saved: Any, inputs: Any) -> Any:
-            parts = vjp(xp, g, saved, inputs)
-            log(node, g, parts)
+        def logged(xp: Any, g: Any, arrays: Any, inputs: Any) -> Any:
+            parts = vjp(xp, g, arrays, inputs)
+            number, is_shown = next(turns), only is None or node in only
+            sums.pop(node, None)
+            if is_shown:
+                made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()
+                done.append(Step(number, node.name(), name, node.shape, _copy(g), sent, made_at, node))
+                saved = {**saved_values(node), "g": g}
+                few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
+            for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
+                if part is None or source is None:
+                    continue
+                part = part if part.shape == source.shape else unbroadcast(namespace(part), part, source.shape)
+                before = sums.get(source)
+                after = sums[source] = part if before is None else before + part
+                if is_shown:
+                    to, filled = names.describe(source), with_numbers(active_branch(formula, saved), few)
+                    copies = _copy(part), _copy(before), _copy(after)
+                    sent.append(Contribution(name, to, formula, filled, *copies, source))
             return parts
 
         return logged if node in mine else vjp  # a node of another backward pass
-
-    def log(node: Node, g: Any, parts: Any) -> None:
-        """The vjps of `node` have run, and gave `parts`."""
-        number, is_shown = next(turns), only is None or node in only
-        sums.pop(node, None)
-        if is_shown:
-            made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()
-            done.append(Step(number, node.name(), name, node.shape, _copy(g), sent, made_at, node))
-            saved = {**saved_values(node), "g": g}
-            few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
-        for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
-            if part is None or source is None:
-                continue
-            if part.shape != source.shape:
-                part = unbroadcast(namespace(part), part, source.shape)
-            before = sums.get(source)
-            after = sums[source] = part if before is None else before + part
-            if is_shown:
-                to, filled = names.describe(source), with_numbers(active_branch(formula, saved), few)
-                arrays = _copy(part), _copy(before), _copy(after)
-                sent.append(Contribution(name, to, formula, filled, *arrays, source))
 
     retained = [(node, node.retain_hooks) for node in nodes if node.retain_hooks]
     # With every node as a target the pass stops at each; several outputs' gradients in one cannot be a target.
