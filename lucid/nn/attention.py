@@ -11,12 +11,12 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import Linear, count
+from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.nn.weightless import Dropout
 from lucid.ops.attention import additive_mask, attention_weights
-from lucid.ops.checks import check_probability, check_tensor
+from lucid.ops.checks import check_count, check_probability, check_tensor
 
 
 class MultiheadAttention(Module):
@@ -281,7 +281,7 @@ class TransformerEncoder(Module):
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         if not isinstance(encoder_layer, Module):
             raise TypeError(f"TransformerEncoder: encoder_layer must be a Module, got {type(encoder_layer).__name__}")
-        copies = count("TransformerEncoder", "num_layers", num_layers, 1)
+        copies = check_count("TransformerEncoder", "num_layers", num_layers, 1)
         self.layers = [copy.deepcopy(encoder_layer) for _ in range(copies)]
         self.norm = norm
 

@@ -48,11 +48,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill a matrix with the identity: ones on the diagonal, zeros beside it.
-
-    Raises:
-        ValueError: if the tensor is not two-dimensional.
-    """
+    """Fill a matrix with the identity: ones on the diagonal, zeros beside it. A ValueError if it is not a matrix."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected a tensor with two dimensions, got shape {tuple(tensor.shape)}")
     return _fill(tensor, cpu.eye(*tensor.shape))
@@ -63,7 +59,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
     Raises:
         ValueError: if a > b.
-        TypeError: if the tensor is not of a floating point dtype.
+        TypeError: if the tensor is not of a floating point dtype; so of all functions that draw.
     """
     if not a <= b:
         raise ValueError(f"uniform_: expected a <= b, got a={a}, b={b}")
@@ -71,28 +67,17 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Fill with numbers from the normal distribution of this mean and standard deviation.
-
-    Raises:
-        ValueError: if `std` is negative.
-        TypeError: if the tensor is not of a floating point dtype.
-    """
+    """Fill from the normal distribution of this mean and standard deviation; a ValueError if `std` is negative."""
     if not std >= 0:
         raise ValueError(f"normal_: std must be 0 or more, got {std}")
     return _fill(tensor, generator().normal(mean, std, _float_shape(tensor, "normal_")))
 
 
-def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
-) -> Tensor:
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
     """Fill with numbers from the normal distribution, given that they lie in [a, b].
 
     It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one draw,
-    however narrow or far out the interval is.
-
-    Raises:
-        ValueError: if `std` is not positive, or a >= b.
-        TypeError: if the tensor is not of a floating point dtype.
+    however narrow or far out the interval is. A ValueError if `std` is not positive, or a >= b.
     """
     from statistics import NormalDist  # slow to import, for those who do not need it
 
@@ -128,10 +113,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill from the normal distribution with std = gain * sqrt(2 / (fan_in + fan_out)).
 
-    Source: Glorot and Bengio 2010, (12) with the mean of both fans.
-
-    Raises:
-        ValueError: if the tensor has fewer than two dimensions.
+    Source: Glorot and Bengio 2010, (12) with the mean of both fans. Errors as `xavier_uniform_`.
     """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (sum(_fans(tensor, "xavier_normal_").values()) or 1)))
 
@@ -162,6 +144,15 @@ def kaiming_normal_(
 ) -> Tensor:
     """Fill from the normal distribution with std = gain / sqrt(fan); the rest is as in `kaiming_uniform_`."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_"))
+
+
+def weighted_sum_(weight: Tensor, bias: Tensor | None) -> None:
+    """Draw both evenly from [-b, b] with b = 1 / sqrt(numbers that go into each output): how Linear and convolutions
+    start, as in PyTorch (where it is `kaiming_uniform_` with a = sqrt(5))."""
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        bound = 1 / math.sqrt(math.prod(weight.shape[1:]) or math.inf)
+        uniform_(bias, -bound, bound)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:

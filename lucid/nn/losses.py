@@ -5,41 +5,29 @@ Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.module import Module
+from lucid.nn.weightless import FunctionModule
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 
 
-class Loss(Module):
+class Loss(FunctionModule, options=("reduction",)):
     """A loss function as a module, with a `reduction` that is checked when the loss is made.
-
-    A subclass names the function, and as `options` the attributes that it takes besides.
 
     Raises:
         ValueError: if it is not "mean", "sum" or "none".
     """
 
-    function: Callable[..., Tensor]
-    options: tuple[str, ...] = ()
     reductions: tuple[str, ...] = REDUCTIONS
-
-    def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, options: tuple[str, ...] = ()) -> None:
-        super().__init_subclass__()
-        cls.options += options
-        if function is not None:
-            cls.function = staticmethod(function)
+    shown = ()
 
     def __init__(self, *, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
         """Two tensors of one shape; logits or log-probabilities (n, classes, ...) go with labels (n, ...), too."""
-        options = {name: getattr(self, name) for name in self.options}
-        return self.function(input, target, reduction=self.reduction, **options)
+        return self.function(input, target, **{name: getattr(self, name) for name in self.options})
 
 
 class MSELoss(Loss, function=F.mse_loss):

@@ -19,10 +19,9 @@ from lucid.core.shapes import cat
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
-from lucid.ops.checks import check_tensor
+from lucid.ops.checks import check_count, check_tensor
 from lucid.ops.shapes import stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
@@ -41,8 +40,8 @@ class Recurrent(Module):
     states: tuple[str, ...] = ("hx",)  # what is passed from step to step
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
-        self.input_size = count(type(self).__name__, "input_size", input_size, 1)
-        self.hidden_size = count(type(self).__name__, "hidden_size", hidden_size, 1)
+        self.input_size = check_count(type(self).__name__, "input_size", input_size, 1)
+        self.hidden_size = check_count(type(self).__name__, "hidden_size", hidden_size, 1)
         self.bias = bias
 
     def _add_weights(self, suffix: str, input_size: int, device: Any, dtype: Any) -> None:
@@ -107,7 +106,7 @@ class Layers(Recurrent):
     ) -> None:  # fmt: skip
         caller = type(self).__name__
         super().__init__(input_size, hidden_size, bias)
-        self.num_layers = count(caller, "num_layers", num_layers, 1)
+        self.num_layers = check_count(caller, "num_layers", num_layers, 1)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(f"{caller}: dropout is a probability and must be in [0, 1], got {dropout}")
