@@ -35,11 +35,9 @@ class MultiheadAttention(Module):
         num_heads: how many heads.
         dropout: the probability with which a weight of the attention is dropped in training.
         bias: whether the linear maps have one.
-        kdim: features of the key; embed_dim if None.
-        vdim: features of the value; embed_dim if None.
+        kdim, vdim: features of the key and of the value; embed_dim if None.
         batch_first: whether inputs are (batch, length, features); else they are (length, batch, features).
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
         in_proj_weight: Parameter (3 * embed_dim, embed_dim), the maps of query, key and value; None if kdim or vdim
@@ -70,14 +68,17 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.batch_first = dropout, batch_first
-        options = {"device": device, "dtype": dtype}
+
+        def parameter(wanted: bool, *shape: int) -> Parameter | None:
+            return Parameter(empty(*shape, device=device, dtype=dtype)) if wanted else None
+
         packed = self.kdim == self.vdim == embed_dim
-        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **options)) if packed else None
-        self.q_proj_weight = None if packed else Parameter(empty(embed_dim, embed_dim, **options))
-        self.k_proj_weight = None if packed else Parameter(empty(embed_dim, self.kdim, **options))
-        self.v_proj_weight = None if packed else Parameter(empty(embed_dim, self.vdim, **options))
-        self.in_proj_bias = Parameter(empty(3 * embed_dim, **options)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **options)
+        self.in_proj_weight = parameter(packed, 3 * embed_dim, embed_dim)
+        self.q_proj_weight = parameter(not packed, embed_dim, embed_dim)
+        self.k_proj_weight = parameter(not packed, embed_dim, self.kdim)
+        self.v_proj_weight = parameter(not packed, embed_dim, self.vdim)
+        self.in_proj_bias = parameter(bias, 3 * embed_dim)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -102,8 +103,7 @@ class MultiheadAttention(Module):
         Args:
             query: (batch, queries, embed_dim), (queries, batch, embed_dim) unless batch_first, or unbatched
                 (queries, embed_dim).
-            key: likewise, with keys and kdim.
-            value: likewise, with keys and vdim.
+            key, value: likewise, with keys, and kdim or vdim.
             key_padding_mask: (batch, keys), or (keys,) if unbatched: the keys to leave out.
             need_weights: whether the weights are returned too.
             attn_mask: (queries, keys), or (batch * num_heads, queries, keys).
@@ -140,9 +140,8 @@ class MultiheadAttention(Module):
 
     def _heads(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Query, key and value mapped and split into heads: (batch, heads, length, head_dim) each."""
-        n, packed, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        n, packed, bias, heads = self.embed_dim, self.in_proj_weight, self.in_proj_bias, []
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        heads = []
         for i, x in enumerate((query, key, value)):  # (batch, length, features)
             rows = slice(i * n, i * n + n)
             weight = weights[i] if packed is None else packed[rows]
@@ -210,8 +209,7 @@ class TransformerEncoderLayer(Module):
     normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
 
     Args:
-        d_model: features.
-        nhead: heads of the attention.
+        d_model, nhead: features, and heads of the attention.
         dim_feedforward: features between the two linear maps.
         dropout: the probability in training, in the attention and after each map.
         activation: "relu", "gelu", or a function of one Tensor.
@@ -219,8 +217,7 @@ class TransformerEncoderLayer(Module):
         batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
         norm_first: whether norms come before attention and network rather than after the sums.
         bias: whether linear maps and norms have one.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Raises:
         ValueError: if `nhead` does not divide `d_model`, or `activation` is unknown.
@@ -240,7 +237,11 @@ class TransformerEncoderLayer(Module):
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        self.activation = _activation(activation)
+        if not callable(activation) and activation not in ("relu", "gelu"):
+            raise ValueError(
+                f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}"
+            )
+        self.activation = {"relu": F.relu, "gelu": F.gelu}[activation] if isinstance(activation, str) else activation
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
@@ -265,13 +266,7 @@ class TransformerEncoderLayer(Module):
 class TransformerEncoder(Module):
     """Several copies of one TransformerEncoderLayer, one after the other, and a norm after the last.
 
-    Args:
-        encoder_layer: the layer to copy, its weights included.
-        num_layers: how many copies.
-        norm: a layer for the result, or None.
-
-    Attributes:
-        layers: the copies.
+    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None.
 
     Raises:
         TypeError: for an `encoder_layer` that is no Module, or a number that is no int.
@@ -293,13 +288,3 @@ class TransformerEncoder(Module):
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)
-
-
-def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    if callable(activation):
-        return activation
-    if activation not in ("relu", "gelu"):
-        raise ValueError(
-            f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}"
-        )
-    return F.relu if activation == "relu" else F.gelu

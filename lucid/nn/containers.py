@@ -14,8 +14,6 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 
-__all__ = ["IndexedModules", "ModuleDict", "ModuleList", "ParameterList"]
-
 Item = TypeVar("Item", Module, Parameter)
 
 

@@ -18,8 +18,6 @@ from lucid.ops.conv import check_padding
 from lucid.ops.images import Ints, ints
 from lucid.ops.pad import MODES
 
-__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
-
 
 class Convolution(Module):
     """What convolutions have in common; `Conv1d` and the others say in how many `dims`, and by which `function`.

@@ -13,8 +13,6 @@ from lucid.nn.module import Module
 from lucid.ops.checks import check_count
 from lucid.ops.embedding import row_number
 
-__all__ = ["Embedding"]
-
 
 class Embedding(Module):
     """weight[input]: a table of learned vectors, looked up by number; they start from the standard normal distribution.

@@ -17,8 +17,6 @@ from lucid.nn.containers import IndexedModules
 from lucid.nn.module import Module
 from lucid.ops.checks import check_count
 
-__all__ = ["Linear", "Sequential"]
-
 
 class Linear(Module):
     """x @ weight.T + bias: every output a weighted sum of all inputs; they start as `init.weighted_sum_` says.

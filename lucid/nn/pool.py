@@ -9,11 +9,6 @@ from lucid.nn import functional as F
 from lucid.nn.weightless import FunctionModule
 from lucid.ops.images import Ints, MaybeInts, ints
 
-__all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "Fold", "MaxPool1d", "MaxPool2d", "Unfold",
-    "Upsample",
-]  # fmt: skip
-
 
 class ImageFunction(FunctionModule):
     """A function of images as a layer.

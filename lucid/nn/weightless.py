@@ -11,8 +11,6 @@ from lucid.nn.module import Module
 from lucid.ops.checks import check_probability
 from lucid.ops.shapes import flatten
 
-__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Flatten", "FunctionModule", "Identity", "Unflatten"]
-
 
 class FunctionModule(Module):
     """A function of one tensor as a module; a subclass names it, and as `options` the attributes that it takes."""

@@ -1,8 +1,8 @@
 """What do the functions of `lucid.ops` refuse before they compute?
 
 NumPy would broadcast, wrap an index around or give NaN without a word. For any file of `ops` or `nn`: `check_tensor`,
-`check_integers`, `check_count`, `check_probability`, `check_range` (indices of rows or classes) and, behind it, `check_within` (any
-range, any text). The first argument, `caller`, is the public name that the error begins with.
+`check_integers`, `check_count`, `check_probability`, `check_range` (indices of rows or classes) and, behind it,
+`check_within` (any range, any text). The first argument, `caller`, is the public name that the error begins with.
 """
 
 from __future__ import annotations
