@@ -20,6 +20,8 @@ from lucid.core.op import on_tensors
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
+Values = tuple[Any, ...]
+
 
 class FunctionCtx:
     """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it.
@@ -30,8 +32,8 @@ class FunctionCtx:
     """
 
     needs_input_grad: tuple[bool, ...] = ()
-    saved_tensors: tuple[Any, ...] = ()
-    _constant: tuple[Any, ...] = ()
+    saved_tensors: Values = ()
+    _constant: Values = ()
     _materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -40,7 +42,7 @@ class FunctionCtx:
         Arguments and outputs come back with their history, so that a derivative can be differentiated again.
         """
         for i, t in enumerate(tensors):
-            if t is not None and not isinstance(t, Tensor):
+            if not isinstance(t, Tensor | None):
                 raise TypeError(
                     f"save_for_backward: expected Tensors and None, got {type(t).__name__} at place {i}; anything else "
                     f"can be an attribute of ctx"
@@ -93,7 +95,7 @@ class Function:
         raise NotImplementedError("Function: define a static method forward(ctx, *args)")
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    def setup_context(ctx: Any, inputs: Values, output: Any) -> None:
         """Where this is defined the forward takes no `ctx`, and this fills it from the arguments and the output."""
 
     @staticmethod
@@ -124,44 +126,37 @@ class Function:
             )
         ctx.needs_input_grad = tuple(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
         with no_grad():
+            out = cls.forward(*args) if separate else cls.forward(ctx, *args)
             if separate:
-                out = cls.forward(*args)
                 cls.setup_context(ctx, args, out)
-            else:
-                out = cls.forward(ctx, *args)
-        several = isinstance(out, tuple)
-        outs = out if several else (out,)
+        outs = out if isinstance(out, tuple) else (out,)
         if not any(isinstance(t, Tensor) for t in outs):
             raise TypeError(f"{cls.__name__}: forward must return a Tensor or a tuple of Tensors, got {out!r}")
-        if not any(ctx.needs_input_grad) or not grad_mode.recording:
-            return out
-        return _record(cls, ctx, args, outs, several)
+        record = any(ctx.needs_input_grad) and grad_mode.recording
+        return _record(FunctionOp(cls, ctx, args, outs, isinstance(out, tuple)), args, outs) if record else out
 
 
-def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool) -> Any:
+def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
     """The outputs as Tensors whose history begins at a new node of this Function."""
-    op = FunctionOp(cls, ctx, args, outs, several)
+    ctx, several = op.ctx, op.several
     parents = tuple(arg._node if isinstance(arg, Tensor) else None for arg in args)
     saved = tuple(t if t is None else t._array for t in ctx.saved_tensors)
     constant = {id(t) for t in ctx._constant}
     ctx.saved_tensors = ctx._constant = ()  # the node has the arrays, and lets go of them when it is released
     shapes = tuple(t.shape if isinstance(t, Tensor) else None for t in outs)
     node = Node(op, parents, saved, OutputGradients({}, shapes) if several else outs[0])
-    results = list(outs)
+    results, tensors = list(outs), [arg for arg in args if isinstance(arg, Tensor)]
     for i, t in enumerate(outs):
         if isinstance(t, Tensor):
             source = None
             if t.dtype.kind == "f" and id(t) not in constant:
                 source = _select_output(node, i, t) if several else node
                 op.output_nodes[i] = ref(source)
-            results[i] = Tensor(t._array, False, source)
-    owners = [(arg, storage_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
-    for t in results:
-        if isinstance(t, Tensor):  # where its memory is also another's, neither may be changed in place in the graph
-            memory = storage_of(t._array)
-            for other in [tensor for tensor, owned in owners if owned is memory]:
-                t.untracked_alias = other.untracked_alias = True
-            owners.append((t, memory))
+            results[i] = t = Tensor(t._array, False, source)
+            for other in tensors:  # where memory is also another's, neither may be changed in place in the graph
+                if storage_of(other._array) is storage_of(t._array):
+                    t.untracked_alias = other.untracked_alias = True
+            tensors.append(t)
     return tuple(results) if several else results[0]
 
 
@@ -178,11 +173,11 @@ class BackwardOp:
     saved_names: Sequence[str] = ()
     user_defined: bool = False
 
-    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+    def saved_as_tensors(self, node: Node) -> Values:
         """A node's saved arrays as Tensors with their history: what `vjp` is given under create_graph."""
         return ()
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> Sequence[Any]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> Sequence[Any]:
         """The vjp: a gradient for each input, or None, given `g`, that of the output."""
         raise NotImplementedError
 
@@ -192,9 +187,7 @@ class FunctionOp(BackwardOp):
 
     user_defined = True
 
-    def __init__(
-        self, cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool
-    ) -> None:
+    def __init__(self, cls: type, ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
         self.outputs: list[Any] = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
@@ -206,7 +199,7 @@ class FunctionOp(BackwardOp):
         self.saved_names = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
         self.sources = [None if t is None else made.get(id(t), t._node) for t in ctx.saved_tensors]
 
-    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+    def saved_as_tensors(self, node: Node) -> Values:
         saved = zip(node.saved or (), self.sources, strict=True)
         return tuple(None if array is None else Tensor(array, False, self._node_at(node, at)) for array, at in saved)
 
@@ -219,7 +212,7 @@ class FunctionOp(BackwardOp):
             return node if source in self.output_nodes else None
         return self.output_nodes[source]() or _select_output(node, source)
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> list[Any]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> list[Any]:
         create_graph = xp is on_tensors
         gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
@@ -282,7 +275,7 @@ class SelectOutput(BackwardOp):
     def __init__(self, function: Node, index: int) -> None:
         self.name, self.index, self.shape = function.op.name, index, function.shape
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
         return (OutputGradients({self.index: g}, self.shape),)
 
 
@@ -293,8 +286,7 @@ def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a Function's backward that is not made of Tensor operations: its result cannot be differentiated again.
 
-    Without this a backward that goes through NumPy silently gives a second derivative of 0.
-    """
+    Without this a backward that goes through NumPy silently gives a second derivative of 0."""
 
     @wraps(backward)
     def once(ctx: Any, *grads: Any) -> Any:
@@ -303,11 +295,8 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         parents = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
         if not grad_mode.recording or not parents:
             return returned
-        op: Any = NotTwiceDifferentiable()
-        return tuple(
-            Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t
-            for t in (returned if isinstance(returned, (tuple, list)) else [returned])
-        )
+        op, parts = NotTwiceDifferentiable(), returned if isinstance(returned, (tuple, list)) else [returned]
+        return tuple(Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t for t in parts)
 
     return once
 
@@ -317,7 +306,7 @@ class NotTwiceDifferentiable(BackwardOp):
 
     name = "once_differentiable"
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> NoReturn:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> NoReturn:
         raise RuntimeError(
             "backward: this is the second derivative of a Function whose backward is marked once_differentiable; take "
             "the mark off and write the backward with Tensor operations"

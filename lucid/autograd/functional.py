@@ -23,13 +23,10 @@ Func = Callable[..., Tensors]
 def vjp(
     func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx.
-
-    One backward pass, whatever the number of outputs.
+    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward pass.
 
     Args:
-        func: a function of Tensors that returns a Tensor or a tuple of them.
-        inputs: where to take the derivative.
+        func, inputs: a function of Tensors that returns a Tensor or a tuple of them, and where to take the derivative.
         v: a vector for each output, in its shape; may be left out where the output is one number.
         create_graph: make the results differentiable.
         strict: an error, instead of zeros, where an output does not depend on an input.
@@ -176,6 +173,12 @@ class _Evaluation:
             raise TypeError(f"{self.name}: expected {what} to be a Tensor or a tuple of Tensors, got {value!r}")
         return tensors
 
+    def one(self, tensors: list[Tensor], expected: str) -> Tensor:
+        """The one Tensor of one number that there is, or a RuntimeError."""
+        if len(tensors) != 1 or tensors[0].numel() != 1:
+            raise RuntimeError(f"{self.name}: {expected}, got shapes {_shapes(tensors)}")
+        return tensors[0]
+
     def values(self, tensors: list[Tensor]) -> list[Tensor]:
         """Tensors as the caller gets them: without a history unless create_graph."""
         return tensors if self.create_graph else [t.detach() for t in tensors]
@@ -183,10 +186,7 @@ class _Evaluation:
     def vectors(self, v: Any, like: list[Tensor], what: str) -> list[Tensor]:
         """What to multiply by: `v`, which must have the shapes of `like`, or 1."""
         if v is None:
-            if len(like) != 1 or like[0].numel() != 1:
-                shapes = _shapes(like)
-                raise RuntimeError(f"{self.name}: v may be left out where {what} one number, got shapes {shapes}")
-            return [like[0].new_ones(like[0].shape)]
+            return [self.one(like, f"v may be left out where {what} one number").new_ones(like[0].shape)]
         vs = self.tensors("v", v)
         if [t.shape for t in vs] != [t.shape for t in like]:
             raise RuntimeError(f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}")
@@ -196,13 +196,12 @@ class _Evaluation:
         self, ys: list[Tensor], xs: list[Tensor], vs: list[Tensor], create_graph: bool
     ) -> list[Tensor | None]:
         """`grad`, with None for each of `xs` that nothing depends on or that requires no gradient."""
-        pairs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
-        active = [x for x in xs if x.requires_grad]
-        if not pairs or not active:
+        starts = [v for y, v in zip(ys, vs, strict=True) if y.requires_grad]
+        ys, active = [y for y in ys if y.requires_grad], [x for x in xs if x.requires_grad]
+        if not ys or not active:
             return [None] * len(xs)
-        starts = [v for _, v in pairs]
-        found = iter(grad([y for y, _ in pairs], active, starts, create_graph=create_graph, allow_unused=True))
-        return [next(found) if x.requires_grad else None for x in xs]
+        gradients = iter(grad(ys, active, starts, create_graph=create_graph, allow_unused=True))
+        return [next(gradients) if x.requires_grad else None for x in xs]
 
     def filled(
         self, like: list[Tensor], gradients: Sequence[Tensor | None], create_graph: bool | None = None
@@ -219,9 +218,7 @@ class _Evaluation:
 
     def gradient(self) -> list[Tensor]:
         """The gradient of the one number that func gives, which can be differentiated again."""
-        y = self.ys[0]
-        if len(self.ys) != 1 or y.numel() != 1:
-            raise RuntimeError(f"{self.name}: expected func to return one number, got shapes {_shapes(self.ys)}")
+        y = self.one(self.ys, "expected func to return one number")
         return self.filled(self.xs, self.gradients([y], self.xs, [y.new_ones(y.shape)], True), True)
 
     def jacobian_of(self, y: Tensor) -> list[Tensor]:

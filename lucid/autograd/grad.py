@@ -11,8 +11,6 @@ from lucid.core.backward import gradients_of
 from lucid.core.node import Tensor
 from lucid.ops.shapes import stack
 
-__all__ = ["backward", "grad"]
-
 Tensors = Tensor | Sequence[Tensor]
 
 
@@ -56,11 +54,10 @@ def grad(
         grad_outputs: for each output, the gradient of some later quantity with respect to it, or None for 1.
         retain_graph, create_graph: as in `Tensor.backward`.
         allow_unused: give None, instead of an error, for inputs that the outputs do not depend on.
-        materialize_grads: give zeros for these.
+        materialize_grads: give zeros for these; a ValueError if `allow_unused=False` asks for an error.
 
     Raises:
         RuntimeError: for an input that requires no gradient, or that the outputs do not depend on.
-        ValueError: if `materialize_grads` should give zeros and `allow_unused=False` an error.
 
     >>> import lucid
     >>> x = lucid.tensor(3.0, requires_grad=True)

@@ -32,11 +32,7 @@ class RemovableHandle:
 
 @method()
 def retain_grad(self: Tensor) -> None:
-    """Keep the gradient of a computed tensor in its `grad`, as leaves do.
-
-    Raises:
-        RuntimeError: if the tensor does not require a gradient.
-    """
+    """Keep the gradient of a computed tensor in its `grad`, as leaves do; a RuntimeError if it requires none."""
     node = _node_of("retain_grad", self)
     if type(node) is not Leaf:
         retain_gradient(node, self)
@@ -57,9 +53,7 @@ def retain_gradient(node: Node, tensor: Tensor) -> None:
 @method()
 def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     """Call `hook(gradient)` whenever this tensor's gradient is known; what it returns, if anything, replaces it.
-
-    Returns a handle whose `remove()` takes the hook away.
-    """
+    Returns a handle whose `remove()` takes the hook away."""
 
     def on_gradient(g: Any) -> Any:
         given = g if isinstance(g, Tensor) else Tensor(namespace(g).copy(g))

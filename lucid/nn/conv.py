@@ -111,11 +111,8 @@ class TransposedConvolution(Convolution):
 class Conv1d(Convolution):
     """A learned `nn.functional.conv1d`: out[n, o, i] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, i + k].
 
-    (n, in_channels, length) gives (n, out_channels, new length). Arguments as for `Conv2d`, with one dim less.
-
-    Attributes:
-        weight: Parameter (out_channels, in_channels / groups, kernel).
-        bias: Parameter (out_channels,), or None.
+    (n, in_channels, length) gives (n, out_channels, new length). Arguments and attributes are those of `Conv2d`, with
+    one dim less: `weight` is (out_channels, in_channels / groups, kernel).
 
     >>> from lucid import nn, randn
     >>> nn.Conv1d(2, 3, kernel_size=3, padding=1)(randn(5, 2, 8)).shape
@@ -166,10 +163,7 @@ class ConvTranspose2d(TransposedConvolution):
     (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1. Arguments and errors as
     `Conv2d`, but that `padding` is made of ints, `output_padding` as in `nn.functional.conv_transpose2d`, and
     `padding_mode` "zeros".
-
-    Attributes:
-        weight: Parameter (in_channels, out_channels / groups, kernel height, kernel width).
-        bias: Parameter (out_channels,), or None.
+    The weight is (in_channels, out_channels / groups, kernel height, kernel width).
 
     >>> from lucid import nn, randn
     >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(randn(5, 8, 4, 3)).shape

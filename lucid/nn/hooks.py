@@ -40,8 +40,7 @@ class HookMethods:
         """Call `hook(module, args)` before each forward; what it returns, unless None, are the new arguments.
 
         With `with_kwargs` it is `hook(module, args, kwargs)`, and may return a new pair of both. `prepend` puts it
-        before the hooks already there.
-        """
+        before the hooks already there."""
         return self._register("before", hook, prepend, with_kwargs)
 
     def register_forward_hook(
@@ -68,8 +67,7 @@ class HookMethods:
         hook returns replaces it. If no argument requires a gradient, the hook runs once the gradients of the outputs
         are complete, and has nothing to replace.
 
-        The module must return a Tensor, or a tuple or list of Tensors.
-        """
+        The module must return a Tensor, or a tuple or list of Tensors."""
         return self._register("backward", hook, prepend, False)
 
     def _register(self, when: str, hook: Hook, prepend: bool, with_kwargs: bool) -> RemovableHandle:
@@ -166,8 +164,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 def join_gradients(values: tuple[Any, ...], hook: Callable[[Gradients], Gradients | None]) -> tuple[Any, ...]:
     """Equal values, whose gradients come to `hook` together; `values` itself if none requires a gradient.
 
-    Those that do are joined into one vector, which is hooked and split again.
-    """
+    Those that do are joined into one vector, which is hooked and split again."""
     active = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
     if not active:
         return values

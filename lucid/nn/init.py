@@ -77,8 +77,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     """Fill with numbers from the normal distribution, given that they lie in [a, b].
 
     It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one draw,
-    however narrow or far out the interval is. A ValueError if `std` is not positive, or a >= b.
-    """
+    however narrow or far out the interval is. A ValueError if `std` is not positive, or a >= b."""
     from statistics import NormalDist  # slow to import, for those who do not need it
 
     if not std > 0:
@@ -113,8 +112,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill from the normal distribution with std = gain * sqrt(2 / (fan_in + fan_out)).
 
-    Source: Glorot and Bengio 2010, (12) with the mean of both fans. Errors as `xavier_uniform_`.
-    """
+    Source: Glorot and Bengio 2010, (12) with the mean of both fans. Errors as `xavier_uniform_`."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (sum(_fans(tensor, "xavier_normal_").values()) or 1)))
 
 

@@ -46,8 +46,7 @@ class L1Loss(Loss, function=F.l1_loss):
 class HuberLoss(Loss, function=F.huber_loss, options=("delta",)):
     """d**2 / 2 for d = |input - target| up to `delta`, beyond it delta * (d - delta / 2).
 
-    A parabola and then a straight line: outliers pull no harder than delta.
-    """
+    A parabola and then a straight line: outliers pull no harder than delta."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -88,8 +87,7 @@ class WeightedLoss(Loss, options=("weight",)):
 class BCELoss(WeightedLoss, function=F.binary_cross_entropy):
     """-(target * log(input) + (1 - target) * log(1 - input)), the cross entropy of probabilities in [0, 1].
 
-    No log goes below -100; for logits take BCEWithLogitsLoss, which is exact.
-    """
+    No log goes below -100; for logits take BCEWithLogitsLoss, which is exact."""
 
 
 class BCEWithLogitsLoss(WeightedLoss, function=F.binary_cross_entropy_with_logits, options=("pos_weight",)):

@@ -63,8 +63,7 @@ def entries(
     """A module, whose name is `prefix`, and all that is in it, parents first; without `recurse` no other modules.
 
     With `remove_duplicate` each object comes once, under its first name. Otherwise a tied weight comes under each of
-    its names, and only a module inside itself is passed over.
-    """
+    its names, and only a module inside itself is passed over."""
     seen = set() if _seen is None else _seen
     seen.add(id(module))
     found: list[Entry] = [(prefix, module, True)]
@@ -131,8 +130,7 @@ class Module(HookMethods, Conveniences):
     ) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name after `prefix`; without `recurse`, those of this module alone.
 
-        A tied one comes once, under its first name; with `remove_duplicate=False` under each of its names.
-        """
+        A tied one comes once, under its first name; with `remove_duplicate=False` under each of its names."""
         for name, value, _ in entries(self, remove_duplicate, prefix, recurse):
             if isinstance(value, Parameter):
                 yield name, value
@@ -192,8 +190,7 @@ class Module(HookMethods, Conveniences):
 
         The arrays are copies: unlike PyTorch's, a state that was put aside does not change as training goes on. A tied
         weight comes under each of its names, as in PyTorch. A ValueError if two parameters have one name
-        (`{"a.b": p}` beside `{"a": {"b": q}}`).
-        """
+        (`{"a.b": p}` beside `{"a": {"b": q}}`)."""
         return {prefix + name: cpu.copy(to_numpy(tensor._array)) for name, tensor in _tensors_in_state(self).items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:

@@ -76,8 +76,7 @@ class RMSNorm(Norm):
     """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
 
     Arguments, attributes and errors are those of `LayerNorm`, but that there is no bias, and `eps=None` is the gap
-    between 1 and the next number of the input's dtype.
-    """
+    between 1 and the next number of the input's dtype."""
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
 
@@ -99,8 +98,7 @@ class GroupNorm(Norm):
 
     The channels, `num_channels` of them in the second dim of the input, are split into `num_groups` of one size; a
     ValueError if that does not divide. `weight` and `bias` are (num_channels,); the rest is as in `LayerNorm`, whose
-    `elementwise_affine` is called `affine`.
-    """
+    `elementwise_affine` is called `affine`."""
 
     sizes, options = ("num_groups", "num_channels"), ("eps", "affine")
 

@@ -43,8 +43,7 @@ class MaxPool(ImageFunction, options=("kernel_size", "stride", "padding", "dilat
 class MaxPool1d(MaxPool, function=F.max_pool1d):
     """The largest element of every window: out[n, c, i] = max over k of input[n, c, i * stride + k].
 
-    (n, channels, length) gives (n, channels, windows). The rest is as in `MaxPool2d`.
-    """
+    (n, channels, length) gives (n, channels, windows). The rest is as in `MaxPool2d`."""
 
     dims = 1
 
@@ -53,8 +52,7 @@ class MaxPool2d(MaxPool, function=F.max_pool2d):
     """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k].
 
     (n, channels, height, width) gives (n, channels, *windows), or a pair with `return_indices`. The gradient goes to
-    the first of equal elements. Errors as `ImageFunction`.
-    """
+    the first of equal elements. Errors as `ImageFunction`."""
 
 
 class AvgPool(ImageFunction, options=("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")):
@@ -66,8 +64,7 @@ class AvgPool(ImageFunction, options=("kernel_size", "stride", "padding", "ceil_
 class AvgPool1d(AvgPool, function=F.avg_pool1d):
     """The mean of every window: out[n, c, i] = mean over k of input[n, c, i * stride + k - padding].
 
-    (n, channels, length) gives (n, channels, windows). Errors as `ImageFunction`.
-    """
+    (n, channels, length) gives (n, channels, windows). Errors as `ImageFunction`."""
 
     def __init__(
         self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
@@ -82,8 +79,7 @@ class AvgPool1d(AvgPool, function=F.avg_pool1d):
 class AvgPool2d(AvgPool, function=F.avg_pool2d, options=("divisor_override",)):
     """The mean of every window: out[n, c, place] = mean over k of input[n, c, place * stride + k - padding].
 
-    (n, channels, height, width) gives (n, channels, *windows). Errors as `ImageFunction`.
-    """
+    (n, channels, height, width) gives (n, channels, *windows). Errors as `ImageFunction`."""
 
     def __init__(
         self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,

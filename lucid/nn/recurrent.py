@@ -30,8 +30,7 @@ Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size
 class Recurrent(Module):
     """What layers and cells have in common: sizes, weights, and what they refuse.
 
-    All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch.
-    """
+    All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch."""
 
     operation = staticmethod(recurrent.rnn)
     nonlinearity = "tanh"  # RNN and RNNCell have others
@@ -129,8 +128,7 @@ class Layers(Recurrent):
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """Every h of the last layer, and the last state of every layer; see the class for the shapes.
 
-        Errors are those of `Cell.forward`, and a ValueError if a sequence has no steps.
-        """
+        Errors are those of `Cell.forward`, and a ValueError if a sequence has no steps."""
         order = "batch, time" if self.batch_first else "time, batch"
         self._check_input(input, {2: "(time, features)", 3: f"({order}, features)"})
         unbatched = input.ndim == 2
@@ -310,8 +308,7 @@ class LSTMCell(Cell):
     """One step of an `LSTM`: from (h, c) to the next (h, c).
 
     `cell(input, hx=None)` takes input (batch, input_size) and hx a pair of (batch, hidden_size), all without the
-    batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`.
-    """
+    batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`."""
 
     operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
