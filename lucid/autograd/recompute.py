@@ -111,18 +111,14 @@ class _Segment:
 
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError if the function would start from other values now than it did then."""
-        for argument in _tensors(self.arguments):
-            if write_record(argument._array)[0] > self.began:
+        leaves = [(leaf.tensor(), array) for leaf, array in self.leaves]
+        tensors = [("an argument", "changed in place", t, t._array) for t in _tensors(self.arguments)]
+        tensors += [("a parameter", "changed", t, array) for t, array in leaves if t is not None]
+        for what, changed, t, array in tensors:
+            if t._array is not array or write_record(array)[0] > self.began:
                 raise RuntimeError(
-                    f"checkpoint: an argument of shape {argument.shape} was changed in place since the function ran, "
-                    f"and backward runs it again; call backward() before the change, or pass a clone()"
-                )
-        for leaf, array in self.leaves:
-            t = leaf.tensor()
-            if t is not None and (t._array is not array or write_record(array)[0] > self.began):
-                raise RuntimeError(
-                    f"checkpoint: a parameter of shape {t.shape} was changed since the function ran, and backward runs "
-                    f"it again; call backward() before the step of the optimizer"
+                    f"checkpoint: {what} of shape {t.shape} was {changed} since the function ran, and backward runs it "
+                    f"again; call backward() before the change (the optimizer's step), or pass a clone()"
                 )
 
 

@@ -42,11 +42,8 @@ class SiLU(_Inplace, function=F.silu):
 
 
 class GELU(FunctionModule, function=F.gelu, options=("approximate",)):
-    """x * P(Z <= x) for a standard normal Z; `approximate="tanh"` takes the faster approximation.
-
-    Raises:
-        ValueError: for another `approximate`.
-    """
+    """x * P(Z <= x) for a standard normal Z; `approximate="tanh"` takes the faster approximation; a ValueError for
+    another name."""
 
     def __init__(self, approximate: str = "none") -> None:
         check_approximate(approximate)
@@ -134,14 +131,8 @@ class GLU(_AlongDim, function=F.glu):
 class PReLU(FunctionModule, function=F.prelu, options=("weight",)):
     """x where it is positive, weight * x elsewhere: (n, channels, ...), or any shape for a single slope.
 
-    Args:
-        num_parameters: 1, or as many as there are channels, for a slope for each.
-        init: the slope at first.
-        device, dtype: of the weight; float32 by default.
-
-    Attributes:
-        weight: Parameter (num_parameters,).
-    """
+    The `weight`, a Parameter (num_parameters,), starts as `init`, on `device` and of `dtype`, float32 by default;
+    `num_parameters` is 1, or the number of channels, for a slope for each."""
 
     shown = ("num_parameters",)
 

@@ -25,10 +25,8 @@ class MultiheadAttention(Module):
         head_i = softmax(q_i @ k_i.T / sqrt(features of a head)) @ v_i
         output = concat(head_1, ..., head_h) @ out_proj.weight.T + out_proj.bias
 
-    q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i.
-
-    Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are
-    not there.
+    q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i. Source: Vaswani et al.
+    2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are not there.
 
     Args:
         embed_dim: features of the query and of the result; each head works on embed_dim / num_heads.
@@ -42,8 +40,7 @@ class MultiheadAttention(Module):
     Attributes:
         in_proj_weight: Parameter (3 * embed_dim, embed_dim), the maps of query, key and value; None if kdim or vdim
             differ from embed_dim: then they are q_proj_weight, k_proj_weight and v_proj_weight.
-        in_proj_bias: Parameter (3 * embed_dim,), or None.
-        out_proj: the Linear that mixes the heads.
+        in_proj_bias, out_proj: Parameter (3 * embed_dim,), or None; the Linear that mixes the heads.
 
     Raises:
         ValueError: if `num_heads` does not divide `embed_dim`, or `dropout` is not a probability.
@@ -112,11 +109,8 @@ class MultiheadAttention(Module):
 
         Returns:
             The mixture, in the shape of the query, and the weights (batch, queries, keys), or if they are not averaged
-            (batch, num_heads, queries, keys), or None.
-
-        Raises:
-            ValueError: if shapes do not fit, or `is_causal` comes without a mask.
-            TypeError: if a mask holds neither bools nor floats.
+            (batch, num_heads, queries, keys), or None. A ValueError if shapes do not fit, or `is_causal` comes without
+            a mask; a TypeError if a mask holds neither bools nor floats.
         """
         self._check(query, key, value)
         if is_causal and attn_mask is None:
@@ -156,10 +150,8 @@ class MultiheadAttention(Module):
             check_tensor(caller, "attn_mask", mask)
             shapes = (queries, keys), (batch * self.num_heads, queries, keys)
             if mask.shape not in shapes:
-                raise ValueError(
-                    f"{caller}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of "
-                    f"each sample, got {mask.shape}"
-                )
+                expected = f"{shapes[0]}, or {shapes[1]} with a mask for each head of each sample"
+                raise ValueError(f"{caller}: attn_mask must have shape {expected}, got {mask.shape}")
             mask = _excluding(caller, "attn_mask", mask, query)
             mask = mask.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else mask
         if padding is None:
@@ -197,13 +189,8 @@ def _excluding(caller: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
 class TransformerEncoderLayer(Module):
     """Self-attention, then a network of two linear maps, each added to its input and normalised:
 
-        x = norm1(x + attention(x))
-        x = norm2(x + linear2(activation(linear1(x))))
-
-    with `norm_first`:
-
-        x = x + attention(norm1(x))
-        x = x + linear2(activation(linear1(norm2(x))))
+        x = norm1(x + attention(x));  x = norm2(x + linear2(activation(linear1(x))))
+        x = x + attention(norm1(x));  x = x + linear2(activation(linear1(norm2(x))))    # with `norm_first`
 
     Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is the order of Xiong et al. 2020, arXiv 2002.04745:
     normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
@@ -237,11 +224,10 @@ class TransformerEncoderLayer(Module):
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        if not callable(activation) and activation not in ("relu", "gelu"):
-            raise ValueError(
-                f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}"
-            )
-        self.activation = {"relu": F.relu, "gelu": F.gelu}[activation] if isinstance(activation, str) else activation
+        self.activation: Any = {"relu": F.relu, "gelu": F.gelu}.get(activation, activation)  # type: ignore[arg-type]
+        if not callable(self.activation):
+            got = repr(activation)
+            raise ValueError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {got}")
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,

@@ -22,10 +22,7 @@ from lucid.ops.pad import MODES
 class Convolution(Module):
     """What convolutions have in common; `Conv1d` and the others say in how many `dims`, and by which `function`.
     Weights and bias start as `init.weighted_sum_` says.
-
-    Raises:
-        TypeError, ValueError: if channels do not divide by `groups`, or an option is no int or out of range.
-    """
+    A TypeError or ValueError if channels do not divide by `groups`, or an option is no int or out of range."""
 
     dims: int
     function: Any
@@ -51,8 +48,8 @@ class Convolution(Module):
         self.kernel_size = ints(caller, "kernel_size", kernel_size, dims)
         self.stride = ints(caller, "stride", stride, dims)
         self.dilation = ints(caller, "dilation", dilation, dims)
-        named = isinstance(padding, str) and not self.transposed
-        self.padding = padding if named else ints(caller, "padding", padding, dims, 0)
+        is_name = isinstance(padding, str) and not self.transposed
+        self.padding = padding if is_name else ints(caller, "padding", padding, dims, 0)
         self.output_padding = (0,) * dims
         check_padding(caller, padding, self.stride)
         outer, inner = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)

@@ -95,12 +95,8 @@ class Conveniences:
         """Move parameters, buffers and gradients in place: `to(device)`, `to(dtype)`, `to(like)`; returns self.
 
         Parameters stay the same objects (their `.data` is replaced), so an optimizer made before goes on working. A
-        dtype is for floating point tensors alone: others only change device.
-
-        Raises:
-            TypeError: if the dtype is unknown, or not a floating point one.
-            ValueError, RuntimeError: if the device is unknown, or not there. Nothing has moved then.
-        """
+        dtype is for floating point tensors alone: others only change device. Nothing has moved after a TypeError (the
+        dtype is no floating point one), ValueError or RuntimeError (the device is unknown, or not there)."""
         for arg in args:
             if isinstance(arg, Tensor):
                 device, dtype = arg.device, arg.dtype

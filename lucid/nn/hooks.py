@@ -130,10 +130,8 @@ def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], 
             if (new := hook(module, gradients, grad_output)) is not None:
                 gradients = replaced = _as_tuple(new)
                 if len(replaced) != len(args):
-                    raise RuntimeError(
-                        f"a backward hook of {name} returned {len(replaced)} gradients; expected {len(args)}, one for "
-                        "each argument"
-                    )
+                    expected = f"expected {len(args)}, one for each argument"
+                    raise RuntimeError(f"a backward hook of {name} returned {len(replaced)} gradients; {expected}")
         return replaced
 
     def on_outputs(gradients: Gradients) -> None:
@@ -141,9 +139,8 @@ def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], 
         grad_output = gradients
         # If no input requires a gradient, nothing follows those of the outputs.
         if joined is args and on_inputs((None,) * len(args)) is not None:
-            raise RuntimeError(
-                f"a backward hook of {name} returned gradients, but no argument of the module requires one; return None"
-            )
+            text = "returned gradients, but no argument of the module requires one; return None"
+            raise RuntimeError(f"a backward hook of {name} {text}")
 
     joined = join_gradients(args, on_inputs)
     output = forward(joined)

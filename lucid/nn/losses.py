@@ -12,11 +12,7 @@ from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_s
 
 
 class Loss(FunctionModule, options=("reduction",)):
-    """A loss function as a module, with a `reduction` that is checked when the loss is made.
-
-    Raises:
-        ValueError: if it is not "mean", "sum" or "none".
-    """
+    """A loss function as a module, with a `reduction`; a ValueError if that is not "mean", "sum" or "none"."""
 
     reductions: tuple[str, ...] = REDUCTIONS
     shown = ()

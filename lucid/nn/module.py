@@ -1,12 +1,5 @@
 """Functions with parameters: what is a Module, and how are its parameters found, moved, saved and loaded?
 
-    class Net(nn.Module):
-        def __init__(self):
-            self.layers = [nn.Linear(2, 16), nn.Linear(16, 1)]     # a plain list will do
-
-        def forward(self, x):
-            return self.layers[1](self.layers[0](x).tanh())
-
 Nothing is registered when an attribute is set. Whenever the parameters are needed, `entries` walks over the attributes,
 in the order in which they were first assigned, and finds each **Parameter** and each **Module**, as an attribute or in
 lists, tuples and dicts nested in one, and each **buffer**: a Tensor under an attribute that `register_buffer` named.
@@ -83,18 +76,16 @@ def entries(
 class Module(HookMethods, Conveniences):
     """Base class of what has parameters: assign them, or other Modules, to attributes; define `forward`.
 
-    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any.
-
-    Attributes:
-        training: whether the module is in training mode (Dropout drops, ...); `train()` and `eval()` set it.
+    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any. The
+    attribute `training` says whether it is in training mode (Dropout drops, ...); `train()` and `eval()` set it.
 
     >>> class Line(Module):
     ...     def __init__(self):
-    ...         self.slope = Parameter([2.0])
+    ...         self.slopes = [Parameter([2.0])]  # a plain list will do
     ...     def forward(self, x):
-    ...         return self.slope * x
+    ...         return self.slopes[0] * x
     >>> [name for name, _ in Line().named_parameters()]
-    ['slope']
+    ['slopes.0']
     """
 
     training: bool = True  # on the class, so that no __init__ need set it; an instance gets its own where it differs

@@ -11,11 +11,8 @@ from lucid.ops.images import Ints, MaybeInts, ints
 
 
 class ImageFunction(FunctionModule):
-    """A function of images as a layer.
-
-    Raises:
-        TypeError, ValueError: when it is made, if an option is no int or out of range.
-    """
+    """A function of images as a layer; a TypeError or ValueError, when it is made, for an option that is no int or out
+    of range."""
 
     dims = 2
 

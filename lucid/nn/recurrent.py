@@ -72,16 +72,14 @@ class Recurrent(Module):
         if input.ndim not in shapes:
             raise ValueError(f"{caller}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
         if input.shape[-1] != self.input_size:
-            raise ValueError(
-                f"{caller}: input has {input.shape[-1]} features, its shape being {input.shape}; expected "
-                f"input_size={self.input_size} of them in the last dim"
-            )
+            got = f"input has {input.shape[-1]} features, its shape being {input.shape}"
+            raise ValueError(f"{caller}: {got}; expected input_size={self.input_size} of them in the last dim")
 
     def _initial_states(self, hx: Any, shape: tuple[int, ...], meaning: str) -> Initial:
         """The states that a caller gave, each of `shape`."""
-        caller = type(self).__name__
         if hx is None:
             return [None] * len(self.states)
+        caller = type(self).__name__
         states = (hx,) if len(self.states) == 1 else hx
         if not isinstance(states, (tuple, list)) or len(states) != len(self.states):
             got = f"{len(states)} of them" if isinstance(states, (tuple, list)) else type(states).__name__
@@ -244,9 +242,8 @@ class RNN(Layers):
 class LSTM(Layers):
     """c[t] = sigmoid(f) * c[t-1] + sigmoid(i) * tanh(g) and h[t] = sigmoid(o) * tanh(c[t]), layer upon layer.
 
-    i, f, g and o are the four parts of x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh: what to let in, what to
-    keep, what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al.
-    2000.
+    i, f, g and o are the four parts of x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh: what to let in, what to keep,
+    what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al. 2000.
 
     `lstm(input, hx=None)` gives `(output, (h_n, c_n))`, and takes `hx=(h_0, c_0)`. Shapes, arguments, names, errors
     and what to do about sequences of different lengths are those of `RNN`, without `nonlinearity`; the weights have
@@ -279,11 +276,7 @@ class RNNCell(Cell):
     """One step of an `RNN`: tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh), or relu of that.
 
     `cell(input, hx=None)` takes input (batch, input_size) and hx (batch, hidden_size), both without the batch if
-    there is none, or hx=None for zeros; it gives the next state, of hx's shape.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1, or `nonlinearity` unknown.
+    there is none, or hx=None for zeros; it gives the next state, of hx's shape. Errors are those of `RNN`.
 
     >>> from lucid import nn, randn
     >>> cell, h = nn.RNNCell(3, 8), None

@@ -38,13 +38,8 @@ class FunctionModule(Module):
 
 
 class Dropout(FunctionModule, function=F.dropout, options=("p",)):
-    """In training x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself otherwise.
-
-    PyTorch's `inplace` is accepted and changes nothing.
-
-    Raises:
-        ValueError: if `p` is not in [0, 1].
-    """
+    """In training x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself otherwise. A
+    ValueError if `p` is not in [0, 1]. PyTorch's `inplace` is accepted and changes nothing."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         check_probability(type(self).__name__, p)
