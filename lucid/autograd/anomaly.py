@@ -43,7 +43,6 @@ FORWARD = {
     "softmax": "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
     "cross_entropy": "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
     "astype": "the number is beyond the largest of that dtype (float16: 65504): stay in float32, or scale first",
-    "square": "an overflow: the values have grown out of bounds; a smaller learning rate, or clip_grad_norm_",
 }
 BACKWARD = {
     "sqrt": "the slope of sqrt at 0 is infinite: write (x + 1e-12).sqrt()",

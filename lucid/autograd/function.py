@@ -24,15 +24,10 @@ Values = tuple[Any, ...]
 
 
 class FunctionCtx:
-    """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it.
+    """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it."""
 
-    Attributes:
-        needs_input_grad: for each argument, whether its gradient is needed.
-        saved_tensors: what `save_for_backward` was given.
-    """
-
-    needs_input_grad: tuple[bool, ...] = ()
-    saved_tensors: Values = ()
+    needs_input_grad: tuple[bool, ...] = ()  # for each argument, whether its gradient is needed
+    saved_tensors: Values = ()  # what `save_for_backward` was given
     _constant: Values = ()
     _materialize = True
 
@@ -43,10 +38,8 @@ class FunctionCtx:
         """
         for i, t in enumerate(tensors):
             if not isinstance(t, Tensor | None):
-                raise TypeError(
-                    f"save_for_backward: expected Tensors and None, got {type(t).__name__} at place {i}; anything else "
-                    f"can be an attribute of ctx"
-                )
+                got = f"{type(t).__name__} at place {i}; anything else can be an attribute of ctx"
+                raise TypeError(f"save_for_backward: expected Tensors and None, got {got}")
         self.saved_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -108,10 +101,7 @@ class Function:
         """Run the forward on `args`, and record it if a Tensor among them requires a gradient.
 
         Keywords, and defaults of the forward's arguments, are for functions that define `setup_context`. Outputs that
-        are not Tensors are handed on as they are.
-
-        Raises:
-            TypeError: if there is no Tensor among the outputs.
+        are not Tensors are handed on as they are; a TypeError if all are.
         """
         ctx = FunctionCtx()
         separate = cls.setup_context is not Function.setup_context
@@ -120,10 +110,8 @@ class Function:
             bound.apply_defaults()
             args = bound.args
         elif kwargs:
-            raise TypeError(
-                f"{cls.__name__}: apply takes keywords, such as {next(iter(kwargs))!r}, only where setup_context is "
-                f"defined; pass the arguments by position"
-            )
+            what = f"keywords, such as {next(iter(kwargs))!r}, only where setup_context is defined"
+            raise TypeError(f"{cls.__name__}: apply takes {what}; pass the arguments by position")
         ctx.needs_input_grad = tuple(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
         with no_grad():
             out = cls.forward(*args) if separate else cls.forward(ctx, *args)
@@ -161,17 +149,11 @@ def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
 
 
 class BackwardOp:
-    """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have.
+    """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have."""
 
-    Attributes:
-        name: what errors call it.
-        saved_names: the names of the values in a node's `saved`, for errors and pictures.
-        user_defined: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
-    """
-
-    name: str = ""
-    saved_names: Sequence[str] = ()
-    user_defined: bool = False
+    name: str = ""  # what errors call it
+    saved_names: Sequence[str] = ()  # of the values in a node's `saved`, for errors and pictures
+    user_defined: bool = False  # whether its gradients may be arrays that somebody else has as well, and must be copied
 
     def saved_as_tensors(self, node: Node) -> Values:
         """A node's saved arrays as Tensors with their history: what `vjp` is given under create_graph."""
@@ -230,13 +212,11 @@ class FunctionOp(BackwardOp):
             if part is None:
                 continue
             if not isinstance(part, Tensor):
-                raise TypeError(
-                    f"{self.name}: backward must return Tensors and None, got {type(part).__name__} for argument {i}"
-                )
+                got = f"{type(part).__name__} for argument {i}"
+                raise TypeError(f"{self.name}: backward must return Tensors and None, got {got}")
             if dtype is None:
-                raise RuntimeError(
-                    f"{self.name}: backward returned a gradient for argument {i}, which is no Tensor; return None there"
-                )
+                given = f"a gradient for argument {i}, which is no Tensor"
+                raise RuntimeError(f"{self.name}: backward returned {given}; return None there")
             part = None if inputs[i] is None else part.to(dtype)
             parts[i] = part if create_graph or part is None else part._array
         return parts
@@ -263,10 +243,7 @@ class OutputGradients(dict[int, Any]):
         self.shape = shape
 
     def __add__(self, other: dict[int, Any]) -> OutputGradients:
-        total = OutputGradients(self, self.shape)
-        for i, g in other.items():
-            total[i] = total[i] + g if i in total else g
-        return total
+        return OutputGradients(self | {i: self[i] + g if i in self else g for i, g in other.items()}, self.shape)
 
 
 class SelectOutput(BackwardOp):

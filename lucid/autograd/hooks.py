@@ -7,10 +7,11 @@ from typing import Any
 from weakref import ref
 
 from lucid.core.array import namespace
+from lucid.core.events import Subscription
 from lucid.core.node import Leaf, Node, Tensor, method
 
 
-class RemovableHandle:
+class RemovableHandle(Subscription):
     """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
 
     _ids = count()
@@ -22,12 +23,6 @@ class RemovableHandle:
     def remove(self) -> None:
         """Take the hook away; doing so twice is harmless."""
         self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
 
 
 @method()
@@ -61,9 +56,8 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
         if result is None:
             return None
         if not isinstance(result, Tensor) or result.shape != given.shape:
-            raise RuntimeError(
-                f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}"
-            )
+            expected = f"None or a Tensor of shape {given.shape}"
+            raise RuntimeError(f"register_hook: the hook must return {expected}, got {result!r}")
         result = result.to(given.dtype)
         return result if isinstance(g, Tensor) else result._array
 

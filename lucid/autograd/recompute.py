@@ -28,16 +28,13 @@ def checkpoint(
     sqrt(n) checkpoints keeps sqrt(n) boundaries and the sqrt(n) layers of one segment at a time (Chen et al. 2016,
     "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174).
 
-    The function must do the same both times. Random numbers are drawn alike (dropout drops the same), but what else it
+    The function must do the same both times, and neither an argument nor a captured parameter may change in between
+    (a RuntimeError at backward). Random numbers are drawn alike (dropout drops the same), but what else it
     changes it changes twice: the running statistics of a batch norm, a counter. Outputs are looked for in tuples, lists
     and dicts; what is returned in another wrapping is right, and saves nothing.
 
     `use_reentrant` is accepted as PyTorch's users must pass it; there is one way here, which does what False asks for.
     `preserve_rng_state=False` saves the few microseconds that keeping the random state takes.
-
-    Raises:
-        RuntimeError: at backward, if the function does something else the second time, or if an argument or a captured
-            parameter was changed in between.
 
     >>> import lucid
     >>> x = lucid.tensor([0.5, 1.0], requires_grad=True)

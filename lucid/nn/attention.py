@@ -30,8 +30,8 @@ class MultiheadAttention(Module):
 
     Args:
         embed_dim: features of the query and of the result; each head works on embed_dim / num_heads.
-        num_heads: how many heads.
-        dropout: the probability with which a weight of the attention is dropped in training.
+        num_heads: how many heads; a ValueError if that does not divide embed_dim.
+        dropout: the probability with which a weight of the attention is dropped in training; else a ValueError.
         bias: whether the linear maps have one.
         kdim, vdim: features of the key and of the value; embed_dim if None.
         batch_first: whether inputs are (batch, length, features); else they are (length, batch, features).
@@ -41,9 +41,6 @@ class MultiheadAttention(Module):
         in_proj_weight: Parameter (3 * embed_dim, embed_dim), the maps of query, key and value; None if kdim or vdim
             differ from embed_dim: then they are q_proj_weight, k_proj_weight and v_proj_weight.
         in_proj_bias, out_proj: Parameter (3 * embed_dim,), or None; the Linear that mixes the heads.
-
-    Raises:
-        ValueError: if `num_heads` does not divide `embed_dim`, or `dropout` is not a probability.
 
     >>> from lucid import nn, randn
     >>> attention = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -58,9 +55,8 @@ class MultiheadAttention(Module):
         vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
-            raise ValueError(
-                f"MultiheadAttention: num_heads must divide embed_dim, got embed_dim={embed_dim}, num_heads={num_heads}"
-            )
+            got = f"{embed_dim=}, {num_heads=}"
+            raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim, got {got}")
         check_probability("MultiheadAttention", dropout)
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
@@ -196,18 +192,15 @@ class TransformerEncoderLayer(Module):
     normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
 
     Args:
-        d_model, nhead: features, and heads of the attention.
+        d_model, nhead: features, and heads of the attention; a ValueError if they do not divide the features.
         dim_feedforward: features between the two linear maps.
         dropout: the probability in training, in the attention and after each map.
-        activation: "relu", "gelu", or a function of one Tensor.
+        activation: "relu", "gelu", or a function of one Tensor; else a ValueError.
         layer_norm_eps: what keeps the root of the norms away from 0.
         batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
         norm_first: whether norms come before attention and network rather than after the sums.
         bias: whether linear maps and norms have one.
         device, dtype: of the parameters; float32 by default.
-
-    Raises:
-        ValueError: if `nhead` does not divide `d_model`, or `activation` is unknown.
     """
 
     def __init__(
@@ -252,12 +245,8 @@ class TransformerEncoderLayer(Module):
 class TransformerEncoder(Module):
     """Several copies of one TransformerEncoderLayer, one after the other, and a norm after the last.
 
-    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None.
-
-    Raises:
-        TypeError: for an `encoder_layer` that is no Module, or a number that is no int.
-        ValueError: for less than one copy.
-    """
+    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None. A
+    TypeError for an `encoder_layer` that is no Module, or a number that is no int; a ValueError for less than one."""
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         if not isinstance(encoder_layer, Module):

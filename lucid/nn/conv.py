@@ -66,9 +66,8 @@ class Convolution(Module):
         n may be left out."""
         padding = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
-            total = [2 * n for n in padding] if padding != "same" else [
-                (k - 1) * d for k, d in zip(self.kernel_size, self.dilation, strict=True)
-            ]  # fmt: skip
+            same = [(k - 1) * d for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            total = same if padding == "same" else [2 * n for n in padding]
             widths = [width for n in reversed(total) for width in (n // 2, n - n // 2)]
             input, padding = F.pad(input, widths, self.padding_mode), 0
         return self.function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)

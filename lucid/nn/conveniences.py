@@ -31,14 +31,12 @@ class Conveniences:
     _buffer_names: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to state_dict
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`.
-
-        The name is what counts: after `self.mean = another` the other is the buffer.
+        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`. The name is
+        what counts: after `self.mean = another` the other is the buffer.
 
         Raises:
             TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
+            ValueError, KeyError: if the name is empty or has a dot in it; if another attribute has it.
         """
         fits = isinstance(tensor, Tensor | None) and not isinstance(tensor, Parameter)
         _check(self, "register_buffer", name, tensor, fits, name in self._buffer_names)

@@ -22,16 +22,14 @@ class Linear(Module):
     """x @ weight.T + bias: every output a weighted sum of all inputs; they start as `init.weighted_sum_` says.
 
     Args:
-        in_features, out_features: numbers in, the last dimension of the input, and out.
+        in_features, out_features: numbers in, the last dimension of the input, and out; a TypeError or ValueError if
+            one is not an int, or is negative.
         bias: whether there is one.
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight: Parameter (out_features, in_features).
         bias: Parameter (out_features,), or None.
-
-    Raises:
-        TypeError, ValueError: if a number of features is not an int, or is negative.
 
     >>> from lucid import nn, randn
     >>> layer = nn.Linear(2, 3)
@@ -64,10 +62,7 @@ class Linear(Module):
 class Sequential(IndexedModules[Module]):
     """Modules applied one after the other: `Sequential(first, second, ...)`, or a dict of names and modules.
 
-    Indexing gives a module, a slice a Sequential of the same modules.
-
-    Raises:
-        TypeError: for an entry that is not a Module.
+    Indexing gives a module, a slice a Sequential of the same modules. A TypeError for an entry that is no Module.
 
     >>> from lucid import nn
     >>> nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))

@@ -194,15 +194,11 @@ class Module(HookMethods, Conveniences):
             strict: whether every name must be there and no other. With False, other names are passed over and
                 returned, a pair of lists; an entry of the wrong shape is refused all the same.
 
-        Raises:
-            TypeError: if `state_dict` is not a mapping.
-            ValueError: listing every missing, unexpected, misshapen and unreadable entry; nothing changes then.
-        """
+        A ValueError lists every missing, unexpected, misshapen and unreadable entry; nothing changes then. A TypeError
+        if `state_dict` is not a mapping."""
         if not isinstance(state_dict, Mapping):
-            raise TypeError(
-                f"load_state_dict: expected a dict of names and arrays, got {type(state_dict).__name__}; from a file: "
-                f"model.load_state_dict(lucid.load(path))"
-            )
+            got = f"{type(state_dict).__name__}; from a file: model.load_state_dict(lucid.load(path))"
+            raise TypeError(f"load_state_dict: expected a dict of names and arrays, got {got}")
         tensors, values = _tensors_in_state(self), {}
         missing = [name for name in tensors if name not in state_dict]
         unexpected = [name for name in state_dict if name not in tensors]
@@ -248,10 +244,8 @@ def _tensors_in_state(module: Module) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for name, value, in_state in entries(module, remove_duplicate=False):
         if isinstance(value, Tensor) and in_state and tensors.setdefault(name, value) is not value:
-            raise ValueError(
-                f"{type(module).__name__} has two parameters or buffers of the name {name!r}; rename an attribute or a "
-                f"dict key"
-            )
+            two = f"two parameters or buffers of the name {name!r}"
+            raise ValueError(f"{type(module).__name__} has {two}; rename an attribute or a dict key")
     return tensors
 
 

@@ -45,16 +45,13 @@ class LayerNorm(Norm):
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
 
     Args:
-        normalized_shape: the lengths of these dims, or the length of the last one.
+        normalized_shape: the lengths of these dims, or of the last one; a ValueError if one is no positive int.
         eps: keeps the root away from 0.
         elementwise_affine, bias: whether there are weight and bias; the bias only if there is a weight.
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None.
-
-    Raises:
-        ValueError: if `normalized_shape` is not made of positive ints.
     """
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")

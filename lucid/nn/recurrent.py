@@ -169,12 +169,8 @@ class Cell(Recurrent):
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
-        """The next state; see the class for the shapes.
-
-        Raises:
-            TypeError: if `input` or a state is not a Tensor, or if an LSTMCell's `hx` is not a pair.
-            ValueError: if `input` or a state has a wrong shape.
-        """
+        """The next state; see the class for the shapes. A TypeError if `input` or a state is not a Tensor, or an LSTM's
+        `hx` not a pair; a ValueError if `input` or a state has a wrong shape."""
         self._check_input(input, {1: "(features,)", 2: "(batch, features)"})
         unbatched, meaning = input.ndim == 1, "(hidden_size,)" if input.ndim == 1 else "(batch, hidden_size)"
         initial = self._initial_states(hx, (*input.shape[:-1], self.hidden_size), meaning)

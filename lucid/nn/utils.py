@@ -46,11 +46,8 @@ def clip_grad_norm_(
     """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the norm before.
 
     The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over. Source:
-    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1.
-
-    Raises:
-        ValueError: if `max_norm` is negative or NaN, or `norm_type` is not above 0.
-        RuntimeError: if the norm is not finite and `error_if_nonfinite`; nothing has changed then.
+    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1. Errors
+    as `get_total_norm`, when nothing has changed, and a ValueError if `max_norm` is negative or NaN.
 
     >>> from lucid import nn, tensor
     >>> w = nn.Parameter([3.0, 4.0])
@@ -95,11 +92,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`.
-
-    Raises:
-        ValueError: if `vec` is not a vector with as many elements as the parameters; nothing changes then.
-    """
+    """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`. A ValueError if
+    `vec` is not a vector with as many elements as the parameters; nothing changes then."""
     parameters = list(parameters)
     total = sum(parameter.numel() for parameter in parameters)
     if tuple(vec.shape) != (total,):
