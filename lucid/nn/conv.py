@@ -21,7 +21,7 @@ from lucid.ops.pad import MODES
 
 class Convolution(Module):
     """What convolutions have in common; `Conv1d` and the others say in how many `dims`, and by which `function`.
-    Weights and bias start as `init.weighted_sum_` says.
+    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(numbers that go into each output), as PyTorch's.
     A TypeError or ValueError if channels do not divide by `groups`, or an option is no int or out of range."""
 
     dims: int
@@ -59,7 +59,7 @@ class Convolution(Module):
 
     def reset_parameters(self) -> None:
         """Draw the weights and the bias anew."""
-        init.weighted_sum_(self.weight, self.bias)
+        init._weighted_sum_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, in_channels, length) or (n, in_channels, height, width) -> the same with `out_channels` and a new size;

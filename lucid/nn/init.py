@@ -136,7 +136,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_"))
 
 
-def weighted_sum_(weight: Tensor, bias: Tensor | None) -> None:
+def _weighted_sum_(weight: Tensor, bias: Tensor | None) -> None:
     """Draw both evenly from [-b, b] with b = 1 / sqrt(numbers that go into each output): how Linear and convolutions
     start, as in PyTorch (where it is `kaiming_uniform_` with a = sqrt(5))."""
     kaiming_uniform_(weight, a=math.sqrt(5))

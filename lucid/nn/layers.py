@@ -19,7 +19,9 @@ from lucid.ops.checks import check_count
 
 
 class Linear(Module):
-    """x @ weight.T + bias: every output a weighted sum of all inputs; they start as `init.weighted_sum_` says.
+    """x @ weight.T + bias: every output a weighted sum of all inputs.
+
+    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(in_features), as in PyTorch.
 
     Args:
         in_features, out_features: numbers in, the last dimension of the input, and out; a TypeError or ValueError if
@@ -48,7 +50,7 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         """Draw the weights and the bias anew."""
-        init.weighted_sum_(self.weight, self.bias)
+        init._weighted_sum_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)."""
