@@ -13,8 +13,6 @@ from lucid.optim.validation import FLAG, NON_NEGATIVE
 class ASGD(Optimizer):
     """Averaged SGD (Polyak and Juditsky 1992, SIAM J. Control and Optimization 30), with steps that shrink.
 
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
-
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         eta_t   = lr / (1 + lambd * lr * (t - 1))^alpha
         theta_t = (1 - lambd * eta_t) * theta_{t-1} - eta_t * g_t
@@ -29,20 +27,15 @@ class ASGD(Optimizer):
     As all hyperparameters here, lr counts at once. In PyTorch a new lr counts one update later.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
+        params, weight_decay: as for Adamax, lambda being weight_decay.
         lr: the learning rate of the first update.
         lambd: how fast theta decays, and the step size with it.
         alpha: the power with which the step size falls.
         t0: the update after which the mean is begun.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "mean": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "mean": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0], requires_grad=True)
@@ -59,16 +52,10 @@ class ASGD(Optimizer):
     domains = dict.fromkeys(("lr", "lambd", "alpha", "t0", "weight_decay"), NON_NEGATIVE) | {"maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-2,
-        lambd: float = 1e-4,
-        alpha: float = 0.75,
-        t0: float = 1e6,
-        weight_decay: float = 0,
-        *,
+        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-2,
+        lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0, *,
         maximize: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "maximize": maximize})
 

@@ -1,4 +1,4 @@
-"""Chapter 8, the door. What an optimizer accepts, and in which words it refuses the rest."""
+"""What does an optimizer accept, and how does it refuse the rest?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAG = Domain("True or False", lambda x: True, bool)
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
 
 
-def check_hyperparameter(where: str, name: str, value: Any, domain: Domain) -> Any:
+def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
     """`value` as a Python float or bool, found to lie in its domain.
 
     Raises:
@@ -38,22 +38,22 @@ def check_hyperparameter(where: str, name: str, value: Any, domain: Domain) -> A
         ValueError: for a number outside.
     """
     if isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real)):
-        raise TypeError(f"{refusal(where, name, value, domain)} instead of a {type(value).__name__}")
+        raise TypeError(f"{refusal(context, name, value, domain)} instead of a {type(value).__name__}")
     try:
         number = domain.kind(value)
     except OverflowError:  # an int beyond every float
         number = math.inf
     if not domain.holds(number):  # which no NaN is
-        raise ValueError(refusal(where, name, value, domain))
+        raise ValueError(refusal(context, name, value, domain))
     return number
 
 
-def refusal(where: str, name: str, value: Any, domain: Domain) -> str:
+def refusal(context: str, name: str, value: Any, domain: Domain) -> str:
     """The sentence."""
-    return f"{where}: {name} must be {domain.text}, got {value!r}; give it such a value"
+    return f"{context}: {name} must be {domain.text}, got {value!r}; give it such a value"
 
 
-def split_pairs(where: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`.
 
     Raises:
@@ -67,24 +67,24 @@ def split_pairs(where: str, options: Mapping[str, Any], pairs: Mapping[str, tupl
             continue
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             pair = ", ".join(pairs[name])
-            raise TypeError(f"{where}: {name} must be a pair of numbers, got {value!r}; write {name}=({pair})")
+            raise TypeError(f"{context}: {name} must be a pair of numbers, got {value!r}; write {name}=({pair})")
         for single, number in zip(pairs[name], value, strict=True):
             if single in options and options[single] != number:
                 raise ValueError(
-                    f"{where}: {name} and {single} must agree, got {name}={value!r} and {single}={options[single]!r}; "
-                    "give one of the two spellings"
+                    f"{context}: {name} and {single} must agree, got {name}={value!r} and "
+                    f"{single}={options[single]!r}; give one of the two spellings"
                 )
             split[single] = number
     return split
 
 
-def as_list(where: str, params: Any) -> list[Any]:
+def as_list(context: str, params: Any) -> list[Any]:
     """What `params` yields, in order.
 
     Raises:
         TypeError: for a single tensor or dict, a set, and what cannot be iterated over.
     """
-    expected = f"{where}: params must be an iterable of Parameters or of group dicts, got"
+    expected = f"{context}: params must be an iterable of Parameters or of group dicts, got"
     if isinstance(params, Tensor):
         raise TypeError(f"{expected} one {type(params).__name__} of shape {tuple(params.shape)}; write [parameter]")
     if isinstance(params, Mapping):
@@ -96,7 +96,7 @@ def as_list(where: str, params: Any) -> list[Any]:
     return list(params)
 
 
-def split_names(where: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
+def split_names(context: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
     """The names and the parameters, of pairs such as `model.named_parameters()` gives; None for plain parameters.
 
     Raises:
@@ -108,20 +108,20 @@ def split_names(where: str, params: list[Any]) -> tuple[list[str] | None, list[A
         if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
             found = f"a tuple of {len(item)}" if isinstance(item, tuple) else f"a {type(item).__name__}"
             raise TypeError(
-                f"{where}: parameter {j} must be a pair of a name and a Parameter, as another one is, got {found}; "
+                f"{context}: parameter {j} must be a pair of a name and a Parameter, as another one is, got {found}; "
                 "write model.named_parameters() for all of them, or model.parameters()"
             )
     return [name for name, _ in params], [p for _, p in params]
 
 
-def check_parameter(where: str, p: Any) -> None:
+def check_parameter(context: str, p: Any) -> None:
     """Refuse what cannot be trained.
 
     Raises:
         TypeError: for what is no tensor or not of a float dtype.
         ValueError: for a tensor that is neither a Parameter nor a leaf that requires a gradient.
     """
-    expected = f"{where} must be a Parameter, or a leaf tensor that requires a gradient"
+    expected = f"{context} must be a Parameter, or a leaf tensor that requires a gradient"
     if not isinstance(p, Tensor):
         raise TypeError(f"{expected}, got a {type(p).__name__}; wrap the numbers in lucid.nn.Parameter(...)")
     if p.dtype.kind != "f":
@@ -132,7 +132,7 @@ def check_parameter(where: str, p: Any) -> None:
         raise ValueError(f"{expected}, got a tensor that does not; call requires_grad_() on it first")
 
 
-def check_names(where: str, names: Sequence[list[str] | None]) -> None:
+def check_names(context: str, names: Sequence[list[str] | None]) -> None:
     """Refuse groups of which some have names for their parameters and others not, and a name that comes twice.
 
     Raises:
@@ -141,12 +141,12 @@ def check_names(where: str, names: Sequence[list[str] | None]) -> None:
     without = [i for i, each in enumerate(names) if each is None]
     if 0 < len(without) < len(names):
         raise TypeError(
-            f"{where}: all groups must have names for their parameters or none, got none in group {without[0]}; write "
-            "(name, parameter) pairs in all of them"
+            f"{context}: all groups must have names for their parameters or none, got none in group {without[0]}; "
+            "write (name, parameter) pairs in all of them"
         )
     for name, count in Counter(name for each in names for name in each or ()).items():
         if count > 1:
-            raise ValueError(f"{where}: a name must be of one parameter, got {name!r} {count} times; rename the others")
+            raise ValueError(f"{context}: a name must be of one parameter, got {name!r} {count} times; rename others")
 
 
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:

@@ -136,7 +136,7 @@ FOR_OTHERS = {"Rprop": "lr", "ASGD": "t0"}  # how steps begin, and what the mean
 @pytest.mark.parametrize(
     "kind, name",
     [(kind, name) for kind in RULES for name in kind.domains
-     if name not in {*kind.only_with.values(), "initial_accumulator_value"}]
+     if name not in {*kind.optional_slots.values(), "initial_accumulator_value"}]
 )
 def test_every_hyperparameter_is_read_at_each_step(kind: type[Optimizer], name: str) -> None:
     """In the middle it is given another value: what the naive evaluation makes of that, the optimizer must do."""
