@@ -1,12 +1,16 @@
-"""What does an optimizer accept, and how does it refuse the rest?"""
+"""What do optimizers and schedules accept, and how do they refuse the rest?
+
+A check takes (context, name, value) and returns the value, converted, or raises; the first two begin its error. A
+Domain is a check of one number; others are made of checks.
+"""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter as Argument
 from inspect import signature
+from math import inf, isnan
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -15,23 +19,32 @@ from lucid.core.tensor import Parameter
 
 
 class Domain(NamedTuple):
-    """What a hyperparameter may be: in words, as a test, and as the Python type that rules compute with."""
+    """What a number may be: in words, as a test, and as the Python type that it is computed with."""
 
     text: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[float], bool]
     kind: type = float
 
+    def __call__(self, context: str, name: str, value: Any) -> Any:
+        """`value`, checked."""
+        return check_hyperparameter(context, name, value, self)
 
-NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < math.inf)
+
+Check = Callable[[str, str, Any], Any]
+NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < inf)
+POSITIVE = Domain("a finite number above 0", lambda x: 0 < x < inf)
 HALF_OPEN_UNIT = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
 UNIT_INTERVAL = Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)
-WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < math.inf and x == int(x))
+ABOVE_0_TO_1 = Domain("a number in (0, 1]", lambda x: 0 < x <= 1)
+NOT_NAN = Domain("a number", lambda x: not isnan(x))
+WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < inf and x == int(x), int)
+WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and x == int(x), int)
 FLAG = Domain("True or False", lambda x: True, bool)
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
 
 
 def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
-    """`value` as a Python float or bool, found to lie in its domain.
+    """`value` as a Python float, int or bool, found to lie in its domain.
 
     Raises:
         TypeError: for what is not a number (or, for a flag, not a bool).
@@ -40,12 +53,12 @@ def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) ->
     if isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real)):
         raise TypeError(f"{refusal(context, name, value, domain)} instead of a {type(value).__name__}")
     try:
-        number = domain.kind(value)
+        number = float(value)
     except OverflowError:  # an int beyond every float
-        number = math.inf
+        number = inf
     if not domain.holds(number):  # which no NaN is
         raise ValueError(refusal(context, name, value, domain))
-    return number
+    return domain.kind(number)
 
 
 def refusal(context: str, name: str, value: Any, domain: Domain) -> str:
@@ -53,7 +66,47 @@ def refusal(context: str, name: str, value: Any, domain: Domain) -> str:
     return f"{context}: {name} must be {domain.text}, got {value!r}; give it such a value"
 
 
-def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def one_of(*words: str) -> Check:
+    """A check for one of these words."""
+
+    def check(context: str, name: str, value: Any) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{context}: {name} must be {' or '.join(map(repr, words))}, got {value!r}; give it one of these")
+
+    return check
+
+
+def function(context: str, name: str, value: Any) -> Any:
+    """A check for something that can be called."""
+    if not callable(value):
+        raise TypeError(
+            f"{context}: {name} must be a function of the epoch, got a {type(value).__name__}; "
+            "write lambda epoch: 0.95**epoch, say"
+        )
+    return value
+
+
+def list_of(check: Check) -> Check:
+    """A check for a sequence whose items pass `check`; it returns a list."""
+
+    def check_items(context: str, name: str, value: Any) -> list[Any]:
+        if not is_sequence(value):
+            raise TypeError(f"{context}: {name} must be a list, got {value!r}; write {name}=[...]")
+        return [check(context, f"{name}[{i}]", item) for i, item in enumerate(value)]
+
+    return check_items
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether `value` is a sequence, and no text."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def split_pairs(
+    context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:  # fmt: skip
     """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`.
 
     Raises:

@@ -9,8 +9,8 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler
-from lucid.optim.schedulers.checks import COUNT, is_sequence, list_of
 from lucid.optim.schedulers.plateau import ReduceLROnPlateau
+from lucid.optim.validation import WHOLE, is_sequence, list_of
 
 
 class CompositeLR(LRScheduler):
@@ -57,15 +57,15 @@ class CompositeLR(LRScheduler):
         """A snapshot in plain values, with those of all parts under `"schedulers"`."""
         return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
 
-    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
+    def _load_parts(self, context: str, numbers: dict[str, Any]) -> None:
         states = numbers.pop("schedulers")
         if not is_sequence(states) or len(states) != len(self.schedulers):
             raise ValueError(
-                f"{where}: expected the states of {len(self.schedulers)} schedulers, got {states!r}; make it of the "
+                f"{context}: expected the states of {len(self.schedulers)} schedulers, got {states!r}; make it of the "
                 "same schedules first"
             )
         for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
-            part._load(f"{where}, schedulers[{i}], a {part._name}", state)
+            part._load(f"{context}, schedulers[{i}], a {part._name}", state)
 
 
 class SequentialLR(CompositeLR):
@@ -92,18 +92,18 @@ class SequentialLR(CompositeLR):
     0.25 0.5 0.75 1.0 1.0 0.5 0.25
     """
 
-    checks = {"milestones": list_of(COUNT)}
+    checks = {"milestones": list_of(WHOLE)}
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         self.milestones = milestones
         super().__init__(optimizer, schedulers)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse milestones that do not increase, or are not one fewer than the schedules."""
         milestones, count = numbers["milestones"], len(self.schedulers) - 1
         if len(milestones) != count or any(a >= b for a, b in pairwise(milestones)):
             raise ValueError(
-                f"{where}: milestones must be {count} epochs, one for each schedule but the first, each later than "
+                f"{context}: milestones must be {count} epochs, one for each schedule but the first, each later than "
                 f"the one before, got {milestones}; say at which epoch each takes over"
             )
 

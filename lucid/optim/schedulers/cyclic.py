@@ -13,7 +13,7 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, for_group
-from lucid.optim.schedulers.checks import ABOVE_0, COUNT, RATE, SWITCH, UNIT_INTERVAL, function, one_of, per_group
+from lucid.optim.validation import FLAG, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, WHOLE, function, one_of
 
 NO_TOTAL = "expected total_steps, or epochs and steps_per_epoch, got"
 NO_STEPS = "got a step more than the {} that there are; give more total_steps, or stop stepping"
@@ -45,7 +45,7 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
     1.00 0.50 1.00 0.85 0.50 0.15 1.00
     """
 
-    checks = {"T_0": COUNT, "T_mult": COUNT, "eta_min": RATE}
+    checks = {"T_0": WHOLE, "T_mult": WHOLE, "eta_min": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
         self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
@@ -99,9 +99,9 @@ class CyclicLR(AbsoluteLR):
     """
 
     checks = {
-        "base_lr": per_group(RATE), "max_lr": per_group(RATE), "step_size_up": COUNT, "step_size_down": COUNT,
+        "base_lr": NON_NEGATIVE, "max_lr": NON_NEGATIVE, "step_size_up": WHOLE, "step_size_down": WHOLE,
         "mode": one_of("triangular", "triangular2", "exp_range"), "gamma": UNIT_INTERVAL,
-        "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
+        "scale_fn": lambda context, name, value: None if value is None else function(context, name, value),
         "scale_mode": one_of("cycle", "iterations"),
     }  # fmt: skip
     per_group = ("base_lr", "max_lr")
@@ -138,7 +138,7 @@ class CyclicLR(AbsoluteLR):
         """s_t, after `over` whole cycles."""
         if self.scale_fn is not None:
             x = over + 1 if self.scale_mode == "cycle" else epoch
-            scale: float = RATE(self._name, f"scale_fn({x})", self.scale_fn(x))
+            scale: float = NON_NEGATIVE(self._name, f"scale_fn({x})", self.scale_fn(x))
             return scale
         return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
 
@@ -182,8 +182,8 @@ class OneCycleLR(AbsoluteLR):
     """
 
     checks = {
-        "max_lr": per_group(RATE), "total_steps": COUNT, "pct_start": UNIT_INTERVAL, "three_phase": SWITCH,
-        "anneal_strategy": one_of("cos", "linear"), "div_factor": ABOVE_0, "final_div_factor": ABOVE_0,
+        "max_lr": NON_NEGATIVE, "total_steps": WHOLE, "pct_start": UNIT_INTERVAL, "three_phase": FLAG,
+        "anneal_strategy": one_of("cos", "linear"), "div_factor": POSITIVE, "final_div_factor": POSITIVE,
     }  # fmt: skip
     per_group = ("max_lr",)
 
@@ -210,17 +210,17 @@ class OneCycleLR(AbsoluteLR):
                     f"{name}: {NO_TOTAL} total_steps=None, epochs={epochs} and steps_per_epoch={steps_per_epoch}; "
                     "give total_steps=epochs * len(loader), say"
                 )
-            total_steps = COUNT(name, "epochs", epochs)
-            total_steps *= COUNT(name, "steps_per_epoch", steps_per_epoch)
+            total_steps = WHOLE(name, "epochs", epochs)
+            total_steps *= WHOLE(name, "steps_per_epoch", steps_per_epoch)
         self.max_lr, self.total_steps, self.pct_start, self.three_phase = max_lr, total_steps, pct_start, three_phase
         self.anneal_strategy, self.div_factor, self.final_div_factor = anneal_strategy, div_factor, final_div_factor
         super().__init__(optimizer)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a rise and an equally long fall that together take more steps than there are."""
         if numbers["three_phase"] and numbers["pct_start"] > 0.5:
             raise ValueError(
-                f"{where}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
+                f"{context}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
                 f"{numbers['pct_start']}; 0.3 is usual"
             )
 
@@ -262,7 +262,7 @@ class NoamScheduler(AbsoluteLR):
     0.0625 0.0625 0.1250 0.1875 0.2500 0.2236 0.2041 0.1890 0.1768 0.1667
     """
 
-    checks = {"model_size": COUNT, "warmup_steps": COUNT, "factor": RATE}
+    checks = {"model_size": WHOLE, "warmup_steps": WHOLE, "factor": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, model_size: int, warmup_steps: int, factor: float = 1.0) -> None:
         self.model_size, self.warmup_steps, self.factor = model_size, warmup_steps, factor
@@ -276,5 +276,5 @@ class NoamScheduler(AbsoluteLR):
 
 def refuse_momentum(name: str, cycle_momentum: Any) -> None:
     """Refuse to schedule the momentum."""
-    if SWITCH(name, "cycle_momentum", cycle_momentum):
+    if FLAG(name, "cycle_momentum", cycle_momentum):
         raise ValueError(f"{name}: {NO_MOMENTUM}")

@@ -7,7 +7,7 @@ from math import cos, pi
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
-from lucid.optim.schedulers.checks import ABOVE_0_TO_1, COUNT, RATE, UNIT_INTERVAL, function, list_of, per_group
+from lucid.optim.validation import ABOVE_0_TO_1, NON_NEGATIVE, UNIT_INTERVAL, WHOLE, function, list_of
 
 
 class StepLR(LRScheduler):
@@ -28,7 +28,7 @@ class StepLR(LRScheduler):
     1.0 1.0 0.5 0.5 0.25
     """
 
-    checks = {"step_size": COUNT, "gamma": RATE}
+    checks = {"step_size": WHOLE, "gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size, self.gamma = step_size, gamma
@@ -57,7 +57,7 @@ class MultiStepLR(LRScheduler):
     1.0 0.5 0.5 0.25
     """
 
-    checks = {"milestones": list_of(COUNT), "gamma": RATE}
+    checks = {"milestones": list_of(WHOLE), "gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         self.milestones, self.gamma = milestones, gamma
@@ -85,7 +85,7 @@ class ExponentialLR(LRScheduler):
     [0.25]
     """
 
-    checks = {"gamma": RATE}
+    checks = {"gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -115,7 +115,7 @@ class ConstantLR(LRScheduler):
     0.25 0.25 1.0 1.0
     """
 
-    checks = {"factor": ABOVE_0_TO_1, "total_iters": COUNT}
+    checks = {"factor": ABOVE_0_TO_1, "total_iters": WHOLE}
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
         self.factor, self.total_iters = factor, total_iters
@@ -150,7 +150,7 @@ class LinearLR(LRScheduler):
     0.25 0.5 0.75 1.0 1.0
     """
 
-    checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": COUNT}
+    checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": WHOLE}
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
@@ -190,7 +190,7 @@ class PolynomialLR(LRScheduler):
     1.0000 0.5625 0.2500 0.0625 0.0000
     """
 
-    checks = {"total_iters": COUNT, "power": RATE}
+    checks = {"total_iters": WHOLE, "power": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
         self.total_iters, self.power = total_iters, power
@@ -223,7 +223,7 @@ class CosineAnnealingLR(LRScheduler):
     1.00 0.75 0.25 0.00
     """
 
-    checks = {"T_max": COUNT, "eta_min": RATE}
+    checks = {"T_max": WHOLE, "eta_min": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         self.T_max, self.eta_min = T_max, eta_min
@@ -259,7 +259,7 @@ class LambdaLR(AbsoluteLR):
     [0.5]
     """
 
-    checks = {"lr_lambda": per_group(function)}
+    checks = {"lr_lambda": function}
     per_group = functions = ("lr_lambda",)
 
     def __init__(
@@ -271,7 +271,7 @@ class LambdaLR(AbsoluteLR):
     def factor(self, epoch: int, i: int) -> float:
         """f(epoch) for group i, checked."""
         factor = for_group(self.lr_lambda, i)(epoch)
-        return RATE(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor)
+        return NON_NEGATIVE(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """f(t) of the first one."""

@@ -10,7 +10,7 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler, for_group
-from lucid.optim.schedulers.checks import COUNT_FROM_0, FACTOR, RATE, SCORE, one_of, per_group
+from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, WHOLE_FROM_0, one_of
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -54,9 +54,9 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     checks = {
-        "mode": one_of("min", "max"), "factor": FACTOR, "patience": COUNT_FROM_0, "threshold": RATE,
-        "threshold_mode": one_of("rel", "abs"), "cooldown": COUNT_FROM_0, "min_lr": per_group(RATE), "eps": RATE,
-        "best": SCORE, "num_bad_epochs": COUNT_FROM_0, "cooldown_counter": COUNT_FROM_0,
+        "mode": one_of("min", "max"), "factor": HALF_OPEN_UNIT, "patience": WHOLE_FROM_0, "threshold": NON_NEGATIVE,
+        "threshold_mode": one_of("rel", "abs"), "cooldown": WHOLE_FROM_0, "min_lr": NON_NEGATIVE, "eps": NON_NEGATIVE,
+        "best": NOT_NAN, "num_bad_epochs": WHOLE_FROM_0, "cooldown_counter": WHOLE_FROM_0,
     }  # fmt: skip
     per_group = ("min_lr",)
 
@@ -77,11 +77,11 @@ class ReduceLROnPlateau(LRScheduler):
         self.best, self.num_bad_epochs, self.cooldown_counter = -inf if mode == "max" else inf, 0, 0
         super().__init__(optimizer)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a threshold that no loss can pass."""
         if numbers["mode"] == "min" and numbers["threshold_mode"] == "rel" and numbers["threshold"] >= 1:
             raise ValueError(
-                f"{where}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
+                f"{context}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
                 f"{numbers['threshold']}; 1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
             )
 
