@@ -5,12 +5,10 @@ Adagrad adds up all squared gradients and so slows down for good; Adadelta and R
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL
+from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL, Params
 
 
 class Adagrad(Optimizer):
@@ -48,9 +46,8 @@ class Adagrad(Optimizer):
     domains |= {"initial_accumulator_value": NON_NEGATIVE, "maximize": FLAG}
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-2,
-        lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0, eps: float = 1e-10,
-        *, maximize: bool = False,
+        self, params: Params, lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+        initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         numbers["initial_accumulator_value"] = initial_accumulator_value
@@ -108,8 +105,8 @@ class Adadelta(Optimizer):
     domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | {"rho": UNIT_INTERVAL, "maximize": FLAG}
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1.0, rho: float = 0.9,
-        eps: float = 1e-6, weight_decay: float = 0, *, maximize: bool = False,
+        self, params: Params, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
+        *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "maximize": maximize})
@@ -170,9 +167,8 @@ class RMSprop(Optimizer):
     domains |= {"alpha": UNIT_INTERVAL, "centered": FLAG, "maximize": FLAG}
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-2,
-        alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0, momentum: float = 0,
-        centered: bool = False, *, maximize: bool = False,
+        self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0, momentum: float = 0, centered: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "centered": centered, "maximize": maximize})

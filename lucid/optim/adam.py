@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Params
 
 
 class Adam(Optimizer):
@@ -21,13 +19,13 @@ class Adam(Optimizer):
         vhat_t  = v_t / (1 - beta2^t)
         theta_t = theta_{t-1} - lr * mhat_t / (sqrt(vhat_t) + eps)
 
-    m is the mean of the gradients and v that of their squares, the recent ones weighing most; the hats correct
-    for both having begun at zero. An element whose gradients agree moves by about lr a step, however small they
-    are; one whose gradients cancel hardly moves.
+    m is the mean of the gradients and v that of their squares, the recent ones weighing most; the hats
+    correct for both having begun at zero. An element whose gradients agree moves by about lr a step, however
+    small they are; one whose gradients cancel hardly moves.
 
     As v forgets, a rare large gradient soon counts for nothing, and Adam may fail to converge. With `amsgrad`
-    the largest v so far, `v_max`, stands in the place of v in the division. As in PyTorch it is the largest of
-    the uncorrected ones; Reddi et al. correct nothing.
+    the largest v so far, `v_max`, stands in the place of v in the division. As in PyTorch it is the largest
+    of the uncorrected ones; Reddi et al. correct nothing.
 
     Args:
         params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
@@ -54,9 +52,8 @@ class Adam(Optimizer):
     domains |= {"beta1": HALF_OPEN_UNIT, "beta2": HALF_OPEN_UNIT, "amsgrad": FLAG, "maximize": FLAG}
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-        amsgrad: bool = False, *, maximize: bool = False,
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "amsgrad": amsgrad, "maximize": maximize})
@@ -115,9 +112,8 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
-        amsgrad: bool = False, *, maximize: bool = False,
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 

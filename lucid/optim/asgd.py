@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE, Params
 
 
 class ASGD(Optimizer):
@@ -19,8 +17,8 @@ class ASGD(Optimizer):
         mean_t  = theta_t                                               up to t = t0 + 2
         mean_t  = mean_{t-1} + (theta_t - mean_{t-1}) / (t - 1 - t0)    after that
 
-    Noisy gradients keep theta dancing around the minimum; the mean of its last steps is much nearer to it. The
-    step sizes are those of Xu 2011 (arXiv 1107.2490). theta itself does not follow the mean: it is in
+    Noisy gradients keep theta dancing around the minimum; the mean of its last steps is much nearer to it.
+    The step sizes are those of Xu 2011 (arXiv 1107.2490). theta itself does not follow the mean: it is in
     `optimizer.state[p]["mean"]`, to be put into the parameters when training is over. With PyTorch's t0 of a
     million updates that is theta; give the update from which on theta only dances.
 
@@ -52,9 +50,8 @@ class ASGD(Optimizer):
     domains = dict.fromkeys(("lr", "lambd", "alpha", "t0", "weight_decay"), NON_NEGATIVE) | {"maximize": FLAG}
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-2,
-        lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0, *,
-        maximize: bool = False,
+        self, params: Params, lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
+        weight_decay: float = 0, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "maximize": maximize})

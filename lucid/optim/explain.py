@@ -1,7 +1,7 @@
-"""One optimizer step, number by number: what the equation makes of one parameter.
+"""What does an optimizer step do to one parameter, number by number?
 
-The rule that moves a parameter is pure, so it can be evaluated without moving anything. `explain` gives it what `step`
-would give it, and shows what it returns beside what was there before, for the elements that move most.
+A rule is pure, so it can be evaluated without moving anything. `explain` gives it what `step` would give it, and shows
+what it returns beside what was there before, for the elements that move most.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import inspect
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from math import inf
+from math import inf, prod
 from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
@@ -41,8 +41,7 @@ class Explanation(NamedTuple):
             lines += wrap(self.about, 96, initial_indent="    ", subsequent_indent="    ")
         if self.equation:
             lines += ["equation:", indent(self.equation, "    ")]
-        for note in self.notes:
-            lines += wrap(note, 100, subsequent_indent="    ")
+        lines += [line for note in self.notes for line in wrap(note, 100, subsequent_indent="    ")]
         width = max(map(len, self.table), default=0)
         for start in range(0, len(self.table.get("index", ())), SIDE_BY_SIDE):
             columns = slice(start, start + SIDE_BY_SIDE)
@@ -71,11 +70,11 @@ class Explanation(NamedTuple):
             lines += [f'<pre style="margin-left: 2em">{escape(self.equation)}</pre>']
         lines += [f"<p>{escape(note)}</p>" for note in self.notes]
         if self.table:
-            lines += [TABLE, *(row(label, values) for label, values in self.table.items()), "</table>"]
+            lines += ['<table style="border-collapse: collapse; color: inherit; font: inherit">']
+            lines += [*(row(label, values) for label, values in self.table.items()), "</table>"]
         return "\n".join([*lines, "</div>"])
 
 
-TABLE = '<table style="border-collapse: collapse; color: inherit; font: inherit">'
 LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.4); padding: 0.2em 0.8em"
 NUMBER = f'style="text-align: right; font-variant-numeric: tabular-nums; {LINE}"'
 LABEL = f'scope="row" style="text-align: left; {LINE}"'
@@ -110,10 +109,11 @@ def explain(optimizer: Any, parameter: Any, count: int) -> Explanation:
 
     with cpu.quiet():
         if hasattr(optimizer, "_preview"):  # there is no rule
-            (t, numbers, about, notes, columns), equation = optimizer._preview(parameter), equation_in(type(optimizer))
+            preview, equation = optimizer._preview(parameter), equation_in(type(optimizer))
         else:
+            preview = preview_rule(optimizer, parameter, f"{context}: parameter {j}", settings)
             equation = rule_source(optimizer.rule)
-            t, numbers, about, notes, columns = preview_rule(optimizer, parameter, f"{context}: parameter {j}", settings)
+        t, numbers, about, notes, columns = preview
         table, more = table_of(parameter, columns, settings.checked.get("lr", 0.0), count)
     title = f"{name}, step {t} of {which}: {kind}"
     return Explanation(title, t, settings.checked, numbers, about, equation, [*notes, *more], table)
@@ -154,33 +154,20 @@ def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[di
     notes = []
     if theta.dtype.itemsize < 4:
         notes += [f"State and arithmetic are float32; the new theta is rounded to {theta.dtype} when it is stored."]
-    infinite = g.size - int(cpu.sum(cpu.isfinite(g)))
-    if infinite:
+    if infinite := g.size - int(cpu.sum(cpu.isfinite(g))):
         notes += [f"{infinite} of {g.size} gradients are not finite: they spoil their own elements, and no others."]
     which = f"; the {len(order)} that move most:" if 0 < len(order) < g.size else ":" if g.size else "."
     notes += [f"{int(cpu.sum(moves != 0))} of {g.size} elements move{which}"]
     if not g.size:
         return {}, notes
     columns = {"theta": theta, "g": g, **columns, "move": moves}
-    table: dict[str, list[Any]] = {"index": [unravel(int(k), tuple(p.shape)) for k in order]}
+    strides = [(prod(p.shape[i + 1 :]), length) for i, length in enumerate(p.shape)]
+    table: dict[str, list[Any]] = {"index": [tuple(k // s % length for s, length in strides) for k in order.tolist()]}
     table |= {label: to_numpy(array)[order].tolist() for label, array in columns.items()}
     table["move / lr"] = [move / lr if lr else None for move in table["move"]]
     table["move / g"] = [move / slope if slope else None for move, slope in zip(table["move"], table["g"], strict=True)]
     table["theta after"] = new[order].tolist()
     return table, notes
-
-
-def unravel(k: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The index of the element with the number `k` in reading order.
-
-    >>> unravel(5, (2, 3))
-    (1, 2)
-    """
-    index: list[int] = []
-    for length in reversed(shape):
-        k, i = divmod(k, length)
-        index.insert(0, i)
-    return tuple(index)
 
 
 def cell(value: Any) -> str:

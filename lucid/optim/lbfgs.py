@@ -1,12 +1,12 @@
 """L-BFGS: a quasi-Newton method, whose steps use how the gradient has changed along the steps before.
 
-It has no elementwise rule: a step evaluates the loss many times, by a closure. line_search.py decides how far it goes
-each time. A vector is a list of arrays, one for each parameter.
+It has no elementwise rule: a step evaluates the loss many times, by a closure. line_search.py decides how far
+it goes each time. A vector is a list of arrays, one for each parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from numbers import Real
@@ -16,12 +16,11 @@ from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import Array, device_of, is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
-from lucid.core.tensor import Parameter
 from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.state_dict import mismatches, scalar
-from lucid.optim.validation import NON_NEGATIVE, WHOLE
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, Params
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Preview
@@ -43,9 +42,9 @@ class LBFGS(Optimizer):
     or, with `line_search_fn="strong_wolfe"`, what a line search that begins there finds. The very first move is
     lr * min(1, 1 / sum |g|) times -g. A pair with s y of 1e-10 or less is not kept, as d might not go downhill.
 
-    It is made for smooth losses of all the data, where it needs far fewer steps than any other optimizer here;
-    noise, as of batches, misleads it. Where the book leaves a choice it does as PyTorch's, and takes the same steps.
-    `explain` shows the first iteration of the next step.
+    It is made for smooth losses of all the data, where it needs far fewer steps than any other optimizer
+    here; noise, as of batches, misleads it. Where the book leaves a choice it does as PyTorch's, and takes
+    the same steps. `explain` shows the first iteration of the next step.
 
     Args:
         params: an iterable of Parameters, or of one dict: there can be only one group, else a ValueError.
@@ -58,9 +57,9 @@ class LBFGS(Optimizer):
         line_search_fn: None or "strong_wolfe".
 
     Attributes:
-        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that move,
-            "s": a list of arrays, "y": a list of arrays}`. When other parameters have gradients than before, it is
-            cleared. All else, and errors, as for Adamax.
+        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that
+            move, "s": a list of arrays, "y": a list of arrays}`. When other parameters have gradients than
+            before, it is cleared. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([-1.0, 2.0], requires_grad=True)
@@ -85,9 +84,9 @@ class LBFGS(Optimizer):
     domains |= dict.fromkeys(("max_iter", "max_eval", "history_size"), WHOLE)
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1, max_iter: int = 20,
-        max_eval: int | None = None, tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9,
-        history_size: int = 100, line_search_fn: str | None = None,
+        self, params: Params, lr: float = 1, max_iter: int = 20, max_eval: int | None = None,
+        tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
+        line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
         if max_eval is None:
             max_eval = WHOLE(self._name, "max_iter", max_iter) * 5 // 4
@@ -111,8 +110,8 @@ class LBFGS(Optimizer):
         """Make up to `max_iter` iterations.
 
         Args:
-            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is called
-                many times, with gradients enabled.
+            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is
+                called many times, with gradients enabled.
 
         Returns:
             What the closure returned first: the loss before the step.
@@ -246,7 +245,8 @@ class LBFGS(Optimizer):
         first = "this is the first, from all gradients as they are now."
         notes = [f"One step makes up to {options['max_iter']} iterations; {first}"]
         if max_abs(g) <= options["tolerance_grad"]:
-            notes += [f"No gradient is above tolerance_grad={options['tolerance_grad']:g}, so it would stay where it is."]
+            tolerance = f"tolerance_grad={options['tolerance_grad']:g}"
+            notes += [f"No gradient is above {tolerance}, so it would stay where it is."]
         else:
             t, d = self._direction(k + 1, g, g_before, move, pairs, options)
             numbers, table["d"] = {"t": t, "slope": dot(g, d), "pairs": len(pairs)}, d[index].reshape(-1)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain, Params
 
 
 class Rprop(Optimizer):
@@ -62,9 +60,8 @@ class Rprop(Optimizer):
     }
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2), step_sizes: tuple[float, float] = (1e-6, 50), *,
-        maximize: bool = False,
+        self, params: Params, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50), *, maximize: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
@@ -126,8 +123,8 @@ class Lion(Optimizer):
     domains = dict.fromkeys(("lr", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0,
+        self, params: Params, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0,
     ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE, Params
 
 
 class SGD(Optimizer):
@@ -44,9 +42,8 @@ class SGD(Optimizer):
     domains |= dict.fromkeys(("nesterov", "maximize"), FLAG)
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[dict[str, object]], lr: float = 1e-3,
-        momentum: float = 0, dampening: float = 0, weight_decay: float = 0, nesterov: bool = False, *,
-        maximize: bool = False,
+        self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
+        weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         numbers = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "nesterov": nesterov, "maximize": maximize})

@@ -73,10 +73,8 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
-                "first, optimizer = Adamax(model.parameters()), and give that"
-            )
+            expected = f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}"
+            raise TypeError(f"{expected}; make one first, optimizer = Adamax(model.parameters()), and give that")
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
         self.base_lrs = lrs = self._current_lrs(self._name)
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
@@ -89,8 +87,7 @@ class LRScheduler:
     def step(self) -> None:
         """Begin the next epoch: give every group the learning rate that it has there.
 
-        Raises:
-            ValueError: if that would not be a finite number of 0 or more; nothing has changed then.
+        A ValueError if that would not be a finite number of 0 or more; nothing has changed then.
         """
         epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
         bases = self._bases(lrs)
@@ -143,10 +140,8 @@ class LRScheduler:
         for name in self.per_group:
             value = numbers.get(name)
             if isinstance(value, list) and len(value) != groups:
-                raise ValueError(
-                    f"{context}: {name} must be a list of {groups}, as many as the optimizer has groups, got a list "
-                    f"of {len(value)}; make them as many, or give one for all"
-                )
+                expected = f"a list of {groups}, as many as the optimizer has groups, got a list of {len(value)}"
+                raise ValueError(f"{context}: {name} must be {expected}; make them as many, or give one for all")
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot in plain values: the epoch, the numbers, and under `"lrs"` the learning rates of now."""
@@ -179,10 +174,8 @@ class LRScheduler:
         numbers = self._checked(context, numbers)
         groups = len(self.optimizer.param_groups)
         if len(lrs) != groups or len(numbers["base_lrs"]) > groups:
-            raise ValueError(
-                f"{context}: expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}; "
-                "make the optimizer with the same groups first"
-            )
+            expected = f"expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}"
+            raise ValueError(f"{context}: {expected}; make the optimizer with the same groups first")
         vars(self).update(numbers)
         self._write(self.last_epoch, lrs)
 

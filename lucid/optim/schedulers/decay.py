@@ -207,8 +207,8 @@ class CosineAnnealingLR(LRScheduler):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
 
-    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the paper
-    restarts at `base` at once, which is CosineAnnealingWarmRestarts.
+    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the
+    paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
 
     Args:
         T_max: how many epochs the fall takes, 1 or more.
