@@ -1,7 +1,7 @@
 """What does an optimizer step do to one parameter, number by number?
 
-A rule is pure, so it can be evaluated without moving anything. `explain` gives it what `step` would give it, and shows
-what it returns beside what was there before, for the elements that move most.
+A rule is pure, so it can be evaluated without moving anything. `explain` gives it what `step` would give it,
+and shows what it returns beside what was there before, for the elements that move most.
 """
 
 from __future__ import annotations

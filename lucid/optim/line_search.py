@@ -34,9 +34,9 @@ def strong_wolfe(
 ) -> tuple[Point, int]:
     """A point that meets both conditions, or the best one found; and how many points were evaluated.
 
-    `at` evaluates the loss at a point of the line, `start` is the point at 0, where the slope is below 0, and `t` the
-    first to try; `limit` more follow at most. `length` is the largest element of d: an interval in which no element
-    changes by `smallest` is not searched.
+    `at` evaluates the loss at a point of the line, `start` is the point at 0, where the slope is below 0, and
+    `t` the first to try; `limit` more follow at most. `length` is the largest element of d: an interval in
+    which no element changes by `smallest` is not searched.
     """
 
     def too_high(point: Point) -> bool:

@@ -3,8 +3,8 @@
 A saved state numbers the parameters through all groups, as PyTorch's does. Where the optimizer was given names, they
 are saved too, and state goes by name, even if the model lists its parameters in another order by now.
 
-What PyTorch's optimizers save under other names, with a few switches that mean nothing here, is translated. What does
-not fit is refused, all problems in one error, with a guess at which optimizer the state is of.
+What PyTorch's optimizers save under other names, with a few switches that mean nothing here, is translated.
+What does not fit is refused, all problems in one error, with a guess at which optimizer the state is of.
 """
 
 from __future__ import annotations

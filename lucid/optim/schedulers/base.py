@@ -8,7 +8,7 @@ where the schedule continues from. Only the subclasses of AbsoluteLR ignore the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
@@ -49,6 +49,7 @@ class LRScheduler:
     checks: ClassVar[Mapping[str, Check]] = {}
     per_group: ClassVar[tuple[str, ...]] = ()
     functions: ClassVar[tuple[str, ...]] = ()
+    schedulers: Sequence[LRScheduler] = ()  # those that it is made of (combine.py): their states are part of its own
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """The learning rate of group i from `epoch` on."""
@@ -144,10 +145,11 @@ class LRScheduler:
                 raise ValueError(f"{context}: {name} must be {expected}; make them as many, or give one for all")
 
     def state_dict(self) -> dict[str, Any]:
-        """A snapshot in plain values: the epoch, the numbers, and under `"lrs"` the learning rates of now."""
+        """A snapshot in plain values: epoch, numbers, `"lrs"`, those of now, and the states of `"schedulers"`."""
         names = [name for name in ("last_epoch", "base_lrs", *self.checks) if name not in self.functions]
         lrs = self._current_lrs(f"{self._name}.state_dict")
-        return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs}
+        parts = {"schedulers": [part.state_dict() for part in self.schedulers]} if self.schedulers else {}
+        return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs, **parts}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict` returned, and give the groups the learning rates that they had then.
@@ -169,7 +171,12 @@ class LRScheduler:
             if not numbers:
                 raise TypeError(f"{context}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
             raise ValueError(f"{context}: expected the keys {expected}, got {got}; {fix}")
-        self._load_parts(context, numbers)
+        if self.schedulers:
+            states, expected = numbers.pop("schedulers"), f"the states of {len(self.schedulers)} schedulers"
+            if not is_sequence(states) or len(states) != len(self.schedulers):
+                raise ValueError(f"{context}: expected {expected}, got {states!r}; make it of the same schedules first")
+            for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
+                part._load(f"{context}, schedulers[{i}], a {part._name}", state)
         lrs = list_of(NON_NEGATIVE)(context, "lrs", numbers.pop("lrs"))
         numbers = self._checked(context, numbers)
         groups = len(self.optimizer.param_groups)
@@ -179,12 +186,11 @@ class LRScheduler:
         vars(self).update(numbers)
         self._write(self.last_epoch, lrs)
 
-    def _load_parts(self, context: str, numbers: dict[str, Any]) -> None:
-        """Take what is not this schedule's own out of a `state_dict`, and load it."""
-
     def _all(self) -> Iterator[LRScheduler]:
         """This schedule, and all that it is made of."""
         yield self
+        for part in self.schedulers:
+            yield from part._all()
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

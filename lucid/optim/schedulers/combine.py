@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -44,23 +44,6 @@ class CompositeLR(LRScheduler):
         """Make the parts one schedule; the learning rates were `bases` before any of them was made."""
         self._restart(bases, bases)
 
-    def _all(self) -> Iterator[LRScheduler]:
-        yield self
-        for part in self.schedulers:
-            yield from part._all()
-
-    def state_dict(self) -> dict[str, Any]:
-        """A snapshot in plain values, with those of all parts under `"schedulers"`."""
-        return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
-
-    def _load_parts(self, context: str, numbers: dict[str, Any]) -> None:
-        states = numbers.pop("schedulers")
-        if not is_sequence(states) or len(states) != len(self.schedulers):
-            expected = f"{context}: expected the states of {len(self.schedulers)} schedulers"
-            raise ValueError(f"{expected}, got {states!r}; make it of the same schedules first")
-        for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
-            part._load(f"{context}, schedulers[{i}], a {part._name}", state)
-
 
 class SequentialLR(CompositeLR):
     """One schedule after the other: each begins at its milestone as if it were new, with the first learning rate.
@@ -68,8 +51,8 @@ class SequentialLR(CompositeLR):
     That is the one that the optimizer had before the first of these schedules was made.
 
     Args:
-        schedulers: a list of schedules, to be stepped by this one alone; a TypeError for one that needs the loss, a
-            ValueError for one of another optimizer.
+        schedulers: a list of schedules, to be stepped by this one alone; a TypeError for one that needs the
+            loss, a ValueError for one of another optimizer.
         milestones: the epochs, increasing and 1 or more, at which the second, the third and so on takes over.
 
     >>> import lucid
