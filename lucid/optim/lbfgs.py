@@ -169,14 +169,11 @@ class LBFGS(Optimizer):
         def move_to(t: float, d: Vector) -> None:
             write(params, [theta + t * v for theta, v in zip(base, d, strict=True)])
 
-        def evaluate() -> tuple[float, Vector]:
-            with enable_grad():
-                loss = self._number(closure())
-            return loss, gradients(params)
-
         def at(d: Vector, t: float) -> Point:
             move_to(t, d)
-            loss, g = evaluate()
+            with enable_grad():
+                loss = self._number(closure())
+            g = gradients(params)
             return Point(t, loss, g, dot(g, d))
 
         k, g_before, move, pairs = self._history(params)
@@ -191,10 +188,12 @@ class LBFGS(Optimizer):
                 start, limit = Point(0.0, loss, g, slope), max_eval - evaluations
                 (t, loss, g, _), count = strong_wolfe(partial(at, d), start, t, max_abs(d), smallest, limit)
                 evaluations += count
-            move_to(t, d)
-            if not options["line_search_fn"] and iteration < options["max_iter"]:  # else the next step evaluates here
-                loss, g = evaluate()
+                move_to(t, d)
+            elif iteration < options["max_iter"]:
+                _, loss, g, _ = at(d, t)
                 evaluations += 1
+            else:
+                move_to(t, d)  # the next step evaluates here
             base = widened(params)
             move = scaled(t, d)
             converged = max_abs(move) <= smallest or abs(loss - loss_before) < smallest

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import signature
 from math import inf, isnan
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
 
-class Domain(NamedTuple):
+@dataclass(frozen=True)
+class Domain:
     """What a number may be: in words, as a test, and as the Python type that it is computed with."""
 
     text: str

@@ -74,8 +74,10 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            expected = f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}"
-            raise TypeError(f"{expected}; make one first, optimizer = Adamax(model.parameters()), and give that")
+            raise TypeError(
+                f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
+                "first, optimizer = Adamax(model.parameters()), and give that"
+            )
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
         self.base_lrs = lrs = self._current_lrs(self._name)
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
@@ -128,7 +130,7 @@ class LRScheduler:
 
     def _checked(self, context: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """`numbers`, any of those that this schedule holds, checked and converted."""
-        checks = {"last_epoch": WHOLE_FROM_0, "base_lrs": list_of(NON_NEGATIVE), **self.checks}
+        checks: dict[str, Check] = {"last_epoch": WHOLE_FROM_0, "base_lrs": list_of(NON_NEGATIVE), **self.checks}
         lists = {name: list_of(checks[name]) for name in self.per_group if is_sequence(numbers.get(name))}
         converted = {name: (checks | lists)[name](context, name, value) for name, value in numbers.items()}
         self.check(context, converted)
@@ -165,12 +167,12 @@ class LRScheduler:
 
     def _load(self, context: str, state_dict: Any) -> None:
         numbers: dict[str, Any] = dict(state_dict) if hasattr(state_dict, "keys") else {}
-        expected, got = sorted(self.state_dict()), sorted(map(str, numbers))
-        if got != expected:
+        keys, got = sorted(self.state_dict()), sorted(map(str, numbers))
+        if got != keys:
             fix = f"give what state_dict() of a {self._name} returned"
             if not numbers:
-                raise TypeError(f"{context}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
-            raise ValueError(f"{context}: expected the keys {expected}, got {got}; {fix}")
+                raise TypeError(f"{context}: expected a dict with the keys {keys}, got {state_dict!r}; {fix}")
+            raise ValueError(f"{context}: expected the keys {keys}, got {got}; {fix}")
         if self.schedulers:
             states, expected = numbers.pop("schedulers"), f"the states of {len(self.schedulers)} schedulers"
             if not is_sequence(states) or len(states) != len(self.schedulers):

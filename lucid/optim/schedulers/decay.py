@@ -9,6 +9,8 @@ from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
 from lucid.optim.validation import ABOVE_0_TO_1, NON_NEGATIVE, UNIT_INTERVAL, WHOLE, function, list_of
 
+Factor = Callable[[int], float]
+
 
 class StepLR(LRScheduler):
     """Multiply the learning rate by `gamma` every `step_size` epochs.
@@ -246,10 +248,8 @@ class LambdaLR(AbsoluteLR):
     computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
 
     Args:
-        lr_lambda: f, or a list of them, one for each group.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; in `step`, for an f(t) that is not a finite number of 0 or more.
+        lr_lambda: f, or a list of them, one for each group. In `step`, an f(t) that is not a finite number of 0
+            or more is refused.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -262,9 +262,7 @@ class LambdaLR(AbsoluteLR):
     checks = {"lr_lambda": function}
     per_group = functions = ("lr_lambda",)
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor]) -> None:
         self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
@@ -283,11 +281,7 @@ class MultiplicativeLR(LambdaLR):
 
         lr_t = lr_{t-1} * f(t)                          from epoch 1 on
 
-    Args:
-        optimizer, lr_lambda: as for LambdaLR.
-
-    Raises:
-        TypeError, ValueError: as LambdaLR.
+    Args and errors as LambdaLR.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
