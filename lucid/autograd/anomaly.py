@@ -56,7 +56,7 @@ BACKWARD = {
     "reciprocal": "the slope of 1 / x is infinite at 0: write 1 / (x + 1e-8)",
     "norm": "the slope of this norm is infinite at 0: add 1e-12 before the root",
 }
-ALIKE = {"power_number": "power", "log_softmax": "softmax", "cross_entropy_of_kept": "cross_entropy"}
+ALIKE = {"power_number": "power", "log_softmax": "softmax", "cross_entropy_ignore_index": "cross_entropy"}
 
 
 class detect_anomaly:

@@ -143,9 +143,10 @@ class Op:
     def vjp_with(self, functions: Mapping[str, Callable[..., Any]]) -> Callable[..., Sequence[Any]]:
         """A function of (xp, g, saved, inputs), where `g` is the gradient of the output and `inputs` a node's: the
         gradient of each differentiable input, None where `inputs` has no node. `functions` are the vjps, by name."""
-        calls = [_on_saved(functions[name], self.vjp_args[name]) for name in self.vjps]
+        whole = list(range(len(self.saved_names)))
+        calls = [_on_saved(functions[name], self.vjp_args[name], whole) for name in self.vjps]
         if self.shared:
-            shared = [(_on_saved(functions[n], self.vjp_args[n]), self.shared_users[n]) for n in self.shared]
+            shared = [(_on_saved(functions[n], self.vjp_args[n], None), self.shared_users[n]) for n in self.shared]
 
             def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
                 for call, users in shared:
@@ -156,8 +157,11 @@ class Op:
         if self.variadic:
             return lambda xp, g, saved, inputs: calls[0](xp, g, saved)
         if len(calls) == 1:
-            (only,) = calls
-            return lambda xp, g, saved, inputs: (only(xp, g, saved),)
+            (name,) = self.vjps
+            vjp = functions[name]
+            if self.vjp_args[name] == whole:
+                return lambda xp, g, saved, inputs: (vjp(xp, g, *saved),)
+            return lambda xp, g, saved, inputs: (calls[0](xp, g, saved),)
         if len(calls) == 2:
             first, second = calls
             return lambda xp, g, saved, inputs: (
@@ -212,7 +216,7 @@ class Op:
         """The output of a call as a Tensor, recorded if need be: what the calls below leave to it is the unusual."""
         aux: Sequence[Any] = ()
         if self.aux_outputs:
-            out, *aux = out
+            aux, out = out[1:], out[0]
         if type(out) is not ndarray:
             out = self.as_array(xp, out)
         inputs = tuple(nodes) if self.all_differentiable else tuple([nodes[i] for i in self.differentiable])
@@ -265,16 +269,13 @@ def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> l
     return names[len(first) :]
 
 
-def _on_saved(f: Callable[..., Any], places: list[int]) -> Callable[..., Any]:
+def _on_saved(f: Callable[..., Any], places: list[int], whole: list[int] | None) -> Callable[..., Any]:
     """A vjp as a function of (xp, g, saved), which takes its further arguments from these places of `saved`."""
-    if not places:
-        return lambda xp, g, saved: f(xp, g)
     if len(places) == 1:
         (i,) = places
         return lambda xp, g, saved: f(xp, g, saved[i])
-    if len(places) == 2:
-        i, j = places
-        return lambda xp, g, saved: f(xp, g, saved[i], saved[j])
+    if places == whole:
+        return lambda xp, g, saved: f(xp, g, *saved)
     return lambda xp, g, saved: f(xp, g, *[saved[i] for i in places])
 
 
@@ -286,10 +287,15 @@ def _saver(getters: list[tuple[Callable[..., Any], list[int] | None]]) -> Callab
     if not getters:
         return lambda arrays, nodes, out, aux, options: ()
     if all(users is None for _, users in getters):
-        if len(getters) == 1:
-            ((get, _),) = getters
-            return lambda arrays, nodes, out, aux, options: (get(arrays, out, aux, options),)
         gets = [get for get, _ in getters]
+        if len(gets) == 1:
+            (f,) = gets
+            return lambda arrays, nodes, out, aux, options: (f(arrays, out, aux, options),)
+        if len(gets) == 3:  # losses
+            f, g, h = gets
+            return lambda arrays, nodes, out, aux, options: (
+                f(arrays, out, aux, options), g(arrays, out, aux, options), h(arrays, out, aux, options),
+            )  # fmt: skip
         return lambda arrays, nodes, out, aux, options: tuple([get(arrays, out, aux, options) for get in gets])
     if len(getters) == 2 and all(users is not None and len(users) == 1 for _, users in getters):  # x * y, x @ y
         (first, (i,)), (second, (j,)) = getters  # type: ignore[misc]

@@ -7,13 +7,12 @@
     %2 = multiply %1 %g
     %3 = add %0 %2
 
-An instruction is a function by NumPy's name, its operands, and its result. A `Tracer` stands for an array and computes
-nothing. A `ScalarTracer` stands for a Python number; what is computed from numbers alone, `1 - beta1`, is computed once
-a call and in double precision, not for each element.
+An instruction is a function by NumPy's name, its operands, and its result. A `Tracer` stands for an array, a
+`ScalarTracer` for a Python number: what is computed from numbers alone, `1 - beta1`, is computed once a call and in
+double precision, not for each element. What does more, a sum or an `if` that depends on an array, is a `TraceError`.
 
-A trace can be run in place: `allocate` finds by liveness an array that each result may be written to. It can be printed
-as a kernel for a GPU. Neither depends on what was traced; optimizers (optim/rule.py) and the GPU's fused operations use
-it. A function that does more than this, such as a sum or an `if` that depends on an array, has no trace: `TraceError`.
+A trace is run in place, `allocate` finding by liveness an array for each result (optimizers: optim/rule.py), or printed
+as a kernel for a GPU (optimizers, and fused operations).
 """
 
 from __future__ import annotations
@@ -89,17 +88,10 @@ class ScalarTracer(Tracer):
         return self.concrete
 
 
-def _operator(function: str, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Tracer, *other: Any) -> Any:
-        return self.trace.emit(function, *other, self) if reflected else self.trace.emit(function, self, *other)
-
-    return method
-
-
-for _method, _function in (ARITHMETIC | COMPARISONS | LOGIC | UNARY).items():
-    setattr(Tracer, f"__{_method}__", _operator(_function))
+for _method, _name in (ARITHMETIC | COMPARISONS | LOGIC | UNARY).items():
+    setattr(Tracer, f"__{_method}__", lambda self, *other, name=_name: self.trace.emit(name, self, *other))
     if _method in ARITHMETIC | LOGIC:
-        setattr(Tracer, f"__r{_method}__", _operator(_function, reflected=True))
+        setattr(Tracer, f"__r{_method}__", lambda self, other, name=_name: self.trace.emit(name, other, self))
 
 Instruction = tuple[str, tuple[Tracer, ...], Tracer]
 
@@ -213,17 +205,11 @@ def allocate(
     outputs: Collection[Tracer],
     homes: Mapping[Tracer, Tracer],
 ) -> tuple[Code, dict[Tracer, int], int]:
-    """Give every result a register, by liveness, so that few arrays are needed and every function has an `out`.
+    """Give each result of instructions on arrays a register to be written to, by liveness, so that there are few.
 
-    Register i holds input i at first; those behind the inputs are workspace.
-
-    Args:
-        instructions: those on arrays, each result of the shape of the inputs.
-        outputs: what is needed at the end. No input.
-        homes: output -> the input whose register it must be in by then. Only these inputs are ever overwritten.
-
-    Returns:
-        The code, the register of each value, and how many registers of workspace there are.
+    Register i holds input i at first; those behind the inputs are workspace. `outputs` are the results that are needed
+    at the end. `homes` maps some of these to the input whose register they must be in by then; no other input is
+    overwritten. Gives the code, the register of each value, and how many registers of workspace there are.
     """
     kept, last = set(outputs), last_uses(instructions, outputs)
     register = {x: i for i, x in enumerate(inputs)}

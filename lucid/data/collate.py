@@ -11,9 +11,8 @@ from lucid.core.node import Tensor
 from lucid.ops.create import as_tensor
 from lucid.ops.shapes import stack
 
-NO_BATCH = (
-    "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these, or give the DataLoader a collate_fn"
-)
+ALLOWED = "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these"
+OWN = "or give the DataLoader a collate_fn"
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
@@ -49,7 +48,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
         _check_equal("lengths", samples, len)
         fields = [default_collate(field) for field in zip(*samples, strict=True)]
         return type(first)(*fields) if hasattr(first, "_fields") else type(first)(fields)  # a namedtuple, or another
-    raise TypeError(f"default_collate: cannot make a batch of samples of type {type(first).__name__}; {NO_BATCH}")
+    problem = f"cannot make a batch of samples of type {type(first).__name__}"
+    raise TypeError(f"default_collate: {problem}; {ALLOWED}, {OWN}")
 
 
 def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) -> None:
@@ -61,14 +61,13 @@ def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) ->
         except (AttributeError, TypeError):
             given = f"none, for one is of type {type(sample).__name__}"
         if given != expected:
-            raise ValueError(
-                f"default_collate: samples of differing {what}, {expected} and {given}; make them alike (pad them), or "
-                "give the DataLoader a collate_fn of your own"
-            )
+            problem = f"samples of differing {what}, {expected} and {given}"
+            raise ValueError(f"default_collate: {problem}; make them alike (pad them), {OWN}")
 
 
 def batch_of(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
-    """The batch of these samples: at once if the dataset has `take`, else sample by sample."""
+    """The batch of these samples: at once if the dataset has `take`, else sample by sample. Without a dataset the
+    samples themselves stand in place of their numbers."""
     if collate_fn is None and hasattr(dataset, "take"):
         return dataset.take(indices)
-    return (collate_fn or default_collate)([dataset[i] for i in indices])
+    return (collate_fn or default_collate)(indices if dataset is None else [dataset[i] for i in indices])

@@ -1,7 +1,6 @@
 """What to learn from: samples by number (Dataset), or one after the other (IterableDataset).
 
-A subclass defines what a sample is; everything else here puts datasets side by side or one after the other, or takes a
-part of them.
+A subclass defines what a sample is; the rest here joins datasets, or takes parts of them.
 """
 
 from __future__ import annotations
@@ -143,11 +142,8 @@ def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None
     elif sum(lengths) == total and all(length >= 0 and length % 1 == 0 for length in lengths):
         sizes = [int(length) for length in lengths]
     else:
-        raise ValueError(
-            f"random_split: lengths must add up to the {total} samples there are, or be fractions that "
-            f"add up to 1; got {lengths}"
-        )
+        expected = f"lengths must add up to the {total} samples there are, or be fractions that add up to 1"
+        raise ValueError(f"random_split: {expected}; got {lengths}")
     seed = check_seed("random_split", seed)
     order = permutation(total, draw_seed() if seed is None else seed)
-    ends = list(accumulate(sizes))
-    return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return [Subset(dataset, order[end - size : end]) for end, size in zip(accumulate(sizes), sizes, strict=True)]

@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from lucid.data.collate import batch_of, default_collate
+from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
-
-NO_WORKERS = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
 
 
 class DataLoader:
     """Batches of a dataset: iterate over it once an epoch.
 
-    The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing
-    else. There are no worker processes: a batch is made when the iteration gets there.
+    The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing else.
+    There are no worker processes: a batch is made when the iteration gets there.
 
     Args:
         dataset: has `len()` and `[i]`, a Dataset or a list; or an IterableDataset, which sets the order itself.
@@ -47,47 +45,37 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool | None = False,
-        *,
-        sampler: Iterable[int] | None = None,
-        batch_sampler: Iterable[Iterable[int]] | None = None,
-        num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-        pin_memory: bool = False,
-        drop_last: bool = False,
-        seed: int | None = None,
-    ) -> None:
+        self, dataset: Any, batch_size: int = 1, shuffle: bool | None = False, *,
+        sampler: Iterable[int] | None = None, batch_sampler: Iterable[Iterable[int]] | None = None,
+        num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
+        drop_last: bool = False, seed: int | None = None,
+    ) -> None:  # fmt: skip
         if num_workers != 0:
-            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {NO_WORKERS}")
+            why = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
+            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {why}")
         check_count("DataLoader", "batch_size", batch_size)
         check_seed("DataLoader", seed)
-        ordering = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
-        seeded = {"seed": seed is not None}
-        self.streamed = isinstance(dataset, IterableDataset)
+        order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
+        batches, seeded = {"batch_size": batch_size != 1, "drop_last": drop_last}, {"seed": seed is not None}
+        self.streamed, self.dataset, self.collate_fn = isinstance(dataset, IterableDataset), dataset, collate_fn
+        self.sampler: Any = sampler
         if self.streamed:
-            _refuse("an IterableDataset sets the order itself", {**ordering, **seeded})
+            _refuse("an IterableDataset sets the order itself", order | seeded)
+            self.sampler = dataset  # a batch then holds its samples themselves, not their numbers
         elif not hasattr(dataset, "__getitem__"):
-            raise TypeError(
-                f"DataLoader: a dataset has len() and [i], or is an IterableDataset; got {type(dataset).__name__}"
-            )
-        if batch_sampler is not None:
-            batching = {"batch_sampler": False, "batch_size": batch_size != 1, "drop_last": drop_last}
-            _refuse("a batch_sampler makes the batches itself", {**ordering, **batching, **seeded})
-        elif sampler is not None:
-            _refuse("a sampler sets the order itself", {"shuffle": shuffle, **seeded})
-        order: Any = sampler
-        if self.streamed:
-            order = dataset  # a batch then holds its samples themselves, not their numbers
+            given = type(dataset).__name__
+            raise TypeError(f"DataLoader: a dataset has len() and [i], or is an IterableDataset; got {given}")
         elif batch_sampler is not None:
-            order = getattr(batch_sampler, "sampler", None)
-        elif sampler is None:
-            order = RandomSampler(dataset, seed=seed) if shuffle else SequentialSampler(dataset)
-        batches: Any = BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
-        self.dataset, self.sampler, self.batch_sampler, self.collate_fn = dataset, order, batches, collate_fn
-        self.batch_size = batch_size if batch_sampler is None else None
+            del order["batch_sampler"]
+            _refuse("a batch_sampler makes the batches itself", order | batches | seeded)
+            self.sampler = getattr(batch_sampler, "sampler", None)
+        elif sampler is not None:
+            _refuse("a sampler sets the order itself", {"shuffle": shuffle} | seeded)
+        else:
+            self.sampler = RandomSampler(dataset, seed=seed) if shuffle else SequentialSampler(dataset)
+        own = batch_sampler is None
+        self.batch_sampler: Any = BatchSampler(self.sampler, batch_size, drop_last) if own else batch_sampler
+        self.batch_size = batch_size if own else None
         self.shuffle, self.drop_last = bool(shuffle), drop_last
         self._position = (0, 0)  # epoch and batch that come next
         self._next = (0, 0)  # where the next iteration begins: the same, except after a loop that was left early
@@ -107,10 +95,7 @@ class DataLoader:
             self.batch_sampler.set_epoch(epoch)
         for number, batch in enumerate(islice(self.batch_sampler, done, None), done + 1):
             self._position = (epoch, number)
-            if self.streamed:
-                yield (self.collate_fn or default_collate)(list(batch))
-            else:
-                yield batch_of(self.dataset, list(batch), self.collate_fn)
+            yield batch_of(None if self.streamed else self.dataset, list(batch), self.collate_fn)
         self._position = (epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,20 +121,15 @@ class DataLoader:
             ValueError: if it is not such a state, or that of a loader with another dataset length, batch size
                 or `shuffle`; nothing has changed then.
         """
-        here = self.state_dict()
-        if (
-            not isinstance(state, Mapping)
-            or state.keys() != here.keys()
-            or not all(type(state[key]) is int and state[key] >= 0 for key in ("epoch", "batch"))
-        ):
+        here, caller = self.state_dict(), "DataLoader.load_state_dict"
+        complete = isinstance(state, Mapping) and state.keys() == here.keys()
+        if not complete or not all(type(n) is int and n >= 0 for n in (state["epoch"], state["batch"])):
             expected = f"expected what state_dict() gave, with {', '.join(here)}"
-            raise ValueError(f"DataLoader.load_state_dict: {expected}; got {state!r}")
+            raise ValueError(f"{caller}: {expected}; got {state!r}")
         for key in ("samples", "batch_size", "shuffle"):
             if state[key] != here[key]:
-                raise ValueError(
-                    f"DataLoader.load_state_dict: the state is of a loader with {key}={state[key]!r}, this "
-                    f"one has {here[key]!r}; make it as it was made then"
-                )
+                theirs = f"the state is of a loader with {key}={state[key]!r}"
+                raise ValueError(f"{caller}: {theirs}, this one has {here[key]!r}; make it as it was made then")
         seed = check_seed("DataLoader", state["seed"])
         if isinstance(self.sampler, RandomSampler):
             self.sampler.seed = seed

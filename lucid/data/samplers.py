@@ -1,8 +1,4 @@
-"""The order of the samples: their numbers, one by one (a Sampler) or in batches (BatchSampler).
-
-A random order is a function of two numbers, a seed and the number of epochs before. So a run can be resumed from these
-two.
-"""
+"""In which order do samples come? Their numbers, one by one (a Sampler) or in batches (BatchSampler)."""
 
 from __future__ import annotations
 
@@ -80,16 +76,15 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         if self.seed is None:
             self.seed = draw_seed()
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        count, num_samples = len(self.data_source), self.num_samples
+        epoch, self.epoch, count = self.epoch, self.epoch + 1, len(self.data_source)
         if not count:
             return iter(())
         if self.replacement:
-            return iter(_seeded(self.seed, epoch).integers(count, size=num_samples).tolist())
+            return iter(_seeded(self.seed, epoch).integers(count, size=len(self)).tolist())
         order = permutation(count, self.seed, epoch)
-        for repetition in range(1, -(-num_samples // count)):
+        for repetition in range(1, -(-len(self) // count)):
             order += permutation(count, self.seed, epoch, repetition)
-        return iter(order[:num_samples])
+        return iter(order[: len(self)])
 
     def __len__(self) -> int:
         return self.num_samples
@@ -127,8 +122,7 @@ class BatchSampler(Sampler):
 
 def permutation(count: int, *seeds: int) -> list[int]:
     """The numbers below `count` in an order that depends on `seeds` alone."""
-    order: list[int] = _seeded(*seeds).permutation(count).tolist()
-    return order
+    return _seeded(*seeds).permutation(count).tolist()
 
 
 def _seeded(*seeds: int) -> Any:

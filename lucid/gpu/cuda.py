@@ -6,18 +6,20 @@ needs a number, in `item()`, `tolist()`, `numpy()` and `cpu()`. Memory that tens
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from lucid.core.array import Device, as_device
+from lucid.core.array import as_device
+from lucid.gpu import namespace
 from lucid.gpu.deferred_errors import raise_pending
-from lucid.gpu.namespace import gpu, loaded, on
+from lucid.gpu.namespace import gpu, on
 
 __all__ = [
     "device_count", "empty_cache", "get_device_name", "is_available", "max_memory_allocated", "memory_allocated",
     "memory_reserved", "reset_peak_memory_stats", "synchronize",
 ]  # fmt: skip
 
-_allocations: Any = None  # CuPy's memory hook that counts, once somebody has asked for a peak
+_allocations: Any = None  # CuPy's memory hook that counts, from the first call of max_memory_allocated on
 
 
 def is_available() -> bool:
@@ -40,7 +42,7 @@ def get_device_name(device: Any = "cuda") -> str:
     Raises:
         RuntimeError: if there is no such GPU.
     """
-    with on(_gpu("get_device_name", device)) as current:
+    with _on("get_device_name", device) as current:
         name = gpu().module.cuda.runtime.getDeviceProperties(int(current))["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 
@@ -52,20 +54,20 @@ def synchronize(device: Any = "cuda") -> None:
         RuntimeError: if there is no such GPU.
         IndexError: if an operation since the last synchronisation was given an index out of range.
     """
-    with on(_gpu("synchronize", device)) as current:
+    with _on("synchronize", device) as current:
         current.synchronize()
-    raise_pending()
+    raise_pending(gpu())
 
 
 def memory_allocated(device: Any = "cuda") -> int:
     """The bytes that tensors (and other CuPy arrays) hold on a GPU."""
-    with on(_gpu("memory_allocated", device)):
+    with _on("memory_allocated", device):
         return int(gpu().module.get_default_memory_pool().used_bytes())
 
 
 def memory_reserved(device: Any = "cuda") -> int:
     """The bytes that the memory pool has from a GPU, held by tensors or kept for the next ones."""
-    with on(_gpu("memory_reserved", device)):
+    with _on("memory_reserved", device):
         return int(gpu().module.get_default_memory_pool().total_bytes())
 
 
@@ -74,19 +76,19 @@ def max_memory_allocated(device: Any = "cuda") -> int:
 
     From then on every allocation is counted, which takes 1 to 2 us each; nothing is counted before.
     """
-    index = _gpu("max_memory_allocated", device).index
-    if _allocations is None:
-        reset_peak_memory_stats(device)
-    return int(_allocations.peak.setdefault(index, memory_allocated(device)))
+    with _on("max_memory_allocated", device) as current:
+        if _allocations is None:
+            reset_peak_memory_stats(device)
+        return int(_allocations.peak.setdefault(int(current), memory_allocated(device)))
 
 
 def reset_peak_memory_stats(device: Any = "cuda") -> None:
     """Start `max_memory_allocated` again, from what is held now."""
     global _allocations
-    index = _gpu("reset_peak_memory_stats", device).index
-    if _allocations is None:
-        _allocations = _count_allocations(gpu().module)
-    _allocations.held[index] = _allocations.peak[index] = memory_allocated(device)
+    with _on("reset_peak_memory_stats", device) as current:
+        if _allocations is None:
+            _allocations = _count_allocations(gpu().module)
+        _allocations.held[int(current)] = _allocations.peak[int(current)] = memory_allocated(device)
 
 
 def _count_allocations(cupy: Any) -> Any:
@@ -94,17 +96,14 @@ def _count_allocations(cupy: Any) -> Any:
 
     class Counting(cupy.cuda.MemoryHook):  # type: ignore[misc]
         name = "lucid"
-
-        def __init__(self) -> None:
-            self.held: dict[int, int] = {}
-            self.peak: dict[int, int] = {}
+        held, peak = Counter[int](), Counter[int]()
 
         def malloc_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
-            held = self.held[device_id] = self.held.get(device_id, 0) + mem_size
-            self.peak[device_id] = max(held, self.peak.get(device_id, 0))
+            self.held[device_id] += mem_size
+            self.peak[device_id] = max(self.held[device_id], self.peak[device_id])
 
         def free_postprocess(self, *, device_id: int, mem_size: int, **rest: Any) -> None:
-            self.held[device_id] = self.held.get(device_id, 0) - mem_size
+            self.held[device_id] -= mem_size
 
     hook = Counting()
     hook.__enter__()
@@ -113,13 +112,12 @@ def _count_allocations(cupy: Any) -> Any:
 
 def empty_cache() -> None:
     """Give back to the GPU, and so to other programs, what the memory pool keeps and no tensor holds."""
-    if (xp := loaded()) is not None:
-        xp.module.get_default_memory_pool().free_all_blocks()
+    if namespace.loaded is not None:
+        namespace.loaded.module.get_default_memory_pool().free_all_blocks()
 
 
-def _gpu(caller: str, device: Any) -> Device:
-    """The device, which has to be a GPU."""
-    wanted = as_device(device)
-    if wanted == "cpu":
+def _on(caller: str, device: Any) -> Any:
+    """The context of the device, which has to be a GPU."""
+    if (wanted := as_device(device)) == "cpu":
         raise ValueError(f"lucid.cuda.{caller}: expected a GPU, 'cuda' or 'cuda:N', got 'cpu'")
-    return wanted
+    return on(wanted)

@@ -1,4 +1,4 @@
-"""What an instruction of a trace (core/trace.py) is in CUDA, for one element."""
+"""What is an instruction of a trace (core/trace.py) in CUDA, for one element? And a dtype?"""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ CUDA_EXPRESSIONS = {name: name + "({})" for name in _CALLED} | {
     "logical_and": "{} && {}", "logical_or": "{} || {}", "logical_xor": "{} != {}", "logical_not": "!{}",
     "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "copysign": "copysign({}, {})",
     "where": "{} ? {} : {}", "masked": "{} ? {} : 0", "astype": "{} ? 1 : 0", "copy": "{}",
+}  # fmt: skip
+CTYPES = {
+    "float16": "__half", "float32": "float", "float64": "double", "int8": "signed char", "uint8": "unsigned char",
+    "int16": "short", "int32": "int", "int64": "long long",
 }  # fmt: skip
 HELPERS = {
     # fmax and fmin give the other operand where one is NaN; these give NaN, as NumPy's do.
@@ -39,7 +43,7 @@ def statements(instructions: Sequence[Instruction], names: dict[Tracer, str]) ->
 
 
 def type_of(tracer: Tracer) -> str:
-    """What an element of it is: what `scalar` stands for is up to the kernel."""
+    """The type of its elements; each kernel defines `scalar`."""
     return "bool" if tracer.is_bool else "scalar"
 
 
@@ -47,3 +51,10 @@ def helpers(instructions: Iterable[Instruction]) -> list[str]:
     """The functions that their statements call and CUDA has not."""
     used = {function for function, _, _ in instructions}
     return [text for function, text in HELPERS.items() if function in used]
+
+
+def typedefs(stored: object) -> list[str]:
+    """`stored`, the type of an array's elements, and `scalar`, in which a kernel computes with them."""
+    half = ["#include <cuda_fp16.h>"] if str(stored) == "float16" else []
+    scalar = "double" if str(stored) == "float64" else "float"
+    return [*half, f"typedef {scalar} scalar;", f"typedef {CTYPES[str(stored)]} stored;"]

@@ -1,15 +1,14 @@
 """Errors that a GPU finds, raised when the host next waits for it.
 
 A GPU takes an index out of range silently and picks some other element. To find out, the host would have to wait for
-the device, at every step. So a kernel checks instead, and leaves a number on the device; it is read when the host waits
-anyway, at the next `item()`, `numpy()` or `cpu()`, and becomes the error that the CPU would have raised at once. A check
-is one launch, some 8 us, and reading the number 12 (an H200, CuPy 14.2).
+the device, at every step. So a kernel checks instead and leaves a number on the device, which is read when the host
+waits anyway, at the next `item()`, `numpy()` or `cpu()`, and becomes the error that the CPU would have raised at once.
+A check is one launch, some 8 us, and reading the number takes 12 (an H200, CuPy 14.2).
 """
 
 from __future__ import annotations
 
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
 from lucid.core.array import Array
@@ -21,45 +20,39 @@ KERNEL = (
     "lucid_assert_in_range",
 )  # fmt: skip
 LATE = " (a GPU reports this only when the host waits for it: the call was one before this line)"
-MANY = 4096  # messages that are kept between two looks
-
-_checks: dict[int, Any] = {}  # device -> where its kernel writes, and the message of each check since that was read
+MANY = 4096  # messages that are kept between two reads
 _number = count(1)
 
 
-def assert_in_range(
-    xp: Any, values: Array, low: int, high: int, message: str, allowed: int | None = None
-) -> None:
-    """Have an IndexError say `message` if one of `values`, integers on a GPU, is not in [low, high).
-
-    `allowed` is a value that is right wherever it is.
-    """
+def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
+    """An IndexError with `message`, at the next wait for the GPU, if one of `values` is neither in [low, high) nor
+    `allowed`."""
     if not values.size:
         return
     device = values.device.id
     xp.follow(values)
-    if device not in _checks or _checks[device].module is not xp.module:
-        kernel, failure = xp.module.ElementwiseKernel(*KERNEL), xp.zeros(1, dtype="int32")
-        _checks[device] = SimpleNamespace(module=xp.module, failure=failure, kernel=kernel, messages={})
-    check, number = _checks[device], next(_number) % 2**31 or next(_number)
-    check.messages[number] = message
-    if len(check.messages) > MANY:
-        del check.messages[next(iter(check.messages))]
-    check.kernel(values, low, high, low if allowed is None else allowed, number, check.failure)
+    if device not in xp.checks:
+        xp.checks[device] = xp.module.ElementwiseKernel(*KERNEL), xp.zeros(1, dtype="int32"), {}
+    kernel, failure, messages = xp.checks[device]
+    number = next(_number) % 2**31 or next(_number)
+    messages[number] = message
+    if len(messages) > MANY:
+        del messages[next(iter(messages))]
+    kernel(values, low, high, low if allowed is None else allowed, number, failure)
 
 
-def raise_pending() -> None:
-    """Read what the kernels have found, the host being about to wait.
+def raise_pending(xp: Any) -> None:
+    """Read what the kernels have found, now that the host waits.
 
     Raises:
         IndexError: if a check failed.
     """
-    for device, check in _checks.items():
-        if check.messages:
-            messages = dict(check.messages)
-            check.messages.clear()
-            with check.module.cuda.Device(device):
-                number = int(check.failure.get()[0])
+    for device, (_, failure, messages) in xp.checks.items():
+        if messages:
+            pending = dict(messages)
+            messages.clear()
+            with xp.module.cuda.Device(device):
+                number = int(failure.get()[0])
                 if number:
-                    check.failure.fill(0)
-                    raise IndexError(messages.get(number, "an index is out of range") + LATE)
+                    failure.fill(0)
+                    raise IndexError(pending.get(number, "an index is out of range") + LATE)

@@ -1,54 +1,72 @@
-"""Which kernel computes an operation on a GPU.
+"""Which kernel computes an operation on a GPU?
 
 A small model on a GPU waits for the host: each launch of a kernel costs it some 10 us, however little there is to
 compute (an H200, CuPy 14.2). So where one kernel can do the work of several, it does. There are two ways:
 
 - an operation's forward or vjp that is elementwise arithmetic is traced and printed as one kernel (fuse.py), without
-  anybody having to say so;
-- where a sum stands in the middle, the kernel is written by hand (row_kernels.py, recurrent_kernels.py; HANDWRITTEN
-  lists them). Such a function is called as what it stands for, and returns NotImplemented where it does not apply.
+  further code;
+- where there is a sum in the middle, the kernel is written by hand (row_kernels.py, recurrent_kernels.py; HANDWRITTEN
+  lists them). Such a function is called as what it replaces, and returns NotImplemented where it does not apply.
 
 Everything else runs as it stands, one launch for each function of the array library, and so do operations of other
-packages. This file is loaded when an operation first runs on a GPU.
+packages. This file is loaded with CuPy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lucid.core.op import Op
+from lucid.gpu import recurrent_kernels as recurrent
+from lucid.gpu import row_kernels as rows
 from lucid.gpu.fuse import Fused
-from lucid.gpu.handwritten import HANDWRITTEN
+
+HANDWRITTEN: dict[str, dict[str, Callable[..., Any]]] = {  # operation -> "forward", or a vjp's name ->
+    "softmax": {"forward": rows.softmax, "x": rows.softmax_vjp},
+    "log_softmax": {
+        "forward": partial(rows.softmax, logarithm=True), "x": partial(rows.softmax_vjp, logarithm=True),
+    },
+    "attention_weights": {"forward": rows.attention_weights, "slope": rows.softmax_vjp},
+    "cross_entropy": {"forward": rows.cross_entropy},
+    "cross_entropy_ignore_index": {"forward": rows.cross_entropy},
+    "layer_norm": {"forward": rows.row_norm, "x": rows.row_norm_vjp},
+    "rms_norm": {"forward": partial(rows.row_norm, centred=False), "x": partial(rows.row_norm_vjp, centred=False)},
+    "batch_norm": {
+        "forward": rows.batch_norm, "x": rows.batch_norm_vjp, "total": rows.channel_sum, "along": rows.channel_sum,
+    },
+    "lstm": {"forward": recurrent.lstm, "back": recurrent.lstm_backward},
+    "rnn": {"d": recurrent.rnn_backward},
+    "gru": {"back": recurrent.gru_backward},
+}  # fmt: skip
 
 
 def forward_on(xp: Any, op: Op) -> Callable[..., Any]:
-    """The forward of an operation on a GPU, or the kernel that stands for it."""
-    known = xp.kernels.get(op)
-    if known is None:
-        kernel, defaults = _kernel_for(xp, op, "forward", op.forward), op.options
-        known = xp.kernels[op] = kernel
-        if defaults:  # kernels know options by their places
-            known = xp.kernels[op] = lambda xp, *arrays, **options: kernel(xp, *arrays, **{**defaults, **options})
-    return known
+    """The forward of an operation on a GPU, or the kernel that replaces it."""
+    forward = xp.kernels.get(op)
+    if forward is None:
+        kernel = forward = op.forward if op.user_defined or op.variadic else _kernel(xp, op, "forward", op.forward)
+        if defaults := op.options:  # kernels know options by their places
+            forward = lambda xp, *arrays, **options: kernel(xp, *arrays, **{**defaults, **options})
+        xp.kernels[op] = forward
+    return forward
 
 
 def vjp_on(xp: Any, op: Any) -> Callable[..., Any]:
-    """The vjps of an operation on a GPU, with kernels in the place of those that have one."""
+    """The vjps of an operation on a GPU, with the kernels that replace them."""
     if type(op) is not Op or op.user_defined or op.variadic:
         return op.vjp
-    known = xp.kernels.get((op, "vjp"))
-    if known is None:
-        kernels = {name: _kernel_for(xp, op, name, f) for name, f in {**op.shared, **op.vjps}.items()}
-        known = xp.kernels[op, "vjp"] = op.vjp_with(kernels)
-    return known
+    vjp = xp.kernels.get((op, "vjp"))
+    if vjp is None:
+        kernels = {name: _kernel(xp, op, name, f) for name, f in {**op.shared, **op.vjps}.items()}
+        vjp = xp.kernels[op, "vjp"] = op.vjp_with(kernels)
+    return vjp
 
 
-def _kernel_for(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """What is called on a GPU in the place of a forward or vjp."""
-    if op.user_defined or op.variadic:
-        return function
-    handwritten = HANDWRITTEN.get((op.name, part))
+def _kernel(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is called on a GPU for a forward or vjp."""
+    handwritten = HANDWRITTEN.get(op.name, {}).get(part)
     if handwritten is None:
         return xp.kernels.setdefault((op, part), Fused(xp, op.name, part, function))
 

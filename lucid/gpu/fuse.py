@@ -12,6 +12,7 @@ the arguments are arguments of the kernel; it is printed anew only where one dec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -19,10 +20,10 @@ from typing import Any
 from lucid.core.array import cpu
 from lucid.core.op import OPS
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
-from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
-from lucid.gpu.portable_forwards import PORTABLE_FORWARDS
+from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
+from lucid.ops.activations import ROOT_HALF, _tanh_gate, _tanh_gelu_slope
 
-ALONE = {"masked"}  # an instruction that takes the array library several launches
+SEVERAL_LAUNCHES = {"masked"}  # what takes the array library more than one
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may need ever new ones
 TRIES = 8  # at a function that could never be traced so far
 
@@ -33,18 +34,9 @@ class FusedNamespace(TracedNamespace):
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self.within = set[str]()
-
-    def quiet(self) -> Any:
-        """A GPU raises no floating-point warnings."""
-        return nullcontext()
-
-    def masked(self, x: Any, mask: Any) -> Any:
-        """x where the mask holds, else 0: the forward does it with bits."""
-        return self.trace.emit("masked", mask, x)
-
-    def astype(self, x: Any, *, dtype: Any) -> Any:
-        """See FusedTrace.cast."""
-        return x.astype(dtype)
+        self.quiet = nullcontext  # a GPU raises no floating-point warnings
+        self.masked = lambda x, mask: trace.emit("masked", mask, x)  # x or 0: the forward does it with bits
+        self.astype = lambda x, *, dtype: x.astype(dtype)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in CUDA_EXPRESSIONS:
@@ -54,11 +46,8 @@ class FusedNamespace(TracedNamespace):
         spec = OPS[name]
 
         def operation(*args: Any, **options: Any) -> Any:
-            defaults = {
-                p.name: p.default for p in spec.parameters if p.name in spec.options and p.default is not p.empty
-            }
             self.within.add(name)  # a forward that calls its own name means the array library's function
-            out = spec.forward(self, *args, **{**defaults, **options})
+            out = spec.forward(self, *args, **options)
             self.within.discard(name)
             return out[0] if spec.aux_outputs else out
 
@@ -75,14 +64,14 @@ class FusedTrace(Trace):
         shaped: whether shapes were read, so that it holds for these alone.
     """
 
-    def __init__(self, function: Callable[..., Any], names: Sequence[str], options: int, values: Sequence[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], options: Sequence[str], values: Sequence[Any]) -> None:
         super().__init__(cpu)
         self.shaped, self.values = False, values
         self.dtype = next(x.dtype for x in values if hasattr(x, "strides") and x.dtype.kind == "f")
         self.wide = "float64" if self.dtype.char == "d" else "float32"
         tracers = [self._argument(i, x) for i, x in enumerate(values)]
-        cut = len(tracers) - options
-        results = function(FusedNamespace(self), *tracers[:cut], **dict(zip(names, tracers[cut:], strict=True)))
+        cut = len(tracers) - len(options)
+        results = function(FusedNamespace(self), *tracers[:cut], **dict(zip(options, tracers[cut:], strict=True)))
         self.outputs: tuple[Tracer, ...] = results if isinstance(results, tuple) else (results,)
         if not all(type(out) is Tracer and out.name.isdecimal() for out in self.outputs):
             raise TraceError("a result that is no new array")
@@ -123,22 +112,19 @@ class FusedTrace(Trace):
         lines += statements(self.instructions, names)
         return "\n".join([*lines, *(f"out{i} = {names[out]};" for i, out in enumerate(self.outputs))])
 
-    def parameters(self) -> tuple[list[str], list[str]]:
+    def parameters(self) -> tuple[str, str]:
         """Those of the kernel, in and out."""
-
-        def declared(x: Tracer, name: str) -> str:
-            return f"{'bool' if x.is_bool else self.dtype} {name}"
-
-        takes = [declared(x, x.name) for x in self.arrays.values()]
+        kinds = {x: "bool" if x.is_bool else self.dtype for x in (*self.arrays.values(), *self.outputs)}
+        takes = [f"{kinds[x]} {x.name}" for x in self.arrays.values()]
         takes += [f"{self.wide} k{i}" for i in range(len(self.scalars()))]
-        return takes, [declared(x, f"out{i}") for i, x in enumerate(self.outputs)]
+        return ", ".join(takes), ", ".join(f"{kinds[x]} out{i}" for i, x in enumerate(self.outputs))
 
     def kernel(self, cupy: Any, name: str) -> Any:
         """CuPy's kernel of it."""
-        scalar = f"typedef {'double' if self.wide == 'float64' else 'float'} scalar;"
-        takes, gives = map(", ".join, self.parameters())
-        preamble = "\n".join([scalar, *helpers(self.instructions)])
-        return cupy.ElementwiseKernel(takes, gives, self.body(), f"lucid_{name}", preamble=preamble, options=OPTIONS)
+        preamble = "\n".join([f"typedef {CTYPES[self.wide]} scalar;", *helpers(self.instructions)])
+        return cupy.ElementwiseKernel(
+            *self.parameters(), self.body(), f"lucid_{name}", preamble=preamble, options=OPTIONS
+        )
 
     def launcher(self, cupy: Any, name: str) -> Callable[..., Any]:
         """A function of all the arguments, which are positional now, that launches the kernel with those it takes."""
@@ -152,26 +138,35 @@ class FusedTrace(Trace):
         return launch
 
 
-def _hashable(pattern: Any) -> bool:
-    try:
-        hash(pattern)
-    except TypeError:
-        return False
-    return True
+# A forward that is written for NumPy's speed, with a row of zeros, a view of the bits or a write in place, has no
+# trace; so operations that use these have a second forward here, in plain arithmetic.
+def _gelu(xp: Any, x: Any, approximate: str) -> Any:
+    """gelu and its slope, by the tail behind |x|: far below 0, 1 + erf has no digits left."""
+    if approximate == "tanh":
+        near = x.clip(-40, 40)  # further out nothing changes, but x * x overflows
+        gate = _tanh_gate(xp, near)  # type: ignore[no-untyped-call]
+        return x * gate, _tanh_gelu_slope(xp, near, gate)  # type: ignore[no-untyped-call]
+    size = xp.abs(x.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
+    tail = 0.5 * xp.erfc(size * ROOT_HALF)
+    below = size * (1 / math.sqrt(2 * math.pi)) * xp.exp(-0.5 * size * size) - tail  # the slope there, negated
+    return xp.maximum(x, 0) - size * tail, xp.where(x < 0, -below, 1 + below)
+
+
+PORTABLE_FORWARDS = {"relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "gelu": _gelu}
 
 
 class Fused:
-    """What is called in place of a forward or a formula on a GPU. It is one kernel wherever that can be.
+    """What is called for a forward or vjp on a GPU: one kernel wherever that can be.
 
-    `known` has a launcher for each kind of arguments (their dtypes, and what decides among the numbers and options), or
-    one for each of their shapes, or None where it runs as it stands.
+    `launchers` has a launcher for each pattern of arguments (their dtypes, and what decides among the numbers and
+    options), or one for each of their shapes, or None where the function runs as it stands.
     """
 
     def __init__(self, xp: Any, operation: str, part: str, function: Callable[..., Any]) -> None:
         self.cupy, self.array, self.name = xp.module, xp.module.ndarray, f"{operation}_{part}"
         self.function = function
-        self.said: Any = PORTABLE_FORWARDS.get(operation, function) if part == "forward" else function
-        self.known: dict[Any, Any] = {}
+        self.traced: Any = PORTABLE_FORWARDS.get(operation, function) if part == "forward" else function
+        self.launchers: dict[Any, Any] = {}
         self.tries = TRIES  # how many more refusals it takes until this is no longer tried
 
     def __call__(self, xp: Any, *args: Any, **options: Any) -> Any:
@@ -180,40 +175,40 @@ class Fused:
             return self.function(xp, *args, **options)
         values = (*args, *options.values()) if options else args
         array = self.array
-        key = []
+        pattern = []
         for x in values:  # this loop is most of what it costs the host
             kind = type(x)
-            key.append(x.dtype.char if kind is array else (kind, not x) if kind is float or kind is int else x)
+            pattern.append(x.dtype.char if kind is array else (kind, not x) if kind is float or kind is int else x)
         try:
-            found = self.known[tuple(key)]
-            if type(found) is dict:
-                found = found[tuple([x.shape for x in values if type(x) is array])]
+            launcher = self.launchers[tuple(pattern)]
+            if type(launcher) is dict:
+                launcher = launcher[tuple([x.shape for x in values if type(x) is array])]
         except (KeyError, TypeError):
-            found = self._make(values, key, options)
-        return self.function(xp, *args, **options) if found is None else found(*values)
+            launcher = self._compile(values, tuple(pattern), list(options))
+        return self.function(xp, *args, **options) if launcher is None else launcher(*values)
 
-    def _make(self, values: tuple[Any, ...], key: list[Any], options: dict[str, Any]) -> Any:
+    def _compile(self, values: tuple[Any, ...], pattern: tuple[Any, ...], options: list[str]) -> Any:
         """A launcher for arguments such as these; None where there can be none."""
-        trace, pattern = None, tuple(key)
+        if len(self.launchers) > MANY:
+            self.launchers.clear()
+        trace, arrays = None, [x for x in values if type(x) is self.array]
         try:
-            if len(self.known) > MANY:
-                self.known.clear()
-            trace = FusedTrace(self.said, list(options), len(options), values)
+            trace = FusedTrace(self.traced, options, values)
             on_arrays = [function for function, _, out in trace.instructions if type(out) is Tracer]
-            if self.said is self.function and len(on_arrays) < 2 and on_arrays[0] not in ALONE:
+            if self.traced is self.function and len(on_arrays) < 2 and on_arrays[0] not in SEVERAL_LAUNCHES:
                 trace = None  # one function of the array library, which is as good
-        except Exception:  # of whatever kind: what it says of arrays is said when it runs on arrays
-            kinds = {x.dtype.char for x in values if type(x) is self.array} - {"?"}
-            if not any(self.known.values()) and kinds in ({"e"}, {"f"}, {"d"}):
+        except Exception:  # any error of the function itself is raised when it runs on arrays
+            if not any(self.launchers.values()) and {x.dtype.char for x in arrays} - {"?"} in ({"e"}, {"f"}, {"d"}):
                 self.tries -= 1
-        if not _hashable(pattern):  # a slice among the options, or a list
+        launcher = None if trace is None else trace.launcher(self.cupy, self.name)
+        try:
+            if trace is None or not trace.shaped:
+                self.launchers[pattern] = launcher
+                return launcher
+            by_shape = self.launchers.setdefault(pattern, {})
+        except TypeError:  # a slice among the options, or a list
             return None
-        found = None if trace is None else trace.launcher(self.cupy, self.name)
-        if trace is not None and trace.shaped:
-            by_shape = self.known.setdefault(pattern, {})
-            if len(by_shape) > MANY:
-                by_shape.clear()
-            by_shape[tuple([x.shape for x in values if type(x) is self.array])] = found
-        else:
-            self.known[pattern] = found
-        return found
+        if len(by_shape) > MANY:
+            by_shape.clear()
+        by_shape[tuple([x.shape for x in arrays])] = launcher
+        return launcher

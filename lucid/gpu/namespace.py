@@ -1,34 +1,23 @@
-"""CuPy's namespace: what differs from NumPy's settled, and what can go wrong said in a sentence.
+"""CuPy's namespace, with its differences from NumPy settled, and errors that say what is missing.
 
-CuPy is imported when somebody first asks for a GPU. Arrays are on the device that was current when they were made, and
-kernels run on the one that is current, so whoever works with an array makes its device the current one: `follow`.
+CuPy is imported when a GPU is first used. Arrays are on the device that was current when they were created, and kernels
+run on the one that is current, so code that works with an array first makes its device the current one: `follow`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from lucid.core import array as core_array
-from lucid.core.array import NAMESPACES, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
+from lucid.core.array import LOADERS, SHARED_FUNCTIONS, Array, Device, Namespace, is_array, register_namespace
 from lucid.core.node import Tensor
 from lucid.gpu import deferred_errors
+from lucid.gpu.cuda_expressions import OPTIONS
 
 INSTALL = 'pip install "cupy-cuda12x[ctk]>=14" (or cuda13x, after the CUDA version that nvidia-smi shows)'
-NOT_INSTALLED = "device 'cuda' needs CuPy, which is not installed here ({error}); {install}"
-DOES_NOT_LOAD = (
-    "device 'cuda': CuPy is installed but does not load ({error}); pip uninstall it, then {install}"  # another CUDA's
-)
-NO_USABLE_GPU = (
-    "device 'cuda': CuPy finds no usable GPU ({error}); see whether nvidia-smi lists one, or use device='cpu'"
-)
-OUT_OF_MEMORY = (
-    "{error}: {free:,.0f} MiB of the GPU's {total:,.0f} are free, tensors hold {held:,.0f}; make the batch smaller, "
-    "del what is no longer needed, or call lucid.cuda.empty_cache()"
-)
-_gpu: CupyNamespace | None = None
+loaded: CupyNamespace | None = None  # from the first use of a GPU on
 
 
 def gpu() -> CupyNamespace:
@@ -37,27 +26,14 @@ def gpu() -> CupyNamespace:
     Raises:
         RuntimeError: if CuPy is not installed, or finds no GPU to work with.
     """
-    global _gpu
-    if _gpu is None:
-        _gpu = _load()
-        register_namespace(_gpu)
-    return _gpu
+    global loaded
+    if loaded is None:
+        loaded = _load()
+        register_namespace(loaded)
+    return loaded
 
 
-def loaded() -> CupyNamespace | None:
-    """CuPy's namespace if anybody asked for it so far."""
-    return _gpu
-
-
-def reset() -> None:
-    """Have the next call of `gpu` look for CuPy anew."""
-    global _gpu
-    if _gpu is not None:
-        NAMESPACES.remove(_gpu)
-    _gpu = None
-
-
-core_array.LOADERS["cuda"] = core_array.LOADERS["cupy", "ndarray"] = lambda: gpu()
+LOADERS["cuda"] = LOADERS["cupy", "ndarray"] = gpu
 
 
 class CupyNamespace(Namespace):
@@ -67,26 +43,9 @@ class CupyNamespace(Namespace):
         module: CuPy.
         devices: how many GPUs there are.
         kernels: what has been compiled for this library so far.
+        checks: device -> the kernel of deferred_errors.py, where it writes, and the messages since that was read.
+        Bucket: how parameters on a GPU are moved by an optimizer.
     """
-
-    def forward(self, op: Any) -> Callable[..., Array]:
-        """A kernel for the operation where there is one, else its forward."""
-        from lucid.gpu.dispatch import forward_on
-
-        return forward_on(self, op)
-
-    def vjp(self, op: Any) -> Callable[..., Any]:
-        """The operation's vjps, with kernels in the place of those that have one."""
-        from lucid.gpu.dispatch import vjp_on
-
-        return vjp_on(self, op)
-
-    @property
-    def Bucket(self) -> Any:
-        """How parameters on a GPU are moved by an optimizer."""
-        from lucid.gpu.optimizer_launch import GpuBucket
-
-        return GpuBucket
 
     def follow(self, array: Array) -> Namespace:
         """This namespace; from here on the device of `array` is the current one."""
@@ -100,22 +59,20 @@ class CupyNamespace(Namespace):
 
     def to_host(self, array: Array) -> Array:
         """A copy as a NumPy array. The host waits for the device here, and deferred errors are raised."""
-        deferred_errors.raise_pending()
+        deferred_errors.raise_pending(self)
         return array.get()
 
     def to_device(self, array: Array, device: Device) -> Array:
         """A copy on a GPU."""
-        with on(device), describing_memory():
-            return self.module.asarray(array)
+        return self.create(device, "asarray", array)
 
     def create(self, device: Device, function: str, *args: Any, **options: Any) -> Array:
-        """What a function of this namespace creates on a GPU."""
-        with on(device), describing_memory():
-            return getattr(self, function)(*args, **options)
-
-    def assert_in_range(self, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
-        """An IndexError with `message`, at the next wait for the device, if one of `values` is not in [low, high)."""
-        deferred_errors.assert_in_range(self, values, low, high, message, allowed)
+        """What a function of this namespace creates on a GPU; a MemoryError says what is left of that."""
+        with on(device):
+            try:
+                return getattr(self, function)(*args, **options)
+            except MemoryError as error:
+                raise MemoryError(self.memory_error(error) or str(error)) from error
 
     def check_index(self, shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
         """Refuse indices that are out of bounds, as NumPy does by itself; a GPU would wrap them around silently.
@@ -123,13 +80,10 @@ class CupyNamespace(Namespace):
         Raises:
             IndexError: naming the index.
         """
-        kinds = [part.dtype.kind if is_array(part) else "" for part in parts]
-        taken = [
-            0 if p is None or p is Ellipsis else p.ndim if kind == "b" else 1
-            for p, kind in zip(parts, kinds, strict=True)
-        ]
+        pairs = [(part, part.dtype.kind if is_array(part) else "") for part in parts]
+        dims = [p.ndim if kind == "b" else int(p is not None and p is not Ellipsis) for p, kind in pairs]
         dim = 0
-        for part, kind, dims in zip(parts, kinds, taken, strict=True):
+        for (part, kind), taken in zip(pairs, dims, strict=True):
             if kind in ("i", "u"):
                 n = shape[dim]
                 text = f"is out of bounds for the {n} of dim {dim} of shape {shape}"
@@ -137,7 +91,7 @@ class CupyNamespace(Namespace):
                     self.assert_in_range(part, -n, n, f"getitem: an index {text}")
                 elif part.size and not (-n <= part.min() and part.max() < n):
                     raise IndexError(f"getitem: index {low if (low := part.min()) < -n else part.max()} {text}")
-            dim += len(shape) - sum(taken) if part is Ellipsis else dims
+            dim += len(shape) - sum(dims) if part is Ellipsis else taken
 
     def quick_operands(self, op: Any, operands: Any) -> Any:
         """The operands as `promote_operands` gives them, for tensors of one float dtype on the only GPU, and numbers:
@@ -151,11 +105,9 @@ class CupyNamespace(Namespace):
                 if type(array) is not self.array:
                     return None
                 if name in op.promoted:
-                    if dtype is None:
+                    if dtype is None and array.dtype.kind == "f":
                         dtype = array.dtype
-                        if dtype.kind != "f":
-                            return None
-                    elif array.dtype is not dtype:
+                    if array.dtype is not dtype:
                         return None
                 arrays.append(array)
                 nodes.append(x._node)
@@ -168,7 +120,13 @@ class CupyNamespace(Namespace):
 
     def memory_error(self, error: MemoryError) -> str:
         """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
-        return describe_memory_error(error)
+        if not isinstance(error, self.module.cuda.memory.OutOfMemoryError):
+            return ""
+        device, pool = self.module.cuda.Device(), self.module.get_default_memory_pool()
+        free, total, held = (f"{size / 2**20:,.0f}" for size in (*device.mem_info, pool.used_bytes()))
+        left = f"{free} MiB of the GPU's {total} are free, tensors hold {held}"
+        fix = "make the batch smaller, del what is no longer needed, or call lucid.cuda.empty_cache()"
+        return f"{_first_line(error).rstrip('.')}: {left}; {fix}"
 
 
 def _load() -> CupyNamespace:
@@ -177,39 +135,41 @@ def _load() -> CupyNamespace:
         import cupyx
         from cupyx.scipy.special import erf
     except ModuleNotFoundError as error:
-        raise RuntimeError(NOT_INSTALLED.format(error=error, install=INSTALL)) from error
-    except ImportError as error:
-        raise RuntimeError(DOES_NOT_LOAD.format(error=_first_line(error), install=INSTALL)) from error
+        raise RuntimeError(f"device 'cuda' needs CuPy, which is not installed here ({error}); {INSTALL}") from error
+    except ImportError as error:  # another CUDA's
+        text = f"CuPy is installed but does not load ({_first_line(error)}); pip uninstall it, then {INSTALL}"
+        raise RuntimeError(f"device 'cuda': {text}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
-        raise RuntimeError(NO_USABLE_GPU.format(error=_first_line(error))) from error
+        text = f"CuPy finds no usable GPU ({_first_line(error)}); see whether nvidia-smi lists one"
+        raise RuntimeError(f"device 'cuda': {text}, or use device='cpu'") from error
     if not count:
         raise RuntimeError("device 'cuda': no GPU on this machine; use device='cpu'")
-    xp = CupyNamespace(
-        name="cupy", **{name: getattr(cupy, name) for name in SHARED_FUNCTIONS if hasattr(cupy, name)}
-    )
+    from lucid.gpu.dispatch import forward_on, vjp_on
+    from lucid.gpu.optimizer_kernel import GpuBucket
+
+    names = (*SHARED_FUNCTIONS, "broadcast_to", "diagonal", "from_dlpack", "linalg")
+    xp = CupyNamespace(name="cupy", **{name: getattr(cupy, name) for name in names if hasattr(cupy, name)})
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
-    xp.names, xp.kernels = [Device("cuda", index) for index in range(count)], {}
+    xp.names, xp.kernels, xp.checks = [Device("cuda", index) for index in range(count)], {}, {}
+    vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), Bucket=GpuBucket)
+    xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
-    xp.broadcast_to, xp.erf, xp.add_at = cupy.broadcast_to, erf, cupy.add.at
+    xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
-    xp.as_strided = cupy.lib.stride_tricks.as_strided
-    xp.diagonal, xp.linalg, xp.strict = cupy.diagonal, cupy.linalg, partial(cupyx.errstate, linalg="raise")
+    xp.strict = partial(cupyx.errstate, linalg="raise")
     xp.floor_divide, xp.remainder = (_division(cupy, name) for name in ("floor_divide", "remainder"))
-    xp.random_mask, xp.from_dlpack = partial(_random_mask, xp), cupy.from_dlpack
+    xp.random_mask = partial(_random_mask, xp)
     return xp
-
-
-_ONLY = (0, -1, (0,), (-1,))
 
 
 def _reduction(name: str) -> Callable[..., Array]:
     """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do."""
 
     def reduction(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return getattr(x, name)(None if not x.ndim and axis in _ONLY else axis, keepdims=keepdims)
+        return getattr(x, name)(None if not x.ndim and axis in (0, -1, (0,), (-1,)) else axis, keepdims=keepdims)
 
     return reduction
 
@@ -228,10 +188,8 @@ _DIVISION = """
 
 def _division(cupy: Any, name: str) -> Callable[..., Array]:
     """`floor_divide` or `remainder`, of floats as NumPy has them; integers are CuPy's to divide."""
-    usual, found = getattr(cupy, name), "quotient" if name == "floor_divide" else "rest"
-    kernel = cupy.ElementwiseKernel(
-        "T a, T b", "T out", f"{_DIVISION} out = {found};", f"lucid_{name}", options=("--fmad=false",)
-    )
+    usual, text = getattr(cupy, name), f"{_DIVISION} out = {'quotient' if name == 'floor_divide' else 'rest'};"
+    kernel = cupy.ElementwiseKernel("T a, T b", "T out", text, f"lucid_{name}", options=OPTIONS)
 
     def divide(a: Array, b: Array) -> Array:
         dtype = getattr(a, "dtype", None) or b.dtype
@@ -280,24 +238,3 @@ def on(device: Device) -> AbstractContextManager[Any]:
         names = ", ".join(repr(f"cuda:{i}") for i in range(xp.devices))
         raise RuntimeError(f"device {device!r}: there is no such GPU here; there is {names}")
     return xp.module.cuda.Device(index)
-
-
-@contextmanager
-def describing_memory() -> Any:
-    """A GPU that runs out of memory inside says what is left."""
-    try:
-        yield
-    except MemoryError as error:
-        if text := describe_memory_error(error):
-            raise MemoryError(text) from error
-        raise
-
-
-def describe_memory_error(error: MemoryError) -> str:
-    """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
-    if _gpu is None or not isinstance(error, _gpu.module.cuda.memory.OutOfMemoryError):
-        return ""
-    free, total = _gpu.module.cuda.Device().mem_info
-    held = _gpu.module.get_default_memory_pool().used_bytes()
-    sizes = {"free": free / 2**20, "total": total / 2**20, "held": held / 2**20}
-    return OUT_OF_MEMORY.format(error=_first_line(error).rstrip("."), **sizes)

@@ -1,30 +1,14 @@
-"""How does an optimizer's rule become a kernel of a GPU?
+"""How does one rule move parameters on a GPU? It becomes a kernel.
 
 On a GPU a step costs what its memory traffic costs. An operation at a time, as NumPy works, would go through memory
 some thirty times for Adamax; the equation needs seven passes: read theta, g, m and u, write theta, m and u. So the
 rule's trace (optim/rule.py) is printed as a function of one element, whose intermediate values never leave the
-registers. `print(kernel.body)` shows it; for Adamax:
+registers: docs/kernels.md shows that of Adamax.
 
-    __device__ inline void adamax_rule(
-        scalar& theta, scalar g, scalar& m, scalar& u,
-        scalar beta1, scalar s1, scalar beta2, scalar eps, scalar step)  // s1 = 1 - beta1
-    {
-        scalar v0 = beta1 * m;
-        scalar v1 = s1 * g;
-        scalar v2 = v0 + v1;
-        scalar v3 = beta2 * u;
-        scalar v4 = fabs(g);
-        scalar v5 = maximum(v3, v4);
-        scalar v6 = step * v2;
-        scalar v7 = v5 + eps;
-        scalar v8 = v6 / v7;
-        m = v2;
-        u = v5;
-        theta = theta - v8;
-    }
-
-Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `many` moves up to 96 at once,
-so that a small model costs one launch and not one for each parameter: their addresses are arguments of the launch.
+Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides, such as a transposed one. `many`
+moves up to 96 at once where they are, so that a small model costs one launch and not one for each parameter: their
+addresses are arguments of the launch. A step costs the host a list of the gradients' addresses, as only those are new;
+everything else in the `Table` of a launch stays as long as the plan does.
 
 Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused, division and
 root are correctly rounded, so the results are the CPU's to the bit, but for numbers below 1.2e-38: CuPy has all its
@@ -39,8 +23,9 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
-from lucid.core.array import Array, DType, cpu, float16, float32, float64
-from lucid.gpu.cuda_expressions import CUDA_EXPRESSIONS, OPTIONS, helpers, statements
+from lucid.core.array import Array, DType, cpu, float32, float64, namespace
+from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
+from lucid.optim.buckets import Bucket, Task, own_state, storage_id
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
 
 MOST = 96  # parameters in a launch
@@ -48,8 +33,8 @@ ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with
 THREADS = 256  # in a block
 CHUNK = 4096  # elements that a block moves at a time; small, so that parameters of all sizes share the GPU evenly
 BLOCKS = 65_536  # in a launch, beyond which a block moves several chunks
-# What a slot or a hyperparameter may not be called in a kernel: C++'s words, CuPy's, and those of the text below.
-TAKEN = set(
+# No names for a slot or a hyperparameter in a kernel: C++'s words, CuPy's, and those of the text below.
+RESERVED = set(
     """
     alignas alignof and asm auto bool break case catch char class const continue default delete do double else enum
     explicit export extern false float for friend goto if inline int long mutable namespace new not operator or private
@@ -62,11 +47,11 @@ TAKEN = set(
 
 
 def identifier(name: str) -> str:
-    """`name`, or one like it that is not taken, begins with a letter, and has no Greek ones."""
+    """`name`, or one like it that is not reserved, begins with a letter, and has no Greek ones."""
     if name[0].isdecimal():  # a literal, or what was computed from numbers
         return "s" + re.sub(r"\W", "_", name)
     name = "".join(letter if letter.isascii() else f"u{ord(letter):x}" for letter in name)
-    return f"own_{name}" if name in TAKEN or name.startswith("_") or re.fullmatch(r"[vs]\d\w*", name) else name
+    return f"own_{name}" if name in RESERVED or name.startswith("_") or re.fullmatch(r"[vs]\d\w*", name) else name
 
 
 class Kernel:
@@ -75,49 +60,34 @@ class Kernel:
     Attributes:
         name: the optimizer's.
         body: the text of what both call, `NAME_rule`.
-        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`.
+        each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`: its `takes` and `gives`.
         many: the kernel for a `Table` of them; `text` is its source.
-        rows: how many of them it takes.
-        takes, gives: the parameters of `each`, in and out.
+        rows: how many parameters a Table holds; `layout`, its dtype.
         static, step, static_values, step_values: as the CompiledRule has them.
     """
 
     def __init__(self, cupy: Any, rule: CompiledRule, stored: DType) -> None:
-        self.wide = float64 if stored == float64 else float32
+        wide = float64 if stored == float64 else float32
         self.static, self.static_values = rule.static, rule.static_values
         self.step, self.step_values = rule.step, rule.step_values
         title = rule.trace.title.removesuffix(".rule").lower()
         self.name = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_")
         self.slots = [identifier(slot) for slot in rule.trace.new]
         self.scalars = [identifier(x.name) for x in (*rule.static, *rule.step)]
-        count = len(self.scalars) + (len(self.scalars) % 2 if self.wide == float32 else 0)  # C pads
-        self.rows = min(MOST, (ROOM - 8 - self.wide.itemsize * count) // (8 * (3 + len(self.slots))))
-        self.layout = [
-            *((name, "u8", (self.rows,)) for name in ("theta", "g", *self.slots, "end")),
-            ("count", "u8"),
-            *([("scalars", self.wide, (count,))] if count else []),
-        ]
+        count = len(self.scalars) + (len(self.scalars) % 2 if wide == float32 else 0)  # C pads
+        self.rows = min(MOST, (ROOM - 8 - wide.itemsize * count) // (8 * (3 + len(self.slots))))
+        columns: list[Any] = [(name, "u8", (self.rows,)) for name in ("theta", "g", *self.slots, "end")]
+        self.layout = DType([*columns, ("count", "u8"), *([("scalars", wide, (count,))] if count else [])])
         self.body = body(f"{self.name}_rule", rule)
-        ctype = {"float16": "__half", "float32": "float", "float64": "double"}
-        scalar = f"typedef {ctype[str(self.wide)]} scalar;"
-        self.text = "\n".join([
-            *(["#include <cuda_fp16.h>"] if stored == float16 else []),
-            scalar,
-            f"typedef {ctype[str(stored)]} stored;\n",
-            self.body,
-            _table(self),
-        ])  # fmt: skip
+        self.text = "\n".join([*typedefs(stored), "", self.body, _table(self)])
         self.many = cupy.RawKernel(self.text, f"{self.name}_many", options=OPTIONS)
-        self.takes = ", ".join([f"{stored} g", *(f"{self.wide} {name}" for name in self.scalars)])
-        self.gives = ", ".join([f"{stored} theta", *(f"{self.wide} {slot}" for slot in self.slots)])
-        passed = ", ".join(["wide", "g", *self.slots, *self.scalars])
+        self.takes = ", ".join([f"{stored} g", *(f"{wide} {name}" for name in self.scalars)])
+        self.gives = ", ".join([f"{stored} theta", *(f"{wide} {slot}" for slot in self.slots)])
+        operands = ", ".join(["wide", "g", *self.slots, *self.scalars])
+        text = f"scalar wide = theta; {self.name}_rule({operands}); theta = wide;"
+        preamble = f"typedef {CTYPES[str(wide)]} scalar;\n\n{self.body}"
         self.each = cupy.ElementwiseKernel(
-            self.takes,
-            self.gives,
-            f"scalar wide = theta; {self.name}_rule({passed}); theta = wide;",
-            f"{self.name}_each",
-            preamble=f"{scalar}\n\n{self.body}",
-            options=OPTIONS,
+            self.takes, self.gives, text, f"{self.name}_each", preamble=preamble, options=OPTIONS
         )
 
 
@@ -144,9 +114,8 @@ def _note(instruction: Any) -> str:
 
 
 def _table(kernel: Kernel) -> str:
-    """The kernel that takes a table. What is cut into chunks is all the parameters, one after the other."""
+    """The kernel that takes a table: it cuts all the parameters, one after the other, into chunks."""
     arrays = {"theta": "stored", "g": "const stored", **dict.fromkeys(kernel.slots, "scalar")}
-    size = sum(_bytes(field) for field in kernel.layout)
     scalars = [f"table.{name}" for name in kernel.scalars]
 
     def call(*element: str) -> str:
@@ -165,7 +134,7 @@ struct Table {{
     unsigned long long count;
     {f"scalar {', '.join(kernel.scalars)};" if scalars else ""}
 }};
-static_assert(sizeof(Table) == {size}, "the host fills it");
+static_assert(sizeof(Table) == {kernel.layout.itemsize}, "the host fills it");
 
 extern "C" __global__ void {kernel.name}_many(const Table table)
 {{
@@ -201,33 +170,21 @@ extern "C" __global__ void {kernel.name}_many(const Table table)
 """
 
 
-def _bytes(field: Any) -> int:
-    """The size of a field of the table."""
-    kind, shape = field[1], field[2] if len(field) > 2 else (1,)
-    return (8 if kind == "u8" else kind.itemsize) * int(shape[0])
-
-
 class Table:
     """Parameters that are moved by one launch: their addresses, and where each ends, as the kernel reads them."""
 
     def __init__(self, kernel: Kernel, thetas: Sequence[Array], slots: Sequence[Sequence[Array]]) -> None:
-        self.kernel, self.count = kernel, len(thetas)
-        self.record = cpu.zeros(1, dtype=kernel.layout)
-        chunks, ends = 0, []
+        self.kernel, self.record = kernel, cpu.zeros(1, dtype=kernel.layout)
+        row, count, chunks, ends = self.record[0], len(thetas), 0, []
         for theta in thetas:
             ends.append(chunks * CHUNK + theta.size)
             chunks += ceil(theta.size / CHUNK)
+        row["count"], row["end"][:count] = count, ends
+        for name, arrays in zip(["theta", *kernel.slots], [thetas, *zip(*slots, strict=True)], strict=True):
+            row[name][:count] = [array.data.ptr for array in arrays]
         self.blocks = (min(chunks, BLOCKS),)
-        self.record["count"] = self.count
-        self._row("end")[:] = ends
-        self._row("theta")[:] = [theta.data.ptr for theta in thetas]
-        for name, arrays in zip(kernel.slots, zip(*slots, strict=True), strict=False):
-            self._row(name)[:] = [array.data.ptr for array in arrays]
-        self.g = self._row("g")
-        self.scalars = self.record["scalars"][0][: len(kernel.scalars)] if kernel.scalars else None
-
-    def _row(self, name: str) -> Any:
-        return self.record[name][0][: self.count]
+        self.g = row["g"][:count]
+        self.scalars = row["scalars"][: len(kernel.scalars)] if kernel.scalars else None
 
     def move(self, gradients: list[int], scalars: Sequence[float]) -> None:
         """Launch, with the addresses of the gradients; everything is passed by value."""
@@ -242,3 +199,64 @@ def kernel_of(cupy: Any, stored: DType, rule: Rule, slots: Slots, pattern: Patte
     """The kernels of a rule for this pattern; None where it cannot be traced."""
     compiled = compiled_rule(rule, slots, pattern)
     return None if compiled is None else Kernel(cupy, compiled, stored)
+
+
+class GpuBucket(Bucket):
+    """Parameters of one dtype on one GPU."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.stored = self.arrays[0].dtype
+        slots = [arrays for arrays in self.memory if arrays is not None]
+        self.slots_of = list(zip(*slots, strict=True)) or [()] * len(self.arrays)
+        self.own = {storage_id(array) for arrays in (self.arrays, *slots) for array in arrays}
+        self.dense = [
+            theta.size > 0 and all(array.flags.c_contiguous for array in (theta, *slots))
+            for theta, slots in zip(self.arrays, self.slots_of, strict=True)
+        ]
+        self.tabled: tuple[Any, ...] = ()  # the kernel and the parameters that the tables are for
+        self.tables: list[Table] = []
+
+    def allocate_state(self, slot: str) -> list[Array]:
+        """The array of each state."""
+        initial, pairs = self.initial.get(slot, 0), zip(self.states, self.arrays, strict=True)
+        return [own_state(state, slot, theta, initial) for state, theta in pairs]
+
+    def compile(self, rule: Rule, pattern: Pattern | None) -> Any:
+        """The kernels."""
+        return kernel_of(self.xp.module, self.stored, rule, self.slots, pattern)
+
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
+        """Launch; what does not fit a table moves by itself."""
+        namespace(self.arrays[0])  # which makes their device the current one
+        kernel = self.prepare(rule, scalars, static)
+        numbers = [x.item() for x in (*self.static_scalars, *self.step_scalars)]
+        tabled, alone, addresses = [], [], []
+        own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
+        for j, g in enumerate(gradients):
+            base = g.base
+            if id(g if base is None else base) in own:  # a gradient that is a parameter must not change meanwhile
+                gradients[j] = g = g.copy()
+            if dense[j] and g.flags.c_contiguous and g.dtype == stored and kernel is not None:
+                tabled.append(j)
+                addresses.append(g.data.ptr)
+            else:
+                alone.append(j)
+        for j in alone:
+            g, theta = gradients[j], self.arrays[j]
+            if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
+                wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
+                self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+                theta[...] = wide
+            elif g.size:
+                kernel.each(g, *numbers, theta, *self.slots_of[j])
+        if kernel is not None and tabled:
+            n = kernel.rows
+            if (kernel, tabled) != self.tabled:
+                self.tabled, self.tables = (kernel, tabled), []
+                for rows in (tabled[i : i + n] for i in range(0, len(tabled), n)):
+                    thetas, slots = [self.arrays[j] for j in rows], [self.slots_of[j] for j in rows]
+                    self.tables.append(Table(kernel, thetas, slots))
+            for i, table in enumerate(self.tables):
+                table.move(addresses[i * n : (i + 1) * n], numbers)
+        return []

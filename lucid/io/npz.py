@@ -39,15 +39,6 @@ SCALAR: Any = bool_.type.__base__  # numpy.generic, the type of all NumPy scalar
 MAGIC = b"\x93NUMPY\x01\x00"  # how a .npy file of version 1.0 begins; two bytes of length follow, then
 START = len(MAGIC) + 2  # the header
 
-NEWER = "it has format {}, and this lucid reads up to {}; use a newer lucid"
-NOT_READABLE = "is truncated, damaged or not written by lucid.save"
-FROM_TORCH = (
-    "was written by torch.save; read it with torch.load, and give the state to model.load_state_dict(...), which takes "
-    "PyTorch's weights"
-)
-ALLOWED = "make it of dicts, lists, tuples, arrays, Tensors, numbers, strings and None"
-BAD_ARRAY = "which cannot be saved; use numbers, bools, strings or dates"
-
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
@@ -100,11 +91,14 @@ def load(path: str | os.PathLike[str]) -> Any:
                 if not any(name.endswith("data.pkl") for name in archive.namelist()):
                     content = json.loads(_read(archive, NEST).item())
                     if content["format"] > FORMAT:
-                        raise ValueError(NEWER.format(content["format"], FORMAT))
+                        newer = f"it has format {content['format']}, and this lucid reads up to {FORMAT}"
+                        raise ValueError(f"{newer}; use a newer lucid")
                     return decode(content["nest"], archive)
-        except Exception as error:  # whatever user_defined bytes may set off in zipfile, json and here
-            raise ValueError(f"{place} {NOT_READABLE} ({type(error).__name__}: {error})") from error
-    raise ValueError(f"{place} {FROM_TORCH}")
+        except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
+            cause = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{place} is truncated, damaged or not written by lucid.save ({cause})") from error
+    fix = "read it with torch.load, and give the state to model.load_state_dict(...), which takes PyTorch's weights"
+    raise ValueError(f"{place} was written by torch.save; {fix}")
 
 
 @contextmanager
@@ -155,7 +149,8 @@ def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
         return {"array": _add_array(value, place, name, arrays)}
     if isinstance(value, SCALAR):
         return {"scalar": _add_array(cpu.asarray(value), place, name, arrays)}
-    fix = "save its state_dict()" if hasattr(value, "state_dict") else ALLOWED
+    allowed = "make it of dicts, lists, tuples, arrays, Tensors, numbers, strings and None"
+    fix = "save its state_dict()" if hasattr(value, "state_dict") else allowed
     raise TypeError(f"save: {place} is an object of type {kind.__name__}, which cannot be saved; {fix}")
 
 
@@ -163,17 +158,16 @@ def _key(key: Any, place: str) -> Any:
     """A dict's key for JSON."""
     for item in key if type(key) is tuple else (key,):
         if item is not None and type(item) not in (bool, int, float, str):
-            raise TypeError(
-                f"save: {place} has a key of type {type(key).__name__}; keys must be str, int, float, bool, "
-                "None, or tuples of these"
-            )
+            allowed = "keys must be str, int, float, bool, None, or tuples of these"
+            raise TypeError(f"save: {place} has a key of type {type(key).__name__}; {allowed}")
     return encode(key, place, "", {})
 
 
 def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
     """Put the array among those to be written; returns the name it got, one that file systems allow."""
     if array.dtype.kind not in KINDS:
-        raise TypeError(f"save: {place} is an array of dtype {array.dtype}, {BAD_ARRAY}")
+        fix = "which cannot be saved; use numbers, bools, strings or dates"
+        raise TypeError(f"save: {place} is an array of dtype {array.dtype}, {fix}")
     safe = "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__")
     safe = unique = safe[-200:].strip("/") or "value"
     number = 1
@@ -197,7 +191,7 @@ def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
         case "float":
             return float(content)
         case "tuple":
-            return tuple(decode(item, archive) for item in content)
+            return tuple(decode(content, archive))
         case "dict":
             return {decode(key, archive): decode(item, archive) for key, item in content}
         case "array":
@@ -205,7 +199,7 @@ def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
         case "scalar":
             return _read(archive, content)[()]
         case "Tensor" | "Parameter":
-            return (Tensor if kind == "Tensor" else Parameter)(_read(archive, content[0]), content[1])
+            return {"Tensor": Tensor, "Parameter": Parameter}[kind](_read(archive, content[0]), content[1])
     raise ValueError(f"it holds a value of unknown kind {kind!r}")
 
 

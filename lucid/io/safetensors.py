@@ -85,10 +85,8 @@ def _array_of(name: Any, value: Any) -> ndarray:
         raise ValueError(f"save_safetensors: {METADATA!r} cannot be the name of a tensor; strings go into metadata=")
     array = value._array if isinstance(value, Tensor) else cpu.asarray(value) if is_scalar(value) else value
     if not is_array(array):
-        raise TypeError(
-            f"save_safetensors: {name!r} is of type {type(value).__name__}; expected a Tensor or an array (lucid.save "
-            "keeps nests and numbers)"
-        )
+        expected = "expected a Tensor or an array (lucid.save keeps nests and numbers)"
+        raise TypeError(f"save_safetensors: {name!r} is of type {type(value).__name__}; {expected}")
     if array.dtype.newbyteorder("<") not in CODES:
         raise TypeError(f"save_safetensors: {name!r} is an array of {array.dtype}; expected one of {', '.join(DTYPES)}")
     return to_numpy(array)
@@ -118,10 +116,9 @@ def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:
 
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, LONGEST):
-        raise ValueError(
-            f"it should begin with the length of its header, and says {length} where it has {max(size - 8, 0)} more "
-            "bytes; it is truncated, or no safetensors file"
-        )
+        odd = f"it should begin with the length of its header, and says {length}"
+        rest = f"where it has {max(size - 8, 0)} more bytes; it is truncated, or no safetensors file"
+        raise ValueError(f"{odd} {rest}")
     text = file.read(length)
     if not text.startswith(b"{"):
         raise ValueError(f"its header should begin with '{{', and begins with {text[:20]!r}; is it a safetensors file?")

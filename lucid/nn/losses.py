@@ -38,6 +38,8 @@ class Loss(Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Two tensors of one shape; logits or log-probabilities (n, classes, ...) go with labels (n, ...), too."""
+        if not self.options:
+            return self.function(input, target, reduction=self.reduction)
         options = {name: getattr(self, name) for name in self.options}
         return self.function(input, target, reduction=self.reduction, **options)
 

@@ -53,6 +53,10 @@ def _row_sum(xp, rows, weight=None):
 _row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
 
 
+_rows_of_g = lambda xp, g, unit: xp.reshape(g, shape=unit.shape)
+_along_unit = lambda xp, g, rows, unit: rows * unit
+
+
 def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
     """The gradient above, for g = rows * weight; `along` is rows * unit, `moved` the sum of g where a mean was taken
     out."""
@@ -75,10 +79,7 @@ def _learned(unit, weight, bias):
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _centred(xp, x, dims), eps),
         "unit": lambda xp, x, dims, scale: _centred(xp, x, dims) * scale,
     },
-    shared={
-        "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
-        "along": lambda xp, g, rows, unit: rows * unit,
-    },
+    shared={"rows": _rows_of_g, "along": _along_unit},
     x=lambda xp, g, x_shape, rows, along, unit, scale, weight: xp.reshape(
         _row_slope(xp, rows, along, unit, scale, weight, _row_sum(xp, rows, weight)), shape=x_shape
     ),
@@ -125,10 +126,7 @@ def layer_norm(
         "scale": lambda xp, x, dims, eps: _row_scale(xp, _rows(xp, x, dims), eps),
         "unit": lambda xp, x, dims, scale: _rows(xp, x, dims) * scale,
     },
-    shared={
-        "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
-        "along": lambda xp, g, rows, unit: rows * unit,
-    },
+    shared={"rows": _rows_of_g, "along": _along_unit},
     x=lambda xp, g, x_shape, rows, along, unit, scale, weight: xp.reshape(
         _row_slope(xp, rows, along, unit, scale, weight), shape=x_shape
     ),

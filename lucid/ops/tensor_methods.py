@@ -20,7 +20,8 @@ def attach(body: type) -> type:
     """Make the methods and properties that the body of a class defines Tensor's own."""
     for name, value in vars(body).items():
         if isinstance(value, (FunctionType, property)):
-            getattr(value, "fget", value).__qualname__ = f"Tensor.{name}"
+            function: Any = value.fget if isinstance(value, property) else value
+            function.__qualname__ = f"Tensor.{name}"
             setattr(Tensor, name, value)
     return body
 

@@ -1,6 +1,6 @@
-"""The optimizers: read adamax.py first, then optimizer.py, options.py, state_dict.py and runner.py.
+"""Optimizers. Read optimizer.py first, then adamax.py, rule.py and buckets.py.
 
-lbfgs.py is the one that is no elementwise rule. lr_scheduler.py changes their learning rates.
+lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
 from lucid.optim import lr_scheduler

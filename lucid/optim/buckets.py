@@ -84,9 +84,9 @@ class Bucket:
         self.size = sum(array.size for array in self.arrays)
         theta = self.arrays[0]
         self.xp, self.dtype, self.device = namespace(theta), compute_dtype(theta.dtype), device_of(theta)
-        self.compiled: Any = None  # the rule, for the hyperparameters `static`
+        self.compiled: Any = None  # the rule, for these hyperparameters, and flags among the step's scalars
         self.static: dict[str, Any] | None = None
-        self.has_flags = False  # whether there are any among the step's scalars: they decide what is compiled
+        self.flags: list[bool] = []
         self.static_scalars: list[Array] = []
         self.step_scalars: list[Array] = []
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
@@ -132,9 +132,10 @@ class Bucket:
         An operation takes 0.76 us with a Python float and 0.38 us with an array of no dimensions (NumPy 2.4, 337
         numbers in float32), so scalars are such arrays, of the dtype that floats would be turned into.
         """
-        if self.has_flags or (static is not self.static and static != self.static):
+        flags = [x for x in scalars if type(x) is bool] if self.flags else self.flags
+        if flags != self.flags or (static is not self.static and static != self.static):
             compiled, self.static = self.compile(rule, pattern_of(scalars, static)), static
-            self.has_flags = any(type(x) is bool for x in scalars)
+            self.flags = [x for x in scalars if type(x) is bool]
             if compiled is not None:
                 if compiled is not self.compiled:
                     self.static_scalars, self.step_scalars = (
@@ -202,13 +203,13 @@ class PackedBucket(Bucket):
         registers = self.registers(theta, self.g, self.memory, "")
         self.calls = [partial(f, *[registers[i] for i in x], registers[y]) for f, x, y in compiled.calls]
         updates = self.views(registers[compiled.update])
-        bases = self.views(registers[compiled.theta]) if compiled.theta else self.arrays
+        bases = self.views(theta) if compiled.scales_theta else self.arrays
         for operands in zip(self.arrays, bases, updates, strict=True):
             if operands[0].flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
                 operands = tuple([x.reshape(-1) for x in operands])
             array, base, update = operands
             # Two arrays that show the same memory take 0.2 us longer than one that is given twice.
-            self.calls.append(partial(self.xp.subtract, base if compiled.theta else array, update, array))
+            self.calls.append(partial(self.xp.subtract, base if compiled.scales_theta else array, update, array))
 
     def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
@@ -259,7 +260,7 @@ class ChunkedBucket(Bucket):
                 self.evaluate(rule, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
             return []
-        tasks = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
+        tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
         if self.can_run_in_parallel and g.dtype == self.dtype and storage_id(g) not in self.storages:
             return tasks
         for task in tasks:
@@ -277,7 +278,7 @@ class ChunkedBucket(Bucket):
                 function(registers[a], registers[b], registers[out])
             else:
                 function(*[registers[i] for i in operands], registers[out])
-        self.xp.subtract(registers[rule.theta] if rule.theta else theta, registers[rule.update], theta)
+        self.xp.subtract(wide, registers[rule.update], theta)
 
 
 def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """How is an optimizer's rule read: what must it take and return, and how does it come to work in place?
 
-A rule is pure: `m = beta1 * m + (1 - beta1) * g` makes three new arrays. Done by hand one would write into m at once.
-So the rule is traced (core/trace.py), and `allocate` finds where each result can be written: over an operand that is
-not needed any more, else into workspace. `print(compiled_rule(...))` shows it; for Adamax:
+A rule is pure: `m = beta1 * m + (1 - beta1) * g` makes three new arrays. So it is traced (core/trace.py), and each
+result gets a place: over an operand that is not needed any more, else in the workspace. `print(compiled_rule(...))`
+shows it; for Adamax:
 
     %m = multiply %beta1 %m
     %w0 = multiply %1 %g            %1 is 1 - beta1
@@ -32,6 +32,7 @@ from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, T
 Rule = Callable[..., tuple[Any, ...]]
 Slots = tuple[str | None, ...]  # the arrays that a rule keeps for each parameter; None for one that is not in use
 Pattern = tuple[tuple[bool | None, ...], tuple[tuple[str, Any], ...]]
+ZERO, NOT_ZERO = "= 0", "!= 0"  # in a pattern, of a number
 
 
 def evaluate_rule(
@@ -80,7 +81,7 @@ def pattern_of(step_scalars: Sequence[object], static: Mapping[str, Any]) -> Pat
     None where there is no telling, as there is something else than numbers and words among the hyperparameters.
     """
     flags = tuple([x if type(x) is bool else None for x in step_scalars])
-    kinds = [(k, ("0", "not 0")[bool(v)] if type(v) in (int, float) else v) for k, v in static.items()]
+    kinds = [(k, (ZERO, NOT_ZERO)[bool(v)] if type(v) in (int, float) else v) for k, v in static.items()]
     return (flags, tuple(kinds)) if all(v is None or type(v) in (bool, str) for _, v in kinds) else None
 
 
@@ -101,17 +102,18 @@ class RuleTrace(Trace):
         self.step_names = names = step_scalar_names(rule, len(slots), len(flags))
         scalars = [ScalarTracer(self, k, None, False) if v is None else v for k, v in zip(names, flags, strict=True)]
         self.step_scalars = [x for x in scalars if isinstance(x, ScalarTracer)]
-        options = {k: ScalarTracer(self, k, v == "not 0", True) if v in ("0", "not 0") else v for k, v in static}
+        options = {k: ScalarTracer(self, k, v == NOT_ZERO, True) if v in (ZERO, NOT_ZERO) else v for k, v in static}
         old = [None if slot is None else self.inputs[slot] for slot in slots]
         results = rule(TracedNamespace(self), theta, g, *old, *scalars, **options)
         update, new, base = split_results(rule, results, len(slots), theta)
         self.new: dict[str, Tracer] = {}
-        for slot, before, value in zip(slots, old, new, strict=True):
+        for slot, value in zip(slots, new, strict=True):
             if slot is not None:
                 taken = {*self.inputs.values(), *self.new.values()}
-                self.new[slot] = value if value is before else self._array(value, taken)
-        overwritten = {x for x in old if x is not None}
-        self.update, self.theta = self._array(update, overwritten), self._array(base, overwritten)
+                self.new[slot] = value if value is self.inputs[slot] else self._array(value, taken)
+        inputs, slots_in_use = set(self.inputs.values()), {x for x in old if x is not None}
+        self.theta = base if base is theta else self._array(base, inputs | set(self.new.values()))
+        self.update = self._array(update, slots_in_use if base is theta else {*slots_in_use, theta})
 
     def _array(self, value: Any, taken: set[Any]) -> Tracer:
         """A result as an array of its own: a copy of one that is taken."""
@@ -135,8 +137,8 @@ class CompiledRule:
         calls: `(function, registers of the operands, register of the result)`: `function(*operands, result)`. The
             registers are theta, g, the slots in use, the scalars, the workspace, in this order.
         workspace: how many arrays of workspace there are.
-        update, theta: the registers of what is to be subtracted, and of what it is subtracted from.
-        reads_theta: whether any call does.
+        update: the register of what is to be subtracted from theta in the end.
+        reads_theta, scales_theta: whether any call reads theta, and whether one writes to it.
         static, step: the scalars: first those that depend on hyperparameters alone, then those that are new at each
             step: what the rule is given as such, then what it computes of it.
     """
@@ -146,14 +148,15 @@ class CompiledRule:
         self.static = [x for x in used if x.static]
         self.step = [*dict.fromkeys([*trace.step_scalars, *(x for x in used if not x.static)])]
         self.inputs = [*trace.inputs.values(), *self.static, *self.step]
-        homes = {value: trace.inputs[slot] for slot, value in trace.new.items() if value is not trace.inputs[slot]}
-        outputs = {*homes, trace.update, trace.theta}.difference(self.inputs)
+        results = {**trace.new, "theta": trace.theta}
+        homes = {value: trace.inputs[name] for name, value in results.items() if value is not trace.inputs[name]}
+        outputs = {*homes, trace.update}.difference(self.inputs)
         on_arrays = [i for i in trace.instructions if not isinstance(i[2], ScalarTracer)]
         self.code, register, self.workspace = allocate(on_arrays, self.inputs, outputs, homes)
-        self.update, self.theta = register[trace.update], register[trace.theta]
+        self.update, self.scales_theta = register[trace.update], trace.theta in homes
         self.reads_theta = any(0 in operands for _, operands, _ in self.code) or self.update == 0
         self.calls = [(in_place(function), operands, out) for function, operands, out in self.code]
-        self._as_given = len(self.step) == len(trace.step_scalars) == len(trace.step_names)
+        self._as_given = len(self.step) == len(trace.step_scalars)  # nothing is computed of them
         self._on_static, self._on_step = trace.on_numbers(static=True), trace.on_numbers(static=False)
 
     def static_values(self, static: Mapping[str, Any]) -> list[Any]:
@@ -164,7 +167,8 @@ class CompiledRule:
     def step_values(self, static: Mapping[str, Any], step_scalars: Sequence[Any]) -> Sequence[Any]:
         """The values of the scalars that are new at each step, given those of the rule, flags included."""
         if self._as_given:
-            return step_scalars
+            flags = len(step_scalars) - len(self.step)
+            return [x for x in step_scalars if type(x) is not bool] if flags else step_scalars
         values = {**static, **dict(zip(self.trace.step_names, step_scalars, strict=True))}
         evaluate(self._on_static + self._on_step, values)
         return [number_of(x, values) for x in self.step]
@@ -172,12 +176,12 @@ class CompiledRule:
     def __str__(self) -> str:
         names = [str(x) for x in self.inputs] + [f"%w{i}" for i in range(self.workspace)]
         lines = [f"{names[out]} = {function} {' '.join(names[i] for i in x)}" for function, x, out in self.code]
-        return "\n".join([*lines, f"%theta = subtract {names[self.theta]} {names[self.update]}"])
+        return "\n".join([*lines, f"%theta = subtract %theta {names[self.update]}"])
 
 
 def in_place(function: str) -> Callable[..., Any]:
     """A function of NumPy's that takes the array to write to behind its operands. True and False are 1 and 0 there."""
-    return SPECIAL[function] if function in SPECIAL else getattr(cpu, function)  # type: ignore[no-any-return]
+    return SPECIAL.get(function) or getattr(cpu, function)
 
 
 def _copy(x: Any, out: Any) -> None:
@@ -188,18 +192,11 @@ def _where(condition: Any, x: Any, y: Any, out: Any) -> None:
     out[...] = cpu.where(condition, x, y)  # where has no out
 
 
-def _maximum(x: Any, y: Any, out: Any) -> None:
-    cpu.maximum(x, y, out=out)  # by position, as others take it, it is deprecated here
-
-
-def _minimum(x: Any, y: Any, out: Any) -> None:
-    cpu.minimum(x, y, out=out)
-
-
-SPECIAL = {
-    "astype": _copy, "copy": _copy, "where": _where,
-    "maximum": _maximum, "minimum": _minimum,
-    "logical_and": _minimum, "logical_or": _maximum, "logical_xor": cpu.not_equal,
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "astype": _copy, "copy": _copy, "where": _where, "logical_xor": cpu.not_equal,
+    # These two no longer take `out` by position.
+    **dict.fromkeys(("maximum", "logical_or"), lambda x, y, out: cpu.maximum(x, y, out=out)),
+    **dict.fromkeys(("minimum", "logical_and"), lambda x, y, out: cpu.minimum(x, y, out=out)),
 }  # fmt: skip
 
 
@@ -245,7 +242,8 @@ def check_rule(kind: Any) -> tuple[str, ...]:
         if unknown := [slot for slot in named if slot is not None and slot not in slots]:
             raise TypeError(f"{kind.__name__}.{what}: {unknown[0]!r} is no slot; slots = {slots} lists those there are")
     try:
-        RuleTrace(rule, slots, ((None,) * len(scalars), tuple((k, "not 0") for k in static)))
+        if not kind.__module__.startswith("lucid."):  # these have tests, and importing them would take 5 ms longer
+            RuleTrace(rule, kind.slots, ((None,) * len(scalars), tuple((k, NOT_ZERO) for k in static)))
     except AttributeError as error:
         raise TypeError(f"{name}: {error}") from error
     except TypeError as error:

@@ -8,16 +8,13 @@ import pytest
 
 from lucid import optim
 from lucid.core.array import cpu
+from lucid.core.trace import Trace, TracedNamespace, Tracer, allocate, last_uses
 from lucid.optim.rule import compiled_rule, evaluate_rule, pattern_of
 from tests.optim.training import give, parameter, run_in_place
 
 
-def both(
-    rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str
-) -> None:
-    """Evaluate `rule` as it stands and as a program, on ordinary and on hostile numbers."""
-    run = program(rule, slots, numbers, constants)
-    assert run is not None
+def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:
+    """Evaluate `rule` as it stands and in place, on ordinary and on hostile numbers."""
     rng = np.random.default_rng(0)
     theta, g = (rng.standard_normal(257).astype(dtype) for _ in range(2))
     g[:6] = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30]
@@ -50,21 +47,22 @@ def test_sgd(momentum: float, decay: float, nesterov: bool, maximize: bool) -> N
 RULES: dict[str, Any] = {
     "in and out": lambda xp, theta, g, a, b, lr, *, c: (lr * g, a + b, b * c),
     "a slot kept": lambda xp, theta, g, a, b, lr, *, c: (theta * c, a, b - g),
-    "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * a, g, b),
-    "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (theta - (n := a * c + g), n, n),
-    "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (theta + a * b, a + g * theta, b + theta * a),
-    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (theta * (1 - lr * c) - -lr / (2 + c) ** 2 * g, a,
-                                                                      b),
-    "functions": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c),
-                                                       xp.minimum(b, g)),
+    "the gradient kept": lambda xp, theta, g, a, b, lr, *, c: (lr * a, g, b),
+    "the gradient as it is": lambda xp, theta, g, a, b, lr, *, c: (g, a + lr * g, g),
+    "one value in two places": lambda xp, theta, g, a, b, lr, *, c: (n := a * c + g, n, n),
+    "slots that change places": lambda xp, theta, g, a, b, lr, *, c: (lr * a, b, a),
+    "an old value as the update": lambda xp, theta, g, a, b, lr, *, c: (a, g - c, b * g),
+    "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (a * b, a + g * theta, b + theta * a),
+    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (-lr / (2 + c) ** 2 * g, a, b, theta * (1 - lr * c)),
+    "functions": lambda xp, theta, g, a, b, lr, *, c: (xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
     "powers, and a minus": lambda xp, theta, g, a, b, lr, *, c: (-theta, g**2 * c, 1 / (b + 2) ** 0.5),
-    "where": lambda xp, theta, g, a, b, lr, *, c: (theta - xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a),
-                                                   xp.where(b >= lr, c, a)),
-    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0),
-                                                              xp.where(g > 0, b, a), b + 1.0),
-    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a),
-                                                                xp.where(n, a, b)),
-    "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (theta - lr * (a * c + g), a * c + g, b),
+    "where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a), xp.where(b >= lr, c, a)),
+    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0), xp.where(g > 0, b, a), b + 1.0),
+    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a), xp.where(n, a, b)),
+    "truth values": lambda xp, theta, g, a, b, lr, *, c: (g * (a > b), xp.where((g > 0) & (a != b), a, b), xp.where(~(g < a) | (g == 0), c, b)),
+    "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (lr * (a * c + g), a * c + g, b),
+    "theta scaled": lambda xp, theta, g, a, b, lr, *, c: (lr * g, a + theta, b, c * theta),
+    "theta another": lambda xp, theta, g, a, b, lr, *, c: (lr * theta, g - a, a * theta, b),
 }  # fmt: skip
 
 
@@ -125,7 +123,7 @@ def test_theta_is_read_only_where_the_rule_does() -> None:
     constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     for decay in (0, 0.1):
         compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay}))
-        assert compiled.reads_theta is bool(decay) and compiled.theta == 0
+        assert compiled.reads_theta is bool(decay) and not compiled.scales_theta
 
 
 def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtraction() -> None:
@@ -135,6 +133,21 @@ def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtract
     assert str(compiled).splitlines()[1:4] == ["%w0 = multiply %1 %g", "%m = add %m %w0", "%u = multiply %beta2 %u"]
     assert str(compiled.trace).splitlines()[:3] == ["%0 = multiply %beta1 %m", "%1 = subtract 1 %beta1", "%2 = multiply %1 %g"]
     assert compiled.static_values(static) == [0.9, 1 - 0.9, 0.999, 1e-8] and compiled.step_values(static, [0.1]) == [0.1]
+
+
+def test_a_trace_of_any_function_gets_registers_by_liveness() -> None:
+    """Nothing may be overwritten but workspace: three results, of which no two live at once, share one array."""
+    trace = Trace(cpu)
+    a, b = Tracer(trace, "a"), Tracer(trace, "b")
+    xp = TracedNamespace(trace)
+    out = xp.exp(xp.sqrt(a * b)) - a
+    assert str(trace).splitlines() == ["%0 = multiply %a %b", "%1 = sqrt %0", "%2 = exp %1", "%3 = subtract %2 %a"]
+    assert last_uses(trace.instructions, [out])[a] == 3 and last_uses(trace.instructions, [out])[out] == 4
+    code, register, workspace = allocate(trace.instructions, [a, b], [out], {})
+    assert code == [("multiply", [0, 1], 2), ("sqrt", [2], 2), ("exp", [2], 2), ("subtract", [2, 0], 2)]
+    assert workspace == 1 and register[out] == 2
+    code, register, _ = allocate(trace.instructions, [a, b], [out], {out: b})
+    assert [place for _, _, place in code] == [1, 1, 1, 1] and register[out] == 1
 
 
 # -- refused where they are defined ----------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ import lucid
 from lucid import nn, optim
 from lucid.core.array import to_device
 from lucid.gpu.namespace import gpu
-from lucid.gpu.optimizer_kernel import kernel_of
-from lucid.gpu.optimizer_launch import GpuBucket
+from lucid.gpu.optimizer_kernel import GpuBucket, kernel_of
 from tests.gpu import cuda_on_cpu, stand_in
 from tests.optim.test_hostile import CASES
 from tests.whole import whole

@@ -12,7 +12,7 @@ import lucid
 from lucid.core.op import OPS
 from lucid.gpu import recurrent_kernels as recurrent
 from lucid.gpu import row_kernels as rows
-from lucid.gpu.cuda_expressions import OPTIONS
+from lucid.gpu.cuda_expressions import CTYPES, OPTIONS
 from lucid.gpu.fuse import FusedTrace
 from tests.gpu.gpus import there
 from tests.gpu.test_fused import FUSED, elementwise_operations, run
@@ -108,16 +108,16 @@ def test_kernels_of_operations_compile(dtype: str, generation: str) -> None:
     made = recorded(dtype)
     assert len(made) >= len(FUSED)
     for name, trace in made:
-        kernel, (takes, gives) = trace.kernel(cupy, name), trace.parameters()
+        kernel, parameters = trace.kernel(cupy, name), ", ".join(trace.parameters())
         scalars = [f"k{i}" for i in range(len(trace.scalars()))]
-        assert compiled(elementwise(kernel, ", ".join(takes + gives), scalars), generation)
+        assert compiled(elementwise(kernel, parameters, scalars), generation)
     for name in rows.TEXTS:
-        for labels in rows.C if name in ("cross_entropy", "reduced") and dtype == "float32" else ["int64"]:
+        for labels in CTYPES if name in ("cross_entropy", "reduce_losses") and dtype == "float32" else ["int64"]:
             if labels not in ("float16", "float32", "float64"):
-                assert compiled(rows.text(name, dtype, labels), generation)
+                assert compiled(rows.source(name, rows.TEXTS[name], dtype, labels), generation)
     if dtype != "float16":
         for name in recurrent.TEXTS:
-            assert compiled(recurrent.text(name, dtype), generation)
+            assert compiled(rows.source(name, recurrent.TEXTS[name], dtype), generation)
 
 
 def test_what_does_not_compile_is_told() -> None:

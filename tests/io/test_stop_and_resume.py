@@ -22,7 +22,7 @@ PROGRAM = Path(__file__).with_name("run_that_is_killed.py")
 
 def start(hash_seed: int, *arguments: object) -> subprocess.Popen:
     """The program, with a PYTHONHASHSEED of its own."""
-    path = os.pathsep.join([str(PROGRAM.inputs[2]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(PROGRAM.parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)}
     return subprocess.Popen(
         [sys.executable, "-W", "error", str(PROGRAM), *map(str, arguments)],

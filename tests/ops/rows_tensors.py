@@ -79,11 +79,9 @@ TABLE: dict[str, list[Row]] = {
     "put_diagonal": [row(lambda m, x: m.diag(x), U(3)), row(lambda m, x: x.diag(2), U(2)),
                      row(lambda m, x: x.diag(diagonal=-1), U(2)), row(lambda m, x: m.diag(x), U(0))],
     # by index
-    "put_add": [
-        row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)),
-        row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
-        row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)),
-        row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3), ints([]), U(0)),
+    "scatter_add_along": [
+        row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
+        row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3), ints([]), U(0)),
     ],
     "scatter": [
         row(lambda m, x, i, s: m.scatter(x, 1, i, s), U(2, 3), ints([[0, 2], [1, 0]]), U(2, 2)),

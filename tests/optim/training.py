@@ -48,7 +48,7 @@ def run_in_place(rule: Any, slots: Any, scalars: Any, static: dict[str, Any], th
     registers += [np.empty_like(theta) for _ in range(compiled.workspace)]
     for function, operands, out in compiled.calls:
         function(*[registers[i] for i in operands], registers[out])
-    np.subtract(registers[compiled.theta], registers[compiled.update], theta)
+    np.subtract(theta, registers[compiled.update], theta)
     return compiled
 
 

@@ -334,7 +334,7 @@ ERRORS: dict[str, list[Error]] = {
     "inference_mode": [(lambda: lucid.inference_mode(lambda: 0), TypeError,
                         r"inference_mode: expected True or False, got <function .*@inference_mode\(\)")],
     "op": [(lambda: lucid.op(z=lambda xp, g: g)(lambda xp, x: x), TypeError,
-            "a formula for 'z', but the inputs are x")],
+            "a vjp of 'z', but the inputs are x")],
     # files
     "save": [(lambda: lucid.save({"a": {1}}, "/nowhere/x"), TypeError,
               r"save: checkpoint\['a'\] is an object of type set"),

@@ -90,8 +90,7 @@ def test_a_function_knows_its_line() -> None:
 
     with lucid.see.track_provenance():
         y = Twice.apply(lucid.ones(2, requires_grad=True))
-    # type: ignore[union-attr]
-    assert lucid.see.origin(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"
+    assert lucid.see.provenance(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"  # type: ignore[union-attr]
     assert y._node.out is y._array
 
 

@@ -281,7 +281,7 @@ def test_modules_are_groups_that_can_be_folded() -> None:
         inside = {box.number for box in group.boxes()}
         into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
         assert all(
-            made.boxes[n].node.born <= max(made.boxes[m].node.born for m in inside if made.boxes[m].kind == "op")
+            made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op")
             for n in into
         )
 
@@ -400,17 +400,7 @@ def test_a_notebook_gets_the_page_in_a_frame_and_a_run_below_the_graph() -> None
 
 
 def test_small_values_are_shown_in_full_and_large_ones_as_means() -> None:
-    assert shown(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {
-        "shape": [2],
-        "full": [0.1, 0.33333334],
-        "low": 0.1,
-        "high": 0.333333,
-        "mean": 0.216667,
-        "std": 0,
-        "zeros": 0,
-        "nan": 0,
-        "infinite": 0,
-    }
+    assert encode_value(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {"shape": [2], "full": [0.1, 0.33333334], "low": 0.1, "high": 0.333333, "mean": 0.216667, "std": 0, "zeros": 0, "nan": 0, "infinite": 0}
     stripes = lucid.tensor(np.tile(np.repeat([[1.0, -1 / 3, 0.0]], 30, axis=1), (40, 1)))
     found = encode_value(stripes)
     assert found is not None and (found["rows"], found["columns"]) == (20, 18)
@@ -453,16 +443,11 @@ def joined() -> None:
 
 HERE = r"test_see\.py:\d+, in"
 TOLD = {
-    changed:
-        (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y "
-         rf"\+= 1.*; then came backward\(\)", r"remember\(\):` to hear at which lines"),
-    walked_twice:
-        (rf"The first operation that has let go of its arrays is sum; it was run at .*{HERE} walked_twice: y = ",
-         r"remember\(\):` to hear which line it is"),
-    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: "
-             rf"nn.Sequential", "to hear where 'x' comes from"),
-    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to hear where 'x' comes from"),
-    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to hear where 'arrays' comes from"),
+    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
+    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"track_provenance\(\):` to see which line it is"),
+    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to see where 'x' comes from"),
+    unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to see where 'x' comes from"),
+    joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to see where 'arrays' comes from"),
 }
 
 

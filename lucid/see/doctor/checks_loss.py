@@ -9,7 +9,7 @@ from lucid.see.doctor.evidence import LossGraph, TrainingRun, input_node, skip_v
 from lucid.see.formulas import saved_values
 from lucid.see.text import digits
 
-CROSS_ENTROPY = ("cross_entropy", "cross_entropy_of_kept")  # the second is what a GPU takes
+CROSS_ENTROPY = ("cross_entropy", "cross_entropy_ignore_index")  # the second is what a GPU takes
 LOGITS = (*CROSS_ENTROPY, "log_softmax", "bce_with_logits")
 PAIRWISE = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "where"}
 ELEMENTWISE = PAIRWISE | {"square", "abs", "power_number", "negative", "exp", "log", "sqrt", "tanh", "clip", "log1p"}

@@ -129,7 +129,7 @@ class TrainingRun:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
                 self.used_at[id(t)] = self.line_of(graph.users[leaf][0]) if graph.users[leaf] else None
-        for node in graph.nodes_of("cross_entropy", "cross_entropy_of_kept", "nll"):
+        for node in graph.nodes_of("cross_entropy", "cross_entropy_ignore_index", "nll"):
             saved = saved_values(node)
             if saved.get("x") is not None and saved.get("labels") is not None:
                 counts = self.label_counts.setdefault(classes := saved["x"].shape[1], Counter())
