@@ -43,13 +43,22 @@ less_equal = library_function("less_equal", "Whether x <= y, element by element.
 greater = library_function("greater", "Whether x > y, element by element.", "__gt__", "gt", operands=2)
 greater_equal = library_function("greater_equal", "Whether x >= y, element by element.", "__ge__", "ge", operands=2)
 eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
-method("__eq__")(lambda self, other: False if other is None else equal(self, other))
-method("__ne__")(lambda self, other: True if other is None else not_equal(self, other))
-
-SQRT = "The square root, the y >= 0 with y * y = x, NaN below 0; its gradient at 0 is infinite."
 
 
-sqrt = library_function("sqrt", SQRT, floats=True, x=lambda xp, g, out: g / (2 * out))
+@method("__eq__")
+def _is_equal(self: Tensor, other: Any) -> Any:
+    return False if other is None else equal(self, other)
+
+
+@method("__ne__")
+def _is_not_equal(self: Tensor, other: Any) -> Any:
+    return True if other is None else not_equal(self, other)
+
+
+sqrt = library_function(
+    "sqrt", "The square root, the y >= 0 with y * y = x, NaN below 0; its gradient at 0 is infinite.",
+    floats=True, x=lambda xp, g, out: g / (2 * out),
+)  # fmt: skip
 sign = library_function("sign", "-1, 0 or 1; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
 abs = library_function("abs", "|x|; the gradient at 0 is 0.", "__abs__", "abs", x=lambda xp, g, x: g * xp.sign(x))
 expm1 = library_function("expm1", "exp(x) - 1, exact near 0.", floats=True, x=lambda xp, g, x: g * xp.exp(x))
