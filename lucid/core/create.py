@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.array import (
-    Array,
-    DType,
-    as_dtype,
-    create_on,
-    from_data,
-    get_default_dtype,
-    to_device,
-)
+from lucid.core.array import Array, DType, as_dtype, create_on, from_data, get_default_dtype, to_device
 from lucid.core.node import Tensor
 from lucid.core.tensor import lengths
 

@@ -1,4 +1,4 @@
-"""Operations element by element: arithmetic, exponentials, the larger of two. More are in ops/elementwise.py.
+"""Operations element by element: arithmetic and exponentials. More are in ops/elementwise.py.
 
 Nothing here undoes broadcasting: where `x` was stretched to meet `y`, backward sums its gradient to size. Where a
 function has no derivative the docstring says what is used instead.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from lucid.core.node import method
 from lucid.core.op import op
 
-__all__ = ["add", "div", "exp", "log", "maximum", "mul", "neg", "sub", "tanh"]
+__all__ = ["add", "div", "exp", "log", "mul", "neg", "sub", "tanh"]
 
 
 @method("__add__", "__radd__", "add")
@@ -55,16 +55,6 @@ sub, mul, div, neg = subtract, multiply, divide, negative  # PyTorch's names
 def positive(xp, x):
     """A copy of `x`, row by row in memory, with the gradient passed on."""
     return x.copy()
-
-
-@method()
-@op(
-    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
-    y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0, g)),
-)
-def maximum(xp, x, y):
-    """The larger of x and y, NaN where either is; a tie shares the gradient evenly."""
-    return xp.maximum(x, y)
 
 
 @op()

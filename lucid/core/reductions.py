@@ -9,9 +9,8 @@ from typing import Any
 
 from lucid.core.node import method
 from lucid.core.op import op
-from lucid.core.promotion import number
 
-__all__ = ["amax", "mean", "sum"]
+__all__ = ["mean", "sum"]
 
 Dim = int | Sequence[int] | None
 
@@ -29,42 +28,39 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
 
 
-def reduction(operation: Any = None, *, several: bool = True, converts: bool = False, correction: bool = False) -> Any:
+def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
     """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
-    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`; `correction` is a variance's."""
+    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`."""
     if operation is None:
-        return lambda operation: reduction(operation, several=several, converts=converts, correction=correction)
+        return lambda operation: reduction(operation, several=several, converts=converts)
     name = operation.__name__
 
-    def spelled(more: dict[str, Any], dim: Any, keepdim: Any) -> tuple[Any, Any]:
-        dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+    def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):  # type: ignore[no-untyped-def]
         if more:
-            raise TypeError(
-                f"{name}: unexpected keyword {next(iter(more))!r}; expected dim and keepdim (or axis and keepdims)"
-            )
-        return dim, keepdim
+            dim, keepdim = read_keywords(name, more, dim, keepdim)
+        if dim is not None:
+            dim = axes(name, dim, several)
+        if dtype is not None:
+            x = x.to(dtype) if converts else read_keywords(name, {"dtype": dtype}, dim, keepdim)
+        return operation(x, axis=dim, keepdims=keepdim)
 
-    if correction:
+    return public_form(operation, reduced)
 
-        def reduced(x, dim=None, correction=1, keepdim=False, **more):  # type: ignore[no-untyped-def]
-            if more:
-                correction = int(bool(more.pop("unbiased"))) if "unbiased" in more else correction
-                dim, keepdim = spelled(more, dim, keepdim)
-            return operation(x, axis=axes(name, dim, several), correction=number(correction), keepdims=keepdim)
-    else:
 
-        def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):  # type: ignore[no-untyped-def, misc]
-            if more:
-                dim, keepdim = spelled(more, dim, keepdim)
-            if dim is not None:
-                dim = axes(name, dim, several)
-            if dtype is not None:
-                x = x.to(dtype) if converts else spelled({"dtype": dtype}, dim, keepdim)
-            return operation(x, axis=dim, keepdims=keepdim)
+def read_keywords(name: str, more: dict[str, Any], dim: Any, keepdim: Any) -> tuple[Any, Any]:
+    """`dim` and `keepdim`, which may also be among the keywords as `axis` and `keepdims`. TypeError for others."""
+    dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+    if more:
+        odd = next(iter(more))
+        raise TypeError(f"{name}: unexpected keyword {odd!r}; expected dim and keepdim (or axis and keepdims)")
+    return dim, keepdim
 
+
+def public_form(operation: Any, function: Any) -> Any:
+    """`function` under the name and docstring of an operation, and as the method of that name."""
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
-        setattr(reduced, attribute, getattr(operation, attribute))
-    return method()(reduced)
+        setattr(function, attribute, getattr(operation, attribute))
+    return method()(function)
 
 
 def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,15 +128,3 @@ def sum(xp, x, *, axis=None, keepdims=False):
 def mean(xp, x, *, axis=None, keepdims=False):
     """The mean over `dim`, sum(x) / n of n elements; of integers and bools too, as a float; NaN of nothing."""
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
-
-
-def _share_of_ties(xp, x, out, axis):
-    ties = xp.astype(x == expand_reduced(xp, out, x.shape, axis), dtype=x.dtype)
-    return ties / xp.sum(ties, axis=axis, keepdims=True)
-
-
-@reduction
-@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _share_of_ties(xp, x, out, axis))
-def amax(xp, x, *, axis=None, keepdims=False):
-    """The largest element over `dim`, NaN if there is one; ties share the gradient evenly."""
-    return xp.max(x, axis=axis, keepdims=keepdims)

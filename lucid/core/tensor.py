@@ -7,17 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.array import (
-    as_device,
-    as_dtype,
-    bool_,
-    from_data,
-    get_default_dtype,
-    int64,
-    ndarray,
-    text_of,
-    to_numpy,
-)
+from lucid.core.array import as_device, as_dtype, bool_, from_data, get_default_dtype, int64, ndarray, text_of, to_numpy
 from lucid.core.elementwise import astype
 from lucid.core.node import Leaf, Tensor, method
 from lucid.core.op import on_tensors

@@ -15,8 +15,8 @@ from lucid.core.promotion import ndim_of, number, result_type
 
 __all__ = [
     "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
-    "isinf", "isnan", "le", "log1p", "log2", "log10", "lt", "minimum", "ne", "pow", "reciprocal", "relu", "round",
-    "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "trunc", "where",
+    "isinf", "isnan", "le", "log1p", "log2", "log10", "lt", "maximum", "minimum", "ne", "pow", "reciprocal", "relu",
+    "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "trunc", "where",
 ]  # fmt: skip
 
 
@@ -115,14 +115,23 @@ def pow(x: Any, exponent: Any) -> Tensor:
     return power(x, exponent)
 
 
-@method()
-@op(
-    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0, g)),
-    y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
-)
-def minimum(xp, x, y):
-    """The smaller of x and y, NaN where either is; a tie shares the gradient evenly."""
-    return xp.minimum(x, y)
+# To the x that is not below, or not above, y. Where either is NaN, so is the result, and both get the gradient.
+def _unless_less(xp, g, x, y):
+    return xp.where(x == y, g / 2, xp.where(x < y, 0, g))
+
+
+def _unless_greater(xp, g, x, y):
+    return xp.where(x == y, g / 2, xp.where(x > y, 0, g))
+
+
+maximum = library_function(
+    "maximum", "The larger of x and y, NaN where either is; a tie shares the gradient evenly.", operands=2,
+    x=_unless_less, y=_unless_greater,
+)  # fmt: skip
+minimum = library_function(
+    "minimum", "The smaller of x and y, NaN where either is; a tie shares the gradient evenly.", operands=2,
+    x=_unless_greater, y=_unless_less,
+)  # fmt: skip
 
 
 @op(x=lambda xp, g, condition: xp.where(condition, g, 0), y=lambda xp, g, condition: xp.where(condition, 0, g))

@@ -1,5 +1,5 @@
 """The rest of the reductions, and what else works along a dim: any, all, min, max and where they are, products,
-variances, norms, softmax, running sums. The first ones, sum, mean and amax, are in core/reductions.py.
+variances, norms, softmax, running sums. The first ones, sum and mean, are in core/reductions.py.
 """
 
 from __future__ import annotations
@@ -8,19 +8,31 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
-from lucid.core.elementwise import maximum, positive
+from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
-from lucid.core.reductions import accumulate_in_float32, amax, count, expand_reduced, mean_weight, reduction
+from lucid.core.promotion import ndim_of, number
+from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
 from lucid.core.shapes import accepts_axis
-from lucid.ops.elementwise import abs, minimum
+from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, take_along
 
 __all__ = [
-    "all", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min", "norm",
-    "prod", "softmax", "std", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min",
+    "norm", "prod", "softmax", "std", "var",
 ]  # fmt: skip
+
+
+def _extreme_vjp(xp, g, x, out, axis):
+    ties = xp.astype(x == expand_reduced(xp, out, x.shape, axis), dtype=x.dtype)
+    return expand_reduced(xp, g, x.shape, axis) * (ties / xp.sum(ties, axis=axis, keepdims=True))
+
+
+@reduction
+@op(x=_extreme_vjp)
+def amax(xp, x, *, axis=None, keepdims=False):
+    """The largest element over `dim`, NaN if there is one; ties share the gradient evenly."""
+    return xp.max(x, axis=axis, keepdims=keepdims)
 
 
 @reduction(several=False)
@@ -78,7 +90,7 @@ def all(xp, x, *, axis=None, keepdims=False):
 
 
 @reduction
-@op(x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * core._share_of_ties(xp, x, out, axis))
+@op(x=_extreme_vjp)
 def amin(xp, x, *, axis=None, keepdims=False):
     """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
     return xp.min(x, axis=axis, keepdims=keepdims)
@@ -114,7 +126,20 @@ def _others(xp, x, axis):
     return xp.transpose(rest, axes=tuple(sorted(range(ndim), key=lambda i: order[i])))
 
 
-@reduction(correction=True)
+def with_correction(operation: Any) -> Any:
+    """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
+    name = operation.__name__
+
+    def reduced(x, dim=None, correction=1, keepdim=False, **more):
+        if more:
+            correction = int(bool(more.pop("unbiased"))) if "unbiased" in more else correction
+            dim, keepdim = core.read_keywords(name, more, dim, keepdim)
+        return operation(x, axis=core.axes(name, dim), correction=number(correction), keepdims=keepdim)
+
+    return core.public_form(operation, reduced)
+
+
+@with_correction
 @op(floats=True, x=lambda xp, g, x, axis, correction: _var_vjp(xp, g, x, axis, correction))
 @accumulate_in_float32
 def var(xp, x, *, axis=None, correction=1, keepdims=False):
@@ -149,7 +174,7 @@ def _var_vjp(xp, g, x, axis, correction):
 
 # Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
 # formula alone would say 0 / 0.
-@reduction(correction=True)
+@with_correction
 @op(floats=True, x=lambda xp, g, x, out, axis, correction: _var_vjp(xp, _over(xp, g, 2 * out), x, axis, correction))
 @accumulate_in_float32
 def std(xp, x, *, axis=None, correction=1, keepdims=False):
@@ -239,9 +264,7 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
-            setattr(along, attribute, getattr(operation, attribute))
-        return method()(accepts_axis(along))
+        return core.public_form(operation, accepts_axis(along))
 
     return decorate
 
