@@ -67,16 +67,15 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
         TypeError: for an operand that is no Tensor, number or array.
         RuntimeError: for operands on different devices.
     """
-    names = op.inputs
     if len(operands) == 2 and len(op.promoted) == 2:  # x * 2 and 2 * x, at a third of the price of the general case
         x, y = operands
         if type(y) in (float, int) and isinstance(x, Tensor) and _is_cpu_float(x._array):
             return cpu, [x._array, y], [x._node, None]
         if type(x) in (float, int) and isinstance(y, Tensor) and _is_cpu_float(y._array):
             return cpu, [x, y._array], [None, y._node]
-    if op.variadic:
-        _check_tensors(op, operands)
-        names = op.inputs * len(operands)
+    names = op.inputs * len(operands) if op.variadic else op.inputs
+    if not names:
+        raise ValueError(f"{op.name}: expected at least one tensor, got none")
     for operand in operands:
         if isinstance(operand, Tensor) and type(operand._array) is not ndarray:
             quick = namespace(operand._array).quick_operands(op, operands)
@@ -84,10 +83,8 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
                 return quick
             break
     nodes = [x._node if isinstance(x, Tensor) else None for x in operands]
-    arrays = [
-        x._array if isinstance(x, Tensor) else x if op.variadic else _as_operand(op, name, x)
-        for name, x in zip(names, operands, strict=True)
-    ]
+    named = list(zip(names, operands, strict=True))
+    arrays = [x._array if isinstance(x, Tensor) else _as_operand(op, name, x) for name, x in named]
     present = [a for a in arrays if is_array(a)]
     if len({device_of(a) for a in present}) > 1:
         raise MixedDevicesError(op.name, names, operands, nodes)
@@ -114,16 +111,12 @@ def _is_cpu_float(array: Any) -> bool:
     return type(array) is ndarray and array.dtype.kind == "f"
 
 
-def _check_tensors(op: Any, operands: Sequence[Any]) -> None:
-    if not operands:
-        raise ValueError(f"{op.name}: expected at least one tensor, got none")
-    for operand in operands:
-        if not isinstance(operand, Tensor) and not is_array(operand):
-            raise TypeError(f"{op.name}: expected tensors, got {type_name(operand)}")
-
-
 def _as_operand(op: Any, name: str, operand: Any) -> Any:
     """What the forward can use of an operand that is not a Tensor: a Python number or an array."""
+    if op.variadic:
+        if not is_array(operand):
+            raise TypeError(f"{op.name}: expected tensors, got {type_name(operand)}")
+        return operand
     if type(operand) in NUMBERS or (operand is None and name in op.nullable):
         return operand
     if is_array(operand):
@@ -179,22 +172,19 @@ class MixedDevicesError(RuntimeError):
     """Operands on different devices. The modules in whose forward it happened add themselves as it passes them."""
 
     def __init__(self, name: str, inputs: Sequence[str], operands: Sequence[Any], nodes: Sequence[Any]) -> None:
-        arrays = [x._array if isinstance(x, Tensor) else x for x in operands]
-        devices = {device_of(a) for a in arrays if is_array(a)}
-        gpu = max(devices)  # "cuda:N" is behind "cpu"
+        super().__init__(name, inputs, operands, nodes)
         where = []
-        for input_name, x, a in zip(inputs, operands, arrays, strict=True):
+        for n, x in zip(inputs, operands, strict=True):
             if isinstance(x, Tensor):
-                where.append(f"{input_name!r} on {device_of(a)}")
-            elif is_array(a):
-                both = devices == {"cpu", gpu}
-                where.append(f"{input_name!r}, a NumPy array, on cpu" if both else f"{input_name!r}, an array")
+                where.append((repr(n), x.device))
+            elif is_array(x):
+                where.append((f"{n!r}, {'a NumPy array' if type(x) is ndarray else 'an array'},", device_of(x)))
+        gpu = str(max(device for _, device in where))  # "cuda:N" is behind "cpu"
         self.name, self.modules = name, list[Any]()  # the innermost module first
         self.text = (
-            f"operands on different devices, {' and '.join(where)}; move one with .to({str(gpu)!r}), a whole model "
-            f"with model.to({str(gpu)!r}){describe[0].operands(inputs, nodes)}"
+            f"operands on different devices, {' and '.join(f'{what} on {device}' for what, device in where)}; move one "
+            f"with .to({gpu!r}), a whole model with model.to({gpu!r}){describe[0].operands(inputs, nodes)}"
         )
-        super().__init__(name, inputs, operands, nodes)
 
     def __str__(self) -> str:
         if not self.modules:

@@ -1,7 +1,7 @@
 """Shapes: the same numbers in another shape or order, or repeated. Joining, cutting and x[...] are in ops/.
 
-Those marked `view` may return the very memory they were given. Beside each operation stands its form under PyTorch's
-name, which checks its arguments.
+Those marked `view` may return the very memory they were given. Beside each operation stands its form under
+PyTorch's name, which checks its arguments.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The rest of the operations element by element: comparisons, powers, logarithms, rounding, trigonometry, remainders,
-bits, where, clamp, and the first activations. Arithmetic, exp, log and tanh are in core/elementwise.py.
+"""The rest of the operations element by element: comparisons, powers, logarithms, rounding, trigonometry,
+remainders, bits, where, clamp, and the first activations. Arithmetic, exp, log and tanh are in core/elementwise.py.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = [
 
 
 def library_function(name: str, doc: str, *methods: str, operands: int = 1, **of_op: Any) -> Any:
-    """The operation that array libraries have as a function `name` of one or two numbers, also the method of that name
-    or those given; the other arguments are those of `op`."""
+    """The operation that array libraries have as a function `name` of one or two numbers, also the method of that
+    name or those given; the other arguments are those of `op`."""
 
     def unary(xp, x):
         return getattr(xp, name)(x)

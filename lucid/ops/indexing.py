@@ -1,7 +1,7 @@
 """x[...], and elements picked and added along one dim: what indexing, `gather`, `max` and `sort` are made of.
 
-An index reaches the operations in one form, made by `normal_index`: a tuple of ints, slices, None, Ellipsis and arrays
-of the library at hand. To pick elements and to add them to zeros at the same index are adjoints of each other.
+An index reaches the operations in one form, made by `normal_index`: a tuple of ints, slices, None, Ellipsis and
+arrays of the library at hand. To pick elements, and to add them to zeros at the same index, are adjoints.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The rest of the reductions, and what else works along a dim: any, all, min, max and where they are, products,
-variances, norms, softmax, running sums. The first ones, sum and mean, are in core/reductions.py.
+"""The rest of the reductions, and what else works along a dim: any, all, min, max and where they are,
+products, variances, norms, softmax, running sums. The first ones, sum and mean, are in core/reductions.py.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The rest of the operations on shapes: dims added, dropped and put in another order; tensors joined, cut and split,
-copied side by side, turned round; diagonals and triangles. reshape, transpose and broadcast_to are in core/shapes.py.
+"""The rest of the operations on shapes: dims added, dropped and put in another order; tensors joined, cut, copied
+side by side, turned round; diagonals and triangles. reshape, transpose and broadcast_to are in core/shapes.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from lucid.core.shapes import _broadcast_to, _reshape, accepts_axis, axis_of, re
 from lucid.ops.indexing import _getitem
 
 __all__ = [
-    "cat", "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "permute", "roll",
-    "split", "squeeze", "stack", "tile", "trace", "tril", "triu", "unbind", "unsqueeze",
+    "cat", "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "permute",
+    "roll", "split", "squeeze", "stack", "tile", "trace", "tril", "triu", "unbind", "unsqueeze",
 ]  # fmt: skip
 
 
@@ -75,11 +75,8 @@ def _cat(xp, *arrays, axis=0):
 
 
 def _pieces(xp, g, shapes, axis):
-    start, pieces = 0, []
-    for shape in shapes:
-        pieces.append(xp.getitem(g, index=index_along(axis, len(shape), slice(start, start + shape[axis]))))
-        start += shape[axis]
-    return pieces
+    ends = pairwise(accumulate([shape[axis] for shape in shapes], initial=0))
+    return [xp.getitem(g, index=index_along(axis, len(g.shape), slice(*pair))) for pair in ends]
 
 
 def index_along(axis, ndim, index):
@@ -288,7 +285,7 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
 
 def _along(x: Tensor, axis: int, index: Any) -> Tensor:
     """x with an index for one axis: a view."""
-    return _getitem(x, index=(slice(None),) * axis + (index,))
+    return _getitem(x, index=index_along(axis, x.ndim, index))
 
 
 @method()
