@@ -1,4 +1,4 @@
-"""The methods of Tensor that are no operations: its data and gradient, conversion, and how it is printed.
+"""Parameter, and methods of Tensor that are no operations: its data and gradient, conversion, and how it is printed.
 
 More of them stand in ops/tensor_methods.py.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.array import as_device, as_dtype, bool_, from_data, get_default_dtype, int64, ndarray, text_of, to_numpy
+from lucid.core.array import as_device, as_dtype, bool_, from_data, get_default_dtype, int64, text_of
 from lucid.core.elementwise import astype
 from lucid.core.node import Leaf, Tensor, method
 from lucid.core.op import on_tensors
@@ -30,9 +30,6 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: Any = True) -> None:
         array, device = (data._array, data.device) if isinstance(data, Tensor) else (data, None)
         super().__init__(from_data(array, None, device), requires_grad)
-
-
-# -- data, gradient, history -------------------------------------------------------------------------------------------
 
 
 def _get_grad(self: Tensor) -> Tensor | None:
@@ -81,19 +78,10 @@ def detach(self: Tensor) -> Tensor:
     return Tensor(self._array)
 
 
-@method()
-def dim(self: Tensor) -> int:
-    """The number of dims."""
-    return self._array.ndim
-
-
 @method("numel", "nelement")
 def numel(self: Tensor) -> int:
     """The number of elements."""
     return self._array.size
-
-
-# -- other dtypes and devices ------------------------------------------------------------------------------------------
 
 
 @method()
@@ -118,12 +106,6 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None) -> Tenso
     return x
 
 
-@method()
-def new_tensor(self: Tensor, data: Any) -> Tensor:
-    """A tensor of `data` with this dtype and device."""
-    return Tensor(from_data(data, self.dtype, self.device))
-
-
 def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape of a tensor that is to be made, given as `2, 3` or as `(2, 3)`."""
     shape = sizes(name, given)
@@ -132,45 +114,10 @@ def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-# -- Python numbers, NumPy, DLPack -------------------------------------------------------------------------------------
-
-
-@method()
-def item(self: Tensor) -> Any:
-    """The one element as a Python number.
-
-    Raises:
-        ValueError: if there is more than one, or none.
-    """
-    if self._array.size != 1:
-        raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
-    return self._array.item() if type(self._array) is ndarray else to_numpy(self._array).item()
-
-
-@method()
-def tolist(self: Tensor) -> Any:
-    """Nested lists of Python numbers."""
-    return to_numpy(self._array).tolist()
-
-
-@method()
-def numpy(self: Tensor) -> Any:
-    """The values as a NumPy array: this tensor's memory on the CPU (read-only where a gradient is required, for a
-    write would not be noticed), a copy from a GPU."""
-    if self._node is None:
-        return to_numpy(self._array)
-    view = to_numpy(self._array).view()
-    view.flags.writeable = False
-    return view
-
-
-# -- what Python asks of an object -------------------------------------------------------------------------------------
-
-
 @method()
 def __repr__(self: Tensor) -> str:
     notes = [] if self.dtype in (get_default_dtype(), int64, bool_) else [f"dtype={self.dtype}"]
-    if not self.numel():
+    if not self._array.size:
         notes.insert(0, f"shape={self.shape}")
     notes += [] if self.device == "cpu" else [f"device={self.device!r}"]
     notes += ["requires_grad=True"] if type(self._node) is Leaf else [f"grad_fn={self._node}"] if self._node else []

@@ -1,4 +1,6 @@
-"""The rest of Tensor's methods: layout, other dtypes and devices, copies, and what Python's own functions ask for."""
+"""The rest of Tensor's methods: its values as Python's and NumPy's, layout, other dtypes and devices, copies,
+and what Python's own functions ask for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from lucid.core.array import bool_, float16, float32, float64, from_data, int32, int64, namespace, to_device, to_numpy
+from lucid.core.array import as_dtype, from_data, namespace, ndarray, to_device, to_numpy
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -29,6 +31,33 @@ def attach(body: type) -> type:
 @attach
 class Methods(Tensor):
     """What `attach` gives to Tensor; there are no objects of this class."""
+
+    def dim(self) -> int:
+        """The number of dims."""
+        return self._array.ndim
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ValueError: if there is more than one, or none.
+        """
+        if self._array.size != 1:
+            raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
+        return self._array.item() if type(self._array) is ndarray else to_numpy(self._array).item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return to_numpy(self._array).tolist()
+
+    def numpy(self) -> Any:
+        """The values as a NumPy array: this tensor's memory on the CPU (read-only where a gradient is required, for a
+        write would not be noticed), a copy from a GPU."""
+        if self._node is None:
+            return to_numpy(self._array)
+        view = to_numpy(self._array).view()
+        view.flags.writeable = False
+        return view
 
     def detach_(self) -> Tensor:
         """Forget the history of this tensor itself. Raises RuntimeError for a view, which has its history from the
@@ -98,6 +127,10 @@ class Methods(Tensor):
         """In the dtype of `other`."""
         ndim_of("type_as", other)
         return self.to(other.dtype)
+
+    def new_tensor(self, data: Any) -> Tensor:
+        """A tensor of `data` with this dtype and device."""
+        return Tensor(from_data(data, self.dtype, self.device))
 
     def new_zeros(self, *shape: Any) -> Tensor:
         """Zeros of a shape, with this dtype and device."""
@@ -192,9 +225,10 @@ def _conversion(name: str, dtype: Any, doc: str) -> None:
     method()(convert)
 
 
-for _name, _dtype in {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64}.items():
-    _conversion(_name, _dtype, f"As {_dtype}.")
-_conversion("bool", bool_, "As bools: whether each element is not 0.")
+DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64"}
+for _name, _dtype in DTYPE_OF.items():
+    _conversion(_name, as_dtype(_dtype), f"As {_dtype}.")
+_conversion("bool", as_dtype("bool"), "As bools: whether each element is not 0.")
 
 
 def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:
