@@ -1,4 +1,4 @@
-"""Matrix products: 1-D, 2-D and batched operands in every pairing, and the linear layer."""
+"""The matrix product: 1-D, 2-D and batched operands in every pairing."""
 
 from __future__ import annotations
 
@@ -45,40 +45,10 @@ def _vjp_b(xp, g, a, b_shape):
     return grad if len(b_shape) > 1 else xp.reshape(grad, shape=b_shape)
 
 
-@op(
-    x=lambda xp, g, weight: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight),
-    weight=lambda xp, g, x: xp.matmul(_rows(xp, g).T, _rows(xp, x)),
-    bias=lambda xp, g: xp.sum(_rows(xp, g), axis=0),
-)
-def linear(xp, x, weight, bias=None):
-    """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
-    out = xp.matmul(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)
-    if bias is not None:
-        out += bias
-    return out
-
-
-def _by_rows(xp, x, weight):
-    """x @ weight as one product; NumPy makes one for each matrix in x, at twice the time where they are small."""
-    return xp.reshape(xp.matmul(_rows(xp, x), weight), shape=(*x.shape[:-1], weight.shape[1]))
-
-
-def _rows(xp, x):
-    """x as a matrix, its leading axes made one."""
-    return x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
-
-
-def _linear_rule(shapes):
-    if not shapes[0]:
-        return "the input is a single number; expected (..., features)"
-    got, (out, expected) = shapes[0][-1], shapes[1] if len(shapes[1]) == 2 else ("?", "?")
-    return f"the input has {got} features, the weight of {out} outputs takes {expected}"
-
-
 def _matmul_rule(shapes):
     if len(shapes) < 2 or () in shapes:
         return "a 0-d tensor has no rows or columns; use * to scale by a number"
     return "the last dimension of the first must equal the second-to-last (or only) one of the second"
 
 
-matmul.op.shape_rule, linear.op.shape_rule = _matmul_rule, _linear_rule  # what errors say of shapes that do not fit
+matmul.op.shape_rule = _matmul_rule  # what errors say of shapes that do not fit

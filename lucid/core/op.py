@@ -127,8 +127,9 @@ class Op:
         self.all_differentiable = self.differentiable == list(range(len(self.inputs)))
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
-        everyone = {n for n in self.saved_names if n in self.options or n.endswith("_shape") or len(users[n]) == len(self.vjps)}
-        self.save = _saver([(self._getter(n), None if n in everyone else users[n]) for n in self.saved_names])
+        small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # not worth a question
+        always = {n for n in self.saved_names if n in small or len(users[n]) == len(self.vjps)}
+        self.save = _saver([(self._getter(n), None if n in always else users[n]) for n in self.saved_names])
         place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
         self.vjp_args = {n: [place[want] for want in wants] for n, wants in args.items()}
 

@@ -6,7 +6,7 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 # ruff: noqa: I001 (a line for each file, not for each name)
 
 from lucid.core.elementwise import tanh
-from lucid.core.matmul import linear
+from lucid.ops.products import linear
 from lucid.ops.elementwise import relu, sigmoid
 from lucid.ops.reductions import log_softmax, softmax
 from lucid.ops.activations import (

@@ -1,5 +1,5 @@
 """Products of tensors: einsum, which is sums of products over named dims, and tensordot, the same without names; dot,
-mm, bmm and outer, which are `matmul` for a given number of dims.
+mm, bmm and outer, which are `matmul` for a given number of dims; and the linear layer's product.
 
 A product of several tensors is taken two at a time, and each of these is one matrix product: of the labels that both
 have, those that are needed later are the batch and the others are summed; those that only one has are its rows or its
@@ -16,6 +16,7 @@ from typing import Any
 from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
+from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.reductions import sum
 from lucid.core.shapes import _reshape, axis_of
@@ -287,3 +288,36 @@ def outer(x: Tensor, other: Tensor) -> Tensor:
     if ndim_of("outer", x) != 1 or ndim_of("outer", other) != 1:
         raise ValueError(f"outer: expected two 1-D tensors, got shapes {x.shape} and {other.shape}")
     return x.unsqueeze(1) * other
+
+
+@op(
+    x=lambda xp, g, weight: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight),
+    weight=lambda xp, g, x: xp.matmul(_rows(xp, g).T, _rows(xp, x)),
+    bias=lambda xp, g: xp.sum(_rows(xp, g), axis=0),
+)
+def linear(xp, x, weight, bias=None):
+    """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
+    out = xp.matmul(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _by_rows(xp, x, weight):
+    """x @ weight as one product; NumPy makes one for each matrix in x, at twice the time where they are small."""
+    return xp.reshape(xp.matmul(_rows(xp, x), weight), shape=(*x.shape[:-1], weight.shape[1]))
+
+
+def _rows(xp, x):
+    """x as a matrix, its leading axes made one."""
+    return x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _linear_rule(shapes):
+    if not shapes[0]:
+        return "the input is a single number; expected (..., features)"
+    got, (out, expected) = shapes[0][-1], shapes[1] if len(shapes[1]) == 2 else ("?", "?")
+    return f"the input has {got} features, the weight of {out} outputs takes {expected}"
+
+
+linear.op.shape_rule = _linear_rule

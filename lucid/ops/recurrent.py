@@ -12,8 +12,8 @@ Each gate has an array of its own, or a plane of one: NumPy's arithmetic on colu
 buffer first and takes three to four times as long (NumPy 2.4, on 1024 x 64 of 1024 x 256).
 """
 
-from lucid.core.matmul import _rows
 from lucid.core.op import op
+from lucid.ops.products import _rows
 
 
 def _x_gradient(xp, d, w_ih, x_shape):
