@@ -12,7 +12,6 @@ import math as _math
 
 from lucid.core.array import Device as device
 from lucid.core.array import bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, uint8
-from lucid.core.create import *
 from lucid.core.elementwise import *
 from lucid.core.matmul import *
 from lucid.core.node import Tensor

@@ -20,7 +20,7 @@ from lucid.core.op import OPS, Op
 # comes after them, under the first words of its docstring.
 TITLES = {
     "lucid.core.node": "Tensor",
-    "lucid.core.create": "Creating tensors",
+    "lucid.ops.create": "Creating tensors",
     "lucid.core.elementwise": "Functions of each element",
     "lucid.core.reductions": "Reductions",
     "lucid.core.shapes": "Shapes",
@@ -39,7 +39,6 @@ TITLES = {
 # Where a namespace has names from a file that belong beside those of another.
 BESIDE = {
     ("lucid", "lucid"): "lucid.core.array",
-    ("lucid", "lucid.ops.create"): "lucid.core.create",
     ("lucid", "lucid.ops.elementwise"): "lucid.core.elementwise",
     ("lucid", "lucid.ops.pad"): "lucid.core.shapes",
     ("lucid", "lucid.ops.products"): "lucid.core.matmul",

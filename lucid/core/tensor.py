@@ -11,7 +11,6 @@ from lucid.core.array import as_device, as_dtype, bool_, from_data, get_default_
 from lucid.core.elementwise import astype
 from lucid.core.node import Leaf, Tensor, method
 from lucid.core.op import on_tensors
-from lucid.core.shapes import sizes
 
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]  # dicts and sets go by identity, not by value
 
@@ -104,14 +103,6 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None) -> Tenso
     if device is not None and (device := as_device(device)) != x.device:
         x = on_tensors.transfer(x, device=device, source=x.device)
     return x
-
-
-def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
-    """The shape of a tensor that is to be made, given as `2, 3` or as `(2, 3)`."""
-    shape = sizes(name, given)
-    if any(n < 0 for n in shape):
-        raise ValueError(f"{name}: expected lengths of 0 or more, got {shape}")
-    return shape
 
 
 @method()

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lucid.core.array import cpu, is_array, is_scalar
-from lucid.core.create import tensor
 from lucid.core.node import Tensor
-from lucid.ops.create import as_tensor
+from lucid.ops.create import as_tensor, tensor
 from lucid.ops.shapes import stack
 
 ALLOWED = "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these"

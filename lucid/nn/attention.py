@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
@@ -17,6 +16,7 @@ from lucid.nn.norms import LayerNorm
 from lucid.nn.weightless import Dropout
 from lucid.ops.attention import additive_mask, attention_weights
 from lucid.ops.checks import check_count, check_probability, check_tensor
+from lucid.ops.create import empty
 
 
 class MultiheadAttention(Module):

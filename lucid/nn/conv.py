@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
@@ -15,6 +14,7 @@ from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops.checks import check_count
 from lucid.ops.conv import check_padding
+from lucid.ops.create import empty
 from lucid.ops.images import Ints, ints
 from lucid.ops.pad import MODES
 

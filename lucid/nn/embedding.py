@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops.checks import check_count
+from lucid.ops.create import empty
 from lucid.ops.embedding import row_number
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
@@ -16,6 +15,7 @@ from lucid.nn import init
 from lucid.nn.containers import IndexedModules
 from lucid.nn.module import Module
 from lucid.ops.checks import check_count
+from lucid.ops.create import empty
 
 
 class Linear(Module):

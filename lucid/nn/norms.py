@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.core.create import ones, tensor, zeros
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.nn.weightless import FunctionModule
+from lucid.ops.create import ones, tensor, zeros
 from lucid.ops.norms import as_shape, check_groups
 
 

@@ -12,7 +12,6 @@ import math
 import warnings
 from typing import Any, ClassVar
 
-from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
@@ -20,6 +19,7 @@ from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops import recurrent
 from lucid.ops.checks import check_count, check_tensor
+from lucid.ops.create import empty
 from lucid.ops.shapes import cat, stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros

@@ -1,5 +1,5 @@
-"""More ways to create tensors: like another one, evenly apart, from another library; and the default dtype and device
-of those that name none.
+"""Where tensors come from: lists and other libraries, one value everywhere, numbers evenly apart; and the default
+dtype and device of those that name none. Most functions take `dtype`, `device` and `requires_grad`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,70 @@ from typing import Any
 
 from lucid.core import array as arrays
 from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray
-from lucid.core.create import empty, float_dtype, from_host, ones, tensor, zeros
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
-from lucid.core.tensor import lengths
+from lucid.core.shapes import sizes
 
 __all__ = [
-    "arange", "as_tensor", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "get_default_device",
-    "is_tensor", "linspace", "ones_like", "set_default_device", "set_default_dtype", "zeros_like",
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
+    "get_default_device", "is_tensor", "linspace", "ones", "ones_like", "set_default_device",
+    "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
+
+
+def from_host(array: arrays.Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A NumPy array as a Tensor; `dtype` None keeps the array's."""
+    if dtype is not None:
+        array = array.astype(as_dtype(dtype), copy=False)
+    return Tensor(arrays.to_device(array, device), requires_grad)
+
+
+def float_dtype(dtype: Any) -> arrays.DType:
+    """The dtype that is meant, the default one for None."""
+    return arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape of a tensor that is to be made, given as `2, 3` or as `(2, 3)`."""
+    shape = sizes(name, given)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: expected lengths of 0 or more, got {shape}")
+    return shape
+
+
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor holding a copy of `data`: numbers, nested lists, arrays or tensors.
+
+    Python floats become float32 (see `set_default_dtype`), ints int64; arrays and tensors keep their dtype.
+
+    Raises:
+        ValueError: for ragged lists.
+        TypeError: for things that are not numbers, and for integers with `requires_grad`.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> tensor([0.5, 1.0]).dtype
+    dtype('float32')
+    """
+    if isinstance(data, Tensor):
+        data, device = data._array, data.device if device is None else device
+    return Tensor(from_data(data, None if dtype is None else as_dtype(dtype), device), requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros, of shape `zeros(2, 3)` or `zeros((2, 3))`."""
+    return Tensor(create_on(device, "zeros", lengths("zeros", size), dtype=float_dtype(dtype)), requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones."""
+    return Tensor(create_on(device, "ones", lengths("ones", size), dtype=float_dtype(dtype)), requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of whatever the memory held: to be written to before it is read."""
+    return Tensor(create_on(device, "empty", lengths("empty", size), dtype=float_dtype(dtype)), requires_grad)
 
 
 def as_int(name: str, what: str, n: Any) -> int:

@@ -11,11 +11,9 @@ from typing import Any
 import numpy
 
 from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
-from lucid.core.create import float_dtype, from_host
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
-from lucid.core.tensor import lengths
-from lucid.ops.create import as_count, as_int, as_tensor, like
+from lucid.ops.create import as_count, as_int, as_tensor, float_dtype, from_host, lengths, like
 
 __all__ = [
     "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",

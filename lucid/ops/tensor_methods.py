@@ -14,7 +14,7 @@ from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of, transpose
-from lucid.core.tensor import lengths
+from lucid.ops.create import lengths
 from lucid.ops.shapes import _transpose, expand, permute, stack, unbind
 
 

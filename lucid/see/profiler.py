@@ -18,11 +18,11 @@ from typing import Any
 from lucid.autograd.grad_mode import no_grad
 from lucid.core import events
 from lucid.core.array import is_array
-from lucid.core.create import ones
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.op import Op
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module, own_entries
+from lucid.ops.create import ones
 from lucid.see.text import Printable, Table, duration, large_number, memory_size
 
 
