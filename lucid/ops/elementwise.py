@@ -20,9 +20,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def library_function(name: str, doc: str, *methods: str, operands: int = 1, **of_op: Any) -> Any:
+def library_function(
+    name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, **of_op: Any
+) -> Any:
     """The operation that array libraries have as a function `name` of one or two numbers, also the method of that
-    name or those given; the other arguments are those of `op`."""
+    name or those given, and `reflected` as in `method`; the other arguments are those of `op`."""
 
     def unary(xp, x):
         return getattr(xp, name)(x)
@@ -33,7 +35,7 @@ def library_function(name: str, doc: str, *methods: str, operands: int = 1, **of
     forward = binary if operands == 2 else unary
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
-    return method(*(methods or (name,)))(op(**of_op)(forward))
+    return method(*(methods or (name,)), reflected=reflected)(op(**of_op)(forward))
 
 
 equal = library_function("equal", "Whether x == y, element by element.", "eq", operands=2)
@@ -189,18 +191,14 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     return bool(isclose(x, other, rtol, atol, equal_nan).all())
 
 
-@method("__mod__", reflected="__rmod__")
-@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y))
-def remainder(xp, x, y):
-    """What is left of x after whole multiples of y; it has the sign of y, as in Python."""
-    return xp.remainder(x, y)
-
-
-@method("__floordiv__", reflected="__rfloordiv__")
-@op(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
-def floor_divide(xp, x, y):
-    """x / y rounded down. A staircase: its gradient is 0."""
-    return xp.floor_divide(x, y)
+remainder = library_function(
+    "remainder", "What is left of x after whole multiples of y; it has the sign of y, as in Python.", "__mod__",
+    operands=2, reflected="__rmod__", x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
+)  # fmt: skip
+floor_divide = library_function(
+    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2,
+    reflected="__rfloordiv__", x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
+)  # fmt: skip
 
 
 @method("__and__", "__rand__")
