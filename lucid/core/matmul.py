@@ -51,4 +51,5 @@ def _matmul_rule(shapes):
     return "the last dimension of the first must equal the second-to-last (or only) one of the second"
 
 
-matmul.op.shape_rule = _matmul_rule  # what errors say of shapes that do not fit
+# What errors say of shapes that do not fit.
+matmul.op.shape_rule = _matmul_rule  # type: ignore[attr-defined]

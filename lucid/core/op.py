@@ -108,7 +108,8 @@ class Op:
     def _plan_backward(self) -> None:
         """Decide from the signatures of the vjps what is saved, and what each vjp is called with."""
         functions = {**self.shared, **self.vjps}
-        known = {*self.inputs, *(f"{n}_shape" for n in self.inputs), *self.options, *self.aux_outputs, *self.shared, "out"}
+        small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # what is saved without asking who needs it
+        known = {*small, *self.inputs, *self.aux_outputs, *self.shared, "out"}
         args = {n: _names_after(self.name, f"the vjp of {n!r}", f, "xp", "g") for n, f in functions.items()}
         for name, wants in args.items():
             if name in self.vjps and name not in self.inputs:
@@ -135,7 +136,6 @@ class Op:
         self.saved_names = list(dict.fromkeys(want for wants in needs.values() for want in wants))
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
-        small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # not worth a question
         always = {n for n in self.saved_names if n in small or len(users[n]) == len(self.vjps)}
         self.save = _saver([(self._getter(n), None if n in always else users[n]) for n in self.saved_names])
         place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}

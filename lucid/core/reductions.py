@@ -35,7 +35,7 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
         return lambda operation: reduction(operation, several=several, converts=converts)
     name = operation.__name__
 
-    def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):  # type: ignore[no-untyped-def]
+    def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
         if more:
             dim, keepdim = read_keywords(name, more, dim, keepdim)
         if dim is not None:
@@ -67,7 +67,7 @@ def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
     """The forward, with half precision summed up in single: 65,504 is soon passed, and counts above it are infinite."""
 
     @wraps(forward)
-    def widened(xp, x, *others, **options):  # type: ignore[no-untyped-def]
+    def widened(xp, x, *others, **options):
         if x.dtype.char != "e":
             return forward(xp, x, *others, **options)
         wide = [a.astype("float32") if a is not None and a.dtype.char == "e" else a for a in (x, *others)]

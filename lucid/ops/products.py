@@ -320,4 +320,4 @@ def _linear_rule(shapes):
     return f"the input has {got} features, the weight of {out} outputs takes {expected}"
 
 
-linear.op.shape_rule = _linear_rule
+linear.op.shape_rule = _linear_rule  # type: ignore[attr-defined]
