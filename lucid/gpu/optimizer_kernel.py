@@ -20,12 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
-from lucid.optim.buckets import Bucket, Task, own_state, storage_id
+from lucid.optim.buckets import Bucket, storage_id
+from lucid.optim.chunks import own_state
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
 
 MOST = 96  # parameters in a launch
@@ -204,6 +205,8 @@ def kernel_of(cupy: Any, stored: DType, rule: Rule, slots: Slots, pattern: Patte
 class GpuBucket(Bucket):
     """Parameters of one dtype on one GPU."""
 
+    capacity = inf
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.stored = self.arrays[0].dtype
@@ -226,7 +229,7 @@ class GpuBucket(Bucket):
         """The kernels."""
         return kernel_of(self.xp.module, self.stored, rule, self.slots, pattern)
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> None:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
         kernel = self.prepare(rule, scalars, static)
@@ -259,4 +262,3 @@ class GpuBucket(Bucket):
                     self.tables.append(Table(kernel, thetas, slots))
             for i, table in enumerate(self.tables):
                 table.move(addresses[i * n : (i + 1) * n], numbers)
-        return []

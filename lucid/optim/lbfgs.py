@@ -17,11 +17,11 @@ from lucid.core.array import Array, device_of, is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.core.tensor import Parameter
-from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
+from lucid.optim.buckets import compute_dtype, new_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.state_dict import mismatches, scalar
-from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_hyperparameter
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_gradient_and_state, check_hyperparameter
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation

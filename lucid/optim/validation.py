@@ -10,6 +10,7 @@ from inspect import signature
 from numbers import Real
 from typing import Any, NamedTuple
 
+from lucid.core.array import device_of
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
@@ -161,3 +162,26 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
         expected = ", ".join(list(known)[1:])
         advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
         raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
+
+
+def check_gradient_and_state(context: str, p: Any, state: Mapping[str, Any], slots: Sequence[str | None]) -> None:
+    """Refuse what would go wrong half-way through a step.
+
+    Raises:
+        TypeError: for a parameter that is no longer of a float dtype.
+        ValueError: for a gradient or state that does not fit its parameter.
+    """
+    theta, g = p._array, p._grad._array
+    if theta.dtype.kind != "f":
+        raise TypeError(f"{context} must be of a float dtype, got {theta.dtype} by now; assign float data to it")
+    if g.shape != theta.shape or device_of(g) != device_of(theta):
+        raise ValueError(
+            f"{context} has shape {theta.shape} on {device_of(theta)}, its gradient must match, got {g.shape} on "
+            f"{device_of(g)}; call zero_grad() and backward() after giving a parameter other data"
+        )
+    for slot in slots:
+        if slot in state and state[slot].shape != theta.shape:
+            raise ValueError(
+                f"{context} has shape {theta.shape}, its state {slot!r} must match, got {state[slot].shape}, from "
+                "before it was given other data; del optimizer.state[parameter] lets it start anew"
+            )
