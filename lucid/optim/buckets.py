@@ -18,7 +18,6 @@ from contextvars import Context
 from functools import partial
 from itertools import accumulate
 from math import prod
-from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
 
 from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, is_writable, namespace, to_device
@@ -53,7 +52,7 @@ class Bucket:
         self, group: int, params: list[Any], states: list[State], options: GroupOptions, workspace: dict[Any, Array],
         storages: Mapping[int, int],
     ) -> None:  # fmt: skip
-        self.group, self.t, self.params, self.states = group, states[0]["t"], params, states
+        self.group, self.t, self.states = group, states[0]["t"], states
         self.slots, self.initial, self.workspace, self.storages = options.slots, options.initial, workspace, storages
         self.arrays: list[Array] = [p._array for p in params]
         self.size = sum(array.size for array in self.arrays)
@@ -66,10 +65,9 @@ class Bucket:
         self.step_scalars: list[Array] = []
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
         self.versions = [version_record(array) for array in self.arrays]
-        self.shapes = [array.shape for array in self.arrays]
-        self.state_arrays = [
-            (itemgetter(slot), [state[slot] for state in states]) for slot in self.slots if slot is not None
-        ]
+        # What must be the same at the next step:
+        self.rows = list(zip(params, self.arrays, [a.shape for a in self.arrays], states, strict=True))
+        self.state_arrays = [(state, x, state[x]) for state in states for x in self.slots if x is not None]
 
     @classmethod
     def takes(cls, array: Array) -> bool:
@@ -78,20 +76,19 @@ class Bucket:
 
     def gradients(self, state: Mapping[Any, State]) -> list[Array] | None:
         """This step's gradients; None if a parameter or its state is no longer what it was."""
-        params, states = self.params, self.states
-        try:  # loops in C, as there may be hundreds of parameters
-            gradients = list(map(gradient_of, params))
-            holds = (
-                all(map(is_, map(array_of, params), self.arrays))
-                and list(map(shape_of, gradients)) == self.shapes
-                and all(map(is_, map(state.get, params), states))
-                and [own["t"] for own in states].count(self.t) == len(states)
-            )
-            for slot_of, arrays in self.state_arrays:
-                holds = holds and all(map(is_, map(slot_of, states), arrays))
+        t, gradients = self.t, []
+        try:
+            for p, array, shape, own in self.rows:
+                g = p._grad._array
+                if p._array is not array or g.shape != shape or state[p] is not own or own["t"] != t:
+                    return None
+                gradients.append(g)
+            for own, slot, array in self.state_arrays:
+                if own[slot] is not array:
+                    return None
         except (AttributeError, KeyError):  # no gradient, or no state
             return None
-        return gradients if holds else None
+        return gradients
 
     def allocate_state(self, slot: str) -> Any:
         """Give every parameter's state an array under the name of `slot`; returns what the rule will work on."""
@@ -160,9 +157,6 @@ class Bucket:
         for old, value in zip(memory, new, strict=True):
             if old is not None:
                 old[...] = value
-
-
-gradient_of, array_of, shape_of = attrgetter("_grad._array"), attrgetter("_array"), attrgetter("shape")
 
 
 class PackedBucket(Bucket):
@@ -293,8 +287,13 @@ class Plan:
         for p in self.idle:
             if p._grad is not None:
                 return None
-        gradients = [bucket.gradients(state) for bucket in self.buckets]
-        return None if None in gradients else gradients  # type: ignore[return-value]
+        gradients = []
+        for bucket in self.buckets:
+            own = bucket.gradients(state)
+            if own is None:
+                return None
+            gradients.append(own)
+        return gradients
 
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         """Move every parameter once by `rule`, with the gradients that `gradients` gave."""
