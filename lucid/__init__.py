@@ -36,6 +36,7 @@ from lucid.io import *
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | {"see"})
 
 
 def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:

@@ -34,7 +34,6 @@ TITLES = {
     "lucid.autograd.provenance": "Where nodes come from",
     "lucid.see.trace": "A backward pass, step by step",
     "lucid.see.drawing": "The graph as a picture",
-    "lucid.see.page": "The page",
 }
 # Where a namespace has names from a file that belong beside those of another.
 BESIDE = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +22,8 @@ from lucid.core.array import cpu, int64, is_array, is_scalar, namespace
 from lucid.core.node import Node
 from lucid.core.op import Op
 
-__all__ = ["detect_anomaly", "set_detect_anomaly"]
-
 SUBTRACT = "inf - inf, or 0 * inf: look for where the infinity in its inputs was let in"
-OVERFLOW = (
-    "an overflow: values have grown out of bounds; a smaller learning rate, normalised inputs, or clip_grad_norm_"
-)
+OVERFLOW = "an overflow: values have grown out of bounds; a smaller learning rate, normalised inputs, clip_grad_norm_"
 MASKED = (
     "the gradient is 0 there, because a where or a mask took another branch, and 0 * inf is NaN: make the input safe "
     "before, where(mask, f(where(mask, x, 1)), 0), not the result after"
@@ -46,7 +43,6 @@ FORWARD = {
     "softmax": "a row of -inf throughout has no softmax: leave at least one entry unmasked, or fill with -1e9",
     "cross_entropy": "logits that are infinite, or a row of -inf throughout: leave at least one entry unmasked",
     "astype": "the number is beyond the largest of that dtype (float16: 65504): stay in float32, or scale first",
-    "square": "an overflow: the values have grown out of bounds; a smaller learning rate, or clip_grad_norm_",
 }
 BACKWARD = {
     "sqrt": "the slope of sqrt at 0 is infinite: write (x + 1e-12).sqrt()",
@@ -65,10 +61,7 @@ class detect_anomaly:
     The error names the operation, what went into it (smallest, largest, mean; how many are NaN, infinite, 0), the
     user's line and the module that ran it, and what usually helps. Run the forward inside too: then backward knows the
     line as well. For debugging, since it looks through every output and every gradient, and up the stack at every
-    operation. `check_nan=False` only notes the lines.
-
-    Raises:
-        RuntimeError: from the operation or from the backward pass, inside the block.
+    operation. `check_nan=False` only notes the lines. The error is a RuntimeError, inside the block.
 
     >>> import lucid
     >>> x = lucid.zeros(2, requires_grad=True)
@@ -196,21 +189,15 @@ def _is_zero_where_nan(g: Any, gradient: Any) -> bool:
     return getattr(g, "shape", None) == getattr(gradient, "shape", ()) and not (xp.isnan(gradient) & (g != 0)).any()
 
 
-def has_nan(value: Any) -> bool:
-    """Whether there is a NaN in a number, an array, a Tensor, or several of them."""
-    return _any("isnan", value)
-
-
-def has_infinity(value: Any) -> bool:
-    """Whether there is an infinity in a number, an array, a Tensor, or several of them."""
-    return _any("isinf", value)
-
-
 def _any(test: str, value: Any) -> bool:
+    """Whether there is a NaN, or an infinity, in a number, an array, a Tensor, or several of them."""
     if isinstance(value, (tuple, list, dict)):
         return any(_any(test, part) for part in (value.values() if isinstance(value, dict) else value))
     array = _float_array(value)
     return array is not None and bool(getattr(namespace(array), test)(array).any())
+
+
+has_nan, has_infinity = partial(_any, "isnan"), partial(_any, "isinf")
 
 
 def _float_array(value: Any) -> Any:
@@ -223,10 +210,8 @@ def _float_array(value: Any) -> Any:
 
 def worst_of(value: Any) -> str:
     """The worst that there is in a value: "NaN", else "inf" or "-inf"."""
-    if has_nan(value):
-        return "NaN"
     array = _float_array(value)
-    return "-inf" if array is not None and not (array == math.inf).any() else "inf"
+    return "NaN" if has_nan(value) else "-inf" if array is not None and not (array == math.inf).any() else "inf"
 
 
 def describe(value: Any) -> str:
@@ -248,5 +233,5 @@ def describe(value: Any) -> str:
 
 def _details(values: list[tuple[str, Any]], usual: str) -> str:
     """The lines below the sentence: what went in, and what usually helps."""
-    lines = [f"{name}: {describe(value)}" for name, value in values if value is not None]
-    return "".join(f"\n  {line}" for line in [*lines, *([f"usually: {usual}"] if usual else [])])
+    lines = [f"\n  {name}: {describe(value)}" for name, value in values if value is not None]
+    return "".join(lines) + (f"\n  usually: {usual}" if usual else "")

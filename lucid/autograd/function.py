@@ -20,18 +20,15 @@ from lucid.core.op import on_tensors
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
+Values = tuple[Any, ...]
+
 
 class FunctionCtx:
-    """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it.
+    """What a `Function`'s forward leaves for its backward: saved tensors, and any attribute set on it."""
 
-    Attributes:
-        needs_input_grad: for each argument, whether its gradient is needed.
-        saved_tensors: what `save_for_backward` was given.
-    """
-
-    needs_input_grad: tuple[bool, ...] = ()
-    saved_tensors: tuple[Any, ...] = ()
-    _constant: tuple[Any, ...] = ()
+    needs_input_grad: tuple[bool, ...] = ()  # for each argument, whether its gradient is needed
+    saved_tensors: Values = ()  # what `save_for_backward` was given
+    _constant: Values = ()
     _materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -40,11 +37,9 @@ class FunctionCtx:
         Arguments and outputs come back with their history, so that a derivative can be differentiated again.
         """
         for i, t in enumerate(tensors):
-            if t is not None and not isinstance(t, Tensor):
-                raise TypeError(
-                    f"save_for_backward: expected Tensors and None, got {type(t).__name__} at place {i}; anything else "
-                    f"can be an attribute of ctx"
-                )
+            if not isinstance(t, Tensor | None):
+                got = f"{type(t).__name__} at place {i}; anything else can be an attribute of ctx"
+                raise TypeError(f"save_for_backward: expected Tensors and None, got {got}")
         self.saved_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -93,7 +88,7 @@ class Function:
         raise NotImplementedError("Function: define a static method forward(ctx, *args)")
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    def setup_context(ctx: Any, inputs: Values, output: Any) -> None:
         """Where this is defined the forward takes no `ctx`, and this fills it from the arguments and the output."""
 
     @staticmethod
@@ -106,10 +101,7 @@ class Function:
         """Run the forward on `args`, and record it if a Tensor among them requires a gradient.
 
         Keywords, and defaults of the forward's arguments, are for functions that define `setup_context`. Outputs that
-        are not Tensors are handed on as they are.
-
-        Raises:
-            TypeError: if there is no Tensor among the outputs.
+        are not Tensors are handed on as they are; a TypeError if all are.
         """
         ctx = FunctionCtx()
         separate = cls.setup_context is not Function.setup_context
@@ -118,71 +110,56 @@ class Function:
             bound.apply_defaults()
             args = bound.args
         elif kwargs:
-            raise TypeError(
-                f"{cls.__name__}: apply takes keywords, such as {next(iter(kwargs))!r}, only where setup_context is "
-                f"defined; pass the arguments by position"
-            )
+            what = f"keywords, such as {next(iter(kwargs))!r}, only where setup_context is defined"
+            raise TypeError(f"{cls.__name__}: apply takes {what}; pass the arguments by position")
         ctx.needs_input_grad = tuple(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
         with no_grad():
+            out = cls.forward(*args) if separate else cls.forward(ctx, *args)
             if separate:
-                out = cls.forward(*args)
                 cls.setup_context(ctx, args, out)
-            else:
-                out = cls.forward(ctx, *args)
-        several = isinstance(out, tuple)
-        outs = out if several else (out,)
+        outs = out if isinstance(out, tuple) else (out,)
         if not any(isinstance(t, Tensor) for t in outs):
             raise TypeError(f"{cls.__name__}: forward must return a Tensor or a tuple of Tensors, got {out!r}")
-        if not any(ctx.needs_input_grad) or not grad_mode.recording:
-            return out
-        return _record(cls, ctx, args, outs, several)
+        record = any(ctx.needs_input_grad) and grad_mode.recording
+        return _record(FunctionOp(cls, ctx, args, outs, isinstance(out, tuple)), args, outs) if record else out
 
 
-def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool) -> Any:
+def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
     """The outputs as Tensors whose history begins at a new node of this Function."""
-    op = FunctionOp(cls, ctx, args, outs, several)
+    ctx, several = op.ctx, op.several
     parents = tuple(arg._node if isinstance(arg, Tensor) else None for arg in args)
     saved = tuple(t if t is None else t._array for t in ctx.saved_tensors)
     constant = {id(t) for t in ctx._constant}
     ctx.saved_tensors = ctx._constant = ()  # the node has the arrays, and lets go of them when it is released
     shapes = tuple(t.shape if isinstance(t, Tensor) else None for t in outs)
     node = Node(op, parents, saved, OutputGradients({}, shapes) if several else outs[0])
-    results = list(outs)
+    results, tensors = list(outs), [arg for arg in args if isinstance(arg, Tensor)]
     for i, t in enumerate(outs):
         if isinstance(t, Tensor):
             source = None
             if t.dtype.kind == "f" and id(t) not in constant:
                 source = _select_output(node, i, t) if several else node
                 op.output_nodes[i] = ref(source)
-            results[i] = Tensor(t._array, False, source)
-    owners = [(arg, storage_of(arg._array)) for arg in args if isinstance(arg, Tensor)]
-    for t in results:
-        if isinstance(t, Tensor):  # where its memory is also another's, neither may be changed in place in the graph
-            memory = storage_of(t._array)
-            for other in [tensor for tensor, owned in owners if owned is memory]:
-                t.untracked_alias = other.untracked_alias = True
-            owners.append((t, memory))
+            results[i] = t = Tensor(t._array, False, source)
+            for other in tensors:  # where memory is also another's, neither may be changed in place in the graph
+                if storage_of(other._array) is storage_of(t._array):
+                    t.untracked_alias = other.untracked_alias = True
+            tensors.append(t)
     return tuple(results) if several else results[0]
 
 
 class BackwardOp:
-    """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have.
+    """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have."""
 
-    Attributes:
-        name: what errors call it.
-        saved_names: the names of the values in a node's `saved`, for errors and pictures.
-        user_defined: whether the gradients it gives may be arrays that somebody else has as well, and must be copied.
-    """
+    name: str = ""  # what errors call it
+    saved_names: Sequence[str] = ()  # of the values in a node's `saved`, for errors and pictures
+    user_defined: bool = False  # whether its gradients may be arrays that somebody else has as well, and must be copied
 
-    name: str = ""
-    saved_names: Sequence[str] = ()
-    user_defined: bool = False
-
-    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+    def saved_as_tensors(self, node: Node) -> Values:
         """A node's saved arrays as Tensors with their history: what `vjp` is given under create_graph."""
         return ()
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> Sequence[Any]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> Sequence[Any]:
         """The vjp: a gradient for each input, or None, given `g`, that of the output."""
         raise NotImplementedError
 
@@ -192,9 +169,7 @@ class FunctionOp(BackwardOp):
 
     user_defined = True
 
-    def __init__(
-        self, cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], several: bool
-    ) -> None:
+    def __init__(self, cls: type, ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
         self.outputs: list[Any] = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
@@ -206,7 +181,7 @@ class FunctionOp(BackwardOp):
         self.saved_names = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
         self.sources = [None if t is None else made.get(id(t), t._node) for t in ctx.saved_tensors]
 
-    def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
+    def saved_as_tensors(self, node: Node) -> Values:
         saved = zip(node.saved or (), self.sources, strict=True)
         return tuple(None if array is None else Tensor(array, False, self._node_at(node, at)) for array, at in saved)
 
@@ -219,7 +194,7 @@ class FunctionOp(BackwardOp):
             return node if source in self.output_nodes else None
         return self.output_nodes[source]() or _select_output(node, source)
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> list[Any]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> list[Any]:
         create_graph = xp is on_tensors
         gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
@@ -237,13 +212,11 @@ class FunctionOp(BackwardOp):
             if part is None:
                 continue
             if not isinstance(part, Tensor):
-                raise TypeError(
-                    f"{self.name}: backward must return Tensors and None, got {type(part).__name__} for argument {i}"
-                )
+                got = f"{type(part).__name__} for argument {i}"
+                raise TypeError(f"{self.name}: backward must return Tensors and None, got {got}")
             if dtype is None:
-                raise RuntimeError(
-                    f"{self.name}: backward returned a gradient for argument {i}, which is no Tensor; return None there"
-                )
+                given = f"a gradient for argument {i}, which is no Tensor"
+                raise RuntimeError(f"{self.name}: backward returned {given}; return None there")
             part = None if inputs[i] is None else part.to(dtype)
             parts[i] = part if create_graph or part is None else part._array
         return parts
@@ -270,10 +243,7 @@ class OutputGradients(dict[int, Any]):
         self.shape = shape
 
     def __add__(self, other: dict[int, Any]) -> OutputGradients:
-        total = OutputGradients(self, self.shape)
-        for i, g in other.items():
-            total[i] = total[i] + g if i in total else g
-        return total
+        return OutputGradients(self | {i: self[i] + g if i in self else g for i, g in other.items()}, self.shape)
 
 
 class SelectOutput(BackwardOp):
@@ -282,7 +252,7 @@ class SelectOutput(BackwardOp):
     def __init__(self, function: Node, index: int) -> None:
         self.name, self.index, self.shape = function.op.name, index, function.shape
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
         return (OutputGradients({self.index: g}, self.shape),)
 
 
@@ -293,8 +263,7 @@ def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a Function's backward that is not made of Tensor operations: its result cannot be differentiated again.
 
-    Without this a backward that goes through NumPy silently gives a second derivative of 0.
-    """
+    Without this a backward that goes through NumPy silently gives a second derivative of 0."""
 
     @wraps(backward)
     def once(ctx: Any, *grads: Any) -> Any:
@@ -303,11 +272,8 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         parents = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
         if not grad_mode.recording or not parents:
             return returned
-        op: Any = NotTwiceDifferentiable()
-        return tuple(
-            Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t
-            for t in (returned if isinstance(returned, (tuple, list)) else [returned])
-        )
+        op, parts = NotTwiceDifferentiable(), returned if isinstance(returned, (tuple, list)) else [returned]
+        return tuple(Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t for t in parts)
 
     return once
 
@@ -317,7 +283,7 @@ class NotTwiceDifferentiable(BackwardOp):
 
     name = "once_differentiable"
 
-    def vjp(self, xp: Any, g: Any, saved: tuple[Any, ...], inputs: tuple[Node | None, ...]) -> NoReturn:
+    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> NoReturn:
         raise RuntimeError(
             "backward: this is the second derivative of a Function whose backward is marked once_differentiable; take "
             "the mark off and write the backward with Tensor operations"

@@ -18,24 +18,20 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Tensors = Tensor | tuple[Tensor, ...]
 Func = Callable[..., Tensors]
+Listed = list[Tensor]
 
 
 def vjp(
     func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx.
-
-    One backward pass, whatever the number of outputs.
+    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward pass.
 
     Args:
-        func: a function of Tensors that returns a Tensor or a tuple of them.
-        inputs: where to take the derivative.
+        func, inputs: a function of Tensors that returns a Tensor or a tuple of them, and where to take the derivative.
         v: a vector for each output, in its shape; may be left out where the output is one number.
         create_graph: make the results differentiable.
-        strict: an error, instead of zeros, where an output does not depend on an input.
-
-    Raises:
-        RuntimeError: if `v` does not fit the outputs, or if `strict` finds an independence.
+        strict: an error, instead of zeros, where an output does not depend on an input: a RuntimeError, as it is if
+            `v` does not fit the outputs.
 
     >>> import lucid
     >>> vjp(lambda x: x * x, lucid.tensor([1.0, 2.0, 3.0]), lucid.tensor([1.0, 1.0, 0.0]))
@@ -99,11 +95,8 @@ def hessian(
 
     With a tuple of inputs a tuple of tuples: `hessian(...)[i][j]` is the derivative of input i's gradient with respect
     to input j. Costs a recorded gradient and a backward pass through it for each element of the inputs. The arguments
-    are those of `jacobian`.
-
-    Raises:
-        RuntimeError: if `func` returns anything but one number, or if `strict` finds a gradient that does not depend on
-            an input: a linear function's.
+    are those of `jacobian`. A RuntimeError if `func` returns anything but one number, or if `strict` finds a gradient
+    that does not depend on an input: a linear function's.
 
     >>> import lucid
     >>> hessian(lambda x: (x**3).sum(), lucid.tensor([1.0, 2.0]))
@@ -138,14 +131,12 @@ def hvp(
     return _hessian_product("hvp", func, inputs, v, create_graph, strict)
 
 
-def _hessian_product(
-    name: str, func: Func, inputs: Tensors, v: Tensors | None, create_graph: bool, strict: bool
-) -> tuple[Any, Any]:
+def _hessian_product(name: str, func: Func, inputs: Tensors, v: Tensors | None, *flags: bool) -> tuple[Any, Any]:
     with enable_grad():
-        at = _Evaluation(name, func, inputs, create_graph, strict)
+        at = _Evaluation(name, func, inputs, *flags)
         gradient = at.gradient()
         vs = at.vectors(v, at.xs, "the function takes")
-        products = at.filled(at.xs, at.gradients(gradient, at.xs, vs, create_graph))
+        products = at.filled(at.xs, at.gradients(gradient, at.xs, vs, at.create_graph))
     return at.values(at.ys)[0], at.like_inputs(products)
 
 
@@ -157,9 +148,8 @@ class _Evaluation:
         self.xs: list[Tensor] = []
         for i, x in enumerate(self.tensors("inputs", inputs)):
             if x.dtype.kind != "f":
-                raise TypeError(
-                    f"{name}: input {i} is {x.dtype} and has no derivative; leave it out: lambda x: func(x, other), x"
-                )
+                hint = "leave it out: lambda x: func(x, other), x"
+                raise TypeError(f"{name}: input {i} is {x.dtype} and has no derivative; {hint}")
             self.xs.append(x.clone() if create_graph and x.requires_grad else x.detach().requires_grad_())
         # func gets Tensors of its own, so that a change in place does not make `xs` what was changed.
         returned = func(*[Tensor(x._array, False, x._node) for x in self.xs])
@@ -176,6 +166,12 @@ class _Evaluation:
             raise TypeError(f"{self.name}: expected {what} to be a Tensor or a tuple of Tensors, got {value!r}")
         return tensors
 
+    def one(self, tensors: list[Tensor], expected: str) -> Tensor:
+        """The one Tensor of one number that there is, or a RuntimeError."""
+        if len(tensors) != 1 or tensors[0].numel() != 1:
+            raise RuntimeError(f"{self.name}: {expected}, got shapes {_shapes(tensors)}")
+        return tensors[0]
+
     def values(self, tensors: list[Tensor]) -> list[Tensor]:
         """Tensors as the caller gets them: without a history unless create_graph."""
         return tensors if self.create_graph else [t.detach() for t in tensors]
@@ -183,45 +179,33 @@ class _Evaluation:
     def vectors(self, v: Any, like: list[Tensor], what: str) -> list[Tensor]:
         """What to multiply by: `v`, which must have the shapes of `like`, or 1."""
         if v is None:
-            if len(like) != 1 or like[0].numel() != 1:
-                shapes = _shapes(like)
-                raise RuntimeError(f"{self.name}: v may be left out where {what} one number, got shapes {shapes}")
-            return [like[0].new_ones(like[0].shape)]
+            return [self.one(like, f"v may be left out where {what} one number").new_ones(like[0].shape)]
         vs = self.tensors("v", v)
         if [t.shape for t in vs] != [t.shape for t in like]:
             raise RuntimeError(f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}")
         return self.values(vs)
 
-    def gradients(
-        self, ys: list[Tensor], xs: list[Tensor], vs: list[Tensor], create_graph: bool
-    ) -> list[Tensor | None]:
+    def gradients(self, ys: Listed, xs: Listed, vs: Listed, create_graph: bool) -> list[Tensor | None]:
         """`grad`, with None for each of `xs` that nothing depends on or that requires no gradient."""
-        pairs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
-        active = [x for x in xs if x.requires_grad]
-        if not pairs or not active:
+        starts = [v for y, v in zip(ys, vs, strict=True) if y.requires_grad]
+        ys, active = [y for y in ys if y.requires_grad], [x for x in xs if x.requires_grad]
+        if not ys or not active:
             return [None] * len(xs)
-        starts = [v for _, v in pairs]
-        found = iter(grad([y for y, _ in pairs], active, starts, create_graph=create_graph, allow_unused=True))
-        return [next(found) if x.requires_grad else None for x in xs]
+        gradients = iter(grad(ys, active, starts, create_graph=create_graph, allow_unused=True))
+        return [next(gradients) if x.requires_grad else None for x in xs]
 
-    def filled(
-        self, like: list[Tensor], gradients: Sequence[Tensor | None], create_graph: bool | None = None
-    ) -> list[Tensor]:
+    def filled(self, like: Listed, gradients: Sequence[Tensor | None], again: bool | None = None) -> Listed:
         """Zeros in place of None; or, with strict, an error for what is 0 or constant whatever the inputs."""
-        create_graph = self.create_graph if create_graph is None else create_graph
+        create_graph = self.create_graph if again is None else again
         for i, g in enumerate(gradients):
             if self.strict and (g is None or create_graph and not g.requires_grad):
-                what = "is 0" if g is None else "is constant, and its own derivative 0"
-                raise RuntimeError(
-                    f"{self.name}: part {i} of the result {what} whatever the inputs, which strict=True forbids"
-                )
+                what = f"part {i} of the result {'is 0' if g is None else 'is constant, and its own derivative 0'}"
+                raise RuntimeError(f"{self.name}: {what} whatever the inputs, which strict=True forbids")
         return [t.new_zeros(t.shape) if g is None else g for t, g in zip(like, gradients, strict=True)]
 
     def gradient(self) -> list[Tensor]:
         """The gradient of the one number that func gives, which can be differentiated again."""
-        y = self.ys[0]
-        if len(self.ys) != 1 or y.numel() != 1:
-            raise RuntimeError(f"{self.name}: expected func to return one number, got shapes {_shapes(self.ys)}")
+        y = self.one(self.ys, "expected func to return one number")
         return self.filled(self.xs, self.gradients([y], self.xs, [y.new_ones(y.shape)], True), True)
 
     def jacobian_of(self, y: Tensor) -> list[Tensor]:

@@ -11,8 +11,6 @@ from lucid.core.backward import gradients_of
 from lucid.core.node import Tensor
 from lucid.ops.shapes import stack
 
-__all__ = ["backward", "grad"]
-
 Tensors = Tensor | Sequence[Tensor]
 
 
@@ -52,15 +50,12 @@ def grad(
 
     Args:
         outputs: one tensor or several; those with more than one element need an entry in `grad_outputs`.
-        inputs: leaves or computed tensors; only nodes on a path from them to the outputs are visited.
+        inputs: leaves or computed tensors; only nodes on a path from them to the outputs are visited. A RuntimeError
+            for one that requires no gradient, or that the outputs do not depend on.
         grad_outputs: for each output, the gradient of some later quantity with respect to it, or None for 1.
         retain_graph, create_graph: as in `Tensor.backward`.
         allow_unused: give None, instead of an error, for inputs that the outputs do not depend on.
-        materialize_grads: give zeros for these.
-
-    Raises:
-        RuntimeError: for an input that requires no gradient, or that the outputs do not depend on.
-        ValueError: if `materialize_grads` should give zeros and `allow_unused=False` an error.
+        materialize_grads: give zeros for these; a ValueError if `allow_unused=False` asks for an error.
 
     >>> import lucid
     >>> x = lucid.tensor(3.0, requires_grad=True)
@@ -73,9 +68,8 @@ def grad(
     ys, xs = tensor_list("grad", "outputs", outputs), tensor_list("grad", "inputs", inputs)
     for i, x in enumerate(xs):
         if x._node is None:
-            raise RuntimeError(
-                f"grad: input {i} (shape {x.shape}) does not require a gradient; call requires_grad_() first"
-            )
+            given = f"input {i} (shape {x.shape})"
+            raise RuntimeError(f"grad: {given} does not require a gradient; call requires_grad_() first")
     starts = _initial_gradients("grad", grad_outputs, ys)
     by_node = dict(gradients_of(ys, starts, retain_graph, create_graph, {x._node for x in xs}))
     gradients: list[Tensor | None] = []
@@ -90,10 +84,8 @@ def grad(
         elif allow_unused:
             gradients.append(None)
         else:
-            raise RuntimeError(
-                f"grad: the outputs do not depend on input {i} (shape {x.shape}); allow_unused=True gives None for it, "
-                f"materialize_grads=True zeros"
-            )
+            hint = "allow_unused=True gives None for it, materialize_grads=True zeros"
+            raise RuntimeError(f"grad: the outputs do not depend on input {i} (shape {x.shape}); {hint}")
     return tuple(gradients)
 
 

@@ -76,8 +76,7 @@ class enable_grad(no_grad):
 def inference_mode(mode: bool = True) -> no_grad:
     """`no_grad()`, or with `mode=False` `enable_grad()`, under the name of PyTorch's stricter and faster form.
 
-    What is computed inside is an ordinary tensor here, and may take part in later graphs as a constant.
-    """
+    What is computed inside is an ordinary tensor here, and may take part in later graphs as a constant."""
     if not isinstance(mode, bool):
         raise TypeError(f"inference_mode: expected True or False, got {mode!r}; as a decorator, @inference_mode()")
     return no_grad() if mode else enable_grad()

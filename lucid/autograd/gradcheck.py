@@ -10,8 +10,6 @@ from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import cpu, float64, to_device, to_numpy
 from lucid.core.node import Tensor
 
-__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
-
 _RANDOM = (
     "gradcheck: func gave something else when it was called again; take the randomness out, or have it begin with "
     "lucid.manual_seed"
@@ -124,12 +122,12 @@ def gradgradcheck(
 ) -> bool:  # fmt: skip
     """`gradcheck` of the gradients of `func`: whether its second derivatives are right.
 
-    `grad_outputs` are the gradients to start from; without them a fixed, uneven pattern is used.
-    """
+    `grad_outputs` are the gradients to start from; without them a fixed, uneven pattern is used."""
     xs = tensor_list("gradgradcheck", "inputs", inputs)
     outputs = [t for t in _outputs(func, xs) if t.requires_grad]
     if grad_outputs is None:
-        starts = [_pattern(t).requires_grad_(t.dtype == float64) for t in outputs]
+        cosines = [cpu.cos(cpu.arange(t.numel(), dtype=t.dtype).reshape(t.shape)) + 1.5 for t in outputs]
+        starts = [Tensor(to_device(c, t.device), t.dtype == float64) for c, t in zip(cosines, outputs, strict=True)]
     else:
         given = tensor_list("gradgradcheck", "grad_outputs", grad_outputs)
         starts = [t.detach().clone().requires_grad_() for t in given]
@@ -141,8 +139,3 @@ def gradgradcheck(
         return grad(out, [inputs[i] for i in active], starts, create_graph=True, materialize_grads=True)
 
     return gradcheck(first, [*xs, *starts], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
-
-
-def _pattern(t: Tensor) -> Tensor:
-    steps = cpu.arange(t.numel(), dtype=t.dtype).reshape(t.shape)
-    return Tensor(to_device(cpu.cos(steps) + 1.5, t.device))

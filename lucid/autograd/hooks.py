@@ -7,10 +7,11 @@ from typing import Any
 from weakref import ref
 
 from lucid.core.array import namespace
+from lucid.core.events import Subscription
 from lucid.core.node import Leaf, Node, Tensor, method
 
 
-class RemovableHandle:
+class RemovableHandle(Subscription):
     """What registering a hook returns; `remove()` takes the hook away again. Also a context manager."""
 
     _ids = count()
@@ -23,20 +24,10 @@ class RemovableHandle:
         """Take the hook away; doing so twice is harmless."""
         self._hooks.pop(self.id, None)
 
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
 
 @method()
 def retain_grad(self: Tensor) -> None:
-    """Keep the gradient of a computed tensor in its `grad`, as leaves do.
-
-    Raises:
-        RuntimeError: if the tensor does not require a gradient.
-    """
+    """Keep the gradient of a computed tensor in its `grad`, as leaves do; a RuntimeError if it requires none."""
     node = _node_of("retain_grad", self)
     if type(node) is not Leaf:
         retain_gradient(node, self)
@@ -57,9 +48,7 @@ def retain_gradient(node: Node, tensor: Tensor) -> None:
 @method()
 def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     """Call `hook(gradient)` whenever this tensor's gradient is known; what it returns, if anything, replaces it.
-
-    Returns a handle whose `remove()` takes the hook away.
-    """
+    Returns a handle whose `remove()` takes the hook away."""
 
     def on_gradient(g: Any) -> Any:
         given = g if isinstance(g, Tensor) else Tensor(namespace(g).copy(g))
@@ -67,9 +56,8 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
         if result is None:
             return None
         if not isinstance(result, Tensor) or result.shape != given.shape:
-            raise RuntimeError(
-                f"register_hook: the hook must return None or a Tensor of shape {given.shape}, got {result!r}"
-            )
+            expected = f"None or a Tensor of shape {given.shape}"
+            raise RuntimeError(f"register_hook: the hook must return {expected}, got {result!r}")
         result = result.to(given.dtype)
         return result if isinstance(g, Tensor) else result._array
 

@@ -24,8 +24,6 @@ from lucid.core import events
 from lucid.core.array import is_array
 from lucid.core.node import write_record
 
-__all__ = ["Provenance", "provenance", "track_provenance"]
-
 _LUCID = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 HINT = events.UnknownProvenance.hint
 
@@ -61,9 +59,6 @@ def here(frame: Any = None) -> Any:
     return None if frame is None else (frame.f_code, frame.f_lasti, _calls.innermost)
 
 
-# -- tracking ----------------------------------------------------------------------------------------------------------
-
-
 def _note_node(node: Any, out: Any) -> None:
     node.provenance = here()
 
@@ -72,10 +67,6 @@ def _note_value(node: Any, out: Any) -> None:
     array = getattr(out, "_array", out)
     if is_array(array):
         node.out = array
-
-
-def _note_write(array: Any) -> Any:
-    return here()
 
 
 def _note_module(module: Any, args: Any) -> Any:
@@ -89,7 +80,7 @@ def _note_module(module: Any, args: Any) -> Any:
 
 _subscriptions: dict[str, list[events.Subscription]] = {"lines": [], "values": []}
 _HANDLERS = {
-    "lines": [("node", _note_node), ("write", _note_write), ("module", _note_module)],
+    "lines": [("node", _note_node), ("write", lambda array: here()), ("module", _note_module)],
     "values": [("node", _note_value)],
 }
 
@@ -111,16 +102,11 @@ def _switch(wanted: dict[str, bool]) -> None:
 
 class track_provenance:
     """`with track_provenance():` nodes know the line that made them, the module it ran in, and with `values` their
-    output.
+    output, so that all of them can be shown; that takes the memory of those arrays that no vjp would have kept.
 
     `track_provenance()` alone begins at once, and `track_provenance(False)` ends it, as `set_grad_enabled` does; a
     block ends with what was there before. What was recorded inside keeps its provenance: `lucid.see` shows it, anomaly
     detection and the errors of a backward pass name it.
-
-    Args:
-        mode: whether to track.
-        values: whether nodes also keep the arrays that they computed, so that all of them can be shown. That takes
-            the memory of those arrays that no vjp would have kept.
 
     >>> import lucid
     >>> with lucid.see.track_provenance():
@@ -141,9 +127,6 @@ class track_provenance:
 
     def __exit__(self, *error: object) -> None:
         _switch(self.before)
-
-
-# -- reading it --------------------------------------------------------------------------------------------------------
 
 
 class Provenance(NamedTuple):
@@ -174,18 +157,17 @@ class Provenance(NamedTuple):
 
 
 def provenance(node: Any, paths: dict[int, dict[int, str]] | None = None) -> Provenance | None:
-    """Where `node`, a Node or a Tensor, came from; None where that was not tracked, or it is no user's line.
-
-    Args:
-        node: what to look up.
-        paths: a cache of modules' names, for looking up many: an empty dict, the same at each call.
-    """
+    """Where `node`, a Node or a Tensor, came from; None where that was not tracked, or it is no user's line. `paths` is
+    a cache of modules' names, for looking up many: an empty dict, the same at each call."""
     record = getattr(getattr(node, "_node", node), "provenance", None)
-    if record is None:
-        return None
+    return None if record is None else _read(record, {} if paths is None else paths)
+
+
+def _read(record: Any, paths: dict[int, dict[int, str]]) -> Provenance:
+    """What a record of `here` stands for."""
     code, offset, calls = record
     line, expression = _line_of(code, offset)
-    modules = _module_paths(calls, {} if paths is None else paths)
+    modules = _module_paths(calls, paths)
     text = linecache.getline(code.co_filename, line).strip()
     module = None if not modules else modules[-1][0] or modules[-1][1]
     return Provenance(code.co_filename, line, code.co_name, text, expression, module, modules)
@@ -231,12 +213,7 @@ class KnownProvenance(events.UnknownProvenance):
         _, where = max(map(write_record, arrays), key=lambda record: record[0], default=record)
         if getattr(node, "provenance", None) is None and where is None:
             return super().write(node, value, record)
-        line = "a line that was not tracked"
-        if where is not None:
-            code, offset, _ = where
-            number, _ = _line_of(code, offset)
-            text = linecache.getline(code.co_filename, number).strip()
-            line = f"{code.co_filename}:{number}, in {code.co_name}: {text}".rstrip(": ")
+        line = "a line that was not tracked" if where is None else str(_read((*where[:2], None), {}))
         return f"First {self.node(node)}; then it was changed at {line}; then came backward()"
 
     def operands(self, names: Any, nodes: Any) -> str:
@@ -244,5 +221,5 @@ class KnownProvenance(events.UnknownProvenance):
         inside = _module_paths(_calls.innermost, {})
         module = f"; it happened in module {inside[-1][0] or inside[-1][1]} ({inside[-1][1]})" if inside else ""
         computed = [(name, node) for name, node in zip(names, nodes, strict=False) if getattr(node, "inputs", None)]
-        lines = [f"; {name!r} is what {node.name()} gave at {at}" for name, node in computed if (at := provenance(node))]
+        lines = [f"; {n!r} is what {node.name()} gave at {at}" for n, node in computed if (at := provenance(node))]
         return module + ("".join(lines) if lines else super().operands(names, nodes))

@@ -17,8 +17,6 @@ from lucid.core.backward import check_versions, reachable
 from lucid.core.node import Leaf, Node, Tensor, next_sequence, write_record
 from lucid.ops.random import get_rng_state, set_rng_state
 
-__all__ = ["checkpoint"]
-
 
 def checkpoint(
     function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True,
@@ -30,17 +28,13 @@ def checkpoint(
     sqrt(n) checkpoints keeps sqrt(n) boundaries and the sqrt(n) layers of one segment at a time (Chen et al. 2016,
     "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174).
 
-    The function must do the same both times. Random numbers are drawn alike (dropout drops the same), but what else it
+    The function must do the same both times, and neither an argument nor a captured parameter may change in between
+    (a RuntimeError at backward). Random numbers are drawn alike (dropout drops the same), but what else it
     changes it changes twice: the running statistics of a batch norm, a counter. Outputs are looked for in tuples, lists
     and dicts; what is returned in another wrapping is right, and saves nothing.
 
-    Args:
-        use_reentrant: accepted as PyTorch's users must pass it; there is one way here, which does what False asks for.
-        preserve_rng_state: False saves the few microseconds that keeping the random state takes.
-
-    Raises:
-        RuntimeError: at backward, if the function does something else the second time, or if an argument or a captured
-            parameter was changed in between.
+    `use_reentrant` is accepted as PyTorch's users must pass it; there is one way here, which does what False asks for.
+    `preserve_rng_state=False` saves the few microseconds that keeping the random state takes.
 
     >>> import lucid
     >>> x = lucid.tensor([0.5, 1.0], requires_grad=True)
@@ -49,18 +43,17 @@ def checkpoint(
     tensor([1.1669, 3.2054])
     """
     segment = _Segment(function, args, kwargs, preserve_rng_state)
-    out = function(*args, **kwargs)
-    segment.drop_saved(out)
+    segment.drop_saved(out := function(*args, **kwargs))
     return out
 
 
 class _Segment:
-    """A stretch of the forward that can be run again. It has its arguments as arrays, and its nodes as weak references,
+    """A stretch of the forward that can be run again. It has its arguments as leaves, and its nodes as weak references,
     for they hold it: no cycles."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], preserve: bool) -> None:
-        self.function, self.inputs = function, {t._node for t in _instances(Tensor, [args, kwargs])}
-        self.args, self.kwargs = _replace(Tensor, _Argument, (args, kwargs))
+        self.function, self.inputs = function, {t._node for t in _tensors([args, kwargs])}
+        self.arguments = _as_leaves((args, kwargs))
         self.random = get_rng_state() if preserve else None
         self.began = next_sequence()
         self.nodes: list[Any] = []  # a weak reference to each node, newest first
@@ -68,7 +61,7 @@ class _Segment:
 
     def drop_saved(self, out: Any) -> None:
         """Let the nodes of this segment that `out` was computed from drop what they saved."""
-        nodes = reachable([t._node for t in _instances(Tensor, out)], after=self.began)
+        nodes = reachable([t._node for t in _tensors(out)], after=self.began)
         self.nodes = [ref(node) for node in nodes]
         leaves = {source for node in nodes for source in node.inputs if type(source) is Leaf} - self.inputs
         self.leaves = [(leaf, t._array) for leaf in leaves if (t := leaf.tensor()) is not None]
@@ -82,7 +75,7 @@ class _Segment:
         self._refuse_changed()
         start = next_sequence()
         out = self._run()
-        copies, nodes = reachable([t._node for t in _instances(Tensor, out)], start), [node() for node in self.nodes]
+        copies, nodes = reachable([t._node for t in _tensors(out)], start), [node() for node in self.nodes]
         _refuse_others(nodes, copies)
         within = set()
         for node, copy in zip(nodes, copies, strict=True):
@@ -102,7 +95,7 @@ class _Segment:
             segment.nodes = [originals.get(copy(), copy) for copy in segment.nodes]
 
     def _run(self) -> Any:
-        args, kwargs = _replace(_Argument, _Argument.tensor, (self.args, self.kwargs))
+        args, kwargs = _as_leaves(self.arguments)
         now = None if self.random is None else get_rng_state()
         if self.random is not None:
             set_rng_state(self.random)
@@ -115,71 +108,52 @@ class _Segment:
 
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError if the function would start from other values now than it did then."""
-        for t in _instances(_Argument, [self.args, self.kwargs]):
-            if write_record(t.array)[0] > self.began:
+        leaves = [(leaf.tensor(), array) for leaf, array in self.leaves]
+        tensors = [("an argument", "changed in place", t, t._array) for t in _tensors(self.arguments)]
+        tensors += [("a parameter", "changed", t, array) for t, array in leaves if t is not None]
+        for what, changed, t, array in tensors:
+            if t._array is not array or write_record(array)[0] > self.began:
                 raise RuntimeError(
-                    f"checkpoint: an argument of shape {t.array.shape} was changed in place since the function ran, "
-                    f"and backward runs it again; call backward() before the change, or pass a clone()"
-                )
-        for leaf, array in self.leaves:
-            t = leaf.tensor()
-            if t is not None and (t._array is not array or write_record(array)[0] > self.began):
-                raise RuntimeError(
-                    f"checkpoint: a parameter of shape {t.shape} was changed since the function ran, and backward runs "
-                    f"it again; call backward() before the step of the optimizer"
+                    f"checkpoint: {what} of shape {t.shape} was {changed} since the function ran, and backward runs it "
+                    f"again; call backward() before the change (the optimizer's step), or pass a clone()"
                 )
 
 
-class _Argument:
-    """A Tensor argument as it was: its array, and whether it required a gradient."""
-
-    def __init__(self, t: Tensor) -> None:
-        self.array, self.requires_grad = t._array, t.requires_grad
-
-    def tensor(self) -> Tensor:
-        """The argument for another run, as a leaf: hooks that the function sets on it are gone with that run."""
-        return Tensor(self.array, self.requires_grad)
-
-
-def _instances(kind: type, value: Any) -> Iterator[Any]:
-    """`value` itself if it is of a kind, or what is in its tuples, lists and dicts."""
-    if isinstance(value, kind):
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """`value` itself if it is a Tensor, or those in its tuples, lists and dicts."""
+    if isinstance(value, Tensor):
         yield value
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
-        yield from _instances(kind, part)
+        yield from _tensors(part)
 
 
-def _replace(kind: type, change: Callable[[Any], Any], value: Any) -> Any:
-    """`value` with `change` applied to all of a kind in it."""
-    if isinstance(value, kind):
-        return change(value)
+def _as_leaves(value: Any) -> Any:
+    """`value` with a new leaf for each Tensor in it: hooks that a function sets on those are gone with them."""
+    if isinstance(value, Tensor):
+        return Tensor(value._array, value.requires_grad)
     if type(value) in (tuple, list):
-        return type(value)(_replace(kind, change, part) for part in value)
-    if type(value) is dict:
-        return {name: _replace(kind, change, part) for name, part in value.items()}
-    return value
+        return type(value)(_as_leaves(part) for part in value)
+    return {name: _as_leaves(part) for name, part in value.items()} if type(value) is dict else value
 
 
 def _refuse_others(nodes: list[Node | None], copies: list[Node]) -> None:
     """Raise a RuntimeError if the second run recorded other operations than the first."""
-    difference = ""
+    differences = [_difference(*pair) for pair in zip(reversed(nodes), reversed(copies), strict=False)]
     if len(nodes) != len(copies):
-        difference = f"{len(nodes)} operations were recorded in the forward, {len(copies)} now"
-    for node, copy in zip(reversed(nodes), reversed(copies), strict=False):
-        if not difference and node is not None:
-            difference = _difference(node, copy)
-    if difference:
+        differences = [f"{len(nodes)} operations were recorded in the forward, {len(copies)} now"]
+    if difference := next(filter(None, differences), ""):
         raise RuntimeError(
             f"checkpoint: the function did something else when it was run again for the backward: {difference}. It may "
             f"depend on its arguments, on lucid's random numbers and on what does not change in between"
         )
 
 
-def _difference(node: Node, copy: Node) -> str:
+def _difference(node: Node | None, copy: Node) -> str:
     """In which respect a node of the second run is another than that of the first; "" where they agree."""
+    if node is None:
+        return ""
     a, b = (node.op.name, node.shape), (copy.op.name, copy.shape)
     if a != b:
         return f"in the forward it was {a[0]} with an output of shape {a[1]}, now {b[0]} with {b[1]}"
-    if [source is None for source in node.inputs] != [source is None for source in copy.inputs]:
-        return f"other inputs of {a[0]} required a gradient in the forward than do now"
-    return ""
+    same = [source is None for source in node.inputs] == [source is None for source in copy.inputs]
+    return "" if same else f"other inputs of {a[0]} required a gradient in the forward than do now"

@@ -44,6 +44,13 @@ class Node:
         "op", "inputs", "saved", "shape", "sequence", "hooks", "retain_hooks", "recompute", "saved_at", "provenance",
         "out", "__weakref__",
     )  # fmt: skip
+    op: Any
+    inputs: tuple[Node | None, ...]
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    sequence: int
+    hooks: dict[int, Callable[[Any], Any]] | None
+    retain_hooks: dict[int, Callable[[Any], Any]] | None
     recompute: Callable[[], None]
     saved_at: int
     provenance: Any
@@ -53,14 +60,8 @@ class Node:
         self.op, self.inputs, self.saved, self.shape = op, inputs, saved, out.shape
         self.sequence, self.hooks, self.retain_hooks = next_sequence(), None, None
         if NODE:
-            self._announce(out)
-
-    hooks: dict[int, Callable[[Any], Any]] | None
-    retain_hooks: dict[int, Callable[[Any], Any]] | None
-
-    def _announce(self, out: Any) -> None:
-        for handler in list(NODE):
-            handler(self, out)
+            for handler in list(NODE):
+                handler(self, out)
 
     def name(self) -> str:
         """The operation's name."""
@@ -74,6 +75,7 @@ class Leaf(Node):
     """Where the graph ends: a tensor that the user wants gradients of. Held weakly, for the tensor holds the leaf."""
 
     __slots__ = ("tensor",)
+    tensor: ref[Tensor]
 
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(None, (), (), tensor._array)

@@ -40,8 +40,8 @@ TAKEN = (
     "op: {module} has an operation {name!r} already, and vjps that say xp.{name} mean that one; give yours another name"
 )
 ONE_OUTPUT = (
-    "{name}: an operation has one output, and the forward returned a {kind}; name what it returns behind the output "
-    "with aux_outputs=..., or use lucid.autograd.Function for several outputs"
+    "{name}: an operation has one output, and the forward returned a {kind}; name what else it returns with "
+    "aux_outputs=..., or use lucid.autograd.Function for several outputs"
 )
 
 
@@ -55,7 +55,7 @@ class Op:
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options -> their defaults.
         floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
-        aux_outputs: name -> what the forward returns behind its output, as a function of xp, inputs, options, `out` and
+        aux_outputs: name -> what the forward returns after its output, as a function of xp, inputs, options, `out` and
             the ones before it.
         shared: name -> what several vjps name and backward computes before them, a function like them.
         saved_names: what the vjps name; the layout of a node's `saved`.
@@ -429,13 +429,13 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 
 def _nary(op: Op, simple: bool) -> Any:
-    forward, floats, count = op.forward, op.floats, len(op.inputs)
-    kinds = [(name in op.promoted, name in op.nullable) for name in op.inputs]
+    forward, floats, variadic, count = op.forward, op.floats, op.variadic, len(op.inputs)
+    kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
-        if len(operands) != count:
+        if len(operands) != count and not variadic:
             operands, options = op.bind(operands, options)
-        arrays, nodes, dtype, usual = [], [], None, True
+        arrays, nodes, dtype, usual = [], [], None, not variadic
         for x, (is_promoted, is_nullable) in zip(operands, kinds):  # noqa: B905 (strict costs a keyword)
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
@@ -448,28 +448,11 @@ def _nary(op: Op, simple: bool) -> Any:
             elif is_promoted:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
-        if usual and dtype is not None and (not floats or dtype.kind == "f"):
+        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f")):
             xp, compute = cpu, forward
-        elif count:
+        else:
             xp, arrays, nodes = promote_operands(op, operands, _cast)
             compute = xp.forward(op)
-        else:
-            xp, compute = cpu, forward
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
-        try:
-            out = compute(xp, *arrays, **options)
-        except Exception as error:
-            raise describe_error(op, error, arrays, nodes) from error
-        return op.result(xp, operands, arrays, nodes, out, options)
-
-    return call
-
-
-def _variadic(op: Op, simple: bool) -> Any:
-    def call(*operands: Any, **options: Any) -> Tensor:
-        xp, arrays, nodes = promote_operands(op, operands, _cast)
-        compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
         try:
@@ -485,15 +468,15 @@ def _call_of(op: Op) -> Any:
     """The operation on Tensors: a template with a copy of its code for this operation alone. CPython adapts a code
     object's instructions to what they meet; one that all operations share would be adapted to none of them."""
     count = len(op.inputs)
-    template = _variadic if op.variadic else _unary if count == 1 else _binary if count == 2 else _nary
-    if count == 2 and op.nullable:
-        template = _nary
+    template = _nary
+    if count <= 2 and not (op.variadic or op.nullable):
+        template = [_nary, _unary, _binary][count]
     if count == 3 and op.nullable == {op.inputs[2]} and op.all_differentiable and not op.floats:  # linear
         template = _ternary
     simple = op.all_differentiable and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
     call = template(op, simple)
     code = call.__code__
-    inputs = [] if template in (_nary, _variadic) else op.inputs  # its arguments have the names that the forward gives
+    inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
     own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
@@ -516,7 +499,7 @@ def op(
     Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
     with the input; `floats` that integers are converted to floats first; `aux_outputs` names what the forward returns
-    behind its output; `shared` what several vjps need.
+    after its output; `shared` what several vjps need.
 
     Raises:
         TypeError: when the forward does not begin with `xp`, or a vjp not with `xp` and `g`; when a vjp is of an input,

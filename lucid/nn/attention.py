@@ -11,12 +11,12 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import Linear, count
+from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.nn.weightless import Dropout
 from lucid.ops.attention import additive_mask, attention_weights
-from lucid.ops.checks import check_probability, check_tensor
+from lucid.ops.checks import check_count, check_probability, check_tensor
 
 
 class MultiheadAttention(Module):
@@ -25,30 +25,22 @@ class MultiheadAttention(Module):
         head_i = softmax(q_i @ k_i.T / sqrt(features of a head)) @ v_i
         output = concat(head_1, ..., head_h) @ out_proj.weight.T + out_proj.bias
 
-    q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i.
-
-    Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are
-    not there.
+    q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i. Source: Vaswani et al.
+    2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are not there.
 
     Args:
         embed_dim: features of the query and of the result; each head works on embed_dim / num_heads.
-        num_heads: how many heads.
-        dropout: the probability with which a weight of the attention is dropped in training.
+        num_heads: how many heads; a ValueError if that does not divide embed_dim.
+        dropout: the probability with which a weight of the attention is dropped in training; else a ValueError.
         bias: whether the linear maps have one.
-        kdim: features of the key; embed_dim if None.
-        vdim: features of the value; embed_dim if None.
+        kdim, vdim: features of the key and of the value; embed_dim if None.
         batch_first: whether inputs are (batch, length, features); else they are (length, batch, features).
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
         in_proj_weight: Parameter (3 * embed_dim, embed_dim), the maps of query, key and value; None if kdim or vdim
             differ from embed_dim: then they are q_proj_weight, k_proj_weight and v_proj_weight.
-        in_proj_bias: Parameter (3 * embed_dim,), or None.
-        out_proj: the Linear that mixes the heads.
-
-    Raises:
-        ValueError: if `num_heads` does not divide `embed_dim`, or `dropout` is not a probability.
+        in_proj_bias, out_proj: Parameter (3 * embed_dim,), or None; the Linear that mixes the heads.
 
     >>> from lucid import nn, randn
     >>> attention = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -63,21 +55,23 @@ class MultiheadAttention(Module):
         vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
-            raise ValueError(
-                f"MultiheadAttention: num_heads must divide embed_dim, got embed_dim={embed_dim}, num_heads={num_heads}"
-            )
+            got = f"{embed_dim=}, {num_heads=}"
+            raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim, got {got}")
         check_probability("MultiheadAttention", dropout)
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.batch_first = dropout, batch_first
-        options = {"device": device, "dtype": dtype}
+
+        def parameter(wanted: bool, *shape: int) -> Parameter | None:
+            return Parameter(empty(*shape, device=device, dtype=dtype)) if wanted else None
+
         packed = self.kdim == self.vdim == embed_dim
-        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **options)) if packed else None
-        self.q_proj_weight = None if packed else Parameter(empty(embed_dim, embed_dim, **options))
-        self.k_proj_weight = None if packed else Parameter(empty(embed_dim, self.kdim, **options))
-        self.v_proj_weight = None if packed else Parameter(empty(embed_dim, self.vdim, **options))
-        self.in_proj_bias = Parameter(empty(3 * embed_dim, **options)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **options)
+        self.in_proj_weight = parameter(packed, 3 * embed_dim, embed_dim)
+        self.q_proj_weight = parameter(not packed, embed_dim, embed_dim)
+        self.k_proj_weight = parameter(not packed, embed_dim, self.kdim)
+        self.v_proj_weight = parameter(not packed, embed_dim, self.vdim)
+        self.in_proj_bias = parameter(bias, 3 * embed_dim)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -102,8 +96,7 @@ class MultiheadAttention(Module):
         Args:
             query: (batch, queries, embed_dim), (queries, batch, embed_dim) unless batch_first, or unbatched
                 (queries, embed_dim).
-            key: likewise, with keys and kdim.
-            value: likewise, with keys and vdim.
+            key, value: likewise, with keys, and kdim or vdim.
             key_padding_mask: (batch, keys), or (keys,) if unbatched: the keys to leave out.
             need_weights: whether the weights are returned too.
             attn_mask: (queries, keys), or (batch * num_heads, queries, keys).
@@ -112,11 +105,8 @@ class MultiheadAttention(Module):
 
         Returns:
             The mixture, in the shape of the query, and the weights (batch, queries, keys), or if they are not averaged
-            (batch, num_heads, queries, keys), or None.
-
-        Raises:
-            ValueError: if shapes do not fit, or `is_causal` comes without a mask.
-            TypeError: if a mask holds neither bools nor floats.
+            (batch, num_heads, queries, keys), or None. A ValueError if shapes do not fit, or `is_causal` comes without
+            a mask; a TypeError if a mask holds neither bools nor floats.
         """
         self._check(query, key, value)
         if is_causal and attn_mask is None:
@@ -140,9 +130,8 @@ class MultiheadAttention(Module):
 
     def _heads(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Query, key and value mapped and split into heads: (batch, heads, length, head_dim) each."""
-        n, packed, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        n, packed, bias, heads = self.embed_dim, self.in_proj_weight, self.in_proj_bias, []
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        heads = []
         for i, x in enumerate((query, key, value)):  # (batch, length, features)
             rows = slice(i * n, i * n + n)
             weight = weights[i] if packed is None else packed[rows]
@@ -157,10 +146,8 @@ class MultiheadAttention(Module):
             check_tensor(caller, "attn_mask", mask)
             shapes = (queries, keys), (batch * self.num_heads, queries, keys)
             if mask.shape not in shapes:
-                raise ValueError(
-                    f"{caller}: attn_mask must have shape {shapes[0]}, or {shapes[1]} with a mask for each head of "
-                    f"each sample, got {mask.shape}"
-                )
+                expected = f"{shapes[0]}, or {shapes[1]} with a mask for each head of each sample"
+                raise ValueError(f"{caller}: attn_mask must have shape {expected}, got {mask.shape}")
             mask = _excluding(caller, "attn_mask", mask, query)
             mask = mask.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else mask
         if padding is None:
@@ -198,32 +185,22 @@ def _excluding(caller: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
 class TransformerEncoderLayer(Module):
     """Self-attention, then a network of two linear maps, each added to its input and normalised:
 
-        x = norm1(x + attention(x))
-        x = norm2(x + linear2(activation(linear1(x))))
-
-    with `norm_first`:
-
-        x = x + attention(norm1(x))
-        x = x + linear2(activation(linear1(norm2(x))))
+        x = norm1(x + attention(x));  x = norm2(x + linear2(activation(linear1(x))))
+        x = x + attention(norm1(x));  x = x + linear2(activation(linear1(norm2(x))))    # with `norm_first`
 
     Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is the order of Xiong et al. 2020, arXiv 2002.04745:
     normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
 
     Args:
-        d_model: features.
-        nhead: heads of the attention.
+        d_model, nhead: features, and heads of the attention; a ValueError if they do not divide the features.
         dim_feedforward: features between the two linear maps.
         dropout: the probability in training, in the attention and after each map.
-        activation: "relu", "gelu", or a function of one Tensor.
+        activation: "relu", "gelu", or a function of one Tensor; else a ValueError.
         layer_norm_eps: what keeps the root of the norms away from 0.
         batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
         norm_first: whether norms come before attention and network rather than after the sums.
         bias: whether linear maps and norms have one.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
-
-    Raises:
-        ValueError: if `nhead` does not divide `d_model`, or `activation` is unknown.
+        device, dtype: of the parameters; float32 by default.
     """
 
     def __init__(
@@ -240,7 +217,10 @@ class TransformerEncoderLayer(Module):
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        self.activation = _activation(activation)
+        self.activation: Any = {"relu": F.relu, "gelu": F.gelu}.get(activation, activation)  # type: ignore[arg-type]
+        if not callable(self.activation):
+            got = repr(activation)
+            raise ValueError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {got}")
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
@@ -265,23 +245,13 @@ class TransformerEncoderLayer(Module):
 class TransformerEncoder(Module):
     """Several copies of one TransformerEncoderLayer, one after the other, and a norm after the last.
 
-    Args:
-        encoder_layer: the layer to copy, its weights included.
-        num_layers: how many copies.
-        norm: a layer for the result, or None.
-
-    Attributes:
-        layers: the copies.
-
-    Raises:
-        TypeError: for an `encoder_layer` that is no Module, or a number that is no int.
-        ValueError: for less than one copy.
-    """
+    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None. A
+    TypeError for an `encoder_layer` that is no Module, or a number that is no int; a ValueError for less than one."""
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         if not isinstance(encoder_layer, Module):
             raise TypeError(f"TransformerEncoder: encoder_layer must be a Module, got {type(encoder_layer).__name__}")
-        copies = count("TransformerEncoder", "num_layers", num_layers, 1)
+        copies = check_count("TransformerEncoder", "num_layers", num_layers, 1)
         self.layers = [copy.deepcopy(encoder_layer) for _ in range(copies)]
         self.norm = norm
 
@@ -293,13 +263,3 @@ class TransformerEncoder(Module):
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)
-
-
-def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    if callable(activation):
-        return activation
-    if activation not in ("relu", "gelu"):
-        raise ValueError(
-            f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}"
-        )
-    return F.relu if activation == "relu" else F.gelu

@@ -6,6 +6,7 @@ those who expect the others.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from operator import index
 from typing import Any, Generic, Self, TypeVar, overload
@@ -13,8 +14,6 @@ from typing import Any, Generic, Self, TypeVar, overload
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
-
-__all__ = ["IndexedModules", "ModuleDict", "ModuleList", "ParameterList"]
 
 Item = TypeVar("Item", Module, Parameter)
 
@@ -88,10 +87,8 @@ class IndexedModules(Container[Item]):
 
     def append(self, item: Item) -> Self:
         """Add one at the end; returns self."""
-        item, number = self._checked(item), len(self)
-        while str(number) in vars(self):
-            number += 1
-        setattr(self, str(number), item)
+        name = next(name for name in map(str, itertools.count(len(self))) if name not in vars(self))
+        setattr(self, name, self._checked(item))
         return self
 
     def extend(self, items: Iterable[Item]) -> Self:
@@ -108,11 +105,8 @@ class IndexedModules(Container[Item]):
 
 
 class ModuleList(IndexedModules[Module]):
-    """Modules in a list, which itself computes nothing; a plain Python list on a Module does the same.
-
-    Raises:
-        TypeError: for an entry that is not a Module.
-    """
+    """Modules in a list, which itself computes nothing; a plain Python list on a Module does the same. A TypeError for
+    an entry that is not a Module."""
 
     _kind = Module
 
@@ -121,11 +115,8 @@ class ModuleList(IndexedModules[Module]):
 
 
 class ParameterList(IndexedModules[Parameter]):
-    """Parameters in a list; Tensors become Parameters. A plain Python list of Parameters does the same.
-
-    Raises:
-        TypeError: for an entry that is not a Tensor.
-    """
+    """Parameters in a list; Tensors become Parameters. A plain Python list of Parameters does the same. A TypeError for
+    an entry that is not a Tensor."""
 
     _kind = Parameter
 
@@ -142,12 +133,8 @@ class ParameterList(IndexedModules[Parameter]):
 
 
 class ModuleDict(Container[Module]):
-    """Modules by name, which itself computes nothing; a plain dict on a Module does the same.
-
-    Raises:
-        TypeError: for an entry that is not a Module.
-        KeyError: for a key that is the name of a method or attribute.
-    """
+    """Modules by name, which itself computes nothing; a plain dict on a Module does the same. A TypeError for an entry
+    that is not a Module, a KeyError for a key that is the name of a method or attribute."""
 
     _kind = Module
 

@@ -5,7 +5,6 @@ Names of parameters, their shapes and their first values are PyTorch's, so weigh
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from lucid.core.create import empty
@@ -13,24 +12,17 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import count
 from lucid.nn.module import Module
+from lucid.ops.checks import check_count
 from lucid.ops.conv import check_padding
 from lucid.ops.images import Ints, ints
 from lucid.ops.pad import MODES
 
-__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
-
 
 class Convolution(Module):
     """What convolutions have in common; `Conv1d` and the others say in how many `dims`, and by which `function`.
-
-    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(numbers that go into each output), as in
-    PyTorch (`init.kaiming_uniform_` with a = sqrt(5) comes to that).
-
-    Raises:
-        TypeError, ValueError: if channels do not divide by `groups`, or an option is no int or out of range.
-    """
+    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(numbers that go into each output), as PyTorch's.
+    A TypeError or ValueError if channels do not divide by `groups`, or an option is no int or out of range."""
 
     dims: int
     function: Any
@@ -43,12 +35,12 @@ class Convolution(Module):
         dtype: Any = None,
     ) -> None:  # fmt: skip
         caller, dims = type(self).__name__, self.dims
-        self.in_channels = count(caller, "in_channels", in_channels)
-        self.out_channels = count(caller, "out_channels", out_channels)
-        self.groups = count(caller, "groups", groups)
-        for name in ("in_channels", "out_channels"):
-            if groups < 1 or getattr(self, name) % groups:
-                raise ValueError(f"{caller}: {name}={getattr(self, name)} does not divide by groups={groups}")
+        self.in_channels = check_count(caller, "in_channels", in_channels)
+        self.out_channels = check_count(caller, "out_channels", out_channels)
+        self.groups = check_count(caller, "groups", groups)
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if groups < 1 or channels % groups:
+                raise ValueError(f"{caller}: {name}={channels} does not divide by groups={groups}")
         modes = ("zeros",) if self.transposed else ("zeros", *MODES)
         if padding_mode not in modes:
             raise ValueError(f"{caller}: padding_mode must be {' or '.join(map(repr, modes))}, got {padding_mode!r}")
@@ -56,8 +48,8 @@ class Convolution(Module):
         self.kernel_size = ints(caller, "kernel_size", kernel_size, dims)
         self.stride = ints(caller, "stride", stride, dims)
         self.dilation = ints(caller, "dilation", dilation, dims)
-        named = isinstance(padding, str) and not self.transposed
-        self.padding = padding if named else ints(caller, "padding", padding, dims, 0)
+        is_name = isinstance(padding, str) and not self.transposed
+        self.padding = padding if is_name else ints(caller, "padding", padding, dims, 0)
         self.output_padding = (0,) * dims
         check_padding(caller, padding, self.stride)
         outer, inner = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
@@ -67,40 +59,28 @@ class Convolution(Module):
 
     def reset_parameters(self) -> None:
         """Draw the weights and the bias anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in = math.prod(self.weight.shape[1:])
-            bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
-            init.uniform_(self.bias, -bound, bound)
+        init._weighted_sum_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, in_channels, length) or (n, in_channels, height, width) -> the same with `out_channels` and a new size;
         n may be left out."""
-        input, padding = self.padded(input)
+        padding = self.padding
+        if self.padding_mode != "zeros" and padding != "valid":
+            same = [(k - 1) * d for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            total = same if padding == "same" else [2 * n for n in padding]
+            widths = [width for n in reversed(total) for width in (n // 2, n - n // 2)]
+            input, padding = F.pad(input, widths, self.padding_mode), 0
         return self.function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-    def padded(self, input: Tensor) -> tuple[Tensor, Ints | str]:
-        """The input, and the zeros that are still to surround it: none, where `padding_mode` put something there."""
-        if self.padding_mode == "zeros" or self.padding == "valid":
-            return input, self.padding
-        if self.padding == "same":
-            total = [(k - 1) * d for k, d in zip(self.kernel_size, self.dilation, strict=True)]
-            widths = [(n // 2, n - n // 2) for n in total]
-        else:
-            widths = [(n, n) for n in self.padding]
-        return F.pad(input, [n for pair in widths[::-1] for n in pair], self.padding_mode), 0
 
     def extra_repr(self) -> str:
         """The sizes, and the options that are not what they usually are."""
-        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
-        usual = {"padding": 0, "dilation": 1, "output_padding": 0}
-        for name, value in usual.items():
-            if getattr(self, name) != (value,) * self.dims:
-                parts.append(f"{name}={getattr(self, name)}")
-        parts += [f"groups={self.groups}"] if self.groups != 1 else []
-        parts += ["bias=False"] if self.bias is None else []
-        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
-        return ", ".join(parts)
+        zeros, ones = (0,) * self.dims, (1,) * self.dims
+        usual = {"padding": zeros, "dilation": ones, "output_padding": zeros, "groups": 1, "bias": True,
+                 "padding_mode": "zeros"}  # fmt: skip
+        shown = {name: getattr(self, name) for name in usual} | {"bias": self.bias is not None}
+        options = [f"{name}={shown[name]}" for name, value in usual.items() if shown[name] != value]
+        sizes = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        return ", ".join([sizes, *options])
 
 
 class TransposedConvolution(Convolution):
@@ -119,8 +99,7 @@ class TransposedConvolution(Convolution):
         self.output_padding = output_padding
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, in_channels, length) or (n, in_channels, height, width) -> the same with `out_channels` and a new size;
-        n may be left out."""
+        """As `Convolution.forward`."""
         options = self.stride, self.padding, self.output_padding, self.groups, self.dilation
         return self.function(input, self.weight, self.bias, *options)
 
@@ -128,11 +107,8 @@ class TransposedConvolution(Convolution):
 class Conv1d(Convolution):
     """A learned `nn.functional.conv1d`: out[n, o, i] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, i + k].
 
-    (n, in_channels, length) gives (n, out_channels, new length). Arguments as for `Conv2d`, with one dim less.
-
-    Attributes:
-        weight: Parameter (out_channels, in_channels / groups, kernel).
-        bias: Parameter (out_channels,), or None.
+    (n, in_channels, length) gives (n, out_channels, new length). Arguments and attributes are those of `Conv2d`, with
+    one dim less: `weight` is (out_channels, in_channels / groups, kernel).
 
     >>> from lucid import nn, randn
     >>> nn.Conv1d(2, 3, kernel_size=3, padding=1)(randn(5, 2, 8)).shape
@@ -180,19 +156,10 @@ class ConvTranspose2d(TransposedConvolution):
     out[n, o, place * stride + k * dilation - padding] += weight[c, o, k] * input[n, c, place], on top of bias[o].
 
     (n, in_channels, height, width) gives (n, out_channels, new height, new width); n may be left out. The new size is
-    (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1.
-
-    Args:
-        in_channels, out_channels: channels of input and output.
-        kernel_size: the size of the windows, an int for squares or (height, width).
-        stride, padding, output_padding, groups, dilation: see `nn.functional.conv_transpose2d`.
-        bias: whether there is one.
-        padding_mode: "zeros".
-        device, dtype: of the parameters; float32 by default.
-
-    Attributes:
-        weight: Parameter (in_channels, out_channels / groups, kernel height, kernel width).
-        bias: Parameter (out_channels,), or None.
+    (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1. Arguments and errors as
+    `Conv2d`, but that `padding` is made of ints, `output_padding` as in `nn.functional.conv_transpose2d`, and
+    `padding_mode` "zeros".
+    The weight is (in_channels, out_channels / groups, kernel height, kernel width).
 
     >>> from lucid import nn, randn
     >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(randn(5, 8, 4, 3)).shape

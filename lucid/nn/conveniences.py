@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
+from lucid.core.array import DTYPES, as_dtype
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.ops.create import zeros_like
-
-__all__ = ["Conveniences"]
 
 EXPECTED = {
     "register_buffer": "a plain Tensor or None, got {}",
@@ -27,19 +26,17 @@ class Conveniences:
     """A base of Module, and of nothing else."""
 
     named_parameters: Callable[..., Iterator[tuple[str, Parameter]]]  # these three are Module's
+    named_buffers: Callable[..., Iterator[tuple[str, Tensor]]]
     named_modules: Callable[..., Iterator[tuple[str, Any]]]
-    to: Callable[..., Any]
     _buffer_names: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to state_dict
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`.
-
-        The name is what counts: after `self.mean = another` the other is the buffer.
+        """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`. The name is
+        what counts: after `self.mean = another` the other is the buffer.
 
         Raises:
             TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
+            ValueError, KeyError: if the name is empty or has a dot in it; if another attribute has it.
         """
         fits = isinstance(tensor, Tensor | None) and not isinstance(tensor, Parameter)
         _check(self, "register_buffer", name, tensor, fits, name in self._buffer_names)
@@ -47,19 +44,13 @@ class Conveniences:
         setattr(self, name, tensor)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Set attribute `name` to a Parameter (or None), as plain assignment does, with the name checked.
-
-        Raises:
-            TypeError: if `param` is neither a Parameter nor None.
-            ValueError: if the name is empty or has a dot in it.
-            KeyError: if the module has another attribute of this name.
-        """
+        """Set attribute `name` to a Parameter (or None), as plain assignment does; errors as `register_buffer`."""
         known = isinstance(vars(self).get(name), Parameter)
         _check(self, "register_parameter", name, param, isinstance(param, Parameter | None), known)
         setattr(self, name, param)
 
     def add_module(self, name: str, module: Conveniences | None) -> None:
-        """Set attribute `name` to a Module (or None), checked as in `register_parameter`."""
+        """Set attribute `name` to a Module (or None); errors as `register_buffer`."""
         known = isinstance(vars(self).get(name), Conveniences)
         _check(self, "add_module", name, module, isinstance(module, Conveniences | None), known)
         setattr(self, name, module)
@@ -82,6 +73,45 @@ class Conveniences:
         """Freeze (with False) or thaw every parameter; returns self."""
         for _, parameter in self.named_parameters():
             parameter.requires_grad = requires_grad
+        return self
+
+    def apply(self, fn: Callable[[Any], object]) -> Self:
+        """Call `fn` on every module, children before parents, to set weights for instance; returns self."""
+
+        def visit(module: Any) -> None:
+            seen.add(id(module))
+            for child in module.children():
+                if id(child) not in seen:
+                    visit(child)
+            fn(module)
+
+        seen: set[int] = set()
+        visit(self)
+        return self
+
+    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> Self:
+        """Move parameters, buffers and gradients in place: `to(device)`, `to(dtype)`, `to(like)`; returns self.
+
+        Parameters stay the same objects (their `.data` is replaced), so an optimizer made before goes on working. A
+        dtype is for floating point tensors alone: others only change device. Nothing has moved after a TypeError (the
+        dtype is no floating point one), ValueError or RuntimeError (the device is unknown, or not there)."""
+        for arg in args:
+            if isinstance(arg, Tensor):
+                device, dtype = arg.device, arg.dtype
+            elif isinstance(arg, str) and arg not in DTYPES:
+                device = arg
+            else:
+                dtype = arg
+        if dtype is not None and as_dtype(dtype).kind != "f":
+            raise TypeError(f"to: a module can only be moved to a floating point dtype, got {dtype!r}")
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+        tensors = [tensor for _, tensor in (*self.named_parameters(), *self.named_buffers())]
+        moves = [(t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors]
+        for tensor, data, grad in moves:  # all were copied: nothing can fail half way
+            tensor.data, tensor.grad = data, grad
         return self
 
     def cpu(self) -> Self:
@@ -112,8 +142,7 @@ def _check(module: Conveniences, method: str, name: str, value: Any, fits: bool,
     if not known and (not isinstance(name, str) or not name or "." in name):
         raise ValueError(f"{method}: a name must be a non-empty str without dots, got {name!r}")
     if not known and hasattr(module, name):
-        owner = type(module).__name__
-        raise KeyError(f"{method}: {owner} already has an attribute {name!r}; choose another name")
+        raise KeyError(f"{method}: {type(module).__name__} already has an attribute {name!r}; choose another name")
 
 
 def _find(module: Conveniences, kind: str, target: str, named: Iterator[tuple[str, Any]]) -> Any:

@@ -4,48 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.autograd.grad_mode import no_grad
 from lucid.core.create import empty
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import count
 from lucid.nn.module import Module
+from lucid.ops.checks import check_count
 from lucid.ops.embedding import row_number
-
-__all__ = ["Embedding"]
 
 
 class Embedding(Module):
     """weight[input]: a table of learned vectors, looked up by number; they start from the standard normal distribution.
 
     Args:
-        num_embeddings: rows of the table.
-        embedding_dim: length of each.
+        num_embeddings, embedding_dim: rows of the table, and the length of each.
         padding_idx: a row that starts as zeros and gets no gradient, for places that hold nothing.
-        device: where the table lives.
-        dtype: its dtype; float32 by default.
+        device, dtype: of the table; float32 by default.
 
-    Attributes:
-        weight: Parameter (num_embeddings, embedding_dim).
-
-    Raises:
-        TypeError, ValueError: if a size is not an int, or is negative.
-        IndexError: if there is no row `padding_idx`.
-    """
+    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an int, or
+    is negative; an IndexError if there is no row `padding_idx`."""
 
     def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        *,
-        device: Any = None,
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: Any = None,
         dtype: Any = None,
-    ) -> None:
-        self.num_embeddings = count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = count("Embedding", "embedding_dim", embedding_dim)
+    ) -> None:  # fmt: skip
+        self.num_embeddings = check_count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = check_count("Embedding", "embedding_dim", embedding_dim)
         self.padding_idx = None if padding_idx is None else row_number("Embedding", padding_idx, num_embeddings)
         self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
         self.reset_parameters()
@@ -54,8 +39,7 @@ class Embedding(Module):
         """Draw the table anew, and make the row for padding zeros."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
+            self.weight.data[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
         """Integers (...) -> (..., embedding_dim); an IndexError for one that is not a row's number."""

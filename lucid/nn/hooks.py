@@ -16,8 +16,6 @@ from lucid.core.node import Tensor
 from lucid.core.shapes import cat
 from lucid.ops.create import zeros_like
 
-__all__ = ["HookMethods", "Hooks", "RemovableHandle", "call_with_hooks"]
-
 Hook = Callable[..., Any]
 Gradients = tuple[Tensor | None, ...]
 
@@ -42,8 +40,7 @@ class HookMethods:
         """Call `hook(module, args)` before each forward; what it returns, unless None, are the new arguments.
 
         With `with_kwargs` it is `hook(module, args, kwargs)`, and may return a new pair of both. `prepend` puts it
-        before the hooks already there.
-        """
+        before the hooks already there."""
         return self._register("before", hook, prepend, with_kwargs)
 
     def register_forward_hook(
@@ -70,8 +67,7 @@ class HookMethods:
         hook returns replaces it. If no argument requires a gradient, the hook runs once the gradients of the outputs
         are complete, and has nothing to replace.
 
-        The module must return a Tensor, or a tuple or list of Tensors.
-        """
+        The module must return a Tensor, or a tuple or list of Tensors."""
         return self._register("backward", hook, prepend, False)
 
     def _register(self, when: str, hook: Hook, prepend: bool, with_kwargs: bool) -> RemovableHandle:
@@ -106,68 +102,56 @@ def _call_with_hooks(module: Any, hooks: Hooks, args: tuple[Any, ...], kwargs: d
             args, kwargs = new
         elif new is not None:
             args = _as_tuple(new)
-    call = BackwardHookCall(module, [hook for hook, _ in hooks.backward.values()]) if hooks.backward else None
-    if call:
-        args = call.join_inputs(args)
-    output = module.forward(*args, **kwargs)
-    for hook, with_kwargs in list(hooks.after.values()):
-        new = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-        output = output if new is None else new
-    return call.join_outputs(output) if call else output
+
+    def forward(args: tuple[Any, ...]) -> Any:
+        output = module.forward(*args, **kwargs)
+        for hook, with_kwargs in list(hooks.after.values()):
+            new = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
+            output = output if new is None else new
+        return output
+
+    if not hooks.backward:
+        return forward(args)
+    return _with_backward_hooks(module, [hook for hook, _ in hooks.backward.values()], args, forward)
 
 
-class BackwardHookCall:
-    """One call of a module whose gradients are given to its backward hooks.
+def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], forward: Callable[..., Any]) -> Any:
+    """The output of `forward(args)`; the gradients of both are given to the hooks.
 
     Hooks on single tensors would not do, for a module's hook is given the gradients of all inputs together, each
     complete. So all inputs pass through *one* node and all outputs through another, and those nodes are hooked.
     """
+    name = type(module).__name__
+    grad_output: Gradients = ()
 
-    def __init__(self, module: Any, hooks: list[Hook]) -> None:
-        self.module, self.hooks, self.name = module, hooks, type(module).__name__
-        self.arguments = 0  # how many
-        self.outputs_come_last = False  # no input requires a gradient: nothing follows those of the outputs
-        self.grad_output: Gradients = ()
-
-    def join_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Equal arguments, whose gradients come to `on_inputs`."""
-        joined = join_gradients(args, self.on_inputs)
-        self.arguments, self.outputs_come_last = len(args), joined is args
-        return joined
-
-    def join_outputs(self, output: Any) -> Any:
-        """An equal output, whose gradients come to `on_outputs`."""
-        if isinstance(output, Tensor):
-            return join_gradients((output,), self.on_outputs)[0]
-        if type(output) in (tuple, list):
-            return type(output)(join_gradients(tuple(output), self.on_outputs))
-        raise TypeError(
-            f"a backward hook needs {self.name} to return a Tensor, or a tuple or list of Tensors, not "
-            f"{type(output).__name__}; hook a module inside it"
-        )
-
-    def on_outputs(self, gradients: Gradients) -> None:
-        """Keep them for the hooks; run those now if no gradients of inputs will come."""
-        self.grad_output = gradients
-        if self.outputs_come_last and self.on_inputs((None,) * self.arguments) is not None:
-            raise RuntimeError(
-                f"a backward hook of {self.name} returned gradients, but no argument of the module requires one; "
-                "return None"
-            )
-
-    def on_inputs(self, gradients: Gradients) -> Gradients | None:
-        """Run the hooks; gives what they put in place of the gradients, or None."""
+    def on_inputs(gradients: Gradients) -> Gradients | None:
         replaced = None
-        for hook in self.hooks:
-            new = hook(self.module, gradients, self.grad_output)
-            if new is not None:
+        for hook in hooks:
+            if (new := hook(module, gradients, grad_output)) is not None:
                 gradients = replaced = _as_tuple(new)
-                if len(replaced) != self.arguments:
-                    raise RuntimeError(
-                        f"a backward hook of {self.name} returned {len(replaced)} gradients; expected "
-                        f"{self.arguments}, one for each argument"
-                    )
+                if len(replaced) != len(args):
+                    expected = f"expected {len(args)}, one for each argument"
+                    raise RuntimeError(f"a backward hook of {name} returned {len(replaced)} gradients; {expected}")
         return replaced
+
+    def on_outputs(gradients: Gradients) -> None:
+        nonlocal grad_output
+        grad_output = gradients
+        # If no input requires a gradient, nothing follows those of the outputs.
+        if joined is args and on_inputs((None,) * len(args)) is not None:
+            text = "returned gradients, but no argument of the module requires one; return None"
+            raise RuntimeError(f"a backward hook of {name} {text}")
+
+    joined = join_gradients(args, on_inputs)
+    output = forward(joined)
+    if isinstance(output, Tensor):
+        return join_gradients((output,), on_outputs)[0]
+    if type(output) in (tuple, list):
+        return type(output)(join_gradients(tuple(output), on_outputs))
+    raise TypeError(
+        f"a backward hook needs {name} to return a Tensor, or a tuple or list of Tensors, not {type(output).__name__}; "
+        "hook a module inside it"
+    )
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -177,8 +161,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 def join_gradients(values: tuple[Any, ...], hook: Callable[[Gradients], Gradients | None]) -> tuple[Any, ...]:
     """Equal values, whose gradients come to `hook` together; `values` itself if none requires a gradient.
 
-    Those that do are joined into one vector, which is hooked and split again.
-    """
+    Those that do are joined into one vector, which is hooked and split again."""
     active = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
     if not active:
         return values

@@ -48,52 +48,32 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill a matrix with the identity: ones on the diagonal, zeros beside it.
-
-    Raises:
-        ValueError: if the tensor is not two-dimensional.
-    """
+    """Fill a matrix with the identity: ones on the diagonal, zeros beside it. A ValueError if it is not a matrix."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected a tensor with two dimensions, got shape {tuple(tensor.shape)}")
     return _fill(tensor, cpu.eye(*tensor.shape))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Fill with numbers drawn evenly from [a, b).
-
-    Raises:
-        ValueError: if a > b.
-        TypeError: if the tensor is not of a floating point dtype.
-    """
+    """Fill with numbers drawn evenly from [a, b); a ValueError if a > b. As all functions that draw, a TypeError if the
+    tensor is not of a floating point dtype."""
     if not a <= b:
         raise ValueError(f"uniform_: expected a <= b, got a={a}, b={b}")
     return _fill(tensor, generator().uniform(a, b, _float_shape(tensor, "uniform_")))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Fill with numbers from the normal distribution of this mean and standard deviation.
-
-    Raises:
-        ValueError: if `std` is negative.
-        TypeError: if the tensor is not of a floating point dtype.
-    """
+    """Fill from the normal distribution of this mean and standard deviation; a ValueError if `std` is negative."""
     if not std >= 0:
         raise ValueError(f"normal_: std must be 0 or more, got {std}")
     return _fill(tensor, generator().normal(mean, std, _float_shape(tensor, "normal_")))
 
 
-def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
-) -> Tensor:
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
     """Fill with numbers from the normal distribution, given that they lie in [a, b].
 
     It takes the inverse of the distribution function at evenly drawn probabilities, so an element costs one draw,
-    however narrow or far out the interval is.
-
-    Raises:
-        ValueError: if `std` is not positive, or a >= b.
-        TypeError: if the tensor is not of a floating point dtype.
-    """
+    however narrow or far out the interval is. A ValueError if `std` is not positive, or a >= b."""
     from statistics import NormalDist  # slow to import, for those who do not need it
 
     if not std > 0:
@@ -103,8 +83,7 @@ def trunc_normal_(
     shape, normal = _float_shape(tensor, "trunc_normal_"), NormalDist()
     low, high = (a - mean) / std, (b - mean) / std
     mirrored = low + high > 0  # far below 0 the probabilities are tiny but exact; far above they are all 1
-    if mirrored:
-        low, high = -high, -low
+    low, high = (-high, -low) if mirrored else (low, high)
     drawn = generator().uniform(normal.cdf(low), normal.cdf(high), shape)
     drawn = cpu.maximum(drawn, 1e-300)  # below -37 standard deviations the probability is 0 in a double
     values = cpu.asarray([normal.inv_cdf(p) for p in drawn.reshape(-1).tolist()]).reshape(shape)
@@ -117,10 +96,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
     Keeps the variance of activations and gradients level through layers that are near linear, such as tanh around 0.
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", (16).
-
-    Raises:
-        ValueError: if the tensor has fewer than two dimensions.
-    """
+    A ValueError if the tensor has fewer than two dimensions."""
     bound = gain * math.sqrt(6 / (sum(_fans(tensor, "xavier_uniform_").values()) or 1))
     return uniform_(tensor, -bound, bound)
 
@@ -128,11 +104,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill from the normal distribution with std = gain * sqrt(2 / (fan_in + fan_out)).
 
-    Source: Glorot and Bengio 2010, (12) with the mean of both fans.
-
-    Raises:
-        ValueError: if the tensor has fewer than two dimensions.
-    """
+    Source: Glorot and Bengio 2010, (12) with the mean of both fans. Errors as `xavier_uniform_`."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (sum(_fans(tensor, "xavier_normal_").values()) or 1)))
 
 
@@ -164,16 +136,21 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_"))
 
 
+def _weighted_sum_(weight: Tensor, bias: Tensor | None) -> None:
+    """Draw both evenly from [-b, b] with b = 1 / sqrt(numbers that go into each output): how Linear and convolutions
+    start, as in PyTorch (where it is `kaiming_uniform_` with a = sqrt(5))."""
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        bound = 1 / math.sqrt(math.prod(weight.shape[1:]) or math.inf)
+        uniform_(bias, -bound, bound)
+
+
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Fill with `gain` times a random matrix whose rows (or columns, if those are fewer) are orthonormal.
 
     Dimensions after the first count as one. Such a layer preserves lengths, and with them gradients, at any depth.
     Source: Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
-    arXiv 1312.6120.
-
-    Raises:
-        ValueError: if the tensor has fewer than two dimensions.
-    """
+    arXiv 1312.6120. A ValueError if the tensor has fewer than two dimensions."""
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected two dimensions or more, got shape {tuple(tensor.shape)}")
     shape = _float_shape(tensor, "orthogonal_")
@@ -190,11 +167,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights must grow to keep the variance level through this nonlinearity.
 
     1 for "linear", "sigmoid" and convolutions, 5/3 for "tanh", sqrt(2) for "relu", sqrt(2 / (1 + slope**2)) for
-    "leaky_relu" (`param` is the slope, 0.01 if not given), 3/4 for "selu": PyTorch's table.
-
-    Raises:
-        ValueError: for another name.
-    """
+    "leaky_relu" (`param` is the slope, 0.01 if not given), 3/4 for "selu": PyTorch's table. A ValueError for others."""
     if nonlinearity not in GAINS:
         raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; expected one of {', '.join(GAINS)}")
     gain = GAINS[nonlinearity]
@@ -221,8 +194,7 @@ def _float_shape(tensor: Tensor, function: str) -> tuple[int, ...]:
 def _fans(tensor: Tensor, function: str) -> dict[str, int]:
     """How many numbers each output is made of, and how many outputs each input goes to."""
     if tensor.ndim < 2:
-        shape = tuple(tensor.shape)
-        raise ValueError(f"{function}: expected two dimensions or more, (out, in), got shape {shape}")
+        raise ValueError(f"{function}: expected two dimensions or more, (out, in), got shape {tuple(tensor.shape)}")
     kernel = math.prod(tensor.shape[2:])
     return {"fan_in": tensor.shape[1] * kernel, "fan_out": tensor.shape[0] * kernel}
 

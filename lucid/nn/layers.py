@@ -5,7 +5,6 @@ Shapes and parameter names are PyTorch's: `Linear.weight` is (out, in), so weigh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,29 +15,23 @@ from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.containers import IndexedModules
 from lucid.nn.module import Module
-
-__all__ = ["Linear", "Sequential"]
+from lucid.ops.checks import check_count
 
 
 class Linear(Module):
     """x @ weight.T + bias: every output a weighted sum of all inputs.
 
-    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(in_features), as in PyTorch
-    (`init.kaiming_uniform_` with a = sqrt(5) comes to that).
+    Weights and bias start evenly spread over [-b, b] with b = 1 / sqrt(in_features), as in PyTorch.
 
     Args:
-        in_features: numbers in, the last dimension of the input.
-        out_features: numbers out.
+        in_features, out_features: numbers in, the last dimension of the input, and out; a TypeError or ValueError if
+            one is not an int, or is negative.
         bias: whether there is one.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight: Parameter (out_features, in_features).
         bias: Parameter (out_features,), or None.
-
-    Raises:
-        TypeError, ValueError: if a number of features is not an int, or is negative.
 
     >>> from lucid import nn, randn
     >>> layer = nn.Linear(2, 3)
@@ -49,18 +42,15 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        self.in_features = count("Linear", "in_features", in_features)
-        self.out_features = count("Linear", "out_features", out_features)
+        self.in_features = check_count("Linear", "in_features", in_features)
+        self.out_features = check_count("Linear", "out_features", out_features)
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
         self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the weights and the bias anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
-            init.uniform_(self.bias, -bound, bound)
+        init._weighted_sum_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)."""
@@ -68,18 +58,13 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """The sizes."""
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-        )
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Sequential(IndexedModules[Module]):
     """Modules applied one after the other: `Sequential(first, second, ...)`, or a dict of names and modules.
 
-    Indexing gives a module, a slice a Sequential of the same modules.
-
-    Raises:
-        TypeError: for an entry that is not a Module.
+    Indexing gives a module, a slice a Sequential of the same modules. A TypeError for an entry that is no Module.
 
     >>> from lucid import nn
     >>> nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
@@ -106,12 +91,3 @@ class Sequential(IndexedModules[Module]):
         for module in self:
             input = module(input)
         return input
-
-
-def count(who: str, name: str, value: int, least: int = 0) -> int:
-    """`value`, if it can be a number of things, and of at least so many."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{who}: {name} must be an int, got {value!r}")
-    if value < least:
-        raise ValueError(f"{who}: {name} must be {least} or more, got {value}")
-    return value

@@ -5,43 +5,27 @@ Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.module import Module
+from lucid.nn.weightless import FunctionModule
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 
 
-class Loss(Module):
-    """A loss function as a module, with a `reduction` that is checked when the loss is made.
+class Loss(FunctionModule, options=("reduction",)):
+    """A loss function as a module, with a `reduction`; a ValueError if that is not "mean", "sum" or "none"."""
 
-    A subclass names the function, and as `options` the attributes that it takes besides.
-
-    Raises:
-        ValueError: if it is not "mean", "sum" or "none".
-    """
-
-    function: Callable[..., Tensor]
-    options: tuple[str, ...] = ()
     reductions: tuple[str, ...] = REDUCTIONS
-
-    def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, options: tuple[str, ...] = ()) -> None:
-        super().__init_subclass__()
-        cls.options += options
-        if function is not None:
-            cls.function = staticmethod(function)
+    shown = ()
 
     def __init__(self, *, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
         """Two tensors of one shape; logits or log-probabilities (n, classes, ...) go with labels (n, ...), too."""
-        if not self.options:
+        if len(self.options) == 1:
             return self.function(input, target, reduction=self.reduction)
-        options = {name: getattr(self, name) for name in self.options}
-        return self.function(input, target, reduction=self.reduction, **options)
+        return self.function(input, target, **{name: getattr(self, name) for name in self.options})
 
 
 class MSELoss(Loss, function=F.mse_loss):
@@ -60,8 +44,7 @@ class L1Loss(Loss, function=F.l1_loss):
 class HuberLoss(Loss, function=F.huber_loss, options=("delta",)):
     """d**2 / 2 for d = |input - target| up to `delta`, beyond it delta * (d - delta / 2).
 
-    A parabola and then a straight line: outliers pull no harder than delta.
-    """
+    A parabola and then a straight line: outliers pull no harder than delta."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -102,8 +85,7 @@ class WeightedLoss(Loss, options=("weight",)):
 class BCELoss(WeightedLoss, function=F.binary_cross_entropy):
     """-(target * log(input) + (1 - target) * log(1 - input)), the cross entropy of probabilities in [0, 1].
 
-    No log goes below -100; for logits take BCEWithLogitsLoss, which is exact.
-    """
+    No log goes below -100; for logits take BCEWithLogitsLoss, which is exact."""
 
 
 class BCEWithLogitsLoss(WeightedLoss, function=F.binary_cross_entropy_with_logits, options=("pos_weight",)):

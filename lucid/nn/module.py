@@ -1,12 +1,5 @@
 """Functions with parameters: what is a Module, and how are its parameters found, moved, saved and loaded?
 
-    class Net(nn.Module):
-        def __init__(self):
-            self.layers = [nn.Linear(2, 16), nn.Linear(16, 1)]     # a plain list will do
-
-        def forward(self, x):
-            return self.layers[1](self.layers[0](x).tanh())
-
 Nothing is registered when an attribute is set. Whenever the parameters are needed, `entries` walks over the attributes,
 in the order in which they were first assigned, and finds each **Parameter** and each **Module**, as an attribute or in
 lists, tuples and dicts nested in one, and each **buffer**: a Tensor under an attribute that `register_buffer` named.
@@ -23,15 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
 from typing import Any, ClassVar, NamedTuple, Self
 
-from lucid.core.array import DTYPES, as_dtype, cpu, device_of, is_array, to_device, to_numpy
+from lucid.core.array import cpu, device_of, is_array, to_device, to_numpy
 from lucid.core.events import MODULE
 from lucid.core.node import Tensor, bump_version
 from lucid.core.promotion import MixedDevicesError
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_observed
-
-__all__ = ["IncompatibleKeys", "Module", "entries", "own_entries"]
 
 Entry = tuple[str, "Tensor | Module", bool]  # its name, the object itself, whether state_dict has it
 PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes are: passed over at once
@@ -65,8 +56,7 @@ def entries(
     """A module, whose name is `prefix`, and all that is in it, parents first; without `recurse` no other modules.
 
     With `remove_duplicate` each object comes once, under its first name. Otherwise a tied weight comes under each of
-    its names, and only a module inside itself is passed over.
-    """
+    its names, and only a module inside itself is passed over."""
     seen = set() if _seen is None else _seen
     seen.add(id(module))
     found: list[Entry] = [(prefix, module, True)]
@@ -86,18 +76,16 @@ def entries(
 class Module(HookMethods, Conveniences):
     """Base class of what has parameters: assign them, or other Modules, to attributes; define `forward`.
 
-    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any.
-
-    Attributes:
-        training: whether the module is in training mode (Dropout drops, ...); `train()` and `eval()` set it.
+    Subclasses need not call `super().__init__()`. Calling the module runs `forward`, and hooks if it has any. The
+    attribute `training` says whether it is in training mode (Dropout drops, ...); `train()` and `eval()` set it.
 
     >>> class Line(Module):
     ...     def __init__(self):
-    ...         self.slope = Parameter([2.0])
+    ...         self.slopes = [Parameter([2.0])]  # a plain list will do
     ...     def forward(self, x):
-    ...         return self.slope * x
+    ...         return self.slopes[0] * x
     >>> [name for name, _ in Line().named_parameters()]
-    ['slope']
+    ['slopes.0']
     """
 
     training: bool = True  # on the class, so that no __init__ need set it; an instance gets its own where it differs
@@ -119,13 +107,13 @@ class Module(HookMethods, Conveniences):
             raise
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; where a Parameter is, only a Parameter or None may take its place.
-
-        Raises:
-            TypeError: for a Tensor in a Parameter's place, which would silently be a parameter no longer.
-        """
+        """Set an attribute; a TypeError if it is a Parameter and `value` neither a Parameter nor None, for it would
+        silently be a parameter no longer."""
         if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(_NOT_A_PARAMETER.format(type(self).__name__, type(value).__name__, name=name))
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter, got {type(value).__name__} for it; assign "
+                f"nn.Parameter(...), or new values to .{name}.data, or delete the attribute first"
+            )
         object.__setattr__(self, name, value)
 
     def named_parameters(
@@ -133,16 +121,14 @@ class Module(HookMethods, Conveniences):
     ) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name after `prefix`; without `recurse`, those of this module alone.
 
-        A tied one comes once, under its first name; with `remove_duplicate=False` under each of its names.
-        """
+        A tied one comes once, under its first name; with `remove_duplicate=False` under each of its names."""
         for name, value, _ in entries(self, remove_duplicate, prefix, recurse):
             if isinstance(value, Parameter):
                 yield name, value
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter, tied ones once: what an optimizer is given."""
-        for _, parameter in self.named_parameters("", recurse):
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters("", recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -154,8 +140,7 @@ class Module(HookMethods, Conveniences):
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer: what is saved and moved with the module but not learned."""
-        for _, buffer in self.named_buffers("", recurse):
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers("", recurse))
 
     def named_modules(self, *, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """This module, whose name is `prefix`, and all modules below it with their dotted names."""
@@ -165,8 +150,7 @@ class Module(HookMethods, Conveniences):
 
     def modules(self) -> Iterator[Module]:
         """This module and all modules below it, each once."""
-        for _, module in self.named_modules():
-            yield module
+        return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one, each once; one in a list is named after it: `layers.0`."""
@@ -178,21 +162,10 @@ class Module(HookMethods, Conveniences):
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside this one."""
-        for _, module in self.named_children():
-            yield module
-
-    def apply(self, fn: Callable[[Module], object]) -> Self:
-        """Call `fn` on every module, children before parents, to set weights for instance; returns self."""
-        for module in _bottom_up(self, set()):
-            fn(module)
-        return self
+        return (module for _, module in self.named_children())
 
     def train(self, mode: bool = True) -> Self:
-        """Enter training mode (or with False leave it), here and in all modules below; returns self.
-
-        Raises:
-            TypeError: if `mode` is not a bool.
-        """
+        """Enter training mode (or with False leave it), here and in all modules below; returns self."""
         if not isinstance(mode, bool):
             raise TypeError(f"train: mode must be True or False, got {mode!r}")
         for module in self.modules():
@@ -203,50 +176,16 @@ class Module(HookMethods, Conveniences):
         """Leave training mode, so that Dropout drops nothing; returns self. `no_grad` is another matter."""
         return self.train(False)
 
-    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> Self:
-        """Move parameters, buffers and gradients in place: `to(device)`, `to(dtype)`, `to(like)`; returns self.
-
-        Parameters stay the same objects (their `.data` is replaced), so an optimizer made before goes on working. A
-        dtype is for floating point tensors alone: others only change device.
-
-        Raises:
-            TypeError: if the dtype is unknown, or not a floating point one.
-            ValueError, RuntimeError: if the device is unknown, or not there. Nothing has moved then.
-        """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                device, dtype = arg.device, arg.dtype
-            elif isinstance(arg, str) and arg not in DTYPES:
-                device = arg
-            else:
-                dtype = arg
-        if dtype is not None and as_dtype(dtype).kind != "f":
-            raise TypeError(f"to: a module can only be moved to a floating point dtype, got {dtype!r}")
-
-        def moved(tensor: Tensor) -> Tensor:
-            return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
-
-        tensors = [value for _, value, _ in entries(self) if isinstance(value, Tensor)]
-        moves = [(t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors]
-        for tensor, data, grad in moves:  # all were copied: nothing can fail half way
-            tensor.data, tensor.grad = data, grad
-        return self
-
     def state_dict(self, *, prefix: str = "") -> dict[str, Any]:
         """All parameters and persistent buffers: dotted name, after `prefix`, -> NumPy array.
 
         The arrays are copies: unlike PyTorch's, a state that was put aside does not change as training goes on. A tied
-        weight comes under each of its names, as in PyTorch.
-
-        Raises:
-            ValueError: if two parameters have one name (`{"a.b": p}` beside `{"a": {"b": q}}`).
-        """
+        weight comes under each of its names, as in PyTorch. A ValueError if two parameters have one name
+        (`{"a.b": p}` beside `{"a": {"b": q}}`)."""
         return {prefix + name: cpu.copy(to_numpy(tensor._array)) for name, tensor in _tensors_in_state(self).items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into the parameters and persistent buffers, in place.
-
-        A PyTorch model's weights load as they are:
+        """Copy values into the parameters and persistent buffers, in place. A PyTorch model's weights load as they are:
         `model.load_state_dict({k: v.numpy() for k, v in torch_model.state_dict().items()})`.
 
         Args:
@@ -255,12 +194,11 @@ class Module(HookMethods, Conveniences):
             strict: whether every name must be there and no other. With False, other names are passed over and
                 returned, a pair of lists; an entry of the wrong shape is refused all the same.
 
-        Raises:
-            TypeError: if `state_dict` is not a mapping.
-            ValueError: listing every missing, unexpected, misshapen and unreadable entry; nothing changes then.
-        """
+        A ValueError lists every missing, unexpected, misshapen and unreadable entry; nothing changes then. A TypeError
+        if `state_dict` is not a mapping."""
         if not isinstance(state_dict, Mapping):
-            raise TypeError(_NOT_A_STATE.format(type(state_dict).__name__))
+            got = f"{type(state_dict).__name__}; from a file: model.load_state_dict(lucid.load(path))"
+            raise TypeError(f"load_state_dict: expected a dict of names and arrays, got {got}")
         tensors, values = _tensors_in_state(self), {}
         missing = [name for name in tensors if name not in state_dict]
         unexpected = [name for name in state_dict if name not in tensors]
@@ -273,7 +211,8 @@ class Module(HookMethods, Conveniences):
             except Exception as error:  # whatever reading somebody's array may raise
                 problems.append(f"{name}: {error}")
         if problems or others:
-            raise ValueError("\n  ".join([_UNFIT_STATE.format(type(self).__name__), *others, *problems, *hint]))
+            head = f"load_state_dict: the state does not fit this {type(self).__name__}, and nothing was changed:"
+            raise ValueError("\n  ".join([head, *others, *problems, *hint]))
         for name, value in values.items():  # all were read and checked: nothing can fail half way
             tensors[name]._array[...] = value
             bump_version(tensors[name]._array)
@@ -300,20 +239,13 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-def _bottom_up(module: Module, seen: set[int]) -> Iterator[Module]:
-    seen.add(id(module))
-    for child in module.children():
-        if id(child) not in seen:
-            yield from _bottom_up(child, seen)
-    yield module
-
-
 def _tensors_in_state(module: Module) -> dict[str, Tensor]:
     """Every parameter and persistent buffer under each of its names."""
     tensors: dict[str, Tensor] = {}
     for name, value, in_state in entries(module, remove_duplicate=False):
         if isinstance(value, Tensor) and in_state and tensors.setdefault(name, value) is not value:
-            raise ValueError(_ONE_NAME.format(type(module).__name__, name))
+            two = f"two parameters or buffers of the name {name!r}"
+            raise ValueError(f"{type(module).__name__} has {two}; rename an attribute or a dict key")
     return tensors
 
 
@@ -327,14 +259,3 @@ def _cast(value: Any, tensor: Tensor) -> Any:
     if array.dtype.kind == "f" and tensor.dtype.kind != "f":
         raise TypeError(f"the state has dtype {array.dtype}, the module {tensor.dtype}")
     return to_device(array.astype(tensor.dtype), device_of(tensor._array))
-
-
-_NOT_A_PARAMETER = (
-    "{}.{name} is a Parameter, got {} for it; assign nn.Parameter(...), or new values to .{name}.data, or delete the "
-    "attribute first"
-)
-_NOT_A_STATE = (
-    "load_state_dict: expected a dict of names and arrays, got {}; from a file: model.load_state_dict(lucid.load(path))"
-)
-_UNFIT_STATE = "load_state_dict: the state does not fit this {}, and nothing was changed:"
-_ONE_NAME = "{} has two parameters or buffers of the name {!r}; rename an attribute or a dict key"

@@ -11,11 +11,8 @@ from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
+from lucid.nn.weightless import FunctionModule
 from lucid.ops.norms import as_shape, check_groups
-
-__all__ = [
-    "BatchNorm1d", "BatchNorm2d", "CosineSimilarity", "GroupNorm", "LayerNorm", "PairwiseDistance", "RMSNorm",
-]  # fmt: skip
 
 
 class Norm(Module):
@@ -48,16 +45,13 @@ class LayerNorm(Norm):
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
 
     Args:
-        normalized_shape: the lengths of these dims, or the length of the last one.
+        normalized_shape: the lengths of these dims, or of the last one; a ValueError if one is no positive int.
         eps: keeps the root away from 0.
         elementwise_affine, bias: whether there are weight and bias; the bias only if there is a weight.
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
         weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None.
-
-    Raises:
-        ValueError: if `normalized_shape` is not made of positive ints.
     """
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
@@ -78,15 +72,8 @@ class LayerNorm(Norm):
 class RMSNorm(Norm):
     """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last dims.
 
-    Args as `LayerNorm`'s, but that there is no bias, and `eps=None` is the gap between 1 and the next number of the
-    input's dtype.
-
-    Attributes:
-        weight: Parameter of shape normalized_shape, ones at first; or None.
-
-    Raises:
-        ValueError: if `normalized_shape` is not made of positive ints.
-    """
+    Arguments, attributes and errors are those of `LayerNorm`, but that there is no bias, and `eps=None` is the gap
+    between 1 and the next number of the input's dtype."""
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
 
@@ -106,19 +93,9 @@ class RMSNorm(Norm):
 class GroupNorm(Norm):
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
 
-    Args:
-        num_groups: into how many groups of one size the channels are split.
-        num_channels: how many channels there are, the second dim of the input.
-        eps: keeps the root away from 0.
-        affine, bias: whether there are weight and bias; the bias only if there is a weight.
-        device, dtype: of the parameters; float32 by default.
-
-    Attributes:
-        weight, bias: Parameters (num_channels,), ones and zeros at first; or None.
-
-    Raises:
-        ValueError: if `num_groups` does not divide `num_channels`.
-    """
+    The channels, `num_channels` of them in the second dim of the input, are split into `num_groups` of one size; a
+    ValueError if that does not divide. `weight` and `bias` are (num_channels,); the rest is as in `LayerNorm`, whose
+    `elementwise_affine` is called `affine`."""
 
     sizes, options = ("num_groups", "num_channels"), ("eps", "affine")
 
@@ -145,11 +122,9 @@ class BatchNorm(Norm):
 
     Args:
         num_features: how many channels there are, the second dim of the input.
-        eps: keeps the root away from 0.
         momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
-        affine, bias: whether there are weight and bias; the bias only if there is a weight.
         track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics.
-        device, dtype: of parameters and buffers; float32 by default.
+        eps, affine, bias, device, dtype: as in `GroupNorm`; device and dtype of the buffers, too.
 
     Attributes:
         weight, bias: Parameters (num_features,), ones and zeros at first; or None.
@@ -199,9 +174,8 @@ class BatchNorm(Norm):
             self.num_batches_tracked.add_(1)
             if self.momentum is None:  # a tensor: a GPU is not waited for
                 momentum = 1 / self.num_batches_tracked.to(self.running_mean.dtype)
-        mean, var = self.running_mean, self.running_var
-        training = self.training or mean is None
-        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        state, training = (self.running_mean, self.running_var), self.training or self.running_mean is None
+        return F.batch_norm(input, *state, self.weight, self.bias, training, momentum, self.eps)
 
 
 class BatchNorm1d(BatchNorm):
@@ -216,31 +190,23 @@ class BatchNorm2d(BatchNorm):
     dims, layout = (4,), "(n, num_features, height, width)"
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(FunctionModule, options=("dim", "eps")):
     """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`."""
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         self.dim, self.eps = dim, eps
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
         """Two tensors whose shapes broadcast -> that shape without `dim`."""
         return F.cosine_similarity(x1, x2, self.dim, self.eps)
 
-    def extra_repr(self) -> str:
-        """The dimension."""
-        return f"dim={self.dim}, eps={self.eps}"
 
-
-class PairwiseDistance(Module):
+class PairwiseDistance(FunctionModule, options=("p", "eps", "keepdim")):
     """|x1 - x2 + eps|, the p-norm over the last dim."""
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         self.p, self.eps, self.keepdim = p, eps, keepdim
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
         """(..., features) twice -> (...), or (..., 1) with keepdim."""
         return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
-
-    def extra_repr(self) -> str:
-        """The norm."""
-        return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"

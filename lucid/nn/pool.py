@@ -1,48 +1,31 @@
-"""Layers for images without weights: pooling, resizing, and windows as columns. The formulas stand at
-`lucid.nn.functional`."""
+"""Layers for images without weights: pooling, resizing, and windows as columns.
+
+The formulas stand at `lucid.nn.functional`, and so do the arguments; the batch n may be left out.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.module import Module
+from lucid.nn.weightless import FunctionModule
 from lucid.ops.images import Ints, MaybeInts, ints
 
-__all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "Fold", "MaxPool1d", "MaxPool2d", "Unfold",
-    "Upsample",
-]  # fmt: skip
 
-
-class ImageFunction(Module):
-    """A function of images as a layer: `function` takes the input and, by name, the attributes listed in `options`."""
+class ImageFunction(FunctionModule):
+    """A function of images as a layer; a TypeError or ValueError, when it is made, for an option that is no int or out
+    of range."""
 
     dims = 2
-    function: Any
-    options: tuple[str, ...] = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-    shown: tuple[str, ...] = ("kernel_size", "stride", "padding")  # in the layer's repr
 
     def check(self, *names: str) -> None:
         """Refuse options that are not ints, or tuples of `dims` of them, or too small."""
         for name in names:
             ints(type(self).__name__, name, getattr(self, name), self.dims, 0 if name == "padding" else 1)
 
-    def forward(self, input: Tensor) -> Any:
-        """Images -> what the function makes of them; the class says which shapes these have."""
-        return self.function(input, **{name: getattr(self, name) for name in self.options})
 
-    def extra_repr(self) -> str:
-        """The sizes."""
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self.shown)
-
-
-class MaxPool(ImageFunction):
+class MaxPool(ImageFunction, options=("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")):
     """What MaxPool1d and MaxPool2d have in common."""
 
-    options = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    shown = options[:-1]
+    shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
@@ -54,38 +37,31 @@ class MaxPool(ImageFunction):
         self.check("kernel_size", "stride", "padding", "dilation")
 
 
-class MaxPool1d(MaxPool):
+class MaxPool1d(MaxPool, function=F.max_pool1d):
     """The largest element of every window: out[n, c, i] = max over k of input[n, c, i * stride + k].
 
-    (n, channels, length) gives (n, channels, windows). See `MaxPool2d`, which has one dim more.
-    """
+    (n, channels, length) gives (n, channels, windows). The rest is as in `MaxPool2d`."""
 
-    dims, function = 1, staticmethod(F.max_pool1d)
+    dims = 1
 
 
-class MaxPool2d(MaxPool):
+class MaxPool2d(MaxPool, function=F.max_pool2d):
     """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k].
 
-    (n, channels, height, width) gives (n, channels, *windows), or a pair with `return_indices`; n may be left out.
-    Arguments as for `nn.functional.max_pool2d`. The gradient goes to the first of equal elements.
-
-    Raises:
-        TypeError, ValueError: if an option is no int or out of range.
-    """
-
-    function = staticmethod(F.max_pool2d)
+    (n, channels, height, width) gives (n, channels, *windows), or a pair with `return_indices`. The gradient goes to
+    the first of equal elements. Errors as `ImageFunction`."""
 
 
-class AvgPool1d(ImageFunction):
+class AvgPool(ImageFunction, options=("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")):
+    """What AvgPool1d and AvgPool2d have in common."""
+
+    shown = ("kernel_size", "stride", "padding")
+
+
+class AvgPool1d(AvgPool, function=F.avg_pool1d):
     """The mean of every window: out[n, c, i] = mean over k of input[n, c, i * stride + k - padding].
 
-    (n, channels, length) gives (n, channels, windows); n may be left out. Arguments as for `nn.functional.avg_pool1d`.
-
-    Raises:
-        TypeError, ValueError: if an option is no int or out of range.
-    """
-
-    function = staticmethod(F.avg_pool1d)
+    (n, channels, length) gives (n, channels, windows). Errors as `ImageFunction`."""
 
     def __init__(
         self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
@@ -97,17 +73,10 @@ class AvgPool1d(ImageFunction):
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
 
-class AvgPool2d(ImageFunction):
+class AvgPool2d(AvgPool, function=F.avg_pool2d, options=("divisor_override",)):
     """The mean of every window: out[n, c, place] = mean over k of input[n, c, place * stride + k - padding].
 
-    (n, channels, height, width) gives (n, channels, *windows); n may be left out. Arguments as for
-    `nn.functional.avg_pool2d`.
-
-    Raises:
-        TypeError, ValueError: if an option is no int or out of range.
-    """
-
-    function, options = staticmethod(F.avg_pool2d), (*ImageFunction.options, "divisor_override")
+    (n, channels, height, width) gives (n, channels, *windows). Errors as `ImageFunction`."""
 
     def __init__(
         self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
@@ -119,38 +88,29 @@ class AvgPool2d(ImageFunction):
         self.check("kernel_size", "stride", "padding")
 
 
-class AdaptiveAvgPool(ImageFunction):
-    """What AdaptiveAvgPool1d and AdaptiveAvgPool2d have in common."""
-
-    options = shown = ("output_size",)
+class AdaptiveAvgPool1d(ImageFunction, function=F.adaptive_avg_pool1d, options=("output_size",)):
+    """The means of `output_size` windows, whatever the length n of the signal: out[i] = mean(input[floor(i * n / out) :
+    ceil((i + 1) * n / out)]). (n, channels, length) gives (n, channels, output_size)."""
 
     def __init__(self, output_size: MaybeInts) -> None:
         self.output_size = output_size
 
 
-class AdaptiveAvgPool1d(AdaptiveAvgPool):
-    """The means of `output_size` windows, whatever the length n of the signal: out[i] = mean(input[floor(i * n / out) :
-    ceil((i + 1) * n / out)]). (n, channels, length) gives (n, channels, output_size); n may be left out."""
-
-    function = staticmethod(F.adaptive_avg_pool1d)
-
-
-class AdaptiveAvgPool2d(AdaptiveAvgPool):
+class AdaptiveAvgPool2d(ImageFunction, function=F.adaptive_avg_pool2d, options=("output_size",)):
     """The means of as many windows as make `output_size`, whatever the size of the image: an int for squares, or
-    (height, width), where None stands for the image's own. In each dim of n places out[i] =
-    mean(input[floor(i * n / out) : ceil((i + 1) * n / out)]); see `nn.functional.adaptive_avg_pool2d`.
+    (height, width), where None stands for the image's own. (n, channels, height, width) gives (n, channels,
+    *output_size), and in each dim of n places out[i] = mean(input[floor(i * n / out) : ceil((i + 1) * n / out)])."""
 
-    (n, channels, height, width) gives (n, channels, *output_size); n may be left out."""
+    def __init__(self, output_size: MaybeInts) -> None:
+        self.output_size = output_size
 
-    function = staticmethod(F.adaptive_avg_pool2d)
 
-
-class Upsample(ImageFunction):
+class Upsample(
+    ImageFunction, function=F.interpolate,
+    options=("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor"),
+):  # fmt: skip
     """Images in another size, by `nn.functional.interpolate`, whose arguments these are: (n, channels, *size) gives
     (n, channels, *new size)."""
-
-    function = staticmethod(F.interpolate)
-    options = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor")
 
     def __init__(
         self, size: Ints | None = None, scale_factor: float | tuple[float, ...] | None = None, mode: str = "nearest",
@@ -158,35 +118,24 @@ class Upsample(ImageFunction):
     ) -> None:  # fmt: skip
         if isinstance(scale_factor, (tuple, list)):
             scale_factor = tuple(map(float, scale_factor))
-        self.size = size
+        self.size, self.mode, self.align_corners = size, mode, align_corners
         self.scale_factor = float(scale_factor) if isinstance(scale_factor, int) else scale_factor
-        self.mode, self.align_corners = mode, align_corners
         self.recompute_scale_factor = recompute_scale_factor
-
-    def extra_repr(self) -> str:
-        """The size or the factor, and the mode."""
-        name = "size" if self.scale_factor is None else "scale_factor"
-        return f"{name}={getattr(self, name)}, mode={self.mode!r}"
+        self.shown = ("size" if scale_factor is None else "scale_factor", "mode")
 
 
-class Unfold(ImageFunction):
+class Unfold(ImageFunction, function=F.unfold, options=("kernel_size", "dilation", "padding", "stride")):
     """All windows of images as columns, by `nn.functional.unfold`: (n, channels, height, width) gives (n, channels *
-    elements of a window, windows); n may be left out."""
-
-    function = staticmethod(F.unfold)
-    options = shown = ("kernel_size", "dilation", "padding", "stride")
+    elements of a window, windows)."""
 
     def __init__(self, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> None:
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
         self.check(*self.options)
 
 
-class Fold(ImageFunction):
+class Fold(ImageFunction, function=F.fold, options=("output_size", "kernel_size", "dilation", "padding", "stride")):
     """Columns put back into images of `output_size`, and added up where windows overlap, by `nn.functional.fold`:
-    (n, channels * elements of a window, windows) gives (n, channels, *output_size); n may be left out."""
-
-    function = staticmethod(F.fold)
-    options = shown = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    (n, channels * elements of a window, windows) gives (n, channels, *output_size)."""
 
     def __init__(
         self, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1

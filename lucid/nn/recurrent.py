@@ -1,8 +1,7 @@
 """Recurrent layers: networks that read a sequence step by step, and keep a state from step to step.
 
-Each of the three kinds comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), stacked and in both
-directions if wanted, and as a cell that takes one step (`RNNCell`, `LSTMCell`, `GRUCell`), for hand-written loops. Both
-run the same operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
+Each kind comes twice: as layers that read a whole sequence (`RNN`, `LSTM`, `GRU`), and as a cell that takes one step
+(`RNNCell`, `LSTMCell`, `GRUCell`). Both run one operation of `lucid.ops.recurrent`, a cell on a sequence of length 1.
 
 Names of parameters, their shapes and the order of the gates are PyTorch's, so weights move between the two as they are.
 """
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from lucid.core.create import empty
 from lucid.core.node import Tensor
@@ -19,10 +18,9 @@ from lucid.core.shapes import cat
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.layers import count
 from lucid.nn.module import Module
 from lucid.ops import recurrent
-from lucid.ops.checks import check_tensor
+from lucid.ops.checks import check_count, check_tensor
 from lucid.ops.shapes import stack
 
 Initial = list[Tensor | None]  # of each state (h, or h and c) the initial one, (batch, hidden_size), or None for zeros
@@ -32,25 +30,28 @@ Result = tuple[Tensor, tuple[Tensor, ...]]  # every h, (time, batch, hidden_size
 class Recurrent(Module):
     """What layers and cells have in common: sizes, weights, and what they refuse.
 
-    All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch.
-    """
+    All weights and biases start evenly spread over [-b, b] with b = 1 / sqrt(hidden_size), as in PyTorch."""
 
     operation = staticmethod(recurrent.rnn)
+    nonlinearity = "tanh"  # RNN and RNNCell have others
     options: tuple[str, ...] = ()  # attributes that the operation takes by name
     gates = 1  # blocks of hidden_size rows in each weight
     states: tuple[str, ...] = ("hx",)  # what is passed from step to step
+    defaults: ClassVar = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
-        self.input_size = count(type(self).__name__, "input_size", input_size, 1)
-        self.hidden_size = count(type(self).__name__, "hidden_size", hidden_size, 1)
+        caller = type(self).__name__
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"{caller}: nonlinearity must be 'tanh' or 'relu', got {self.nonlinearity!r}")
+        self.input_size = check_count(caller, "input_size", input_size, 1)
+        self.hidden_size = check_count(caller, "hidden_size", hidden_size, 1)
         self.bias = bias
 
     def _add_weights(self, suffix: str, input_size: int, device: Any, dtype: Any) -> None:
-        rows = self.gates * self.hidden_size
-        for name, columns in (("weight_ih", input_size), ("weight_hh", self.hidden_size)):
-            setattr(self, name + suffix, Parameter(empty(rows, columns, device=device, dtype=dtype)))
-        for name in ("bias_ih", "bias_hh") if self.bias else ():
-            setattr(self, name + suffix, Parameter(empty(rows, device=device, dtype=dtype)))
+        shapes = {"weight_ih": (input_size,), "weight_hh": (self.hidden_size,)}
+        for name, columns in (shapes | ({"bias_ih": (), "bias_hh": ()} if self.bias else {})).items():
+            values = empty(self.gates * self.hidden_size, *columns, device=device, dtype=dtype)
+            setattr(self, name + suffix, Parameter(values))
 
     def reset_parameters(self) -> None:
         """Draw all weights and biases anew."""
@@ -63,9 +64,7 @@ class Recurrent(Module):
         weights = [getattr(self, name + suffix, None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         options = {name: getattr(self, name) for name in self.options}
         out = self.operation(x, *weights, *initial, **options)
-        if len(self.states) == 1:
-            return out, (out[-1],)
-        return out[:-1], (out[-2], out[-1])  # an LSTM's last cell comes after every h
+        return (out, (out[-1],)) if len(self.states) == 1 else (out[:-1], (out[-2], out[-1]))  # c comes after every h
 
     def _check_input(self, input: Tensor, shapes: dict[int, str]) -> None:
         caller = type(self).__name__
@@ -73,16 +72,14 @@ class Recurrent(Module):
         if input.ndim not in shapes:
             raise ValueError(f"{caller}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
         if input.shape[-1] != self.input_size:
-            raise ValueError(
-                f"{caller}: input has {input.shape[-1]} features, its shape being {input.shape}; expected "
-                f"input_size={self.input_size} of them in the last dim"
-            )
+            got = f"input has {input.shape[-1]} features, its shape being {input.shape}"
+            raise ValueError(f"{caller}: {got}; expected input_size={self.input_size} of them in the last dim")
 
     def _initial_states(self, hx: Any, shape: tuple[int, ...], meaning: str) -> Initial:
         """The states that a caller gave, each of `shape`."""
-        caller = type(self).__name__
         if hx is None:
             return [None] * len(self.states)
+        caller = type(self).__name__
         states = (hx,) if len(self.states) == 1 else hx
         if not isinstance(states, (tuple, list)) or len(states) != len(self.states):
             got = f"{len(states)} of them" if isinstance(states, (tuple, list)) else type(states).__name__
@@ -97,6 +94,11 @@ class Recurrent(Module):
         """States as a caller gets them: h, or from an LSTM the pair of h and c."""
         return states[0] if len(states) == 1 else tuple(states)
 
+    def extra_repr(self) -> str:
+        """The sizes, and the options that are not the defaults."""
+        options = {name: getattr(self, name) for name, usual in self.defaults.items() if getattr(self, name) != usual}
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{name}={v}" for name, v in options.items())])
+
 
 class Layers(Recurrent):
     """What `RNN`, `LSTM` and `GRU` have in common."""
@@ -107,36 +109,31 @@ class Layers(Recurrent):
     ) -> None:  # fmt: skip
         caller = type(self).__name__
         super().__init__(input_size, hidden_size, bias)
-        self.num_layers = count(caller, "num_layers", num_layers, 1)
+        self.num_layers = check_count(caller, "num_layers", num_layers, 1)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(f"{caller}: dropout is a probability and must be in [0, 1], got {dropout}")
         if dropout and num_layers == 1:
-            warnings.warn(
-                f"{caller}: dropout={dropout} drops between layers, and num_layers=1 has nothing between", stacklevel=2
-            )
+            text = f"{caller}: dropout={dropout} drops between layers, and num_layers=1 has nothing between"
+            warnings.warn(text, stacklevel=2)
         self.directions = ("", "_reverse") if bidirectional else ("",)
         for layer in range(num_layers):
+            features = input_size if layer == 0 else hidden_size * len(self.directions)
             for direction in self.directions:
-                features = input_size if layer == 0 else hidden_size * len(self.directions)
                 self._add_weights(f"_l{layer}{direction}", features, device, dtype)
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """Every h of the last layer, and the last state of every layer; see the class for the shapes.
 
-        Raises:
-            TypeError: if `input` or a state is not a Tensor, or if an LSTM's `hx` is not a pair.
-            ValueError: if `input` or a state has a wrong shape, or a sequence no steps.
-        """
+        Errors are those of `Cell.forward`, and a ValueError if a sequence has no steps."""
         order = "batch, time" if self.batch_first else "time, batch"
         self._check_input(input, {2: "(time, features)", 3: f"({order}, features)"})
         unbatched = input.ndim == 2
         x = input.unsqueeze(1) if unbatched else input.transpose(0, 1) if self.batch_first else input
         if not x.shape[0]:  # (time, batch, features)
-            raise ValueError(
-                f"{type(self).__name__}: input has shape {input.shape}; expected a sequence of at least one step"
-            )
+            caller = type(self).__name__
+            raise ValueError(f"{caller}: input has shape {input.shape}; expected a sequence of at least one step")
         shape = (self.num_layers * len(self.directions), *([] if unbatched else [x.shape[1]]), self.hidden_size)
         meaning = f"(num_layers * directions, {'' if unbatched else 'batch, '}hidden_size)"
         states = self._initial_states(hx, shape, meaning)
@@ -158,15 +155,11 @@ class Layers(Recurrent):
             return x.squeeze(1), self._returned([state.squeeze(1) for state in final])
         return x.transpose(0, 1) if self.batch_first else x, self._returned(final)
 
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not the defaults."""
-        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
-        options = [f"{name}={getattr(self, name)}" for name, usual in defaults.items() if getattr(self, name) != usual]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *options])
-
 
 class Cell(Recurrent):
     """What `RNNCell`, `LSTMCell` and `GRUCell` have in common."""
+
+    defaults: ClassVar = {"bias": True}
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None, dtype: Any = None
@@ -176,15 +169,10 @@ class Cell(Recurrent):
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
-        """The next state; see the class for the shapes.
-
-        Raises:
-            TypeError: if `input` or a state is not a Tensor, or if an LSTMCell's `hx` is not a pair.
-            ValueError: if `input` or a state has a wrong shape.
-        """
+        """The next state; see the class for the shapes. A TypeError if `input` or a state is not a Tensor, or an LSTM's
+        `hx` not a pair; a ValueError if `input` or a state has a wrong shape."""
         self._check_input(input, {1: "(features,)", 2: "(batch, features)"})
-        unbatched = input.ndim == 1
-        meaning = "(hidden_size,)" if unbatched else "(batch, hidden_size)"
+        unbatched, meaning = input.ndim == 1, "(hidden_size,)" if input.ndim == 1 else "(batch, hidden_size)"
         initial = self._initial_states(hx, (*input.shape[:-1], self.hidden_size), meaning)
         if unbatched:
             initial = [None if state is None else state.unsqueeze(0) for state in initial]
@@ -192,9 +180,6 @@ class Cell(Recurrent):
         _, states = self._run_layer(x, "", initial)
         return self._returned([state[0] if unbatched else state for state in states])
 
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not the defaults."""
-        return f"{self.input_size}, {self.hidden_size}{'' if self.bias else ', bias=False'}"
 
 
 class RNN(Layers):
@@ -213,23 +198,20 @@ class RNN(Layers):
     reads it first, and there sequences of different lengths are run one by one.
 
     Args:
-        input_size: features of the input.
-        hidden_size: numbers in a state.
+        input_size, hidden_size: features of the input, and numbers in a state.
         num_layers: layers, each of which reads the states of the one below.
         nonlinearity: "tanh" or "relu".
         bias: whether there are biases.
         batch_first: whether input and output are (batch, time, features); hx and h_n stay as they are.
         dropout: the probability with which, in training, what a layer but the first reads is set to 0.
         bidirectional: whether each layer also reads the sequence from its end, with weights of its own.
-        device: where the parameters live.
-        dtype: their dtype; float32 by default.
+        device, dtype: of the parameters; float32 by default.
 
     Attributes:
-        weight_ih_l0: Parameter (hidden_size, input_size); of further layers (hidden_size, D * hidden_size).
+        weight_ih_l0: Parameter (hidden_size, input_size); of further layers (hidden_size, D * hidden_size). The names
+            of layer k end in `_lk`, and those of its reverse direction in `_lk_reverse`.
         weight_hh_l0: Parameter (hidden_size, hidden_size).
-        bias_ih_l0: Parameter (hidden_size,), if there are biases.
-        bias_hh_l0: Parameter (hidden_size,), if there are biases. The names of layer k end in `_lk`, and those of
-            its reverse direction in `_lk_reverse`.
+        bias_ih_l0, bias_hh_l0: Parameters (hidden_size,), if there are biases.
 
     Raises:
         TypeError: if a size or `num_layers` is not an int.
@@ -248,18 +230,16 @@ class RNN(Layers):
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None,
         dtype: Any = None,
     ) -> None:  # fmt: skip
-        self.nonlinearity = _check_nonlinearity("RNN", nonlinearity)
-        super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype
-        )
+        self.nonlinearity = nonlinearity
+        options = bias, batch_first, dropout, bidirectional
+        super().__init__(input_size, hidden_size, num_layers, *options, device=device, dtype=dtype)
 
 
 class LSTM(Layers):
     """c[t] = sigmoid(f) * c[t-1] + sigmoid(i) * tanh(g) and h[t] = sigmoid(o) * tanh(c[t]), layer upon layer.
 
-    i, f, g and o are the four parts of x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh: what to let in, what to
-    keep, what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al.
-    2000.
+    i, f, g and o are the four parts of x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh: what to let in, what to keep,
+    what is new, and what to show. Source: Hochreiter and Schmidhuber 1997; the part f is of Gers et al. 2000.
 
     `lstm(input, hx=None)` gives `(output, (h_n, c_n))`, and takes `hx=(h_0, c_0)`. Shapes, arguments, names, errors
     and what to do about sequences of different lengths are those of `RNN`, without `nonlinearity`; the weights have
@@ -292,11 +272,7 @@ class RNNCell(Cell):
     """One step of an `RNN`: tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh), or relu of that.
 
     `cell(input, hx=None)` takes input (batch, input_size) and hx (batch, hidden_size), both without the batch if
-    there is none, or hx=None for zeros; it gives the next state, of hx's shape.
-
-    Raises:
-        TypeError: if a size is not an int.
-        ValueError: if a size is less than 1, or `nonlinearity` unknown.
+    there is none, or hx=None for zeros; it gives the next state, of hx's shape. Errors are those of `RNN`.
 
     >>> from lucid import nn, randn
     >>> cell, h = nn.RNNCell(3, 8), None
@@ -307,39 +283,26 @@ class RNNCell(Cell):
     """
 
     options = ("nonlinearity",)
+    defaults: ClassVar = {"bias": True, "nonlinearity": "tanh"}
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        self.nonlinearity = _check_nonlinearity("RNNCell", nonlinearity)
+        self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
-
-    def extra_repr(self) -> str:
-        """The sizes, and the options that differ from the usual."""
-        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
 class LSTMCell(Cell):
     """One step of an `LSTM`: from (h, c) to the next (h, c).
 
     `cell(input, hx=None)` takes input (batch, input_size) and hx a pair of (batch, hidden_size), all without the
-    batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`.
-    """
+    batch if there is none, or hx=None for zeros; it gives the next pair. Errors are those of `RNNCell`."""
 
     operation, gates, states = staticmethod(recurrent.lstm), 4, ("h_0", "c_0")
 
 
 class GRUCell(Cell):
-    """One step of a `GRU`: from h to (1 - z) * n + z * h.
-
-    Input, state and errors are those of `RNNCell`.
-    """
+    """One step of a `GRU`: from h to (1 - z) * n + z * h. Input, state and errors are those of `RNNCell`."""
 
     operation, gates = staticmethod(recurrent.gru), 3
-
-
-def _check_nonlinearity(caller: str, nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"{caller}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    return nonlinearity

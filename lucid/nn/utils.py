@@ -13,20 +13,16 @@ __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
 ]  # fmt: skip
 
+Tensors = Tensor | Iterable[Tensor]
 
-def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Tensor:
+
+def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
     """The norm of all tensors together, as of one long vector: a Tensor with one number, not recorded.
 
     Args:
         tensors: one Tensor or several; without any the norm is 0.
-        norm_type: p of the p-norm, above 0; `float("inf")` takes the largest magnitude.
-        error_if_nonfinite: whether a NaN or infinite norm is an error (True makes the program wait for the GPU).
-
-    Raises:
-        ValueError: if `norm_type` is not above 0.
-        RuntimeError: if the norm is not finite and `error_if_nonfinite`.
+        norm_type: p of the p-norm, above 0 (else a ValueError); `float("inf")` takes the largest magnitude.
+        error_if_nonfinite: whether a NaN or infinite norm is a RuntimeError (True makes the program wait for the GPU).
     """
     if not norm_type > 0:
         raise ValueError(f"norm_type must be above 0 (2.0 or float('inf'), say), got {norm_type}")
@@ -45,16 +41,13 @@ def get_total_norm(
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensors, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
     """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the norm before.
 
     The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over. Source:
-    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1.
-
-    Raises:
-        ValueError: if `max_norm` is negative or NaN, or `norm_type` is not above 0.
-        RuntimeError: if the norm is not finite and `error_if_nonfinite`; nothing has changed then.
+    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1. Errors
+    as `get_total_norm`, when nothing has changed, and a ValueError if `max_norm` is negative or NaN.
 
     >>> from lucid import nn, tensor
     >>> w = nn.Parameter([3.0, 4.0])
@@ -79,12 +72,9 @@ def clip_grad_norm_(
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Hold every element of every gradient in [-clip_value, clip_value], in place.
-
-    Raises:
-        ValueError: if `clip_value` is negative or NaN.
-    """
+def clip_grad_value_(parameters: Tensors, clip_value: float) -> None:
+    """Hold every element of every gradient in [-clip_value, clip_value], in place; a ValueError if that is negative
+    or NaN."""
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
     for gradient in _gradients(parameters):
@@ -94,11 +84,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of all parameters in one vector, in order; gradients flow back through it.
-
-    Raises:
-        ValueError: if there are no parameters.
-    """
+    """All elements of all parameters in one vector, in order; gradients flow back. A ValueError if there are none."""
     flat = [parameter.reshape(-1) for parameter in parameters]
     if not flat:
         raise ValueError("parameters_to_vector: got no parameters; was a generator such as model.parameters() used up?")
@@ -106,18 +92,13 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`.
-
-    Raises:
-        ValueError: if `vec` is not a vector with as many elements as the parameters; nothing changes then.
-    """
+    """Copy the elements of `vec` into the parameters, in order: the inverse of `parameters_to_vector`. A ValueError if
+    `vec` is not a vector with as many elements as the parameters; nothing changes then."""
     parameters = list(parameters)
     total = sum(parameter.numel() for parameter in parameters)
     if tuple(vec.shape) != (total,):
-        raise ValueError(
-            f"vector_to_parameters: the parameters have {total} elements, so vec must have shape ({total},), "
-            f"got {tuple(vec.shape)}"
-        )
+        expected = f"the parameters have {total} elements, so vec must have shape ({total},)"
+        raise ValueError(f"vector_to_parameters: {expected}, got {tuple(vec.shape)}")
     values = namespace(vec._array).copy(vec._array)  # vec may be a view of the parameters themselves
     for parameter in parameters:
         array, n = parameter._array, parameter.numel()
@@ -126,11 +107,11 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         values = values[n:]
 
 
-def _tensor_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _tensor_list(tensors: Tensors) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _gradients(parameters: Tensors) -> list[Tensor]:
     return [parameter.grad for parameter in _tensor_list(parameters) if parameter.grad is not None]
 
 

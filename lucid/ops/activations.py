@@ -79,7 +79,7 @@ def logsigmoid(xp, x):
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@op(floats=True, x=lambda xp, g, x: _silu_slope(g, x, xp.sigmoid(x)))
+@op(floats=True, x=lambda xp, g, x: _silu_slope(g, x, xp.sigmoid(x)))  # type: ignore[has-type]
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
     return x * xp.sigmoid(x)
@@ -109,7 +109,7 @@ def mish(input: Tensor) -> Tensor:
     floats=True,
     aux_outputs={
         "slope": lambda xp, x, approximate: (
-            _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)
+            _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)  # type: ignore[has-type]
         )
     },
     x=lambda xp, g, slope: g * slope,

@@ -1,8 +1,8 @@
 """What do the functions of `lucid.ops` refuse before they compute?
 
 NumPy would broadcast, wrap an index around or give NaN without a word. For any file of `ops` or `nn`: `check_tensor`,
-`check_integers`, `check_probability`, `check_range` (indices of rows or classes) and, behind it, `check_within` (any
-range, any text). The first argument, `caller`, is the public name that the error begins with.
+`check_integers`, `check_count`, `check_probability`, `check_range` (indices of rows or classes) and, behind it,
+`check_within` (any range, any text). The first argument, `caller`, is the public name that the error begins with.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ def check_integers(caller: str, name: str, indices: Tensor) -> None:
     check_tensor(caller, name, indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{caller}: {name} must hold integers, got {indices.dtype}; convert it with .long()")
+
+
+def check_count(caller: str, name: str, value: int, least: int = 0) -> int:
+    """`value`, if it can be a number of things, and of at least so many."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{caller}: {name} must be an int, got {value!r}")
+    if value < least:
+        raise ValueError(f"{caller}: {name} must be {least} or more, got {value}")
+    return value
 
 
 def check_probability(caller: str, p: float) -> None:

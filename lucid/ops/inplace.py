@@ -130,7 +130,7 @@ class ViewGroup:
 
     def rebase_on_write(self, value: Node | None, index: tuple[Any, ...]) -> None:
         """The same where a value, computed by the node `value`, was written at `index` of the tensor."""
-        spec = setitem.op
+        spec = setitem.op  # type: ignore[attr-defined]
         options = {"index": index, "view_chain": tuple(self.view_chain)}
         saved = tuple([options[name] for name in spec.saved_names])
         self._rebase_views(Node(spec, (self.base._node, value), saved, self.base._array))
@@ -210,7 +210,7 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
             raise ValueError(
                 f"{name}: a value of shape {array.shape} does not fit into a place of shape {mine[index].shape}"
             ) from error
-        raise describe_error(setitem.op, error, [mine, array]) from error
+        raise describe_error(setitem.op, error, [mine, array]) from error  # type: ignore[attr-defined]
     bump_version(mine)
     if recorded and group is not None:
         group.rebase_on_write(node, index)

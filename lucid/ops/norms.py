@@ -16,7 +16,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.autograd.grad_mode import no_grad
 from lucid.core.array import cpu, float16, float32, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
@@ -270,9 +269,8 @@ def batch_norm(
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
         if count:
-            with no_grad():
-                _move(running_mean, mean, momentum)
-                _move(running_var, var * (count / (count - 1)), momentum)
+            _move(running_mean, mean, momentum)
+            _move(running_var, var * (count / (count - 1)), momentum)
         return _batch_norm(x, mean, var, weight, bias, eps=float(eps))
 
     return _in_single(by_batch, input, weight, bias)
@@ -286,9 +284,9 @@ def _by_running_statistics(
 
 
 def _move(running: Tensor | None, newest: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * newest, in place."""
+    """running = (1 - momentum) * running + momentum * newest, in place and not recorded."""
     if running is not None:
-        running.mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
+        running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
 
 
 def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:

@@ -5,18 +5,14 @@ Adagrad adds up all squared gradients and so slows down for good; Adadelta and R
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL
+from lucid.optim.validation import FLAG, NON_NEGATIVE, UNIT_INTERVAL, Params
 
 
 class Adagrad(Optimizer):
     """Adagrad with diagonal matrices (Duchi et al. 2011, Journal of Machine Learning Research 12, Figure 1).
-
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
 
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         G_t     = G_{t-1} + g_t^2                                       G_0 = initial_accumulator_value
@@ -26,20 +22,13 @@ class Adagrad(Optimizer):
     grows, every element slows down in time. eps is the paper's delta; `lr_decay` is PyTorch's.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
+        params, lr, eps, weight_decay: as for Adamax, G in the place of u; lambda is weight_decay.
         lr_decay: how much slower the steps get, on top of what G does.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
         initial_accumulator_value: what G begins with.
-        eps: keeps the division finite where G is zero.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "G": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "G": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -53,21 +42,13 @@ class Adagrad(Optimizer):
     slots = ("G",)
     initial_values = {"G": "initial_accumulator_value"}
     torch_slot_names = {"sum": "G"}
-    domains = dict.fromkeys(("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"), NON_NEGATIVE) | {
-        "maximize": FLAG
-    }
+    domains = dict.fromkeys(("lr", "lr_decay", "weight_decay", "eps"), NON_NEGATIVE)
+    domains |= {"initial_accumulator_value": NON_NEGATIVE, "maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-2,
-        lr_decay: float = 0,
-        weight_decay: float = 0,
-        initial_accumulator_value: float = 0,
-        eps: float = 1e-10,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+        initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         numbers["initial_accumulator_value"] = initial_accumulator_value
         super().__init__(params, {**numbers, "maximize": maximize})
@@ -91,8 +72,6 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """Adadelta (Zeiler 2012, arXiv 1212.5701, Algorithm 1).
 
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
-
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         v_t     = rho * v_{t-1} + (1 - rho) * g_t^2                     v_0 = 0
         d_t     = sqrt(w_{t-1} + eps) / sqrt(v_t + eps) * g_t
@@ -104,19 +83,13 @@ class Adadelta(Optimizer):
     sqrt(eps).
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
+        params, lr, weight_decay: as for Adamax, lambda being weight_decay.
         rho: how much of v, and of w, is kept from one step to the next, in [0, 1].
         eps: added to both means before the roots; what the first steps are made of.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "v": array, "w": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "v": array, "w": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -132,15 +105,9 @@ class Adadelta(Optimizer):
     domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | {"rho": UNIT_INTERVAL, "maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1.0,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
+        *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "maximize": maximize})
 
@@ -160,8 +127,6 @@ class Adadelta(Optimizer):
 class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012, Neural Networks for Machine Learning, lecture 6e), with momentum.
 
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
-
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         v_t     = alpha * v_{t-1} + (1 - alpha) * g_t^2                 v_0 = 0
         m_t     = alpha * m_{t-1} + (1 - alpha) * g_t                   m_0 = 0, where `centered`
@@ -176,21 +141,15 @@ class RMSprop(Optimizer):
     parameters become NaN there.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
+        params, lr, eps, weight_decay: as for Adamax, r in the place of u; lambda is weight_decay.
         alpha: how much of v, and of m, is kept from one step to the next, in [0, 1].
-        eps: keeps the division finite where r is zero.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
         momentum: how much of b is kept from one step to the next; with 0 there is no b.
         centered: divide by the standard deviation.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "v": array}`, centered also `"m"`, with momentum also `"b"`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "v": array}`, centered also `"m"`,
+            with momentum also `"b"`. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -204,24 +163,13 @@ class RMSprop(Optimizer):
     slots = ("v", "m", "b")
     optional_slots = {"m": "centered", "b": "momentum"}
     torch_slot_names = {"square_avg": "v", "grad_avg": "m", "momentum_buffer": "b"}
-    domains = (
-        dict.fromkeys(("lr", "eps", "weight_decay", "momentum"), NON_NEGATIVE)
-        | dict.fromkeys(("centered", "maximize"), FLAG)
-        | {"alpha": UNIT_INTERVAL}
-    )
+    domains = dict.fromkeys(("lr", "eps", "weight_decay", "momentum"), NON_NEGATIVE)
+    domains |= {"alpha": UNIT_INTERVAL, "centered": FLAG, "maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum: float = 0,
-        centered: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0, momentum: float = 0, centered: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "centered": centered, "maximize": maximize})
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Params
 
 
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, arXiv 1412.6980, Algorithm 1), with AMSGrad (Reddi et al. 2018, arXiv 1904.09237).
-
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
 
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         m_t     = beta1 * m_{t-1} + (1 - beta1) * g_t                   m_0 = 0
@@ -23,29 +19,22 @@ class Adam(Optimizer):
         vhat_t  = v_t / (1 - beta2^t)
         theta_t = theta_{t-1} - lr * mhat_t / (sqrt(vhat_t) + eps)
 
-    m is the mean of the gradients and v that of their squares, the recent ones weighing most; the hats correct
-    for both having begun at zero. An element whose gradients agree moves by about lr a step, however small they
-    are; one whose gradients cancel hardly moves.
+    m is the mean of the gradients and v that of their squares, the recent ones weighing most; the hats
+    correct for both having begun at zero. An element whose gradients agree moves by about lr a step, however
+    small they are; one whose gradients cancel hardly moves.
 
     As v forgets, a rare large gradient soon counts for nothing, and Adam may fail to converge. With `amsgrad`
-    the largest v so far, `v_max`, stands in the place of v in the division. As in PyTorch it is the largest of
-    the uncorrected ones; Reddi et al. correct nothing.
+    the largest v so far, `v_max`, stands in the place of v in the division. As in PyTorch it is the largest
+    of the uncorrected ones; Reddi et al. correct nothing.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
-        betas: how much of m, and of v, is kept from one step to the next: beta1 and beta2, both in [0, 1).
-        eps: keeps the division finite where v is zero.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
+        params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
         amsgrad: divide by the largest v so far.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with `"amsgrad"` and `"maximize"` as well.
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`, with amsgrad also `"v_max"`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; `"v_max"` with
+            amsgrad. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -59,23 +48,13 @@ class Adam(Optimizer):
     slots = ("m", "v", "v_max")
     optional_slots = {"v_max": "amsgrad"}
     torch_slot_names = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}
-    domains = (
-        dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE)
-        | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
-        | dict.fromkeys(("amsgrad", "maximize"), FLAG)
-    )
+    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE)
+    domains |= {"beta1": HALF_OPEN_UNIT, "beta2": HALF_OPEN_UNIT, "amsgrad": FLAG, "maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "amsgrad": amsgrad, "maximize": maximize})
 
@@ -113,8 +92,6 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, Algorithm 2).
 
-    For a parameter theta, lambda being `weight_decay`:
-
         theta_t = (1 - lr * lambda) * theta_{t-1} - Adam's step for `grad` alone
 
     In Adam a decay inside the gradient is divided by sqrt(v), as the gradient is: what has large gradients
@@ -122,14 +99,8 @@ class AdamW(Adam):
     paper's is its schedule multiplier times lambda, whatever lr is.
 
     Args:
-        params, lr, betas, eps, amsgrad, maximize: as for Adam.
+        params, lr, betas, eps, amsgrad, maximize: as for Adam; so are attributes and errors.
         weight_decay: lambda: at each update theta loses lr * lambda of itself.
-
-    Attributes:
-        param_groups, defaults, state: as Adam has them.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -141,16 +112,9 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
     @staticmethod  # Adam's, with one number more

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE, Params
 
 
 class ASGD(Optimizer):
     """Averaged SGD (Polyak and Juditsky 1992, SIAM J. Control and Optimization 30), with steps that shrink.
-
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
 
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         eta_t   = lr / (1 + lambd * lr * (t - 1))^alpha
@@ -21,28 +17,23 @@ class ASGD(Optimizer):
         mean_t  = theta_t                                               up to t = t0 + 2
         mean_t  = mean_{t-1} + (theta_t - mean_{t-1}) / (t - 1 - t0)    after that
 
-    Noisy gradients keep theta dancing around the minimum; the mean of its last steps is much nearer to it. The
-    step sizes are those of Xu 2011 (arXiv 1107.2490). theta itself does not follow the mean: it is in
+    Noisy gradients keep theta dancing around the minimum; the mean of its last steps is much nearer to it.
+    The step sizes are those of Xu 2011 (arXiv 1107.2490). theta itself does not follow the mean: it is in
     `optimizer.state[p]["mean"]`, to be put into the parameters when training is over. With PyTorch's t0 of a
     million updates that is theta; give the update from which on theta only dances.
 
     As all hyperparameters here, lr counts at once. In PyTorch a new lr counts one update later.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
+        params, weight_decay: as for Adamax, lambda being weight_decay.
         lr: the learning rate of the first update.
         lambd: how fast theta decays, and the step size with it.
         alpha: the power with which the step size falls.
         t0: the update after which the mean is begun.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "mean": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "mean": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0], requires_grad=True)
@@ -59,16 +50,9 @@ class ASGD(Optimizer):
     domains = dict.fromkeys(("lr", "lambd", "alpha", "t0", "weight_decay"), NON_NEGATIVE) | {"maximize": FLAG}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-2,
-        lambd: float = 1e-4,
-        alpha: float = 0.75,
-        t0: float = 1e6,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
+        weight_decay: float = 0, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "maximize": maximize})
 

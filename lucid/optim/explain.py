@@ -1,23 +1,23 @@
-"""One optimizer step, number by number: what the equation makes of one parameter.
+"""What does an optimizer step do to one parameter, number by number?
 
-The rule that moves a parameter is pure, so it can be evaluated without moving anything. `explain` gives it what `step`
-would give it, and shows what it returns beside what was there before, for the elements that move most.
+A rule is pure, so it can be evaluated without moving anything. `explain` gives it what `step` would give it,
+and shows what it returns beside what was there before, for the elements that move most.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from math import inf
+from math import inf, prod
 from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
 from lucid.core.array import cpu, float64, namespace, to_numpy
-from lucid.optim.buckets import compute_dtype, new_state
+from lucid.optim.buckets import GroupOptions, compute_dtype, new_state
 from lucid.optim.rule import evaluate_rule, step_scalar_names
-from lucid.optim.validation import WHOLE, check_gradient_and_state, check_hyperparameter
+from lucid.optim.validation import WHOLE, check_gradient_and_state
 
 SIDE_BY_SIDE = 5  # columns of numbers that fit a terminal
 
@@ -41,8 +41,7 @@ class Explanation(NamedTuple):
             lines += wrap(self.about, 96, initial_indent="    ", subsequent_indent="    ")
         if self.equation:
             lines += ["equation:", indent(self.equation, "    ")]
-        for note in self.notes:
-            lines += wrap(note, 100, subsequent_indent="    ")
+        lines += [line for note in self.notes for line in wrap(note, 100, subsequent_indent="    ")]
         width = max(map(len, self.table), default=0)
         for start in range(0, len(self.table.get("index", ())), SIDE_BY_SIDE):
             columns = slice(start, start + SIDE_BY_SIDE)
@@ -71,84 +70,79 @@ class Explanation(NamedTuple):
             lines += [f'<pre style="margin-left: 2em">{escape(self.equation)}</pre>']
         lines += [f"<p>{escape(note)}</p>" for note in self.notes]
         if self.table:
-            lines += [TABLE, *(row(label, values) for label, values in self.table.items()), "</table>"]
+            lines += ['<table style="border-collapse: collapse; color: inherit; font: inherit">']
+            lines += [*(row(label, values) for label, values in self.table.items()), "</table>"]
         return "\n".join([*lines, "</div>"])
 
 
-TABLE = '<table style="border-collapse: collapse; color: inherit; font: inherit">'
 LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.4); padding: 0.2em 0.8em"
 NUMBER = f'style="text-align: right; font-variant-numeric: tabular-nums; {LINE}"'
 LABEL = f'scope="row" style="text-align: left; {LINE}"'
 
 
-def explain(
-    optimizer: Any, parameter: Any, count: int, preview: Callable[[Any, int, int], Explanation] | None = None
-) -> Explanation:
-    """What `optimizer.step()` would do to `parameter`; `Optimizer.explain` says the rest.
+def explain(optimizer: Any, parameter: Any, count: int) -> Explanation:
+    """What `optimizer.step()` would do to `parameter`; see `Optimizer.explain`.
 
-    `preview` computes it for a parameter, the number of its group and its place there; by the rule, unless given. The
-    table that it returns has whole arrays of one dimension: state, by its labels, and the new theta, "theta after".
+    Raises:
+        ValueError: if no group of the optimizer has the parameter.
     """
     name = type(optimizer).__name__
-    count = int(check_hyperparameter(f"{name}.explain", "largest", count, WHOLE))
-    i, j = position(optimizer, parameter)
-    group = optimizer.param_groups[i]
-    options = optimizer._group_options(f"{name}, group {i}", group).checked
-    names = group.get("param_names")
+    count = WHOLE(f"{name}.explain", "largest", count)
+    groups = enumerate(optimizer.param_groups)
+    position = next(((i, j) for i, g in groups for j, p in enumerate(g["params"]) if p is parameter), None)
+    if position is None:
+        shape = f" of shape {tuple(parameter.shape)}" if hasattr(parameter, "shape") else ""
+        raise ValueError(
+            f"{name}.explain: expected one of the parameters of this optimizer, got a {type(parameter).__name__}"
+            f"{shape} that is none; give the very object, such as model[0].weight, or "
+            "optimizer.param_groups[0]['params'][0]"
+        )
+    i, j = position
+    context, group = f"{name}, group {i}", optimizer.param_groups[i]
+    settings, names = optimizer._group_options(context, group), group.get("param_names")
     which = names[j] if names and j < len(names) else f"parameter {j} of group {i}"
     kind = f"shape {tuple(parameter.shape)}, {parameter.dtype}"
     t = optimizer.state.get(parameter, {}).get("t", 0)
     if parameter._grad is None:
         note = f"It has no gradient, so step() skips it: it does not move, and its t stays {t}."
-        return Explanation(f"{name}, no step of {which}: {kind}", t, options, {}, "", "", [note], {})
+        return Explanation(f"{name}, no step of {which}: {kind}", t, settings.checked, {}, "", "", [note], {})
 
     with cpu.quiet():
-        whole = preview(parameter, i, j) if preview else preview_rule(optimizer, parameter, i, j)
-        table, notes = table_of(parameter, whole.table, options.get("lr", 0.0), count)
-    title = f"{name}, step {whole.t} of {which}: {kind}"
-    return whole._replace(title=title, options=options, notes=[*whole.notes, *notes], table=table)
+        if hasattr(optimizer, "_preview"):  # there is no rule
+            preview, equation = optimizer._preview(parameter), equation_in(type(optimizer))
+        else:
+            preview = preview_rule(optimizer, parameter, f"{context}: parameter {j}", settings)
+            equation = rule_source(optimizer.rule)
+        t, numbers, about, notes, columns = preview
+        table, more = table_of(parameter, columns, settings.checked.get("lr", 0.0), count)
+    title = f"{name}, step {t} of {which}: {kind}"
+    return Explanation(title, t, settings.checked, numbers, about, equation, [*notes, *more], table)
 
 
-def position(optimizer: Any, parameter: Any) -> tuple[int, int]:
-    """The number of the parameter's group, and its place there.
+Preview = tuple[int, dict[str, Any], str, list[str], dict[str, Any]]  # t, numbers, about, notes, and flat arrays
 
-    Raises:
-        ValueError: if it is in no group.
+
+def preview_rule(optimizer: Any, p: Any, context: str, settings: GroupOptions) -> Preview:
+    """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has.
+
+    The last is state, by its labels, and the new theta, "theta after", whole and in one dimension.
     """
-    for i, group in enumerate(optimizer.param_groups):
-        for j, p in enumerate(group["params"]):
-            if p is parameter:
-                return i, j
-    shape = f" of shape {tuple(parameter.shape)}" if hasattr(parameter, "shape") else ""
-    raise ValueError(
-        f"{type(optimizer).__name__}.explain: expected one of the parameters of this optimizer, got a "
-        f"{type(parameter).__name__}{shape} that is none; give the very object, such as model[0].weight, or "
-        "optimizer.param_groups[0]['params'][0]"
-    )
-
-
-def preview_rule(optimizer: Any, p: Any, i: int, j: int) -> Explanation:
-    """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has."""
-    name, entry = type(optimizer).__name__, optimizer.state.get(p, {})
-    options, static, memory, initial = optimizer._group_options(f"{name}, group {i}", optimizer.param_groups[i])
-    check_gradient_and_state(f"{name}, group {i}: parameter {j}", p, entry, memory)
-    theta, g = p._array, p._grad._array
-    wide, xp = compute_dtype(theta.dtype), namespace(theta)
+    theta, entry, slots = p._array, optimizer.state.get(p, {}), settings.slots
+    check_gradient_and_state(context, p, entry, slots)
     t = entry.get("t", 0) + 1
-    numbers = optimizer.step_scalars(options, t)
-    state = {slot: entry.get(slot, initial.get(slot, 0)) for slot in memory if slot is not None}
-    before = [None if slot is None else new_state(theta, state[slot]).reshape(-1) for slot in memory]
-    flat, slope = theta.astype(wide).reshape(-1), g.astype(wide).reshape(-1)
-    new, after = evaluate_rule(optimizer.rule, xp, flat, slope, before, numbers, static)
+    scalars = optimizer.step_scalars(settings.checked, t)
+    state = {slot: entry.get(slot, settings.initial.get(slot, 0)) for slot in slots if slot is not None}
+    before = [None if slot is None else new_state(theta, state[slot]).reshape(-1) for slot in slots]
+    flat, g = (array.astype(compute_dtype(theta.dtype)).reshape(-1) for array in (theta, p._grad._array))
+    new, after = evaluate_rule(optimizer.rule, namespace(theta), flat, g, before, scalars, settings.static)
     columns: dict[str, Any] = {}
-    for slot, old, value in zip(memory, before, after, strict=True):
+    for slot, old, value in zip(slots, before, after, strict=True):
         if slot is not None:
             columns |= {slot: old, f"{slot} after": value}
     base = optimizer.step_scalars.__qualname__.startswith("Optimizer.")  # the learning rate alone
     about = "" if base else " ".join((inspect.getdoc(optimizer.step_scalars) or "").split())
-    named = dict(zip(step_scalar_names(optimizer.rule, len(optimizer.slots), len(numbers)), numbers, strict=True))
-    columns["theta after"] = new.astype(theta.dtype)
-    return Explanation("", t, {}, named, about, rule_source(optimizer.rule), [], columns)
+    names = step_scalar_names(optimizer.rule, len(optimizer.slots), len(scalars))
+    return t, dict(zip(names, scalars, strict=True)), about, [], columns | {"theta after": new.astype(theta.dtype)}
 
 
 def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:
@@ -160,33 +154,20 @@ def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[di
     notes = []
     if theta.dtype.itemsize < 4:
         notes += [f"State and arithmetic are float32; the new theta is rounded to {theta.dtype} when it is stored."]
-    infinite = g.size - int(cpu.sum(cpu.isfinite(g)))
-    if infinite:
+    if infinite := g.size - int(cpu.sum(cpu.isfinite(g))):
         notes += [f"{infinite} of {g.size} gradients are not finite: they spoil their own elements, and no others."]
     which = f"; the {len(order)} that move most:" if 0 < len(order) < g.size else ":" if g.size else "."
     notes += [f"{int(cpu.sum(moves != 0))} of {g.size} elements move{which}"]
     if not g.size:
         return {}, notes
     columns = {"theta": theta, "g": g, **columns, "move": moves}
-    table: dict[str, list[Any]] = {"index": [unravel(int(k), tuple(p.shape)) for k in order]}
+    strides = [(prod(p.shape[i + 1 :]), length) for i, length in enumerate(p.shape)]
+    table: dict[str, list[Any]] = {"index": [tuple(k // s % length for s, length in strides) for k in order.tolist()]}
     table |= {label: to_numpy(array)[order].tolist() for label, array in columns.items()}
     table["move / lr"] = [move / lr if lr else None for move in table["move"]]
     table["move / g"] = [move / slope if slope else None for move, slope in zip(table["move"], table["g"], strict=True)]
     table["theta after"] = new[order].tolist()
     return table, notes
-
-
-def unravel(k: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The index of the element with the number `k` in reading order.
-
-    >>> unravel(5, (2, 3))
-    (1, 2)
-    """
-    index: list[int] = []
-    for length in reversed(shape):
-        k, i = divmod(k, length)
-        index.insert(0, i)
-    return tuple(index)
 
 
 def cell(value: Any) -> str:
@@ -216,6 +197,6 @@ def rule_source(rule: Any) -> str:
 
 def equation_in(documented: Any) -> str:
     """The first indented lines of a docstring: the equation, where there is no rule."""
-    lines = iter(inspect.cleandoc(documented.__doc__).splitlines())
+    lines = iter((inspect.getdoc(documented) or "").splitlines())
     first = next((line for line in lines if line.startswith("    ")), "")
     return dedent("\n".join([first, *takewhile(lambda line: line.startswith("    "), lines)]))

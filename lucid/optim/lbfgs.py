@@ -1,12 +1,12 @@
 """L-BFGS: a quasi-Newton method, whose steps use how the gradient has changed along the steps before.
 
-It is not elementwise, so no runner moves it: a step evaluates the loss many times, and needs a closure for that. How
-far it goes each time is decided in line_search.py. A vector is a list of arrays, one for each parameter.
+It has no elementwise rule: a step evaluates the loss many times, by a closure. line_search.py decides how far
+it goes each time. A vector is a list of arrays, one for each parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from numbers import Real
@@ -16,15 +16,14 @@ from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import Array, device_of, is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
-from lucid.core.tensor import Parameter
 from lucid.optim.buckets import compute_dtype, new_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.state_dict import mismatches, scalar
-from lucid.optim.validation import NON_NEGATIVE, WHOLE, check_gradient_and_state, check_hyperparameter
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, Params, check_gradient_and_state
 
 if TYPE_CHECKING:
-    from lucid.optim.explain import Explanation
+    from lucid.optim.explain import Preview
 
 Vector = list[Array]
 
@@ -43,11 +42,12 @@ class LBFGS(Optimizer):
     or, with `line_search_fn="strong_wolfe"`, what a line search that begins there finds. The very first move is
     lr * min(1, 1 / sum |g|) times -g. A pair with s y of 1e-10 or less is not kept, as d might not go downhill.
 
-    It is made for smooth losses of all the data, where it needs far fewer steps than any other optimizer here;
-    noise, as of batches, misleads it. Where the book leaves a choice it does as PyTorch's, and takes the same steps.
+    It is made for smooth losses of all the data, where it needs far fewer steps than any other optimizer
+    here; noise, as of batches, misleads it. Where the book leaves a choice it does as PyTorch's, and takes
+    the same steps. `explain` shows the first iteration of the next step.
 
     Args:
-        params: an iterable of Parameters, or of one dict: there can be only one group.
+        params: an iterable of Parameters, or of one dict: there can be only one group, else a ValueError.
         lr: t, or the t that a line search begins with.
         max_iter: how many iterations a step makes at most.
         max_eval: after how many evaluations of the closure no iteration begins; 5/4 of max_iter unless given.
@@ -57,12 +57,9 @@ class LBFGS(Optimizer):
         line_search_fn: None or "strong_wolfe".
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that move, "s": a
-            list of arrays, "y": a list of arrays}`. When other parameters have gradients than before, it is cleared.
-
-    Raises:
-        TypeError, ValueError: as Adamax does; also for more than one group.
+        state: parameter -> `{"t": iterations so far, "g": the gradient before the last move, "move": that
+            move, "s": a list of arrays, "y": a list of arrays}`. When other parameters have gradients than
+            before, it is cleared. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([-1.0, 2.0], requires_grad=True)
@@ -83,56 +80,45 @@ class LBFGS(Optimizer):
     torch_slot_names = {"n_iter": "t", "prev_flat_grad": "g", "old_stps": "s", "old_dirs": "y"} | dict.fromkeys(
         ("d", "func_evals", "ro", "al", "H_diag", "prev_loss")
     )
-    domains = dict.fromkeys(("lr", "tolerance_grad", "tolerance_change"), NON_NEGATIVE) | dict.fromkeys(
-        ("max_iter", "max_eval", "history_size"), WHOLE
-    )
+    domains = dict.fromkeys(("lr", "tolerance_grad", "tolerance_change"), NON_NEGATIVE)
+    domains |= dict.fromkeys(("max_iter", "max_eval", "history_size"), WHOLE)
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
-        history_size: int = 100,
+        self, params: Params, lr: float = 1, max_iter: int = 20, max_eval: int | None = None,
+        tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
         line_search_fn: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if max_eval is None:
-            max_eval = int(check_hyperparameter(self._name, "max_iter", max_iter, WHOLE)) * 5 // 4
+            max_eval = WHOLE(self._name, "max_iter", max_iter) * 5 // 4
         counts = {"max_iter": max_iter, "max_eval": max_eval, "history_size": history_size}
         tolerances = {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
         super().__init__(params, {"lr": lr, **counts, **tolerances, "line_search_fn": line_search_fn})
 
-    def check(self, where: str, options: dict[str, Any]) -> None:
+    def check(self, context: str, options: dict[str, Any]) -> None:
         """Refuse an unknown line search."""
         if (name := options["line_search_fn"]) not in (None, "strong_wolfe"):
-            raise ValueError(f"{where}: {UNKNOWN_SEARCH.format(name)}")
+            expected = "line_search_fn must be None or 'strong_wolfe'"
+            raise ValueError(f"{context}: {expected}, got {name!r}; give it one of these")
 
     def _add(self, groups: list[Any]) -> None:
-        count = len(self.param_groups) + len(groups)
-        if count > 1:
-            raise ValueError(
-                f"{self._name}: takes one group, as it moves all parameters together, got {count}; give all in one list"
-            )
+        if (count := len(self.param_groups) + len(groups)) > 1:
+            why = "as it moves all parameters together"
+            raise ValueError(f"{self._name}: takes one group, {why}, got {count}; give all in one list")
         super()._add(groups)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make up to `max_iter` iterations.
 
         Args:
-            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is called many
-                times, with gradients enabled.
+            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is
+                called many times, with gradients enabled.
 
         Returns:
             What the closure returned first: the loss before the step.
 
         Raises:
-            TypeError: without a closure, and for one that does not return a number.
-            TypeError, ValueError: as Adamax. After any error, also the closure's, parameters and state are as before.
-
-        Warns:
-            UserWarning: once, if no parameter has a gradient.
+            TypeError: without a closure, and for one that does not return a number. Other errors, and the warning,
+                as for Adamax. After any error, also the closure's, parameters and state are as before.
         """
         after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.checked for each in self._read_groups())
@@ -143,18 +129,16 @@ class LBFGS(Optimizer):
             )
         with enable_grad():
             result = closure()
-        loss = self._number(result)
-        params = [p for p in self.param_groups[0]["params"] if p._grad is not None]
+        loss, params = self._number(result), self._params_to_move()
         if not params:
             self._warn_of_no_gradient()
             return result
-        self._check_gradients()
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
         before = [p._array.copy() for p in params]
         try:
-            state = self._iterate(BasePoint(params), closure, loss, options)
+            state = self._iterate(params, closure, loss, options)
         except BaseException:  # Ctrl-C too
             write(params, before)
             raise
@@ -165,27 +149,35 @@ class LBFGS(Optimizer):
             function(result)
         return result
 
+    def _params_to_move(self) -> list[Any]:
+        """The parameters that have a gradient; it and their state are checked."""
+        params = [(j, p) for j, p in enumerate(self.param_groups[0]["params"]) if p._grad is not None]
+        for j, p in params:
+            context = f"{self._name}, group 0: parameter {j}"
+            check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
+        return [p for _, p in params]
+
     def _iterate(
-        self, point: BasePoint, closure: Callable[[], Any], loss: float, options: dict[str, Any]
+        self, params: Sequence[Any], closure: Callable[[], Any], loss: float, options: dict[str, Any]
     ) -> dict[Any, dict[str, Any]]:
-        """Move the parameters from a point with this loss, where their gradients are computed; returns their state."""
-        smallest, max_eval, params = options["tolerance_change"], options["max_eval"], point.params
+        """Move the parameters, of which this is the loss, and whose gradients are computed; returns their state."""
+        smallest, max_eval, base = options["tolerance_change"], options["max_eval"], widened(params)
         g, evaluations = gradients(params), 1
         if max_abs(g) <= options["tolerance_grad"]:
             return {}
 
-        def evaluate() -> tuple[float, Vector]:
-            with enable_grad():
-                loss = self._number(closure())
-            return loss, gradients(params)
+        def move_to(t: float, d: Vector) -> None:
+            write(params, [theta + t * v for theta, v in zip(base, d, strict=True)])
 
         def at(d: Vector, t: float) -> Point:
-            point.move(t, d)
-            loss, g = evaluate()
+            move_to(t, d)
+            with enable_grad():
+                loss = self._number(closure())
+            g = gradients(params)
             return Point(t, loss, g, dot(g, d))
 
         k, g_before, move, pairs = self._history(params)
-        for iteration in range(1, int(options["max_iter"]) + 1):
+        for iteration in range(1, options["max_iter"] + 1):
             k += 1
             t, d = self._direction(k, g, g_before, move, pairs, options)
             g_before, loss_before, move = g, loss, scaled(0, d)
@@ -193,14 +185,16 @@ class LBFGS(Optimizer):
             if slope > -smallest:
                 break
             if options["line_search_fn"]:
-                start, limit = Point(0.0, loss, g, slope), int(max_eval) - evaluations
+                start, limit = Point(0.0, loss, g, slope), max_eval - evaluations
                 (t, loss, g, _), count = strong_wolfe(partial(at, d), start, t, max_abs(d), smallest, limit)
                 evaluations += count
-            point.move(t, d)
-            if not options["line_search_fn"] and iteration < options["max_iter"]:  # else the next step evaluates here
-                loss, g = evaluate()
+                move_to(t, d)
+            elif iteration < options["max_iter"]:
+                _, loss, g, _ = at(d, t)
                 evaluations += 1
-            point.rebase()
+            else:
+                move_to(t, d)  # the next step evaluates here
+            base = widened(params)
             move = scaled(t, d)
             converged = max_abs(move) <= smallest or abs(loss - loss_before) < smallest
             if evaluations >= max_eval or max_abs(g) <= options["tolerance_grad"] or converged:
@@ -209,13 +203,6 @@ class LBFGS(Optimizer):
         vectors = zip(params, g_before, move, histories, strict=True)
         return {p: {"t": k, "g": g, "move": move, "s": s, "y": y} for p, g, move, (s, y) in vectors}
 
-    def _check_gradients(self) -> None:
-        """Refuse gradients and state that do not fit their parameters."""
-        for j, p in enumerate(self.param_groups[0]["params"]):
-            if p._grad is not None:
-                context = f"{self._name}, group 0: parameter {j}"
-                check_gradient_and_state(context, p, self.state.get(p, {}), ("g", "move"))
-
     def _direction(
         self, k: int, g: Vector, g_before: Vector, move: Vector, pairs: list[Pair], options: dict[str, Any]
     ) -> tuple[float, Vector]:
@@ -223,7 +210,7 @@ class LBFGS(Optimizer):
         if k > 1:
             pair = Pair.of(move, [namespace(a).asarray(a - b) for a, b in zip(g, g_before, strict=True)])
             pairs += [pair] if pair.sy > 1e-10 else []
-            del pairs[: -int(options["history_size"])]
+            del pairs[: -options["history_size"]]
         t = options["lr"] if k > 1 else min(1.0, 1 / sum(float(abs(v).sum()) for v in g)) * options["lr"]
         return t, two_loop_recursion(g, pairs)
 
@@ -242,51 +229,43 @@ class LBFGS(Optimizer):
         """What a closure returned, as a Python float."""
         number = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
         if not isinstance(number, Real):
-            given = f"a Tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-            raise TypeError(
-                f"{self._name}.step: the closure must return the loss, one number, got {given}; end it with return loss"
-            )
+            got = f"a Tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            expected = f"{self._name}.step: the closure must return the loss, one number"
+            raise TypeError(f"{expected}, got {got}; end it with return loss")
         return float(number)
 
-    def explain(self, parameter: Any, largest: int = 5) -> Explanation:
-        """The first iteration of the next step, for one parameter and number by number; see Optimizer.explain."""
-        from lucid.optim.explain import explain
-
-        return explain(self, parameter, largest, self._preview)
-
-    def _preview(self, p: Any, i: int, j: int) -> Explanation:
-        """The first iteration of the next step, if the closure computes the gradients that there are now."""
-        from lucid.optim.explain import Explanation, equation_in
-
+    def _preview(self, p: Any) -> Preview:
+        """The first iteration of the next step, if the closure computes the gradients of now: what explain.py asks."""
         options = self._group_options(f"{self._name}, group 0", self.param_groups[0]).checked
-        self._check_gradients()
-        params = [q for q in self.param_groups[0]["params"] if q._grad is not None]
+        params = self._params_to_move()
         g, index = gradients(params), next(index for index, q in enumerate(params) if q is p)
         k, g_before, move, pairs = self._history(params)
-        theta = p._array.astype(g[index].dtype).reshape(-1)
-        notes, numbers, about, table = [ONE_OF_MANY.format(**options)], {}, "", {}
+        theta, numbers, about, table = widened([p])[0].reshape(-1), {}, "", {}
+        first = "this is the first, from all gradients as they are now."
+        notes = [f"One step makes up to {options['max_iter']} iterations; {first}"]
         if max_abs(g) <= options["tolerance_grad"]:
-            notes += [NO_GRADIENT.format(**options)]
+            tolerance = f"tolerance_grad={options['tolerance_grad']:g}"
+            notes += [f"No gradient is above {tolerance}, so it would stay where it is."]
         else:
             t, d = self._direction(k + 1, g, g_before, move, pairs, options)
-            numbers, about = {"t": t, "slope": dot(g, d), "pairs": len(pairs)}, NUMBERS
-            table["d"] = d[index].reshape(-1)
+            numbers, table["d"] = {"t": t, "slope": dot(g, d), "pairs": len(pairs)}, d[index].reshape(-1)
+            about = "How many times d it goes, what the loss loses along d at first, and how many s, y there are."
             if numbers["slope"] > -options["tolerance_change"]:
-                notes += [NO_SLOPE]
+                notes += ["Along d it hardly goes downhill any more, so it would stay where it is."]
             else:
-                notes += [SEARCH] if options["line_search_fn"] else []
                 theta = theta + t * table["d"]
-        table["theta after"] = theta.astype(p.dtype)
-        return Explanation("", k + 1, {}, numbers, about, equation_in(LBFGS), notes, table)
+                if options["line_search_fn"]:
+                    notes += ["The line search begins with this t; where it ends depends on the closure."]
+        return k + 1, numbers, about, notes, table | {"theta after": theta.astype(p.dtype)}
 
-    def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
+    def _mismatches(self, context: str, p: Any, entry: Any) -> list[str]:
         single = {k: v for k, v in entry.items() if k not in self.histories} if isinstance(entry, Mapping) else entry
-        problems = mismatches(where, p, single, ("g", "move"), needed=("g", "move"))
+        problems = mismatches(context, p, single, ("g", "move"), needed=("g", "move"))
         for name in self.histories if isinstance(single, dict) and p is not None else ():
             shapes = [getattr(v, "shape", None) for v in entry.get(name, [None])]
             if any(shape != p.shape for shape in shapes):
                 expected = f"a list of {tuple(p.shape)}, as its parameter"
-                problems.append(f"{where}: {name} has shapes {shapes}, expected {expected}")
+                problems.append(f"{context}: {name} has shapes {shapes}, expected {expected}")
         return problems
 
     def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -307,14 +286,6 @@ class LBFGS(Optimizer):
             index: {"t": t, "g": g[i], "move": move[i], "s": [v[i] for v in s], "y": [v[i] for v in y]}
             for i, index in enumerate(params)
         }
-
-
-UNKNOWN_SEARCH = "line_search_fn must be None or 'strong_wolfe', got {!r}; give it one of these"
-ONE_OF_MANY = "One step makes up to {max_iter:g} iterations; this is the first, from all gradients as they are now."
-NO_GRADIENT = "No gradient is above tolerance_grad={tolerance_grad:g}, so it would stay where it is."
-NO_SLOPE = "Along d it hardly goes downhill any more, so it would stay where it is."
-SEARCH = "The line search begins with this t; where it ends depends on the closure."
-NUMBERS = "How many times d it goes, what the loss loses along d at first, and how many s, y there are."
 
 
 class Pair(NamedTuple):
@@ -344,23 +315,9 @@ def two_loop_recursion(g: Vector, pairs: Sequence[Pair]) -> Vector:
     return q
 
 
-class BasePoint:
-    """The point that the parameters move from, along a direction.
-
-    The arithmetic is done in float32 at least; the point that `rebase` takes has been rounded to the parameters' dtype.
-    """
-
-    def __init__(self, params: Sequence[Any]) -> None:
-        self.params = params
-        self.rebase()
-
-    def rebase(self) -> None:
-        """Make the point where the parameters are now the base."""
-        self.arrays = [p._array.astype(compute_dtype(p._array.dtype)) for p in self.params]
-
-    def move(self, t: float, d: Vector) -> None:
-        """Put the parameters at the base + t * d."""
-        write(self.params, [array + t * v for array, v in zip(self.arrays, d, strict=True)])
+def widened(params: Sequence[Any]) -> Vector:
+    """The parameters, copied, in float32 at least, which the arithmetic is done in."""
+    return [p._array.astype(compute_dtype(p._array.dtype)) for p in params]
 
 
 def write(params: Sequence[Any], vector: Vector) -> None:
@@ -378,9 +335,8 @@ def gradients(params: Sequence[Any]) -> Vector:
 
 def as_state(p: Any, array: Array) -> Array:
     """`array` in the dtype and on the device that the state of `p` has now."""
-    theta = p._array
-    fitting = (compute_dtype(theta.dtype), device_of(theta))
-    fits = type(array) is type(theta) and (array.dtype, device_of(array)) == fitting
+    theta, dtype = p._array, compute_dtype(p._array.dtype)
+    fits = type(array) is type(theta) and array.dtype == dtype and device_of(array) == device_of(theta)
     return array if fits else new_state(theta, array)
 
 

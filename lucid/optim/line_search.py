@@ -1,7 +1,7 @@
 """A line search: how far to go along a direction to lower the loss enough, where the slope is flat enough.
 
-These are the strong Wolfe conditions (Nocedal and Wright 2006, Numerical Optimization, section 3.1): with f(t) the loss
-at theta + t * d,
+These are the strong Wolfe conditions (Nocedal and Wright 2006, Numerical Optimization, section 3.1): with
+f(t) the loss at theta + t * d,
 
     f(t) <= f(0) + c1 * t * f'(0)       enough is gained for so long a step
     |f'(t)| <= c2 * |f'(0)|             and not much more could be gained by going on
@@ -34,12 +34,9 @@ def strong_wolfe(
 ) -> tuple[Point, int]:
     """A point that meets both conditions, or the best one found; and how many points were evaluated.
 
-    Args:
-        at: evaluates the loss at a point of the line.
-        start: the point at 0, where the slope is below 0.
-        t: the first to try.
-        length: the largest element of d; an interval in which no element changes by `smallest` is not searched.
-        limit: how many points to try after the first.
+    `at` evaluates the loss at a point of the line, `start` is the point at 0, where the slope is below 0, and
+    `t` the first to try; `limit` more follow at most. `length` is the largest element of d: an interval in
+    which no element changes by `smallest` is not searched.
     """
 
     def too_high(point: Point) -> bool:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from math import sqrt
 from typing import Any
 
-from lucid.core.tensor import Parameter
-from lucid.optim.adam import Adam
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Params
 
-BETA_DOMAINS = dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
-FLAG_DOMAINS = dict.fromkeys(("decoupled_weight_decay", "maximize"), FLAG)
-MOMENTS_IN_TORCH = {name: Adam.torch_slot_names[name] for name in ("exp_avg", "exp_avg_sq")}
+DOMAINS = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | {"beta1": HALF_OPEN_UNIT}
+DOMAINS |= {"beta2": HALF_OPEN_UNIT, "decoupled_weight_decay": FLAG, "maximize": FLAG}
+MOMENTS_IN_TORCH = {"exp_avg": "m", "exp_avg_sq": "v"}
 
 
 class NAdam(Optimizer):
     """NAdam: Adam with Nesterov's momentum (Dozat 2016, OpenReview OM0jvwB8jIp57ZJjtNEZ).
-
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay` and psi
-    `momentum_decay`:
 
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         mu_t    = beta1 * (1 - 0.96^(t * psi) / 2)                      the momentum, which grows towards beta1
@@ -37,21 +31,13 @@ class NAdam(Optimizer):
     of those that there were.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
-        betas: how much of m, and of v, is kept from one step to the next: beta1 and beta2, both in [0, 1).
-        eps: keeps the division finite where v is zero.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
+        params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
         momentum_decay: psi, how fast the momentum grows.
         decoupled_weight_decay: let theta lose lr * lambda of itself instead, as AdamW does.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -64,20 +50,13 @@ class NAdam(Optimizer):
 
     slots = ("m", "v")
     torch_slot_names = {**MOMENTS_IN_TORCH, "mu_product": None}
-    domains = dict.fromkeys(("lr", "eps", "weight_decay", "momentum_decay"), NON_NEGATIVE) | BETA_DOMAINS | FLAG_DOMAINS
+    domains = DOMAINS | {"momentum_decay": NON_NEGATIVE}
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum_decay: float = 4e-3,
-        decoupled_weight_decay: bool = False,
-        *,
+        self, params: Params, lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
         maximize: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
         super().__init__(params, {**numbers, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
@@ -130,8 +109,6 @@ def _products(beta1: float, momentum_decay: float) -> list[float]:
 class RAdam(Optimizer):
     """RAdam: Adam that waits with dividing until it knows by what (Liu et al. 2020, arXiv 1908.03265, Algorithm 2).
 
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
-
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         m_t     = beta1 * m_{t-1} + (1 - beta1) * g_t                   m_0 = 0
         v_t     = beta2 * v_{t-1} + (1 - beta2) * g_t^2                 v_0 = 0
@@ -147,20 +124,11 @@ class RAdam(Optimizer):
     bound is 5, which the authors' own code uses; the paper says 4.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
-        betas: how much of m, and of v, is kept from one step to the next: beta1 and beta2, both in [0, 1).
-        eps: keeps the division finite where v is zero.
-        weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
-        decoupled_weight_decay: let theta lose lr * lambda of itself instead, as AdamW does.
-        maximize: go uphill.
+        params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
+        decoupled_weight_decay, maximize: as for NAdam.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with these hyperparameters.
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -173,19 +141,12 @@ class RAdam(Optimizer):
 
     slots = ("m", "v")
     torch_slot_names = MOMENTS_IN_TORCH
-    domains = dict.fromkeys(("lr", "eps", "weight_decay"), NON_NEGATIVE) | BETA_DOMAINS | FLAG_DOMAINS
+    domains = DOMAINS
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        decoupled_weight_decay: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, decoupled_weight_decay: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 

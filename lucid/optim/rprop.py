@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, Domain, Params
 
 
 class Rprop(Optimizer):
@@ -30,19 +28,15 @@ class Rprop(Optimizer):
     or whoever changes it later, has no effect on a parameter that has been moved.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
+        params: as for Adamax.
         lr: the step size of the first update.
         etas: eta_minus in (0, 1) and eta_plus above 1, the factors of a step size.
-        step_sizes: step_min and step_max.
+        step_sizes: step_min and step_max; a ValueError if step_min is above.
         maximize: go uphill.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with `"lr"`, `"eta_minus"`, `"eta_plus"`, `"step_min"`,
-            `"step_max"` and `"maximize"`.
-        state: parameter -> `{"t": updates so far, "before": g_{t-1}, "delta": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does; also for step_min above step_max.
+        param_groups, defaults: as for Adamax, with eta_minus, eta_plus, step_min and step_max.
+        state: parameter -> `{"t": updates so far, "before": g_{t-1}, "delta": array}`; errors as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, -20.0], requires_grad=True)
@@ -66,14 +60,9 @@ class Rprop(Optimizer):
     }
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50),
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50), *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
     @staticmethod
@@ -105,8 +94,6 @@ class Rprop(Optimizer):
 class Lion(Optimizer):
     """Lion, which was found by a program search (Chen et al. 2023, arXiv 2302.06675, Algorithm 2).
 
-    For a parameter theta with gradient g_t at its t-th update, lambda being `weight_decay`:
-
         c_t     = beta1 * m_{t-1} + (1 - beta1) * g_t
         theta_t = theta_{t-1} - lr * (sign(c_t) + lambda * theta_{t-1})
         m_t     = beta2 * m_{t-1} + (1 - beta2) * g_t                   m_0 = 0
@@ -115,18 +102,13 @@ class Lion(Optimizer):
     ten times, and lambda larger by as much (section 5 of the paper). It remembers one array and not two.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
+        params: as for Adamax.
         lr: the learning rate: how far every element moves.
-        betas: the share of m in the direction of a step, beta1, and how much of m is kept, beta2; both in
-            [0, 1).
+        betas: the share of m in the direction of a step, and how much of m is kept; both in [0, 1).
         weight_decay: lambda, decoupled: at each update theta loses lr * lambda of itself.
 
     Attributes:
-        param_groups, defaults: as Adamax has them, with `"lr"`, `"beta1"`, `"beta2"` and `"weight_decay"`.
-        state: parameter -> `{"t": updates so far, "m": array}`.
-
-    Raises:
-        TypeError, ValueError: as Adamax does.
+        state: parameter -> `{"t": updates so far, "m": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -141,12 +123,9 @@ class Lion(Optimizer):
     domains = dict.fromkeys(("lr", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
+        self, params: Params, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @staticmethod

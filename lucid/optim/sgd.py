@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import FLAG, NON_NEGATIVE
+from lucid.optim.validation import FLAG, NON_NEGATIVE, Params
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent, with (Nesterov's) momentum as PyTorch writes it.
-
-    For a parameter theta with gradient `grad` at its t-th update, lambda being `weight_decay`:
 
         g_t     = grad + lambda * theta_{t-1}                           (-grad where `maximize`)
         v_t     = momentum * v_{t-1} + (1 - dampening) * g_t            v_1 = g_1
@@ -24,16 +20,11 @@ class SGD(Optimizer):
     v: a new one scales the whole next step.
 
     Args:
-        params: an iterable of Parameters, or of dicts, one for each group.
-        lr: the learning rate.
+        params, lr, weight_decay: as for Adamax, lambda being weight_decay; so are attributes and errors.
         momentum: how much of v is kept from one step to the next; with 0 there is no v.
         dampening: how much less than the full gradient enters v, from the second update on.
-        weight_decay: lambda, L2 regularisation: this multiple of theta is added to the gradient.
-        nesterov: look one step ahead along v; needs a momentum, and no dampening.
+        nesterov: look one step ahead along v; a ValueError without momentum or with dampening.
         maximize: go uphill.
-
-    Raises:
-        TypeError, ValueError: as Adamax does; also for `nesterov` without momentum or with dampening.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -47,21 +38,13 @@ class SGD(Optimizer):
     slots = ("v",)
     optional_slots = {"v": "momentum"}
     torch_slot_names = {"momentum_buffer": "v"}
-    domains = dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), NON_NEGATIVE) | dict.fromkeys(
-        ("nesterov", "maximize"), FLAG
-    )
+    domains = dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), NON_NEGATIVE)
+    domains |= dict.fromkeys(("nesterov", "maximize"), FLAG)
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 1e-3,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: float = 0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
+        weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         numbers = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         super().__init__(params, {**numbers, "nesterov": nesterov, "maximize": maximize})
 

@@ -1,12 +1,10 @@
-"""An optimizer's state as plain values, and back: which saved state belongs to which parameter, and whether it fits.
+"""How is an optimizer's state saved, and which saved state belongs to which parameter?
 
-Parameters have no names of their own, so a saved state numbers them through all groups, as PyTorch does. Where the
-optimizer was given names (`model.named_parameters()`) they are saved with the numbers, and state goes to the parameter
-of its name, even if the model lists its parameters in another order by now.
+A saved state numbers the parameters through all groups, as PyTorch's does. Where the optimizer was given names, they
+are saved too, and state goes by name, even if the model lists its parameters in another order by now.
 
-PyTorch's optimizers save the same things under other names and with a few switches that mean nothing here. Those are
-translated, so that training begun there continues here. What fits neither is refused, all problems in one error, with a
-guess at which optimizer the state is of.
+What PyTorch's optimizers save under other names, with a few switches that mean nothing here, is translated.
+What does not fit is refused, all problems in one error, with a guess at which optimizer the state is of.
 """
 
 from __future__ import annotations
@@ -50,8 +48,7 @@ def plain(value: Any) -> Any:
     """`value` without anything that is shared or needs a GPU: arrays as NumPy copies, NumPy scalars as Python's."""
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, Tensor):
-        value = value._array
+    value = value._array if isinstance(value, Tensor) else value
     if is_array(value):
         return to_numpy(value).copy()
     return value.item() if hasattr(value, "dtype") else deepcopy(value)
@@ -68,24 +65,21 @@ def load(
     kinds: Sequence[Any],  # the optimizers whose state it might be by mistake
 ) -> tuple[list[Group], dict[Any, Entry], str]:
     """What `saved` holds for an optimizer of this kind with the groups `own`: groups without their parameters, the
-    state by parameter, and a warning or "".
-
-    Raises:
-        TypeError, ValueError: as `Optimizer.load_state_dict` says.
+    state by parameter, and a warning or "". Errors as `Optimizer.load_state_dict` says.
     """
-    where = f"{kind.__name__}.load_state_dict"
+    context = f"{kind.__name__}.load_state_dict"
     try:
         state = {i: dict(entry) if isinstance(entry, Mapping) else entry for i, entry in saved["state"].items()}
         groups = [{k: scalar(deepcopy(v)) for k, v in group.items()} for group in saved["param_groups"]]
         indices = [list(group.pop("params")) for group in groups]
-        names = [None if each is None else list(each) for each in (group.pop("param_names", None) for group in groups)]
+        names = [group.pop("param_names", None) for group in groups]
+        names = [None if own is None else list(own) for own in names]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        given = list(saved) if isinstance(saved, Mapping) else f"a {type(saved).__name__}"
-        raise TypeError(
-            f"{where}: expected what state_dict() returns, a dict of 'state' and 'param_groups', got {given}"
-        ) from error
+        got = list(saved) if isinstance(saved, Mapping) else f"a {type(saved).__name__}"
+        expected = "what state_dict() returns, a dict of 'state' and 'param_groups'"
+        raise TypeError(f"{context}: expected {expected}, got {got}") from error
     problems: list[str] = []
-    params = match_parameters(where, indices, names, own, problems)
+    params = match_parameters(context, indices, names, own, problems)
     warnings = [""]
     for i, group in enumerate(groups):
         switches = [group.pop(key) for key in TORCH_ONLY if key in group]
@@ -95,38 +89,36 @@ def load(
         except (TypeError, ValueError) as error:
             problems.append(str(error))
     state = translate(state, params)
-    for index, entry in state.items():
-        problems += mismatches_of(f"state {index!r}", params.get(index), entry)
+    problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
     likely = guess_optimizer(saved, kinds)
     if likely and kind not in likely and (problems or kind in kinds):
         names_of_likely = " or ".join(sorted(other.__name__ for other in likely))
         problems.append(f"it looks like the state of {names_of_likely}; load it into one of these, or begin anew")
     if problems:
-        raise ValueError(f"{where}: this state does not fit, nothing was loaded:\n  " + "\n  ".join(problems))
-    restored = {params[i]: {k: _restored(params[i], k, v) for k, v in entry.items()} for i, entry in state.items()}
-    return groups, restored, max(warnings)
+        raise ValueError(f"{context}: this state does not fit, nothing was loaded:\n  " + "\n  ".join(problems))
 
+    def restored(p: Any, key: str, value: Any) -> Any:
+        if key == "t":
+            return int(value)
+        return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)
 
-def _restored(p: Any, key: str, value: Any) -> Any:
-    if key == "t":
-        return int(value)
-    return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)
+    entries = ((params[i], entry) for i, entry in state.items())
+    return groups, {p: {k: restored(p, k, v) for k, v in entry.items()} for p, entry in entries}, max(warnings)
 
 
 def match_parameters(
-    where: str, indices: Sequence[Sequence[Any]], names: Sequence[Any], own: Sequence[Group], problems: list[str]
+    context: str, indices: Sequence[Sequence[Any]], names: Sequence[Any], own: Sequence[Group], problems: list[str]
 ) -> dict[Any, Any]:
     """Saved index -> parameter here: by name where there are names on both sides, else in order.
 
-    Raises:
-        ValueError: if there are not as many groups, or, where it goes in order, not as many parameters in each.
+    A ValueError if there are not as many groups, or, where it goes in order, not as many parameters in each.
     """
     own_names = [group.get("param_names") for group in own]
     by_name = len(indices) == len(own) and None not in names and None not in own_names
-    saved_sizes, own_sizes = [len(each) for each in indices], [len(group["params"]) for group in own]
+    saved_sizes, own_sizes = list(map(len, indices)), [len(group["params"]) for group in own]
     if not by_name and saved_sizes != own_sizes:
         raise ValueError(
-            f"{where}: expected groups of {own_sizes} parameters, as here, got {saved_sizes}; "
+            f"{context}: expected groups of {own_sizes} parameters, as here, got {saved_sizes}; "
             "make the optimizer over the same parameters in the same groups first"
         )
     matched: dict[Any, Any] = {}
@@ -170,21 +162,20 @@ def scalar(value: Any) -> Any:
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
-def mismatches(where: str, p: Any, entry: Any, slots: Collection[str], needed: Collection[str]) -> list[str]:
+def mismatches(context: str, p: Any, entry: Any, slots: Collection[str], needed: Collection[str]) -> list[str]:
     """What keeps `entry`, which may have arrays in `slots`, from being the state of the parameter `p`, in words."""
     if p is None or not isinstance(entry, Mapping):
-        return [f"{where}: no group has a parameter of this index" if p is None else f"{where}: not a dict"]
+        return [f"{context}: no group has a parameter of this index" if p is None else f"{context}: not a dict"]
     known = {"t", *slots}
-    problems = [f"{where}: {name!r} is missing" for name in sorted({"t", *needed} - entry.keys())]
-    problems += [f"{where}: {name!r} is unknown, expected {sorted(known)}" for name in entry if name not in known]
+    problems = [f"{name!r} is missing" for name in sorted({"t", *needed} - entry.keys())]
+    problems += [f"{name!r} is unknown, expected {sorted(known)}" for name in entry if name not in known]
     t = entry.get("t", 0)
     if isinstance(t, bool) or not isinstance(t, Integral) or t < 0:
-        problems.append(f"{where}: t is {t!r}, expected a count of updates")
-    for slot in slots:
-        shape = getattr(entry.get(slot, p), "shape", None)
-        if shape != p.shape:
-            problems.append(f"{where}: {slot} has shape {shape}, expected {tuple(p.shape)} as its parameter")
-    return problems
+        problems.append(f"t is {t!r}, expected a count of updates")
+    shapes = [(slot, getattr(entry.get(slot, p), "shape", None)) for slot in slots]
+    expected = f"expected {tuple(p.shape)} as its parameter"
+    problems += [f"{slot} has shape {shape}, {expected}" for slot, shape in shapes if shape != p.shape]
+    return [f"{context}: {problem}" for problem in problems]
 
 
 def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]:

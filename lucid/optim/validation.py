@@ -1,66 +1,103 @@
-"""What does an optimizer accept, and how does it refuse the rest?"""
+"""What do optimizers and schedules accept, and how do they refuse the rest?
+
+A check takes (context, name, value) and returns the value, converted, or raises; the first two begin its
+error. A Domain is a check of one number; others are made of checks.
+"""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import signature
+from math import inf, isnan
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 from lucid.core.array import device_of
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
 
-class Domain(NamedTuple):
-    """What a hyperparameter may be: in words, as a test, and as the Python type that rules compute with."""
+@dataclass(frozen=True)
+class Domain:
+    """What a number may be: in words, as a test, and as the Python type that it is computed with."""
 
     text: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[float], bool]
     kind: type = float
 
+    def __call__(self, context: str, name: str, value: Any) -> Any:
+        """`value`, checked."""
+        return check_hyperparameter(context, name, value, self)
 
-NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < math.inf)
+
+Check = Callable[[str, str, Any], Any]
+NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < inf)
+POSITIVE = Domain("a finite number above 0", lambda x: 0 < x < inf)
 HALF_OPEN_UNIT = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
 UNIT_INTERVAL = Domain("a number in [0, 1]", lambda x: 0 <= x <= 1)
-WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < math.inf and x == int(x))
+ABOVE_0_TO_1 = Domain("a number in (0, 1]", lambda x: 0 < x <= 1)
+NOT_NAN = Domain("a number", lambda x: not isnan(x))
+WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < inf and x == int(x), int)
+WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and x == int(x), int)
 FLAG = Domain("True or False", lambda x: True, bool)
+Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
 
 
 def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
-    """`value` as a Python float or bool, found to lie in its domain.
-
-    Raises:
-        TypeError: for what is not a number (or, for a flag, not a bool).
-        ValueError: for a number outside.
-    """
-    if isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real)):
-        raise TypeError(f"{refusal(context, name, value, domain)} instead of a {type(value).__name__}")
+    """`value` as a Python float, int or bool; a TypeError for no number (or flag), a ValueError outside the domain."""
+    wrong_type = isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real))
     try:
-        number = domain.kind(value)
+        number = inf if wrong_type else float(value)
     except OverflowError:  # an int beyond every float
-        number = math.inf
-    if not domain.holds(number):  # which no NaN is
-        raise ValueError(refusal(context, name, value, domain))
-    return number
+        number = inf
+    if wrong_type or not domain.holds(number):  # which no NaN is
+        error, end = (TypeError, f" instead of a {type(value).__name__}") if wrong_type else (ValueError, "")
+        raise error(f"{context}: {name} must be {domain.text}, got {value!r}; give it such a value{end}")
+    return domain.kind(number)
 
 
-def refusal(context: str, name: str, value: Any, domain: Domain) -> str:
-    """The sentence."""
-    return f"{context}: {name} must be {domain.text}, got {value!r}; give it such a value"
+def one_of(*words: str) -> Check:
+    """A check for one of these words."""
+
+    def check(context: str, name: str, value: Any) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{context}: {name} must be {' or '.join(map(repr, words))}, got {value!r}; give it one of these")
+
+    return check
+
+
+def function(context: str, name: str, value: Any) -> Any:
+    """A check for something that can be called."""
+    if not callable(value):
+        expected = f"{context}: {name} must be a function of the epoch"
+        raise TypeError(f"{expected}, got a {type(value).__name__}; write lambda epoch: 0.95**epoch, say")
+    return value
+
+
+def list_of(check: Check) -> Check:
+    """A check for a sequence whose items pass `check`; it returns a list."""
+
+    def check_items(context: str, name: str, value: Any) -> list[Any]:
+        if not is_sequence(value):
+            raise TypeError(f"{context}: {name} must be a list, got {value!r}; write {name}=[...]")
+        return [check(context, f"{name}[{i}]", item) for i, item in enumerate(value)]
+
+    return check_items
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether `value` is a sequence, and no text."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`.
-
-    Raises:
-        TypeError: if what should be a pair is none.
-        ValueError: if both spellings are there and disagree.
-    """
+    """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`."""
     split: dict[str, Any] = {}
     for name, value in options.items():
         if name not in pairs:
@@ -80,11 +117,7 @@ def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tu
 
 
 def as_list(context: str, params: Any) -> list[Any]:
-    """What `params` yields, in order.
-
-    Raises:
-        TypeError: for a single tensor or dict, a set, and what cannot be iterated over.
-    """
+    """What `params` yields, in order; a TypeError for a single tensor or dict, a set, and what is no iterable."""
     expected = f"{context}: params must be an iterable of Parameters or of group dicts, got"
     if isinstance(params, Tensor):
         raise TypeError(f"{expected} one {type(params).__name__} of shape {tuple(params.shape)}; write [parameter]")
@@ -98,30 +131,21 @@ def as_list(context: str, params: Any) -> list[Any]:
 
 
 def split_names(context: str, params: list[Any]) -> tuple[list[str] | None, list[Any]]:
-    """The names and the parameters, of pairs such as `model.named_parameters()` gives; None for plain parameters.
-
-    Raises:
-        TypeError: where some are pairs and others not, and for pairs of something else.
-    """
+    """The names and the parameters, of pairs such as `model.named_parameters()` gives; None for plain parameters."""
     if not any(isinstance(item, tuple) for item in params):
         return None, params
     for j, item in enumerate(params):
         if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
-            found = f"a tuple of {len(item)}" if isinstance(item, tuple) else f"a {type(item).__name__}"
+            got = f"a tuple of {len(item)}" if isinstance(item, tuple) else f"a {type(item).__name__}"
             raise TypeError(
-                f"{context}: parameter {j} must be a pair of a name and a Parameter, as another one is, got {found}; "
+                f"{context}: parameter {j} must be a pair of a name and a Parameter, as another one is, got {got}; "
                 "write model.named_parameters() for all of them, or model.parameters()"
             )
     return [name for name, _ in params], [p for _, p in params]
 
 
 def check_parameter(context: str, p: Any) -> None:
-    """Refuse what cannot be trained.
-
-    Raises:
-        TypeError: for what is no tensor or not of a float dtype.
-        ValueError: for a tensor that is neither a Parameter nor a leaf that requires a gradient.
-    """
+    """Refuse what cannot be trained."""
     expected = f"{context} must be a Parameter, or a leaf tensor that requires a gradient"
     if not isinstance(p, Tensor):
         raise TypeError(f"{expected}, got a {type(p).__name__}; wrap the numbers in lucid.nn.Parameter(...)")
@@ -134,28 +158,20 @@ def check_parameter(context: str, p: Any) -> None:
 
 
 def check_names(context: str, names: Sequence[list[str] | None]) -> None:
-    """Refuse groups of which some have names for their parameters and others not, and a name that comes twice.
-
-    Raises:
-        TypeError, ValueError: for these two.
-    """
-    without = [i for i, each in enumerate(names) if each is None]
+    """Refuse groups of which some have names for their parameters and others not, and a name that comes twice."""
+    without = [i for i, own in enumerate(names) if own is None]
     if 0 < len(without) < len(names):
         raise TypeError(
             f"{context}: all groups must have names for their parameters or none, got none in group {without[0]}; "
             "write (name, parameter) pairs in all of them"
         )
-    for name, count in Counter(name for each in names for name in each or ()).items():
+    for name, count in Counter(name for own in names for name in own or ()).items():
         if count > 1:
             raise ValueError(f"{context}: a name must be of one parameter, got {name!r} {count} times; rename others")
 
 
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:
-    """Refuse a keyword that the constructor does not know, in a sentence that lists those it does.
-
-    Raises:
-        TypeError: for such a keyword.
-    """
+    """Refuse a keyword that the constructor does not know, in a sentence that lists those it does."""
     known = signature(cls.__init__).parameters  # type: ignore[misc]
     unknown = [keyword for keyword in given if keyword not in known]
     if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):

@@ -1,24 +1,34 @@
-"""The graph as a picture in text: SVG for eyes, DOT for graphviz, Mermaid for documents.
+"""How a picture is written: SVG for eyes, DOT for graphviz, Mermaid for documents, and a page to step through.
 
-All three draw forward, from the leaves to the loss, with frames around what was made in one call of a module. What is
-too large to read is folded as the page folds it.
+SVG, DOT and Mermaid draw forward, from the leaves to the loss, with frames around what was made in one call of a
+module. What is too large to read is folded as the page folds it. The page is one HTML file that holds everything: the
+graph as JSON, the program and the style. It loads nothing from any server or network, and its Content-Security-Policy
+makes the browser forbid it.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lucid.autograd.provenance import HINT, user_frame
+from lucid.core.array import cpu
 from lucid.core.node import Tensor
-from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of
-from lucid.see.names import users_frame
+from lucid.see import layout
+from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of, size_of
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
-from lucid.see.text import element, shape_text, value_text
+from lucid.see.text import element, host, shape_text, value_text
+from lucid.see.trace import iter_steps
 
-STYLE = "\n" + (Path(__file__).parent / "drawing.css").read_text("utf-8")
+FOLDER = Path(__file__).parent
+STYLE = "\n" + (FOLDER / "drawing.css").read_text("utf-8")
+FULL, CELLS = 64, 20  # elements that are written out; rows and columns of a heat map
+MANY = 600  # operations from which on pages are sparing: FULL becomes 8, CELLS 10
 
 
 class Graph:
@@ -38,14 +48,11 @@ class Graph:
     def __init__(
         self, loss: Tensor, *, model: Any = None, names: Mapping[str, Any] | None = None, limit: int = LIMIT
     ) -> None:
-        self._picture = Picture(loss, model, names, limit, users_frame())
+        self._picture = Picture(loss, model, names, limit, user_frame(sys._getframe()))
         self._folded = set(initially_folded(self._picture))
 
     def __repr__(self) -> str:
         return f"<graph of {self._picture.root.operations():,} operations>"
-
-    def _repr_svg_(self) -> str:
-        return self.to_svg()
 
     def to_svg(self) -> str:
         """The picture as the text of an SVG file, which follows the reader's light or dark setting."""
@@ -54,11 +61,9 @@ class Graph:
         _, _, width, height, _ = drawn.rectangles["g0"]
         frames, boxes = [], []
         for key, at in drawn.rectangles.items():
-            number = int(key[1:])
-            if key[0] == "b":
-                boxes.append(_svg_member(picture.boxes[number], at))
-            elif number in self._folded:
-                boxes.append(_svg_member(picture.groups[number], at, folded=True))
+            number, is_box = int(key[1:]), key[0] == "b"
+            if is_box or number in self._folded:
+                boxes.append(_svg_member(picture.boxes[number] if is_box else picture.groups[number], at, folded=True))
             elif number:
                 frames.append(_svg_member(picture.groups[number], at))
         lines = [element("path", d=_curve(line), marker_end="url(#tip)") for line in drawn.lines if line]
@@ -70,6 +75,8 @@ class Graph:
             'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.4 5.6 3 0 5.6z"/></marker></defs>'
             f"{''.join([*frames, *lines, *boxes])}</svg>"
         )
+
+    _repr_svg_ = to_svg
 
     def to_dot(self) -> str:
         """The graph in graphviz's language: `dot -Tpdf` makes a figure of it."""
@@ -171,11 +178,18 @@ def _curve(line: list[tuple[float, float]]) -> str:
     return path
 
 
-def _label_lines(member: Box | Group) -> list[str]:
+LEAF = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"', "([{}])"
+STYLES = {  # of a kind of box, and of a folded group: in DOT and in Mermaid
+    "op": ("shape=box", "[{}]"), "more": ("shape=box, style=dotted", "[{}]"), "group": ("shape=box3d", "[[{}]]"),
+    "constant": ("shape=box, style=dashed", ">{}]"), "leaf": LEAF, "parameter": LEAF,
+}  # fmt: skip
+
+
+def _style_and_lines(member: Box | Group) -> tuple[tuple[str, str], list[str]]:
     if isinstance(member, Group):
-        return [member.label]
+        return STYLES["group"], [member.label]
     *title, value = _texts(member)
-    return [line for line in (" ".join(filter(None, title)), value) if line]
+    return STYLES[member.kind], [line for line in (" ".join(filter(None, title)), value) if line]
 
 
 def _dot_text(text: str) -> str:
@@ -183,10 +197,8 @@ def _dot_text(text: str) -> str:
 
 
 def _dot_node(member: Box | Group) -> str:
-    styles = {"op": "shape=box", "more": "shape=box, style=dotted", "constant": "shape=box, style=dashed"}
-    leaf = 'shape=box, style="rounded,filled", fillcolor="#e3eefa"'
-    style = "shape=box3d" if isinstance(member, Group) else styles.get(member.kind, leaf)
-    label = "\\n".join(map(_dot_text, _label_lines(member)))
+    (style, _), lines = _style_and_lines(member)
+    label = "\\n".join(map(_dot_text, lines))
     return f'{key_of(member)} [{style}, label="{label}"]'
 
 
@@ -196,9 +208,187 @@ def _mermaid_text(text: str) -> str:
 
 
 def _mermaid_node(member: Box | Group) -> str:
-    text = '"' + "<br>".join(map(_mermaid_text, _label_lines(member))) + '"'
-    if isinstance(member, Group):
-        return f"[[{text}]]"
-    if member.kind in ("op", "more"):
-        return f"[{text}]"
-    return f">{text}]" if member.kind == "constant" else f"([{text}])"
+    (_, shape), lines = _style_and_lines(member)
+    return shape.format('"' + "<br>".join(map(_mermaid_text, lines)) + '"')
+
+
+def page(
+    loss: Tensor, path: str | Path | None = None, *, gradient: Any = None, model: Any = None,
+    names: Mapping[str, Any] | None = None, title: str | None = None, limit: int = LIMIT, run: Any = None,
+) -> Page:  # fmt: skip
+    """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
+
+    The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
+    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn
+    as boxes that fold, and each node shows its value and the line that made it.
+
+    Args:
+        loss: a tensor whose graph was not released: draw it before `backward()`, or pass that `retain_graph=True`.
+        path: where to write; None only makes the page, which notebooks show.
+        gradient, model, names: as those of `lucid.see.steps`.
+        title: the page's title.
+        limit: how many operations to draw, the youngest; the page says how many it left out.
+        run: what to show below the graph: anything with a `_repr_html_()`, such as a Recorder.
+
+    Raises:
+        RuntimeError: where there is no graph, or where it was released.
+        OSError: if the file cannot be written.
+    """
+    picture = Picture(loss, model, names, limit, user_frame(sys._getframe()))
+    data = json.dumps(payload(picture, gradient), allow_nan=False, separators=(",", ":"))
+    slots = {
+        "title": escape(title or "A backward pass, step by step"),
+        "css": (FOLDER / "page.css").read_text("utf-8"),
+        "js": (FOLDER / "page.js").read_text("utf-8"),
+        "run": element("section", run._repr_html_(), id="run") if run is not None else "",
+        # without these three characters a </script> in a name ends nothing
+        "data": data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+    }
+    pieces = (FOLDER / "page.html").read_text("utf-8").split("@")  # text, slot, text, slot, ...
+    made = Page("".join(slots.get(piece, f"@{piece}@") if i % 2 else piece for i, piece in enumerate(pieces)))
+    if path is not None:
+        made.save(path)
+    return made
+
+
+class Page:
+    """A page: `save(path)` writes it, `text` has it, and notebooks show it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def save(self, path: str | Path) -> None:
+        """Write the page.
+
+        Raises:
+            OSError: if that is not possible, with the reason.
+        """
+        try:
+            Path(path).write_text(self.text, encoding="utf-8")
+        except OSError as error:
+            advice = "name a file in a directory that exists and that you may write to"
+            problem = f"cannot write {str(path)!r}: {error.strerror or error}"
+            raise type(error)(f"lucid.see.page: {problem}; {advice}") from error
+
+    def __repr__(self) -> str:
+        return f"<page of {len(self.text) / 1e3:,.0f} kB>"
+
+    def _repr_html_(self) -> str:
+        style = "width:100%;height:640px;border:1px solid #ccc;border-radius:6px"
+        return element("iframe", "", srcdoc=self.text, style=style, title="Computation graph")
+
+
+def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
+    """What the page's program works with: boxes, groups with the inside of each, edges with their routes, and steps."""
+    arranged = arrange(picture)
+    sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
+    number = {box.node: box.number for box in picture.boxes if box.node is not None}
+    edges_between: dict[tuple[int | None, int], list[int]] = {}
+    for i, edge in enumerate(picture.edges):
+        edges_between.setdefault((edge.source, edge.target), []).append(i)
+    steps, seed = [], None
+    for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
+        seed, box = step.gradient if seed is None else seed, number[step.node]
+        sent = []
+        for part in step.contributions:
+            to, gradient_sent = number.get(part.node), None if part.before is None else part.gradient
+            sent.append({
+                "to": to, "name": part.to, "input": part.input, "formula": part.formula, "filled": part.filled,
+                "part": encode_value(gradient_sent, sizes),  # null: the same as after
+                "before": encode_value(part.before, sizes), "after": encode_value(part.after, sizes),
+                "edges": edges_between.get((to, box), []),
+            })  # fmt: skip
+        steps.append({"box": box, "sent": sent})
+    if seed is None:  # a leaf by itself has no steps
+        seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
+    ops = picture.root.operations()
+    summary = f"{ops:,} operations, {len(picture.boxes) - ops:,} leaves and constants"
+    if picture.left_out:
+        summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
+    return {
+        "summary": summary,
+        "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
+        "loss": number[picture.loss._node],
+        "seed": encode_value(seed, sizes),
+        "folded": initially_folded(picture),
+        "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},
+        "boxes": [_encode_box(box, sizes) for box in picture.boxes],
+        "groups": [
+            {
+                "label": group.label, "parent": None if group.group is None else group.group.number,
+                "depth": len(enclosing(group)), "count": group.operations(),
+                "members": [key_of(member) for member in group.members], "size": size_of(group),
+                "layers": inside.layers, "lines": inside.lines,
+            }
+            for group, inside in zip(picture.groups, arranged.inside, strict=True)
+        ],
+        "edges": [
+            [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
+            for edge, route in zip(picture.edges, arranged.routes, strict=True)
+        ],
+        "steps": steps,
+    }
+
+
+def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
+    line, made_at = None, box.provenance  # type: Any, Any
+    if made_at is not None:
+        path, here = Path(made_at.file), Path.cwd()
+        file = str(path.relative_to(here)) if path.is_relative_to(here) else made_at.file
+        line = {"file": file, "number": made_at.line, "function": made_at.function, "text": made_at.text}
+    return {
+        "kind": box.kind, "label": box.label, "name": box.name,
+        "shape": None if box.shape is None else shape_text(box.shape), "dtype": str(getattr(box.value, "dtype", "")),
+        "value": encode_value(box.value, sizes), "changed": box.changed, "size": size_of(box),
+        "group": 0 if box.group is None else box.group.number,
+        "module": (made_at and made_at.module) or "", "line": line,
+    }
+
+
+def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] | None:
+    """A value as JSON: few numbers in full, of many a heat map and statistics. NaN and infinities are strings."""
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return {"text": value_text(value)}
+    if isinstance(value, (bool, int, float)):
+        value = cpu.asarray(value)
+    array = host(value)
+    encoded: dict[str, Any] = {"shape": list(array.shape)}
+    full, cells = sizes
+    if array.size <= full and array.dtype.kind == "f":  # with as few digits as tell them apart in their own precision
+        texts = array.reshape(-1).astype("U32").tolist()
+        encoded["full"] = [x if x in ("nan", "inf", "-inf") else float(x) for x in texts]
+    elif array.size <= full:
+        encoded["full"] = list(map(int, array.reshape(-1).tolist()))
+    if array.size <= 1:
+        return encoded
+    real = array.astype("float64")
+    finite = real[cpu.isfinite(real)]
+    if finite.size:
+        facts = {"low": finite.min(), "high": finite.max(), "mean": finite.mean(), "std": finite.std()}
+        encoded |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
+        encoded["zeros"] = int((finite == 0).sum())
+    encoded |= {"nan": int(cpu.isnan(real).sum()), "infinite": int(cpu.isinf(real).sum())}
+    if array.size > full:
+        encoded |= _heat_map(real, float(abs(finite).max()) if finite.size else 0.0, cells)
+    return encoded
+
+
+def _heat_map(array: Any, largest: float, cells: int) -> dict[str, Any]:
+    """Means of blocks as letters: E is 0, earlier ones are negative, later ones positive, and ! is not finite."""
+    flat = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
+    if array.ndim == 1 and array.size > cells:
+        rows = -(-array.size // cells)
+        flat = flat[:, [min(i, array.size - 1) for i in range(rows * cells)]].reshape(rows, cells)
+    for axis in (0, 1):
+        n = flat.shape[axis]
+        block = -(-n // cells)
+        if block > 1:
+            count = -(-n // block)
+            flat = flat.take([min(i, n - 1) for i in range(count * block)], axis=axis)
+            flat = flat.reshape((count, block, -1) if axis == 0 else (flat.shape[0], count, block)).mean(axis=axis + 1)
+    shares = flat.reshape(-1) / (largest or 1.0)
+    letters = cpu.where(cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
+    heat = letters.round().astype("uint8").tobytes().decode("ascii")
+    return {"rows": flat.shape[0], "columns": flat.shape[1], "heat": heat}

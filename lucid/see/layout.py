@@ -56,9 +56,8 @@ def size_of(member: Box | Group) -> Size:
     """Width and height of a box, or of a group that is folded."""
     if isinstance(member, Group):
         return max(120.0, 44 + LETTER * len(member.label)), 58.0
-    if member.kind == "op":
-        return max(126.0, 44 + LETTER * (len(member.label) + len(member.name))), 58.0
-    return max(126.0, 34 + LETTER * len(member.name or member.label)), 58.0
+    text = member.label + member.name if member.kind == "op" else member.name or member.label
+    return max(126.0, (44 if member.kind == "op" else 34) + LETTER * len(text)), 58.0
 
 
 def key_of(member: Box | Group) -> str:
@@ -68,31 +67,25 @@ def key_of(member: Box | Group) -> str:
 
 def arrange(picture: Picture) -> Layout:
     """Layers, order and routes of a picture, whatever will be folded."""
-    chains = [enclosing(group) for group in picture.groups]
-    segments = [list(_segments(picture, edge, chains)) for edge in picture.edges]
+    segments = [list(_segments(picture, edge)) for edge in picture.edges]
     lines_in: list[dict[Line, None]] = [{} for _ in picture.groups]  # of each group, each line once, in order
     for group, line in (segment for edge in segments for segment in edge):
         lines_in[group][line] = None
-    arranged = [_arrange_group(*pair) for pair in zip(picture.groups, lines_in, strict=True)]
-    routes = []
-    for edge in segments:
-        passed = [(group, key) for group, line in edge for key in (line[0], *arranged[group][1][line], line[1])]
-        routes.append([(group, key) for group, key in passed if key[0] not in "bg"])
-    return Layout([arrangement for arrangement, _ in arranged], routes)
+    inside, bends = zip(*map(_arrange_group, picture.groups, lines_in), strict=True)
+    passed = [[(n, key) for n, line in edge for key in (line[0], *bends[n][line], line[1])] for edge in segments]
+    return Layout(list(inside), [[(n, key) for n, key in route if key[0] not in "bg"] for route in passed])
 
 
-def _segments(picture: Picture, edge: Edge, chains: list[list[Group]]) -> Iterable[tuple[int, Line]]:
+def _segments(picture: Picture, edge: Edge) -> Iterable[tuple[int, Line]]:
     """The lines of an edge, each with its group: out of the source's groups, across, and into those of the target."""
     source, target = picture.boxes[edge.source], picture.boxes[edge.target]
-    assert source.group is not None and target.group is not None
-    out, into = chains[source.group.number], chains[target.group.number]
-    shared = sum(1 for a, b in zip(out, into, strict=False) if a is b)
-    start = key_of(source)
-    for group in reversed(out[shared:]):
-        yield group.number, (start, f"o{source.number}", source.number)
-        start = key_of(group)
+    out, into = enclosing(source.group), enclosing(target.group)
+    shared = sum(a is b for a, b in zip(out, into, strict=False))
+    starts = [key_of(source), *map(key_of, reversed(out[shared:]))]
     ends = [*map(key_of, into[shared:]), key_of(target)]
-    yield out[shared - 1].number, (start, ends[0], source.number)
+    for group, start in zip(reversed(out[shared:]), starts, strict=False):
+        yield group.number, (start, f"o{source.number}", source.number)
+    yield out[shared - 1].number, (starts[-1], ends[0], source.number)
     for group, end in zip(into[shared:], ends[1:], strict=True):
         yield group.number, (f"i{source.number}", end, source.number)
 
@@ -126,7 +119,8 @@ def _arrange_group(group: Group, lines: Iterable[Line]) -> tuple[Arrangement, di
 
 def _ranks(group: Group, lines: Iterable[Line]) -> dict[str, int]:
     """The layer of each member: after all that it depends on; what depends on nothing stands just before its use."""
-    keys = list(dict.fromkeys([*map(key_of, group.members), *(k for a, b, _ in lines for k in (a, b) if k[0] in "io")]))
+    ports = [key for a, b, _ in lines for key in (a, b) if key[0] in "io"]
+    keys = list(dict.fromkeys([*map(key_of, group.members), *ports]))
     after: dict[str, list[str]] = {key: [] for key in keys}
     waiting = dict.fromkeys(keys, 0)
     for a, b in dict.fromkeys((a, b) for a, b, _ in lines):
@@ -180,13 +174,11 @@ def assign_coordinates(picture: Picture, layout: Layout, folded: Collection[int]
         inner[member.number], extent = _positions(layout.inside[member.number], sizes)
         return extent
 
-    width, height = measure(picture.root)
-    absolute: dict[str, Rectangle] = {"g0": (0.0, 0.0, width, height, 0.0)}
+    absolute: dict[str, Rectangle] = {"g0": (0.0, 0.0, *measure(picture.root), 0.0)}
     points: dict[tuple[int, str], Rectangle] = {}
     pending = [0]
     while pending:
-        group = pending.pop()
-        left, top = absolute[f"g{group}"][:2]
+        left, top = absolute[f"g{(group := pending.pop())}"][:2]
         for key, (x, y, w, h, start) in inner[group].items():
             moved = (left + x, top + y, w, h, left + start)
             if key[0] in "bg":
@@ -213,13 +205,11 @@ def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, R
         middle |= zip(layer, _without_overlap(targets, heights, weights), strict=True)
     top = min((middle[key] - h / 2 for key, (_, h) in size.items()), default=0.0)
     bottom = max((middle[key] + h / 2 for key, (_, h) in size.items()), default=0.0)
-    rectangles = {}
-    x = float(PADDING)
+    rectangles, x = {}, float(PADDING)
     for layer in inside.layers:
         width = max((size[key][0] for key in layer), default=0.0)
         for key in layer:
-            w, h = size[key]
-            w = width if key[0] == "d" else w  # a bend is a line across its layer
+            w, h = size[key] if key[0] != "d" else (width, size[key][1])  # a bend is a line across its layer
             rectangles[key] = (x + width - w, PADDING + TITLE + middle[key] - h / 2 - top, w, h, x)
         x += width + COLUMN
     width = x - COLUMN + PADDING
@@ -246,10 +236,8 @@ def _without_overlap(targets: list[float], heights: list[float], weights: list[f
 
 def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: dict[tuple[int, str], Any]) -> list[Any]:
     """Each edge's points, from the right of the visible part of its source to the left of its target."""
-    shown = []  # for each box the key of itself, or of the folded group that it is in
-    for box in picture.boxes:
-        keys = [key_of(box), *(key_of(group) for group in reversed(enclosing(box.group)))]
-        shown.append(next(key for key in keys if key in visible))
+    keys = [[key_of(box), *map(key_of, reversed(enclosing(box.group)))] for box in picture.boxes]
+    shown = [next(key for key in of_box if key in visible) for of_box in keys]  # the box, or the folded group around it
     lines: list[list[tuple[float, float]]] = []
     drawn: set[tuple[str, str]] = set()
     for edge, route in zip(picture.edges, layout.routes, strict=True):

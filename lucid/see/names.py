@@ -1,23 +1,31 @@
-"""What tensors, modules and nodes are called: the user's own names for them.
+"""What stands in the source: the user's names of tensors, modules and nodes, and the text of gradient formulas.
 
 A graph knows no names: `w` is a variable of the program. So what draws a graph looks into the function that called it,
-and names a tensor as it is named there; a module's parameters go by their paths.
+and names a tensor as it is named there; a module's parameters go by their paths. A formula is a function, and its code
+knows where in which file it was written. So its text is looked up there: what is shown is what runs, for lucid's own
+operations and for a user's alike.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import linecache
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from lucid.autograd.provenance import is_lucid, provenance
+from lucid.autograd.function import Function
+from lucid.autograd.provenance import provenance
 from lucid.core.node import Leaf, Node, Tensor
+from lucid.core.op import Op
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 from lucid.see.text import shape_text
 
 ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(.+)")
+LONGEST = 160  # letters of a formula with its numbers; beyond that the text without them says more
 
 
 class Names:
@@ -30,8 +38,7 @@ class Names:
     """
 
     def __init__(self, names: Mapping[str, Any] | None, model: Any, frame: Any) -> None:
-        self.nodes: dict[Node, str] = {}
-        self.arrays: dict[int, str] = {}
+        self.nodes, self.arrays = {}, {}  # type: dict[Node, str], dict[int, str]
         self.tensors: dict[Node, Tensor] = {}
         self.module_paths: dict[int, dict[int, str]] = {}
         self._arrays_alive: list[Any] = []  # an array's id is its own as long as it lives
@@ -39,10 +46,9 @@ class Names:
             if not isinstance(name, str) or not isinstance(value, (Tensor, Module)):
                 raise TypeError(f"names: expected a dict of names to Tensors and Modules, got {name!r}: {value!r}")
             self._add(name, value)
-        if model is not None:
-            if not isinstance(model, Module):
-                raise TypeError(f"model: expected a lucid.nn.Module, got {type(model).__name__}")
-            self._add("", model)
+        if not isinstance(model, Module | None):
+            raise TypeError(f"model: expected a lucid.nn.Module, got {type(model).__name__}")
+        self._add("", model)
         if frame is not None:
             variables = {**frame.f_globals, **frame.f_locals}
             variables = {name: value for name, value in variables.items() if not name.startswith("_")}
@@ -71,20 +77,117 @@ class Names:
 
     def describe(self, node: Node) -> str:
         """The name of a node; of a nameless one its operation, or its kind and shape."""
-        is_leaf = type(node) is Leaf
-        return self.name_of(node) or (f"{kind(node)} {shape_text(node.shape)}" if is_leaf else node.name())
+        return self.name_of(node) or (node.name() if kind(node) == "op" else f"{kind(node)} {shape_text(node.shape)}")
 
 
 def kind(node: Node) -> str:
-    """"parameter", "leaf" or "op"."""
-    if type(node) is not Leaf:
-        return "op"
-    return "parameter" if isinstance(node.tensor(), Parameter) else "leaf"
+    """Whether a node is a "parameter", another "leaf", or an "op"."""
+    return "op" if type(node) is not Leaf else "parameter" if isinstance(node.tensor(), Parameter) else "leaf"
 
 
-def users_frame() -> Any:
-    """The frame of the user's function that called into lucid."""
-    frame: Any = sys._getframe(1)
-    while frame is not None and is_lucid[frame.f_code.co_filename]:
-        frame = frame.f_back
-    return frame
+def formulas(node: Any) -> list[tuple[str, str]]:
+    """(input, formula) for each differentiable input of a node's operation, in the order of its parents."""
+    spec = node.op
+    if type(spec) is Op:
+        if spec.variadic:
+            ((name, formula),) = spec.vjps.items()
+            return [(f"{name}[{i}]", f"{source_text(formula)}[{i}]") for i in range(len(node.inputs))]
+        return [(name, source_text(formula)) for name, formula in spec.vjps.items()]
+    if backward := getattr(getattr(spec, "function", None), "backward", None):  # a Function
+        names = list(inspect.signature(spec.function.forward).parameters)
+        names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first is ctx
+        names += [f"argument {i}" for i in range(len(names), len(node.inputs))]
+        return [(name, source_text(backward)) for name, _ in zip(names, node.inputs, strict=False)]
+    return [("input", f"g, as output {spec.index}")] if hasattr(spec, "index") else [("input", "g")] * len(node.inputs)
+
+
+def saved_values(node: Any) -> dict[str, Any]:
+    """What a node saved, by the names that its formulas have for it; "out" also where provenance kept it."""
+    saved = dict(zip(node.op.saved_names, node.saved, strict=False)) if node.op is not None and node.saved else {}
+    return saved | {"out": node.out} if hasattr(node, "out") else saved
+
+
+@cache
+def source_text(formula: Callable[..., Any]) -> str:
+    """The expression that a function returns, as written, on one line; of any other function a call."""
+    function = inspect.unwrap(formula)
+    try:
+        arguments = ", ".join(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a builtin function
+        arguments = ""
+    call = f"{getattr(function, '__qualname__', type(function).__name__)}({arguments})"
+    if (code := getattr(function, "__code__", None)) is None:
+        return call
+    source = "".join(linecache.getlines(code.co_filename))
+    definitions = [node for node in _functions(source) if _compiles_to(node, code)]
+    if len(definitions) != 1:
+        return call
+    body = definitions[0].body
+    if isinstance(body, list):
+        body = [line for line in body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))]
+        if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+            return call
+        body = body[0].value
+    return " ".join((ast.get_source_segment(source, body) or call).split()).replace("( ", "(").replace(" )", ")")
+
+
+@cache
+def _functions(source: str) -> list[Any]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a notebook's cell with magic in it
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.Lambda, ast.FunctionDef))]
+
+
+def _compiles_to(node: Any, code: Any) -> bool:
+    """Whether `code` was compiled from the function `node`: same arguments, and all its instructions stand inside."""
+    arguments = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    same = arguments == list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    if not same or (code.co_name == "<lambda>") is not isinstance(node, ast.Lambda):
+        return False
+    first, last = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+    positions = [(line, start) for line, _, start, end in code.co_positions() if end]  # the first instruction has none
+    return bool(positions) and all(first <= position <= last for position in positions)
+
+
+@cache
+def _parsed(formula: str) -> ast.Expression:
+    return ast.parse(formula, mode="eval")
+
+
+def active_branch(formula: str, values: Mapping[str, Any]) -> str:
+    """Of a formula `a if test else b` the branch that applies where the names have these values."""
+    try:
+        body = _parsed(formula).body
+        while isinstance(body, ast.IfExp):
+            test = compile(ast.Expression(body.test), "<formula>", "eval")
+            body = body.body if eval(test, {"__builtins__": {}}, dict(values)) else body.orelse
+        return ast.get_source_segment(formula, body) or formula
+    except Exception:  # a test that needs more than its arguments: then show the whole formula
+        return formula
+
+
+def with_numbers(formula: str, values: Mapping[str, str]) -> str:
+    """A formula with numbers in the place of names; "" where that would not help.
+
+    >>> with_numbers("g * (1 - out * out)", {"g": "1", "out": "-0.5"})
+    '1 * (1 - (-0.5) * (-0.5))'
+    """
+    try:
+        tree = _parsed(formula)
+    except SyntaxError:
+        return ""
+    functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions and n.id != "xp"]
+    owners = {id(n.value) for n in ast.walk(tree) if isinstance(n, (ast.Attribute, ast.Subscript))}
+    unhelpful = any(n.id not in values or id(n) in owners for n in names)  # 0.5.shape
+    if unhelpful or not names or isinstance(tree.body, ast.Name):
+        return ""
+    result = formula
+    for name in sorted(names, key=lambda name: name.col_offset, reverse=True):
+        number = values[name.id]
+        number = f"({number})" if number.startswith("-") else number
+        result = result[: name.col_offset] + number + result[name.end_col_offset :]
+    result = result.replace("xp.", "")
+    return result if len(result) <= LONGEST else ""

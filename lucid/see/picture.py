@@ -17,9 +17,7 @@ from lucid.autograd.provenance import Provenance, provenance
 from lucid.core.array import is_array
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Node, Tensor, write_record
-from lucid.see.formulas import formulas as formulas_of
-from lucid.see.formulas import saved_values
-from lucid.see.names import Names, kind
+from lucid.see.names import Names, formulas, kind, saved_values
 
 LIMIT = 6000  # operations that are drawn; a page of so many takes some 10 MB
 OPEN = 200  # operations up to which everything is shown unfolded
@@ -42,10 +40,6 @@ class Box:
     node: Node | None = None  # the graph's; None for constants
     group: Group | None = None  # the innermost one around it
 
-    def boxes(self) -> list[Box]:
-        """Itself."""
-        return [self]
-
 
 @dataclass(eq=False)
 class Group:
@@ -59,11 +53,16 @@ class Group:
 
     def boxes(self) -> list[Box]:
         """All boxes in it, those of inner groups too."""
-        return [box for member in self.members for box in member.boxes()]
+        return [box for m in self.members for box in ([m] if isinstance(m, Box) else m.boxes())]
 
     def operations(self) -> int:
         """How many operations are in it."""
         return sum(box.kind == "op" for box in self.boxes())
+
+    def add(self, member: Box | Group) -> None:
+        """Put a box or a group into it."""
+        member.group = self
+        self.members.append(member)
 
 
 class Edge(NamedTuple):
@@ -103,46 +102,39 @@ class Picture:
         for group in list(self.groups):
             self._split(group)
         self._place_leaves()
-        for group in self.groups[1:]:
-            _dissolve(group)
+        for group in self.groups[1:]:  # draw no frame around a single box
+            only = group.members[0] if len(group.members) == 1 else None
+            if isinstance(only, Box) and group.group is not None:
+                only.group, group.members = group.group, []
+                group.group.members[group.group.members.index(group)] = only
 
     def _add(self, kind: str, label: str, name: str, shape: Any, **attributes: Any) -> Box:
-        box = Box(len(self.boxes), kind, label, name, shape, **attributes)
-        self.boxes.append(box)
-        return box
+        self.boxes.append(Box(len(self.boxes), kind, label, name, shape, **attributes))
+        return self.boxes[-1]
 
     def _add_node(self, node: Node) -> Box:
         node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
         label = node.name() if node_kind == "op" else node_kind
         box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
-        box.value, box.changed = self._value(node)
+        tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
+        box.value = saved_values(node).get("out") if tensor is None else tensor._array
+        since = self.loss._node.sequence if isinstance(node, Leaf) else node.sequence
+        box.changed = box.value is not None and write_record(box.value)[0] > since
         if node_kind == "op":
-            box.group = self._group_for(node, made_at)
-            box.group.members.append(box)
+            (self._group_for(node.provenance[2], made_at.modules) if made_at else self.root).add(box)
         self._box_of[node] = box
         return box
-
-    def _value(self, node: Node) -> tuple[Any, bool]:
-        """The array of a node, from wherever it was kept, and whether it was changed since."""
-        tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
-        array = saved_values(node).get("out") if tensor is None else tensor._array
-        since = node.sequence if type(node) is not Leaf else self.loss._node.sequence
-        return array, array is not None and write_record(array)[0] > since
 
     def _add_edges(self) -> None:
         more: Box | None = None
         for target in self.boxes.copy():
             node: Any = target.node
             for (name, value), parent in zip_longest(_inputs(node), node.inputs) if target.kind == "op" else ():
-                source: Box | None
                 if parent is None:
                     source = self._constant(node, value)
-                elif parent in self._box_of:
-                    source = self._box_of[parent]
-                    if source.value is None:
-                        source.value = value
-                elif type(parent) is Leaf:
-                    source = self._add_node(parent)
+                elif parent in self._box_of or type(parent) is Leaf:
+                    source = self._box_of.get(parent) or self._add_node(parent)
+                    source.value = value if source.value is None else source.value
                 else:
                     more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
                     source = more
@@ -156,48 +148,41 @@ class Picture:
         if not is_array(value):
             return None
         if id(value) not in self._box_of:
-            name, changed = self.names.arrays.get(id(value), ""), write_record(value)[0] > node.sequence
-            box = self._add("constant", "constant", name, value.shape, value=value, changed=changed)
-            self._box_of[id(value)] = box
+            box = self._add("constant", "constant", self.names.arrays.get(id(value), ""), value.shape, value=value)
+            self._box_of[id(value)], box.changed = box, write_record(value)[0] > node.sequence
         return self._box_of[id(value)]
 
     def _new_group(self, label: str, name: str, around: Group) -> Group:
-        group = Group(len(self.groups), label, name, around)
-        self.groups.append(group)
-        around.members.append(group)
-        return group
+        self.groups.append(Group(len(self.groups), label, name, around))
+        around.add(self.groups[-1])
+        return self.groups[-1]
 
-    def _group_for(self, node: Node, made_at: Provenance | None) -> Group:
-        """The group of the innermost module call that a node was made in."""
-        group = self.root
-        if made_at is None:
-            return group
-        call, calls = node.provenance[2], []  # type: Any, list[Any]
-        while call is not None:
-            calls.insert(0, call)
-            call = call[2]
-        for call, (path, cls) in zip(calls, made_at.modules, strict=True):
-            if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
-                label = f"{path} · {cls}" if path else cls
-                self._group_of_call[id(call)] = self._new_group(label, path, group)
-            group = self._group_of_call[id(call)]
-        return group
+    def _group_for(self, call: Any, modules: tuple[tuple[str, str], ...]) -> Group:
+        """The group of a module call, within those of the calls around it."""
+        if call is None:
+            return self.root
+        if id(call) not in self._group_of_call:  # all nodes made in a call hold one and the same object
+            around, (path, cls) = self._group_for(call[2], modules[:-1]), modules[-1]
+            self._group_of_call[id(call)] = self._new_group(f"{path} · {cls}" if path else cls, path, around)
+        return self._group_of_call[id(call)]
 
     def _split(self, group: Group) -> None:
         """Where too many members stand side by side, group neighbours in the order in which they ran."""
 
         def first_ran(member: Box | Group) -> int:
-            return min(box.node.sequence for box in member.boxes() if box.node is not None)
+            boxes = [member] if isinstance(member, Box) else member.boxes()
+            return min(box.node.sequence for box in boxes if box.node is not None)
 
         while len(group.members) > CROWDED:
             size = max(12, isqrt(len(group.members)))
             members, group.members = sorted(group.members, key=first_ran), []
             for start in range(0, len(members), size):
                 part = self._new_group("", group.name, group)
-                part.members = members[start : start + size]
-                for member in part.members:
-                    member.group = part
-                part.label = f"{_end_name(part.members[0], 0)} … {_end_name(part.members[-1], 1)}"
+                for member in members[start : start + size]:
+                    part.add(member)
+                first, last = part.members[0], part.members[-1]
+                ends = [m.label if " … " in m.label else m.name or m.label for m in (first, last)]
+                part.label = f"{ends[0].split(' … ')[0]} … {ends[1].split(' … ')[-1]}"
 
     def _place_leaves(self) -> None:
         """Put leaves and constants into the innermost group that holds all operations that use them."""
@@ -207,47 +192,26 @@ class Picture:
         for box in self.boxes:
             if box.group is None:
                 chains = [enclosing(group) for group in used_in.get(box.number, [self.root])]
-                shared = [level for level in zip(*chains, strict=False) if all(group is level[0] for group in level)]
-                box.group = shared[-1][0]
-                box.group.members.append(box)
-
-
-def _end_name(member: Box | Group, end: int) -> str:
-    """What the first (0) or last (1) member of a part is called."""
-    if isinstance(member, Group) and " … " in member.label:
-        return member.label.split(" … ")[end]
-    return member.name or member.label
+                shared = [level[0] for level in zip(*chains, strict=False) if len(set(map(id, level))) == 1]
+                shared[-1].add(box)
 
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:
     """(name, saved value or None) of each input: first the differentiable ones, in the order of the parents."""
-    spec, count = node.op, len(node.inputs)
-    formulas = list(getattr(spec, "vjps", ()))
-    if not formulas:
-        return [(name, None) for name, _ in formulas_of(node)]
-    saved = saved_values(node)
+    spec = node.op
+    saved, names = saved_values(node), [name for name, _ in formulas(node)]
+    if not getattr(spec, "vjps", ()):
+        return [(name, None) for name in names]
     if spec.variadic:
-        values = saved.get(formulas[0], (None,) * count)
-        return [(f"{formulas[0]}[{i}]", values[i]) for i in range(count)]
-    rest = [name for name in spec.inputs if name not in formulas and saved.get(name) is not None]
-    return [(name, saved.get(name)) for name in (*formulas, *rest)]
-
-
-def _dissolve(group: Group) -> None:
-    """Draw no frame around a single box."""
-    only = group.members[0] if len(group.members) == 1 else None
-    if isinstance(only, Box) and group.group is not None:
-        only.group, group.members = group.group, []
-        group.group.members[group.group.members.index(group)] = only
+        values = saved.get(next(iter(spec.vjps)), (None,) * len(names))
+        return list(zip(names, values, strict=False))
+    rest = [name for name in spec.inputs if name not in names and saved.get(name) is not None]
+    return [(name, saved.get(name)) for name in (*names, *rest)]
 
 
 def enclosing(group: Group | None) -> list[Group]:
     """The groups around a group, and itself at the end; the outermost first."""
-    chain: list[Group] = []
-    while group is not None:
-        chain.insert(0, group)
-        group = group.group
-    return chain
+    return [] if group is None else [*enclosing(group.group), group]
 
 
 def initially_folded(picture: Picture) -> list[int]:
@@ -256,11 +220,9 @@ def initially_folded(picture: Picture) -> list[int]:
         return []
     folded = {group.number for group in picture.groups[1:] if group.members}
     level, visible = [picture.root], len(picture.root.members)
-    while level:
-        level = [member for group in level for member in group.members if isinstance(member, Group)]
-        more = sum(len(group.members) - 1 for group in level)
-        if not level or visible + more > VISIBLE:
+    while level := [member for group in level for member in group.members if isinstance(member, Group)]:
+        visible += sum(len(group.members) - 1 for group in level)
+        if visible > VISIBLE:
             break
-        visible += more
         folded -= {group.number for group in level}
     return sorted(folded)

@@ -1,20 +1,64 @@
-"""What takes the time and the memory: each operation's forward and backward, timed while a program runs."""
+"""What a model costs: the time and memory of each operation while a program runs, and a table of a model's layers.
+
+Multiply-adds are counted from the operations that run and not from the kinds of layers there are. A matrix product of
+(n, k) and (k, m) takes n k m of them. Everything that multiplies matrices is made of the operations in `MULTIPLY_ADDS`;
+elementwise operations are not counted, for they take little beside them.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from math import prod
 from time import perf_counter
 from typing import Any
 
+from lucid.autograd.grad_mode import no_grad
+from lucid.core import events
 from lucid.core.array import is_array
+from lucid.core.create import ones
+from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.op import Op
-from lucid.see.multiply_adds import multiply_adds
-from lucid.see.observers import on_forward, on_node, on_vjp
+from lucid.core.tensor import Parameter
+from lucid.nn.module import Module, own_entries
 from lucid.see.text import Printable, Table, duration, large_number, memory_size
 
-COLUMNS = ("calls", "forward", "backward", "allocated", "saved", "multiply_adds")
+
+def _recurrent(out: Any, x: Any, w_ih: Any, w_hh: Any, *rest: Any, **options: Any) -> int:
+    steps, batch, _ = x.shape
+    return steps * batch * (prod(w_ih.shape) + prod(w_hh.shape))
+
+
+MULTIPLY_ADDS: dict[str, Callable[..., int]] = {  # of an operation's output, inputs and options
+    "matmul": lambda out, a, b, **options: prod(out.shape) * a.shape[-1],
+    "linear": lambda out, x, weight, *bias: prod(out.shape) * weight.shape[1],
+    "attention_weights": lambda out, query, *rest, **options: prod(out.shape) * query.shape[-1],
+    # weights are (O, C / groups, *kernel): each output takes its window
+    "conv": lambda out, x, weight, *bias, **options: prod(out.shape) * prod(weight.shape[1:]),
+    "conv_transpose": lambda out, y, weight, *bias, **options: prod(y.shape) * prod(weight.shape[1:]),
+    "conv_weight": lambda out, x, y, **options: prod(y.shape) * prod(out.shape[1:]),
+    **dict.fromkeys(("rnn", "lstm", "gru"), _recurrent),
+    "solve": lambda out, a, b: prod(a.shape) * a.shape[-1] // 3 + prod(b.shape) * a.shape[-1],
+}
+
+
+def on_forward(after: Callable[..., Any]) -> events.Subscription:
+    """Call `after(op, out, inputs, seconds, multiply_adds)`, on arrays, after each forward of an operation."""
+
+    def observe(op: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(xp: Any, *inputs: Any, **options: Any) -> Any:
+            started = perf_counter()
+            result = forward(xp, *inputs, **options)
+            seconds, out = perf_counter() - started, result[0] if op.aux_outputs else result
+            count = MULTIPLY_ADDS.get(op.name)
+            after(op, out, inputs, seconds, count(out, *inputs, **options) if count else 0)
+            return result
+
+        return timed
+
+    return events.on("forward", observe)
 
 
 @dataclass
@@ -33,6 +77,13 @@ class Entry:
     def seconds(self) -> float:
         """Forward and backward."""
         return self.forward + self.backward
+
+    def cells(self, name: str, share: str) -> list[str]:
+        """The entry as text."""
+        times, sizes = (self.forward, self.backward), (self.allocated, self.saved)
+        return [
+            name, f"{self.calls:,}", *map(duration, times), share, *map(memory_size, sizes), _count(self.multiply_adds)
+        ]  # fmt: skip
 
 
 class profile(Printable):
@@ -60,8 +111,9 @@ class profile(Printable):
         self._observers = ExitStack()
 
     def __enter__(self) -> profile:
-        for unregister in (on_forward(self._after_forward), on_vjp(self._after_vjp), on_node(self._after_node)):
-            self._observers.callback(unregister)
+        handlers = (events.on("vjp", self._observe_vjp), events.on("node", self._add_node))
+        for subscription in (on_forward(self._add_forward), *handlers):
+            self._observers.enter_context(subscription)
         self._started = perf_counter()
         return self
 
@@ -69,20 +121,28 @@ class profile(Printable):
         self.wall += perf_counter() - self._started
         self._observers.close()
 
-    def _after_forward(self, op: Op, out: Any, inputs: Any, options: Any, seconds: float) -> None:
+    def _add_forward(self, op: Op, out: Any, inputs: Any, seconds: float, multiply_adds: int) -> None:
         entry = self.entries[op.name]
         entry.calls += 1
         entry.forward += seconds
+        entry.multiply_adds += multiply_adds
         if getattr(out, "base", None) is None:
             entry.allocated += getattr(out, "nbytes", 0)
-        entry.multiply_adds += multiply_adds(op.name, out, inputs, options)
 
-    def _after_vjp(self, op: Op, seconds: float) -> None:
-        self.entries[op.name].backward += seconds
-        self.entries[op.name].vjp_calls += 1
+    def _observe_vjp(self, node: Node, vjp: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            started = perf_counter()
+            gradients = vjp(*arguments)
+            entry = self.entries[node.op.name]
+            entry.backward += perf_counter() - started
+            entry.vjp_calls += 1
+            return gradients
 
-    def _after_node(self, op: Op, saved: Any) -> None:
-        self.entries[op.name].saved += _bytes(saved)
+        return timed
+
+    def _add_node(self, node: Node, out: Any) -> None:
+        if type(node) is not Leaf:
+            self.entries[node.op.name].saved += _bytes(node.saved)
 
     def table(self, by: str = "seconds") -> Table:
         """The operations in the order of `by`: "seconds" (forward and backward) or a column ("calls", "saved", ...).
@@ -91,25 +151,20 @@ class profile(Printable):
             ValueError: for another word.
         """
         if not hasattr(Entry(), by):
-            raise ValueError(f"profile.table: there is no column {by!r}; use {', '.join(COLUMNS)}")
-        everything = Entry()
-        for entry in self.entries.values():
-            for name in COLUMNS:
-                setattr(everything, name, getattr(everything, name) + getattr(entry, name))
-        seconds = everything.seconds or 1.0
+            columns = "calls, forward, backward, allocated, saved, multiply_adds"
+            raise ValueError(f"profile.table: there is no column {by!r}; use {columns}")
+        everything = Entry(*map(sum, zip(*map(astuple, self.entries.values()), strict=True)))
         ordered = sorted(self.entries.items(), key=lambda item: -getattr(item[1], by))
-        rows = [_cells(name, entry, f"{entry.seconds / seconds:.0%}") for name, entry in ordered]
+        rows = [entry.cells(name, f"{entry.seconds / (everything.seconds or 1):.0%}") for name, entry in ordered]
         note = f"{duration(self.wall)} in all; the rest is Python, the optimizer and everything that is no operation"
         head = ["operation", "calls", "forward", "backward", "share", "allocated", "saved", "multiply-adds"]
-        return Table(head, rows, _cells("all", everything, ""), note)
+        return Table(head, rows, everything.cells("all", ""), note)
 
     _printed = table
 
 
-def _cells(name: str, entry: Entry, share: str) -> list[str]:
-    times = [duration(entry.forward), duration(entry.backward), share]
-    sizes = [memory_size(entry.allocated), memory_size(entry.saved)]
-    return [name, f"{entry.calls:,}", *times, *sizes, large_number(entry.multiply_adds) if entry.multiply_adds else ""]
+def _count(n: int) -> str:
+    return large_number(n) if n else ""
 
 
 def _bytes(saved: Any) -> int:
@@ -117,3 +172,130 @@ def _bytes(saved: Any) -> int:
     if isinstance(saved, (tuple, list)):
         return sum(map(_bytes, saved))
     return saved.nbytes if is_array(saved) else 0
+
+
+@dataclass
+class Row:
+    """One module."""
+
+    name: str  # its dotted path
+    module: Module
+    own: int  # elements of the parameters in it alone that no row before has counted
+    tied: bool  # whether some of its parameters were counted in a row before
+    shape: str = ""  # of its output in the first call; "" if it never ran
+    multiply_adds: int = 0  # of all its calls, those of the modules inside included
+    calls: int = 0
+
+    def cells(self) -> list[str]:
+        """The row as text."""
+        indent = "  " * (self.name.count(".") + 1) if self.name else ""
+        name = f"{indent}{self.name.rpartition('.')[2]}: " if self.name else ""
+        called = f", {self.calls} calls" if self.calls > 1 else "" if self.calls else ", not called"
+        own = f"{self.own:,}" if self.own else "tied" if self.tied else ""
+        return [name + type(self.module).__name__ + called, self.shape, own, _count(self.multiply_adds)]
+
+
+@dataclass(repr=False, eq=False)
+class Summary(Printable):
+    """What `summary` returns: print it, or let a notebook show it.
+
+    Attributes:
+        rows: a Row for each module, parents first.
+        parameters: how many numbers the model has, tied ones counted once.
+        trainable: how many of them require a gradient.
+        multiply_adds: of one forward; a backward takes about twice as many more.
+    """
+
+    rows: list[Row]
+    parameters: int
+    trainable: int
+    multiply_adds: int = 0
+
+    def _printed(self) -> Table:
+        total = ["all", "", f"{self.parameters:,}", large_number(self.multiply_adds)]
+        frozen = self.parameters - self.trainable
+        note = f"{self.parameters:,} parameters, {frozen:,} of them frozen" if frozen else ""
+        head = ["layer", "output", "parameters", "multiply-adds"]
+        return Table(head, [row.cells() for row in self.rows], total, note)
+
+
+def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
+    """A table of the model's layers as they run on these inputs; also `model.summary(*inputs)`.
+
+    Multiply-adds are those of matrix products, convolutions, attention and recurrent layers, counted from the
+    operations that run; a module's are those of everything inside it. A tied weight counts where it comes first, and a
+    module that is called twice has one row, with the multiply-adds of both calls. The forward is run once, unrecorded,
+    in eval mode: nothing about the model changes.
+
+    Args:
+        model: the model.
+        inputs, keywords: what it is called with. A shape, a tuple of ints, stands for ones of that shape.
+
+    Raises:
+        TypeError: if `model` is no Module.
+
+    >>> from lucid import nn
+    >>> print(summary(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)), (32, 64)))
+    layer           output  parameters  multiply-adds
+    -------------------------------------------------
+    Sequential    (32, 10)                       303k
+      0: Linear  (32, 128)       8,320           262k
+      1: ReLU    (32, 128)
+      2: Linear   (32, 10)       1,290            41k
+    -------------------------------------------------
+    all                          9,610           303k
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"summary: expected a Module, got {type(model).__name__}")
+    rows: dict[int, Row] = {}
+    counted: set[int] = set()
+    for name, module in model.named_modules():
+        own = {id(p): p.numel() for _, p, _ in own_entries(module) if isinstance(p, Parameter)}
+        new = own.keys() - counted
+        counted |= new
+        rows[id(module)] = Row(name, module, sum(own[key] for key in new), len(new) < len(own))
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    result = Summary(list(rows.values()), sum(n for n, _ in sizes), sum(n for n, trained in sizes if trained))
+    running: list[Row] = []  # of the modules whose forward is running, outermost first
+
+    def count(op: Op, out: Any, arrays: Any, seconds: float, multiply_adds: int) -> None:
+        result.multiply_adds += multiply_adds
+        for row in {id(row): row for row in running}.values():
+            row.multiply_adds += multiply_adds
+
+    def enter(module: Module, args: Any) -> Callable[[Any], None] | None:
+        if id(module) not in rows:
+            return None
+        running.append(rows[id(module)])
+        return leave
+
+    def leave(output: Any) -> None:
+        row = running.pop()
+        row.calls += 1
+        row.shape = row.shape or _shape(output)
+
+    modes = [(module, module.training) for module in model.modules()]
+    example = [_example(value) for value in inputs], {key: _example(value) for key, value in keywords.items()}
+    with no_grad(), on_forward(count), events.on("module", enter):
+        model.eval()
+        try:
+            model(*example[0], **example[1])
+        finally:
+            for module, mode in modes:
+                module.training = mode
+    return result
+
+
+def _example(value: Any) -> Any:
+    """A shape as ones of that shape; anything else as it is."""
+    is_shape = isinstance(value, tuple) and value and all(isinstance(n, int) for n in value)
+    return ones(*value) if is_shape else value
+
+
+def _shape(output: Any) -> str:
+    """The shape of a Tensor; of several, those of all."""
+    if isinstance(output, Tensor):
+        return str(output.shape)
+    if isinstance(output, (tuple, list)):
+        return ", ".join(filter(None, map(_shape, output)))
+    return ", ".join(f"{key}: {_shape(value)}" for key, value in output.items()) if isinstance(output, dict) else ""

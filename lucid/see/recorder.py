@@ -1,9 +1,5 @@
 """A training run as a picture: losses, gradients, update sizes and activations, recorded while the run goes on.
 
-    with lucid.see.Recorder(model, optimizer) as recorder:
-        ...                                 # the training loop, as it is
-    recorder.plot("run.png")                # or just `recorder` in a notebook
-
 What costs next to nothing, the loss and the learning rate, is recorded at every step; the rest at every 100th. Only
 numbers are kept, never a graph, and modules are observed only in those steps: it can be left on.
 """
@@ -11,22 +7,29 @@ numbers are kept, never a graph, and modules are observed only in those steps: i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from lucid.core import events
 from lucid.core.array import namespace, to_numpy
 from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see import charts
-from lucid.see.observers import on_backward, on_module_call, on_step
+from lucid.see.text import digits, element
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
+Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
+COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
+MOST_POINTS = 400  # of a line in the SVG; more cannot be seen
+MOST_NAMES = 8  # lines that have a name beside them
 
 
 class Recorder:
@@ -74,10 +77,8 @@ class Recorder:
         self, model: Module, optimizer: Optimizer, *, every: int = 100, state: bool = False, activations: bool = True
     ) -> None:
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"Recorder: expected a Module and an Optimizer, got {type(model).__name__} and "
-                f"{type(optimizer).__name__}"
-            )
+            given = f"{type(model).__name__} and {type(optimizer).__name__}"
+            raise TypeError(f"Recorder: expected a Module and an Optimizer, got {given}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"Recorder: every must be a whole number of 1 or more, got {every!r}")
         self.model, self.optimizer, self.every = model, optimizer, every
@@ -85,22 +86,20 @@ class Recorder:
         self._losses: list[Any] = []  # arrays until somebody reads them: to read a number off a GPU is to wait for it
         self.rates: list[float] = []
         self.at: list[int] = []
-        self.gradients: Series = {}
-        self.updates: Series = {}
-        self.activations: dict[str, Series] = {}
-        self.state: dict[str, Series] = {}
+        self.gradients, self.updates = {}, {}  # type: Series, Series
+        self.activations, self.state = {}, {}  # type: dict[str, Series], dict[str, Series]
         self._loss: Any = math.nan
-        self._seen: set[str] = set()  # names of the modules whose activations this step has recorded
+        self._modules: dict[int, str] = {}  # id -> name of those whose activations are still to be recorded
         self._parameters: list[tuple[str, Tensor, Any]] = []  # with the array that each was before the step
-        self._observers, self._module_observers = ExitStack(), ExitStack()
-        self._observers.callback(on_backward(self._record_loss, lambda loss: None))
-        self._observers.callback(on_step(optimizer, self._before_step, self._after_step))
+        self._observers, self._module_observer = ExitStack(), ExitStack()
+        self._observers.enter_context(events.on("backward", lambda tensors: self._record_loss(tensors[0])))
+        self._observers.enter_context(events.on("step", self._before_step))
         self._begin_step()
 
     def close(self) -> None:
         """Stop recording; what was recorded stays. Closing twice is harmless."""
         self._observers.close()
-        self._module_observers.close()
+        self._module_observer.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -114,26 +113,29 @@ class Recorder:
         self._losses = [value if type(value) is float else float(to_numpy(value)) for value in self._losses]
         return self._losses
 
-    def _record_loss(self, loss: Tensor, frame: Any) -> None:
+    def _record_loss(self, loss: Tensor) -> None:
         self._loss = loss._array if loss._array.size == 1 else math.nan
 
     def _begin_step(self) -> None:
         """If the next step is one of those that are recorded, observe the modules that hold no others."""
         self._recording = len(self.rates) % self.every == 0
-        self._module_observers.close()
-        self._seen.clear()
-        for name, module in self.model.named_modules() if self._recording and self._with_activations else ():
-            if next(module.children(), None) is None:
-                record = partial(self._record_activation, name or type(module).__name__)
-                self._module_observers.callback(on_module_call(module, record))
+        self._module_observer.close()
+        if self._recording and self._with_activations:
+            modules = [(name, m) for name, m in self.model.named_modules() if next(m.children(), None) is None]
+            self._modules = {id(module): name or type(module).__name__ for name, module in modules}
+            record = lambda module, args: partial(self._record_activation, module)
+            self._module_observer.enter_context(events.on("module", record))
 
-    def _before_step(self, frame: Any, closure: Any) -> None:
+    def _before_step(self, optimizer: Optimizer, closure: Any) -> Callable[[Any], None] | None:
+        if optimizer is not self.optimizer:
+            return None
         if self._recording:
             self._parameters = [(name, p, p._array.copy()) for name, p in self.model.named_parameters()]
+        return self._after_step
 
     def _after_step(self, result: Any) -> None:
         if isinstance(result, Tensor):
-            self._record_loss(result, None)
+            self._record_loss(result)
         if self._recording:
             self._record_parameters()
         self._losses.append(self._loss)
@@ -151,28 +153,28 @@ class Recorder:
                     size = _norm(old)
                     _append(self.updates, name, row, _norm(p._array - old) / size if size else math.nan)
             slots = self.optimizer.state.get(p, {}) if self._with_state else {}
-            for slot in self.optimizer.slots:
-                if (array := slots.get(slot)) is not None:
-                    rms = _norm(array) / math.sqrt(max(array.size, 1))
-                    _append(self.state.setdefault(name, {}), slot, row, rms)
+            for slot, array in ((slot, slots[slot]) for slot in self.optimizer.slots if slots.get(slot) is not None):
+                rms = _norm(array) / math.sqrt(max(array.size, 1))
+                _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
 
-    def _record_activation(self, name: str, module: Module, args: Any, output: Any) -> None:
+    def _record_activation(self, module: Module, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) and output else output
-        if not grad_mode.recording or not isinstance(output, Tensor) or name in self._seen or not output.numel():
+        if not grad_mode.recording or not isinstance(output, Tensor) or not output.numel():
             return
-        self._seen.add(name)  # of a module that is called twice, the first call is recorded
+        if (name := self._modules.pop(id(module), None)) is None:
+            return  # of a module that is called twice, the first call is recorded
         x, series = output._array, self.activations.setdefault(name, {})
         if x.dtype.kind != "f":
             return
-        flat, n, mean = 0.0, x.size, float(x.sum(dtype="float32" if x.dtype.char == "e" else None)) / x.size
-        row, size = len(self.at), _norm(x)
-        _append(series, "mean", row, mean)
-        _append(series, "std", row, math.sqrt(max(size * size / n - mean * mean, 0.0)))
-        _append(series, "zeros", row, 1 - float(namespace(x).count_nonzero(x)) / n)
+        n, size = x.size, _norm(x)
+        mean = float(x.sum(dtype="float32" if x.dtype.char == "e" else None)) / n
+        facts = {"mean": mean, "std": math.sqrt(max(size * size / n - mean * mean, 0.0))}
+        facts |= {"zeros": 1 - float(namespace(x).count_nonzero(x)) / n, "flat": 0.0}
         if type(module).__name__ in ("Tanh", "Sigmoid"):  # the share of outputs with next to no slope
-            flat = float((abs(x if type(module).__name__ == "Tanh" else 2 * x - 1) > 0.99).mean())
-        _append(series, "flat", row, flat)
+            facts["flat"] = float((abs(x if type(module).__name__ == "Tanh" else 2 * x - 1) > 0.99).mean())
+        for fact, value in facts.items():
+            _append(series, fact, len(self.at), value)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that was recorded, in plain dicts, lists and numbers: for json, lucid.save, or a table."""
@@ -193,38 +195,47 @@ class Recorder:
             setattr(self, "_losses" if name == "losses" else name, value)
         self._begin_step()
 
-    def panels(self) -> list[charts.Panel]:
+    def panels(self) -> list[Panel]:
         """What the pictures show: loss, learning rate, gradients, updates, activations, and the state if recorded."""
         weights = [name for name in self.gradients if name.endswith("weight")] or list(self.gradients)
+        steps, n = list(range(len(self.rates))), len(self.at)
+
+        def lines(series: Series) -> Lines:  # what the modules of an unfinished step gave is not drawn yet
+            return {name: (self.at[: len(values)], values[:n]) for name, values in series.items()}
+
+        def of_weights(series: Series) -> Lines:
+            return lines({name: series[name] for name in weights if name in series})
+
+        types = {name or type(m).__name__: type(m).__name__ for name, m in self.model.named_modules()}
+        names = {name: name if types.get(name, name) == name else f"{name} {types[name]}" for name in self.activations}
+        spread = {names[name]: series["std"] for name, series in self.activations.items()}
+        zeros = {names[name]: series["zeros"] for name, series in self.activations.items() if any(series["zeros"])}
         top = 1.05 * max((rate for rate in self.rates if math.isfinite(rate)), default=0.0) or 1.0
         panels = [
-            charts.Panel("loss", {"loss": (list(range(len(self.losses))), self.losses)}, log=True),
-            charts.Panel("learning rate", {"rate": (list(range(len(self.rates))), self.rates)}, False, span=(0, top)),
-            charts.Panel("norm of the gradient", self._lines(self.gradients, weights), log=True),
-            charts.Panel("step / weight", self._lines(self.updates, weights), log=True, mark=1e-3),
+            Panel("loss", {"loss": (steps, self.losses)}, log=True),
+            Panel("learning rate", {"rate": (steps, self.rates)}, log=False, span=(0, top)),
+            Panel("norm of the gradient", of_weights(self.gradients), log=True),
+            Panel("step / weight", of_weights(self.updates), log=True, mark=1e-3),
+            Panel("spread of the outputs", lines(spread), log=False),
+            Panel("share of outputs that are 0", lines(zeros), log=False, span=(0.0, 1.0)),
         ]
-        types = {name or type(m).__name__: type(m).__name__ for name, m in self.model.named_modules()}
-        for key, title in (("std", "spread of the outputs"), ("zeros", "share of outputs that are 0")):
-            lines = {
-                name if types.get(name, name) == name else f"{name} {types[name]}": series[key]
-                for name, series in self.activations.items()
-                if key == "std" or any(series[key])
-            }
-            span = (0.0, 1.0) if key == "zeros" else None
-            panels.append(charts.Panel(title, self._lines(lines, list(lines)), log=False, span=span))
         for slot in self.optimizer.slots if self.state else ():
-            lines = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
-            panels.append(charts.Panel(f"size of {slot}", self._lines(lines, list(lines)), log=True))
+            sizes = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
+            panels.append(Panel(f"size of {slot}", lines(sizes), log=True))
         return panels
 
-    def _lines(self, series: Series, names: list[str]) -> dict[str, tuple[list[int], list[float]]]:
-        """Lines over `at`; what the modules of an unfinished step gave is not drawn yet."""
-        n = len(self.at)
-        return {name: (self.at[: len(series[name])], series[name][:n]) for name in names if name in series}
-
     def svg(self) -> str:
-        """The picture as SVG text, drawn without matplotlib: for a page, or a notebook."""
-        return charts.svg(self.panels())
+        """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
+        panels = self.panels()
+        height = math.ceil(len(panels) / 2) * HEIGHT
+        label = escape("training run: " + ", ".join(panel.title for panel in panels))
+        places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
+        drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {height}" '
+            f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
+            f"{''.join(drawn)}</svg>"
+        )
 
     _repr_svg_ = _repr_html_ = svg
 
@@ -234,7 +245,41 @@ class Recorder:
         Raises:
             ModuleNotFoundError: where there is no matplotlib, with the command that installs it.
         """
-        return charts.figure(self.panels(), path)
+        panels = self.panels()
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError:
+            install = "pip install matplotlib (or lucid's extra 'examples'); Recorder.svg() needs nothing"
+            missing = f"Recorder.plot draws with matplotlib, which is not installed: {install}"
+            raise ModuleNotFoundError(missing) from None
+        rows = math.ceil(len(panels) / 2)
+        drawn = Figure(figsize=(11, 2.9 * rows), layout="constrained")
+        grid = drawn.subplots(rows, 2, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            axes.set_title(panel.title, fontsize=11, loc="left")
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+            for i, (name, (xs, ys)) in enumerate(panel.lines.items()):
+                finite = [y if math.isfinite(y) and (y > 0 or not panel.logarithmic) else math.nan for y in ys]
+                label = name if i < MOST_NAMES else None
+                axes.plot(xs, finite, color=COLOURS[i % len(COLOURS)], linewidth=1.3, label=label)
+            if panel.logarithmic and any(panel.points(name) for name in panel.lines):
+                axes.set_yscale("log")
+            if panel.span is not None:
+                axes.set_ylim(*panel.span)
+            if panel.mark is not None and panel.lines:
+                axes.axhline(panel.mark, color="0.4", linewidth=1, linestyle="--")
+            if len(panel.lines) > 1:
+                axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
+        for axes in grid[max(0, len(panels) - 2) : len(panels)]:
+            axes.set_xlabel("step")
+        if path is not None:
+            path = Path(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drawn.savefig(path, dpi=110)
+        return drawn
 
 
 def _append(series: Series, name: str, row: int, value: float) -> None:
@@ -251,3 +296,77 @@ def _norm(x: Any) -> float:
         flat = flat.astype("float32")
     with namespace(x).quiet():
         return math.sqrt(float(flat @ flat))
+
+
+@dataclass
+class Panel:
+    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps.
+
+    `mark` is a height to compare with; `span` two heights that are always visible, on a linear scale.
+    """
+
+    title: str
+    lines: Lines
+    log: bool
+    mark: float | None = None
+    span: tuple[float, float] | None = None
+
+    def points(self, name: str) -> Sequence[tuple[float, float]]:
+        """The points of a line that can be drawn, on a logarithmic scale their logarithms."""
+        points = [(x, y) for x, y in zip(*self.lines[name], strict=True) if math.isfinite(y)]
+        return [(x, math.log10(y)) for x, y in points if y > 0] if self.logarithmic else points
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the scale is logarithmic: if it was asked for, and no value is negative."""
+        return self.log and not any(y < 0 for _, ys in self.lines.values() for y in ys)
+
+
+def _svg_panel(panel: Panel) -> str:
+    lines = {name: panel.points(name) for name in panel.lines}
+    everything = [point for points in lines.values() for point in points]
+    parts = [element("text", escape(panel.title), x=LEFT, y=16, font_weight="bold")]
+    if not everything:
+        return parts[0] + element("text", "nothing recorded", x=LEFT, y=HEIGHT // 2, opacity="0.6")
+    right = WIDTH - (100 if len(lines) > 1 else 16)
+    xs, ys = zip(*everything, strict=True)
+    x_low, x_high, heights = min(xs), max(xs), [*ys, *(panel.span or ())]
+    y_low, y_high = min(heights), max(heights)
+    if y_high - y_low < 1e-12:
+        y_low, y_high = y_low - 0.5, y_high + 0.5
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_low) / ((x_high - x_low) or 1)
+        up = (y - y_low) / (y_high - y_low)
+        return LEFT + across * (right - LEFT), HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
+
+    def level(y: float, **style: str) -> None:
+        parts.append(element("path", d=f"M{LEFT} {at(x_low, y)[1]:.1f}H{right}", stroke="currentColor", **style))
+
+    def text(content: str, x: float, y: float, **style: str) -> None:
+        parts.append(element("text", escape(content), x=x, y=y, **style))
+
+    for y in (y_low, (y_low + y_high) / 2, y_high):
+        level(y, opacity="0.15")
+        label = digits(10**y if panel.logarithmic else y, 2)
+        text(label, LEFT - 5, at(x_low, y)[1] + 4, text_anchor="end", opacity="0.7")
+    for x, anchor in ((x_low, "start"), (x_high, "end")):
+        text(f"{x:g}", at(x, y_low)[0], HEIGHT - 8, text_anchor=anchor, opacity="0.7")
+    if panel.mark is not None:
+        mark = math.log10(panel.mark) if panel.logarithmic else panel.mark
+        if y_low < mark < y_high:
+            level(mark, stroke_dasharray="4 3")
+    for i, (name, points) in enumerate(lines.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        path = "M" + "L".join("{:.1f} {:.1f}".format(*at(*p)) for p in points[:: max(1, len(points) // MOST_POINTS)])
+        style = {"fill": "none", "stroke": colour, "stroke_width": "1.5", "stroke_linecap": "round"}
+        finite = [y for y in panel.lines[name][1] if math.isfinite(y)]
+        lost = len(panel.lines[name][1]) - len(finite)
+        words = f"{name}: from {digits(finite[0], 2)} to {digits(finite[-1], 2)}" if finite else f"{name}: nothing"
+        words += f", and {lost} values that are not finite" if lost else ""
+        parts.append(element("path", element("title", escape(words)), d=path, **style))
+        if len(lines) > 1 and i < MOST_NAMES:
+            text(name if len(name) < 16 else "…" + name[-14:], right + 6, TOP + 6 + 14 * i, fill=colour)
+    if len(lines) > MOST_NAMES:
+        text(f"and {len(lines) - MOST_NAMES} more", right + 6, TOP + 6 + 14 * MOST_NAMES)
+    return "".join(parts)

@@ -17,10 +17,8 @@ def digits(number: Any, precision: int = 4) -> str:
 
 def large_number(n: float) -> str:
     """A count in three digits with a letter for its size: 1.23M."""
-    for least, size, letter in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if n >= least:
-            return f"{n / size:.3g}{letter}"
-    return f"{n:,.0f}"
+    sizes = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+    return next((f"{n / size:.3g}{letter}" for least, size, letter in sizes if n >= least), f"{n:,.0f}")
 
 
 def duration(seconds: float) -> str:
@@ -103,8 +101,7 @@ def aligned(rows: list[list[str]], left: int, widest: int = 1000) -> list[str]:
 class Printable:
     """What is printed, and shown in a notebook, as the Table or Report that its `_printed()` returns."""
 
-    def _printed(self) -> Any:
-        raise NotImplementedError
+    _printed: Any
 
     def __str__(self) -> str:
         return str(self._printed())
@@ -137,12 +134,10 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def cell(tag: str, column: int, text: str) -> str:
-            style = "text-align:left" if column < self.left else "text-align:right"
-            return element(tag, escape(text), style=style + ";white-space:pre" * text.startswith(" "))
-
         def row(cells: list[str], tag: str) -> str:
-            return element("tr", *(cell(tag, column, text) for column, text in enumerate(cells)))
+            sides = ["text-align:left"] * self.left + ["text-align:right"] * (len(cells) - self.left)
+            styles = [side + ";white-space:pre" * cell.startswith(" ") for side, cell in zip(sides, cells, strict=True)]
+            return element("tr", *(element(tag, escape(c), style=s) for c, s in zip(cells, styles, strict=True)))
 
         parts = [element("caption", escape(self.note))] if self.note else []
         parts += [element("thead", row(self.head, "th"))]

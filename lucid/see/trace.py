@@ -1,26 +1,23 @@
 """A backward pass step by step: each node's vjp, the gradient it was given, what it sends to which input.
 
-    for step in lucid.see.steps(loss):
-        print(step)
-
-It observes the engine's own backward pass, vjp by vjp; so the order is backward()'s, and so are the results,
-to the last bit.
+It observes the engine's own backward pass, vjp by vjp; so order and results are backward()'s, to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from itertools import count
 from typing import Any
 
-from lucid.autograd.provenance import HINT, Provenance, provenance
+from lucid.autograd.provenance import HINT, Provenance, provenance, user_frame
 from lucid.core import events
 from lucid.core.array import namespace
 from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
 from lucid.core.node import Leaf, Node, Tensor
-from lucid.see.formulas import active_branch, formulas, saved_values, with_numbers
-from lucid.see.names import Names, users_frame
+from lucid.see.names import Names, active_branch, formulas, saved_values, with_numbers
 from lucid.see.text import Table, aligned, is_short, value_text
 
 
@@ -80,8 +77,10 @@ class Step:
 
     def __str__(self) -> str:
         title = f"{self.op} -> {self.name}" if self.name else self.op
-        line = f"   {self.provenance.text or self.provenance.file} (line {self.provenance.line})" if self.provenance else ""
-        line += f"   in {self.provenance.module}" if self.provenance and self.provenance.module else ""
+        line, made_at = "", self.provenance
+        if made_at:
+            line = f"   {made_at.text or made_at.file} (line {made_at.line})"
+            line += f"   in {made_at.module}" if made_at.module else ""
         rows = []
         for sent in self.contributions:
             total = "" if sent.before is None else f"{value_text(sent.before)} + it = {value_text(sent.after)}"
@@ -108,60 +107,11 @@ def _html_table(steps: list[Step]) -> str:
     return Table(head, rows, left=len(head))._repr_html_()
 
 
-class BackwardLog:
-    """What the vjps of some nodes send, as they run: a handler of the event "vjp", which adds up like the engine.
-
-    `done` gets the step of each node (with `only`, of these nodes).
-    """
-
-    def __init__(self, nodes: Container[Node], names: Names, only: Container[Node] | None) -> None:
-        self.nodes, self.names, self.only, self.count = nodes, names, only, 0
-        self.done: list[Step] = []
-        self.sums: dict[Node, Any] = {}  # the gradients in flight
-
-    def observe(self, node: Node, vjp: Any) -> Any:
-        """A node's vjps, followed by a look at what they gave."""
-        if node not in self.nodes:
-            return vjp  # of another backward pass
-
-        def logged(xp: Any, g: Any, saved: Any, inputs: Any) -> Any:
-            parts = vjp(xp, g, saved, inputs)
-            self.log(node, g, parts)
-            return parts
-
-        return logged
-
-    def log(self, node: Node, g: Any, parts: Any) -> None:
-        """The vjps of `node` have run, and gave `parts`."""
-        self.count += 1
-        self.sums.pop(node, None)
-        contributions = None
-        if self.only is None or node in self.only:
-            made_at, name = provenance(node, self.names.module_paths), self.names.name_of(node)
-            contributions = list[Contribution]()
-            self.done.append(Step(self.count, node.name(), name, node.shape, _copy(g), contributions, made_at, node))
-            saved = {**saved_values(node), "g": g}
-            few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
-        for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
-            if part is None or source is None:
-                continue
-            if part.shape != source.shape:
-                part = unbroadcast(namespace(part), part, source.shape)
-            before = self.sums.get(source)
-            after = self.sums[source] = part if before is None else before + part
-            if contributions is not None:
-                filled, to = with_numbers(active_branch(formula, saved), few), self.names.describe(source)
-                sent = Contribution(name, to, formula, filled, _copy(part), _copy(before), _copy(after), source)
-                contributions.append(sent)
-
-
 def _copy(value: Any) -> Any:
     """A gradient as Tensors of their own, so that writing to them does not reach the backward pass."""
-    if value is None:
-        return None
     if isinstance(value, dict):  # of a Function's several outputs
         return tuple(_copy(value.get(i)) for i in range(len(value.shape)))
-    return Tensor(namespace(value).copy(value))
+    return None if value is None else Tensor(namespace(value).copy(value))
 
 
 class steps(list[Step]):
@@ -197,7 +147,7 @@ class steps(list[Step]):
     def __init__(
         self, loss: Tensor, gradient: Any = None, *, model: Any = None, names: Mapping[str, Any] | None = None
     ) -> None:
-        self._names = Names(names, model, users_frame())
+        self._names = Names(names, model, user_frame(sys._getframe()))
         self.gradients: dict[Tensor, Tensor] = {}
         super().__init__(iter_steps(loss, gradient, self._names, self.gradients))
 
@@ -221,28 +171,49 @@ def iter_steps(
     """The steps, as the backward pass takes them; with `only`, those of these nodes. `gradients` gets the leaves'."""
     if not isinstance(loss, Tensor):
         raise TypeError(f"lucid.see: expected a Tensor to start from, got {type(loss).__name__}")
-    initial = initial_gradient(loss, gradient, False)
+    initial, xp = initial_gradient(loss, gradient, False), namespace(loss._array)
     nodes = reachable([initial[0]])
-    log = BackwardLog(set(nodes), names, only)
+    mine, turns, done = set(nodes), count(1), list[Step]()
+    sums: dict[Node, Any] = {}  # the gradients in flight, added up as the engine does
+
+    def observe(node: Node, vjp: Callable[..., Any]) -> Callable[..., Any]:
+        def logged(xp: Any, g: Any, arrays: Any, inputs: Any) -> Any:
+            parts = vjp(xp, g, arrays, inputs)
+            number, is_shown = next(turns), only is None or node in only
+            sums.pop(node, None)
+            if is_shown:
+                made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()
+                done.append(Step(number, node.name(), name, node.shape, _copy(g), sent, made_at, node))
+                saved = {**saved_values(node), "g": g}
+                few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
+            for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
+                if part is None or source is None:
+                    continue
+                part = part if part.shape == source.shape else unbroadcast(namespace(part), part, source.shape)
+                before = sums.get(source)
+                after = sums[source] = part if before is None else before + part
+                if is_shown:
+                    to, filled = names.describe(source), with_numbers(active_branch(formula, saved), few)
+                    copies = _copy(part), _copy(before), _copy(after)
+                    sent.append(Contribution(name, to, formula, filled, *copies, source))
+            return parts
+
+        return logged if node in mine else vjp  # a node of another backward pass
+
     retained = [(node, node.retain_hooks) for node in nodes if node.retain_hooks]
     # With every node as a target the pass stops at each; several outputs' gradients in one cannot be a target.
     leaves = {parent for node in (*nodes, initial[0]) for parent in (*node.inputs, node) if type(parent) is Leaf}
     targets = {node for node in nodes if not getattr(node.op, "several", False)} | leaves
-    xp = namespace(loss._array)
-    backward: Any = run_backward([initial], False, targets, free_saved=False)
-    while True:
+    try:
         for node, _ in retained:  # retain_grad()'s gradients are backward()'s to write
             node.retain_hooks = None
-        try:
-            with xp.quiet(), events.on("vjp", log.observe):
-                turn = next(backward, None)
-        finally:
-            for node, functions in retained:
-                node.retain_hooks = functions
-        yield from log.done  # the pass stops where a node's turn begins: those before have sent everything
-        log.done.clear()
-        if turn is None:
-            return
-        node, g = turn
-        if type(node) is Leaf and (leaf := node.tensor()) is not None:
-            gradients[leaf] = Tensor(g).to(leaf.dtype)
+        with xp.quiet(), events.on("vjp", observe):
+            for node, g in run_backward([initial], False, targets, free_saved=False):
+                yield from done  # the pass stops where a node's turn begins: those before have sent everything
+                done.clear()
+                if type(node) is Leaf and (leaf := node.tensor()) is not None:
+                    gradients[leaf] = Tensor(g).to(leaf.dtype)
+        yield from done
+    finally:
+        for node, functions in retained:
+            node.retain_hooks = functions

@@ -1,3 +1,5 @@
 """What PyTorch has in `torch.utils`: data in batches."""
 
-from lucid.utils import data as data
+from lucid.utils import data
+
+__all__ = ["data"]

@@ -134,7 +134,9 @@ FOR_OTHERS = {"Rprop": "lr", "ASGD": "t0"}  # how steps begin, and what the mean
 
 
 @pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind in RULES for name in kind.domains if name not in {*kind.optional_slots.values(), "initial_accumulator_value"}]
+    "kind, name",
+    [(kind, name) for kind in RULES for name in kind.domains
+     if name not in {*kind.optional_slots.values(), "initial_accumulator_value"}]
 )
 def test_every_hyperparameter_is_read_at_each_step(kind: type[Optimizer], name: str) -> None:
     """In the middle it is given another value: what the naive evaluation makes of that, the optimizer must do."""

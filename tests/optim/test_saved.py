@@ -171,9 +171,12 @@ BAD_NAMES: list[tuple[Any, type[Exception], str]] = [
     ([("a", parameter(1.0), 3)], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 3"),
     ([(parameter(1.0), "a")], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 2"),
     ([("a", np.ones(2))], TypeError, r"^Adamax, group 0: parameter 0 must be a Parameter, .* got a ndarray; wrap"),
-    ([("a", parameter(1.0)), ("a", parameter(1.0))], ValueError, r"^Adamax: a name must be of one parameter, got 'a' 2 times; rename others"),
-    ([{"params": [("a", parameter(1.0))]}, {"params": [("a", parameter(1.0))]}], ValueError, r"^Adamax: a name must be of one parameter, got 'a' 2 times"),
-    ([{"params": [("a", parameter(1.0))]}, {"params": [parameter(1.0)]}], TypeError, r"^Adamax: all groups must have names for their parameters or none, got none in group 1; write"),
+    ([("a", parameter(1.0)), ("a", parameter(1.0))], ValueError,
+     r"^Adamax: a name must be of one parameter, got 'a' 2 times; rename others"),
+    ([{"params": [("a", parameter(1.0))]}, {"params": [("a", parameter(1.0))]}], ValueError,
+     r"^Adamax: a name must be of one parameter, got 'a' 2 times"),
+    ([{"params": [("a", parameter(1.0))]}, {"params": [parameter(1.0)]}], TypeError,
+     r"^Adamax: all groups must have names for their parameters or none, got none in group 1; write"),
 ]  # fmt: skip
 
 

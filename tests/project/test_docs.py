@@ -171,3 +171,12 @@ def test_a_first_sentence_ends_at_its_stop() -> None:
         e.g. near 0. The rest is another."""
 
     assert pages.first_sentence(f) == "1 / (1 + exp(-x)): exact, e.g. near 0."
+
+
+def test_every_public_module_says_what_of_it_is_public():
+    for name in pages.namespaces():
+        module = importlib.import_module(name)
+        assert hasattr(module, "__all__"), name
+        assert not [each for each in module.__all__ if not hasattr(module, each)], name
+        assert len(set(module.__all__)) == len(module.__all__), name
+    assert not {"core", "gpu", "ops"} & set(lucid.__all__)

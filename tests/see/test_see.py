@@ -18,9 +18,9 @@ from lucid.autograd import Function, checkpoint
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Tensor
 from lucid.core.op import OPS
-from lucid.see.formulas import active_branch, source_text, with_numbers
+from lucid.see.drawing import encode_value
 from lucid.see.layout import arrange, assign_coordinates
-from lucid.see.page import encode_value
+from lucid.see.names import active_branch, source_text, with_numbers
 from lucid.see.picture import LIMIT, Picture, initially_folded
 from tests.ops.table import ROWS, Row
 from tests.ops.test_table import live, tensors, weights

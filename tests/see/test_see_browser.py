@@ -13,8 +13,8 @@ import pytest
 
 import lucid
 from lucid import nn
+from lucid.see.drawing import page
 from lucid.see.layout import arrange, assign_coordinates
-from lucid.see.page import page
 from lucid.see.picture import LIMIT, Picture, initially_folded
 
 pytestmark = pytest.mark.browser

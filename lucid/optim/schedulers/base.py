@@ -1,4 +1,4 @@
-"""What all schedules share: the groups of the optimizer, the checks, one `step`, saving and loading.
+"""What do all schedules share? The groups of the optimizer, the checks, one `step`, saving and loading.
 
 A schedule reads `group["lr"]` of every group of an optimizer and writes another number there, once an epoch (or as
 often as `step()` is called, after the optimizer's own). It touches nothing else. Its equation is `rate`: the learning
@@ -8,20 +8,15 @@ where the schedule continues from. Only the subclasses of AbsoluteLR ignore the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
 from typing import Any, ClassVar, Self
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.checks import COUNT_FROM_0, RATE, Check, list_of
-from lucid.optim.validation import check_keywords
+from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keywords, is_sequence, list_of
 
-NO_LAST_EPOCH = (
-    "got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on where one stopped with "
-    "load_state_dict"
-)
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
 
 
@@ -47,13 +42,14 @@ class LRScheduler:
 
     Raises:
         TypeError: for what is no Optimizer, and for values that are not of the kind that `checks` asks for.
-        ValueError: for numbers that make no sense, and for lists that are not as long as there are groups. Every
+        ValueError: for numbers that make no sense, and lists that are not as long as there are groups. Every
             schedule raises these two.
     """
 
     checks: ClassVar[Mapping[str, Check]] = {}
     per_group: ClassVar[tuple[str, ...]] = ()
     functions: ClassVar[tuple[str, ...]] = ()
+    schedulers: Sequence[LRScheduler] = ()  # those that it is made of (combine.py): their states are part of its own
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """The learning rate of group i from `epoch` on."""
@@ -63,13 +59,16 @@ class LRScheduler:
         """The learning rate of group i at epoch 0."""
         return lr
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
-        """Raise a ValueError that begins with `where` if the numbers do not go together."""
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
+        """Raise a ValueError that begins with `context` if the numbers do not go together."""
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword with an error that lists the known ones."""
         if "last_epoch" in kwargs:
-            raise TypeError(f"{cls.__name__}: {NO_LAST_EPOCH}")
+            raise TypeError(
+                f"{cls.__name__}: got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on "
+                "where one stopped with load_state_dict"
+            )
         check_keywords(cls, kwargs)
         return super().__new__(cls)
 
@@ -79,9 +78,8 @@ class LRScheduler:
                 f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
                 "first, optimizer = Adamax(model.parameters()), and give that"
             )
-        self.optimizer, self._created = optimizer, next(CREATION)
-        lrs = self._current_lrs(self._name)
-        self.last_epoch, self.base_lrs = 0, lrs
+        self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
+        self.base_lrs = lrs = self._current_lrs(self._name)
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
         self._initialize(lrs)
 
@@ -92,8 +90,7 @@ class LRScheduler:
     def step(self) -> None:
         """Begin the next epoch: give every group the learning rate that it has there.
 
-        Raises:
-            ValueError: if that would not be a finite number of 0 or more; nothing has changed then.
+        A ValueError if that would not be a finite number of 0 or more; nothing has changed then.
         """
         epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
         bases = self._bases(lrs)
@@ -118,45 +115,43 @@ class LRScheduler:
         """The learning rate of each group, as it stands now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def _current_lrs(self, where: str) -> list[float]:
+    def _current_lrs(self, context: str) -> list[float]:
         """The learning rates that stand in the groups, checked."""
-        lrs = []
-        for i, group in enumerate(self.optimizer.param_groups):
-            if "lr" not in group:
-                raise ValueError(f"{where}: group {i} of the optimizer has no 'lr' to schedule; set group['lr']")
-            lrs.append(RATE(f"{where}, group {i}", "lr", group["lr"]))
-        return lrs
+        groups = self.optimizer.param_groups
+        if without := [i for i, group in enumerate(groups) if "lr" not in group]:
+            raise ValueError(f"{context}: group {without[0]} of the optimizer has no 'lr' to schedule; set group['lr']")
+        return [NON_NEGATIVE(f"{context}, group {i}", "lr", group["lr"]) for i, group in enumerate(groups)]
 
     def _write(self, epoch: int, lrs: list[Any]) -> None:
         """Put the learning rates into the groups: all, or none if one of them is out of range."""
-        lrs = [RATE(f"{self._name}, epoch {epoch}, group {i}", "lr", lr) for i, lr in enumerate(lrs)]
+        lrs = [NON_NEGATIVE(f"{self._name}, epoch {epoch}, group {i}", "lr", lr) for i, lr in enumerate(lrs)]
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
 
-    def _checked(self, where: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, context: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """`numbers`, any of those that this schedule holds, checked and converted."""
-        checks = {"last_epoch": COUNT_FROM_0, "base_lrs": list_of(RATE), **self.checks}
-        converted = {name: checks[name](where, name, value) for name, value in numbers.items()}
-        self.check(where, converted)
-        self._check_lengths(where, converted)
+        checks: dict[str, Check] = {"last_epoch": WHOLE_FROM_0, "base_lrs": list_of(NON_NEGATIVE), **self.checks}
+        lists = {name: list_of(checks[name]) for name in self.per_group if is_sequence(numbers.get(name))}
+        converted = {name: (checks | lists)[name](context, name, value) for name, value in numbers.items()}
+        self.check(context, converted)
+        self._check_lengths(context, converted)
         return converted
 
-    def _check_lengths(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def _check_lengths(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a list that should have one value for each group and has more or fewer."""
         groups = len(self.optimizer.param_groups)
         for name in self.per_group:
             value = numbers.get(name)
             if isinstance(value, list) and len(value) != groups:
-                raise ValueError(
-                    f"{where}: {name} must be a list of {groups}, as many as the optimizer has groups, got a list of "
-                    f"{len(value)}; make them as many, or give one for all"
-                )
+                expected = f"a list of {groups}, as many as the optimizer has groups, got a list of {len(value)}"
+                raise ValueError(f"{context}: {name} must be {expected}; make them as many, or give one for all")
 
     def state_dict(self) -> dict[str, Any]:
-        """A snapshot in plain values: the epoch, the numbers, and under `"lrs"` the learning rates of now."""
+        """A snapshot in plain values: epoch, numbers, `"lrs"`, those of now, and the states of `"schedulers"`."""
         names = [name for name in ("last_epoch", "base_lrs", *self.checks) if name not in self.functions]
         lrs = self._current_lrs(f"{self._name}.state_dict")
-        return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs}
+        parts = {"schedulers": [part.state_dict() for part in self.schedulers]} if self.schedulers else {}
+        return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs, **parts}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict` returned, and give the groups the learning rates that they had then.
@@ -170,32 +165,34 @@ class LRScheduler:
         with self._all_or_nothing():
             self._load(f"{self._name}.load_state_dict", state_dict)
 
-    def _load(self, where: str, state_dict: Any) -> None:
-        expected = sorted(self.state_dict())
-        fix = f"give what state_dict() of a {self._name} returned"
+    def _load(self, context: str, state_dict: Any) -> None:
         numbers: dict[str, Any] = dict(state_dict) if hasattr(state_dict, "keys") else {}
-        if not numbers:
-            raise TypeError(f"{where}: expected a dict with the keys {expected}, got {state_dict!r}; {fix}")
-        if sorted(map(str, numbers)) != expected:
-            raise ValueError(f"{where}: expected the keys {expected}, got {sorted(map(str, numbers))}; {fix}")
-        self._load_parts(where, numbers)
-        lrs = list_of(RATE)(where, "lrs", numbers.pop("lrs"))
-        numbers = self._checked(where, numbers)
+        keys, got = sorted(self.state_dict()), sorted(map(str, numbers))
+        if got != keys:
+            fix = f"give what state_dict() of a {self._name} returned"
+            if not numbers:
+                raise TypeError(f"{context}: expected a dict with the keys {keys}, got {state_dict!r}; {fix}")
+            raise ValueError(f"{context}: expected the keys {keys}, got {got}; {fix}")
+        if self.schedulers:
+            states, expected = numbers.pop("schedulers"), f"the states of {len(self.schedulers)} schedulers"
+            if not is_sequence(states) or len(states) != len(self.schedulers):
+                raise ValueError(f"{context}: expected {expected}, got {states!r}; make it of the same schedules first")
+            for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
+                part._load(f"{context}, schedulers[{i}], a {part._name}", state)
+        lrs = list_of(NON_NEGATIVE)(context, "lrs", numbers.pop("lrs"))
+        numbers = self._checked(context, numbers)
         groups = len(self.optimizer.param_groups)
         if len(lrs) != groups or len(numbers["base_lrs"]) > groups:
-            raise ValueError(
-                f"{where}: expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}; "
-                "make the optimizer with the same groups first"
-            )
+            expected = f"expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}"
+            raise ValueError(f"{context}: {expected}; make the optimizer with the same groups first")
         vars(self).update(numbers)
         self._write(self.last_epoch, lrs)
-
-    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
-        """Take what is not this schedule's own out of a `state_dict`, and load it."""
 
     def _all(self) -> Iterator[LRScheduler]:
         """This schedule, and all that it is made of."""
         yield self
+        for part in self.schedulers:
+            yield from part._all()
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler
-from lucid.optim.schedulers.checks import COUNT, is_sequence, list_of
 from lucid.optim.schedulers.plateau import ReduceLROnPlateau
+from lucid.optim.validation import WHOLE, is_sequence, list_of
 
 
 class CompositeLR(LRScheduler):
     """Base of these: the schedules that they are made of, whose states are saved within their own.
 
-    The `base` of a schedule is the learning rate that it finds when it is made, which another one may have changed
-    already. As parts of one schedule all of them get the learning rates that the first one found.
+    The `base` of a schedule is the learning rate that it finds when it is made, which another one may have
+    changed already. As parts of one schedule all of them get the learning rates that the first one found.
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
@@ -27,10 +27,9 @@ class CompositeLR(LRScheduler):
         for i, scheduler in enumerate(schedulers):
             expected = f"{name}: schedulers[{i}] must be a schedule of"
             if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
-                raise TypeError(
-                    f"{expected} the epoch alone, got a {type(scheduler).__name__}; one that needs the loss is stepped "
-                    "beside this one, by you"
-                )
+                got = f"got a {type(scheduler).__name__}"
+                fix = "one that needs the loss is stepped beside this one, by you"
+                raise TypeError(f"{expected} the epoch alone, {got}; {fix}")
             if scheduler.optimizer is not optimizer:
                 raise ValueError(f"{expected} the same optimizer, got one of another; make all with one optimizer")
         self.schedulers = list(schedulers)
@@ -45,28 +44,6 @@ class CompositeLR(LRScheduler):
         """Make the parts one schedule; the learning rates were `bases` before any of them was made."""
         self._restart(bases, bases)
 
-    def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        self.last_epoch, self.base_lrs = 0, list(bases)
-
-    def _all(self) -> Iterator[LRScheduler]:
-        yield self
-        for part in self.schedulers:
-            yield from part._all()
-
-    def state_dict(self) -> dict[str, Any]:
-        """A snapshot in plain values, with those of all parts under `"schedulers"`."""
-        return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
-
-    def _load_parts(self, where: str, numbers: dict[str, Any]) -> None:
-        states = numbers.pop("schedulers")
-        if not is_sequence(states) or len(states) != len(self.schedulers):
-            raise ValueError(
-                f"{where}: expected the states of {len(self.schedulers)} schedulers, got {states!r}; make it of the "
-                "same schedules first"
-            )
-        for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
-            part._load(f"{where}, schedulers[{i}], a {part._name}", state)
-
 
 class SequentialLR(CompositeLR):
     """One schedule after the other: each begins at its milestone as if it were new, with the first learning rate.
@@ -74,12 +51,9 @@ class SequentialLR(CompositeLR):
     That is the one that the optimizer had before the first of these schedules was made.
 
     Args:
-        schedulers: a list of schedules of this optimizer, to be stepped by this one alone.
-        milestones: the epochs at which the second, the third and so on takes over; increasing, 1 or more.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; also for schedules of another optimizer or that need the loss, and for
-            milestones that are not one fewer.
+        schedulers: a list of schedules, to be stepped by this one alone; a TypeError for one that needs the
+            loss, a ValueError for one of another optimizer.
+        milestones: the epochs, increasing and 1 or more, at which the second, the third and so on takes over.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -92,23 +66,23 @@ class SequentialLR(CompositeLR):
     0.25 0.5 0.75 1.0 1.0 0.5 0.25
     """
 
-    checks = {"milestones": list_of(COUNT)}
+    checks = {"milestones": list_of(WHOLE)}
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         self.milestones = milestones
         super().__init__(optimizer, schedulers)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse milestones that do not increase, or are not one fewer than the schedules."""
         milestones, count = numbers["milestones"], len(self.schedulers) - 1
         if len(milestones) != count or any(a >= b for a, b in pairwise(milestones)):
+            expected = f"{count} epochs, one for each schedule but the first, each later than the one before"
             raise ValueError(
-                f"{where}: milestones must be {count} epochs, one for each schedule but the first, each later than "
-                f"the one before, got {milestones}; say at which epoch each takes over"
+                f"{context}: milestones must be {expected}, got {milestones}; say at which epoch each takes over"
             )
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        super()._restart(lrs, bases)
+        self.last_epoch, self.base_lrs = 0, list(bases)
         self.schedulers[0]._restart(lrs, bases)
 
     def step(self) -> None:
@@ -127,11 +101,8 @@ class ChainedScheduler(CompositeLR):
     """Several schedules at once: each changes what the one before it in the list has made of the learning rate.
 
     Args:
-        schedulers: a list of schedules, to be stepped by this one alone.
+        schedulers: as for SequentialLR.
         optimizer: theirs; not needed.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; also for schedules of different optimizers or that need the loss.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -155,17 +126,13 @@ class ChainedScheduler(CompositeLR):
             part.base_lrs = list(bases)  # the learning rates already are what all have made of these
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        super()._restart(lrs, bases)
+        self.last_epoch, self.base_lrs = 0, list(bases)
         for part in self.schedulers:
             part._restart(lrs, bases)
             lrs = self._current_lrs(self._name)
 
     def step(self) -> None:
-        """Begin the next epoch in all schedules, in the order of the list.
-
-        Raises:
-            ValueError: as LRScheduler; nothing has changed then, in any of them.
-        """
+        """Begin the next epoch in all schedules, in the order of the list; after an error none has changed."""
         lrs = self._current_lrs(self._name)
         with self._all_or_nothing():
             for part in self.schedulers:

@@ -1,7 +1,7 @@
 """Schedules that compute the learning rate from the step alone: cycles, restarts and warm-ups.
 
-Only the one with restarts also uses the first learning rate. They are usually stepped after every batch rather than
-after every epoch.
+Only the one with restarts also uses the first learning rate. They are usually stepped after every batch
+rather than after every epoch.
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, for_group
-from lucid.optim.schedulers.checks import ABOVE_0, COUNT, RATE, SWITCH, UNIT_INTERVAL, function, one_of, per_group
-
-NO_TOTAL = "expected total_steps, or epochs and steps_per_epoch, got"
-NO_STEPS = "got a step more than the {} that there are; give more total_steps, or stop stepping"
-NO_MOMENTUM = (
-    "cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so set "
-    "group['momentum'] or group['beta1'] yourself after each step"
-)
+from lucid.optim.validation import FLAG, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, WHOLE, function, one_of
 
 
 class CosineAnnealingWarmRestarts(AbsoluteLR):
@@ -28,8 +21,8 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
 
-    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning rate
-    jumps back to `base`.
+    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning
+    rate jumps back to `base`.
 
     Args:
         T_0: how many epochs the first fall takes, 1 or more.
@@ -45,7 +38,7 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
     1.00 0.50 1.00 0.85 0.50 0.15 1.00
     """
 
-    checks = {"T_0": COUNT, "T_mult": COUNT, "eta_min": RATE}
+    checks = {"T_0": WHOLE, "T_mult": WHOLE, "eta_min": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
         self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
@@ -72,8 +65,8 @@ class CyclicLR(AbsoluteLR):
         "triangular2"   1 / 2^(cycles that are over)
         "exp_range"     gamma^t
 
-    or the value of `scale_fn`. The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else.
-    PyTorch's cycles that as well, unless given `cycle_momentum=False`.
+    or the value of `scale_fn`. The momentum stays as it is: a schedule here writes `group["lr"]` and nothing
+    else. PyTorch's cycles that as well, unless given `cycle_momentum=False`.
 
     Args:
         optimizer: the learning rates that its groups have are not used.
@@ -81,13 +74,10 @@ class CyclicLR(AbsoluteLR):
         step_size_up, step_size_down: steps from one to the other, 1 or more; the same number unless both are given.
         mode: as above.
         gamma: for "exp_range", in [0, 1].
-        scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not used. It is not part
-            of the `state_dict`: give the same one again when you resume.
+        scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not used. It is not
+            part of the `state_dict`: give the same one again when you resume.
         scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
-        cycle_momentum: False.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; also for `cycle_momentum=True`.
+        cycle_momentum: False; a ValueError for True.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -99,27 +89,18 @@ class CyclicLR(AbsoluteLR):
     """
 
     checks = {
-        "base_lr": per_group(RATE), "max_lr": per_group(RATE), "step_size_up": COUNT, "step_size_down": COUNT,
+        "base_lr": NON_NEGATIVE, "max_lr": NON_NEGATIVE, "step_size_up": WHOLE, "step_size_down": WHOLE,
         "mode": one_of("triangular", "triangular2", "exp_range"), "gamma": UNIT_INTERVAL,
-        "scale_fn": lambda where, name, value: None if value is None else function(where, name, value),
+        "scale_fn": lambda context, name, value: None if value is None else function(context, name, value),
         "scale_mode": one_of("cycle", "iterations"),
     }  # fmt: skip
-    per_group = ("base_lr", "max_lr")
-    functions = ("scale_fn",)
+    per_group, functions = ("base_lr", "max_lr"), ("scale_fn",)
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        base_lr: float | Sequence[float],
-        max_lr: float | Sequence[float],
-        step_size_up: int = 2000,
-        step_size_down: int | None = None,
-        mode: str = "triangular",
-        gamma: float = 1.0,
-        scale_fn: Callable[[float], float] | None = None,
-        scale_mode: str = "cycle",
-        cycle_momentum: bool = False,
-    ) -> None:
+        self, optimizer: Optimizer, base_lr: float | Sequence[float], max_lr: float | Sequence[float],
+        step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular", gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None, scale_mode: str = "cycle", cycle_momentum: bool = False,
+    ) -> None:  # fmt: skip
         refuse_momentum(type(self).__name__, cycle_momentum)
         self.base_lr, self.max_lr, self.step_size_up = base_lr, max_lr, step_size_up
         self.step_size_down = step_size_up if step_size_down is None else step_size_down
@@ -136,11 +117,10 @@ class CyclicLR(AbsoluteLR):
 
     def scale(self, epoch: int, over: int) -> float:
         """s_t, after `over` whole cycles."""
-        if self.scale_fn is not None:
-            x = over + 1 if self.scale_mode == "cycle" else epoch
-            scale: float = RATE(self._name, f"scale_fn({x})", self.scale_fn(x))
-            return scale
-        return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
+        if self.scale_fn is None:
+            return {"triangular": 1.0, "triangular2": 0.5**over, "exp_range": self.gamma**epoch}[self.mode]
+        x = over + 1 if self.scale_mode == "cycle" else epoch
+        return NON_NEGATIVE(self._name, f"scale_fn({x})", self.scale_fn(x))
 
 
 class OneCycleLR(AbsoluteLR):
@@ -154,23 +134,17 @@ class OneCycleLR(AbsoluteLR):
 
     and with `three_phase` from max_lr back to first in as many steps as it went up in, and only then to last.
 
-    The momentum stays as it is: a schedule here writes `group["lr"]` and nothing else. PyTorch's cycles that as well,
-    unless given `cycle_momentum=False`.
+    The momentum stays as it is, as in CyclicLR.
 
     Args:
         optimizer: the learning rates that its groups have are not used.
         max_lr: the highest learning rate, or a list of them, one for each group.
-        total_steps: how many steps there are; or else give
-        epochs, steps_per_epoch: whose product it is.
+        total_steps: how many steps there are; once none is left, `step` raises a ValueError. Or else give
+        epochs, steps_per_epoch: whose product it is; a ValueError without either.
         pct_start: the part of them in which it goes up, in [0, 1], with `three_phase` in [0, 0.5].
         anneal_strategy: "cos" or "linear".
-        cycle_momentum: False.
-        div_factor, final_div_factor: as above, above 0.
-        three_phase: as above.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; also for `cycle_momentum=True`, and without `total_steps` or what
-            it is the product of. In `step`, ValueError once there are no steps left.
+        cycle_momentum: as for CyclicLR.
+        div_factor, final_div_factor, three_phase: as above, the factors above 0.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -182,52 +156,43 @@ class OneCycleLR(AbsoluteLR):
     """
 
     checks = {
-        "max_lr": per_group(RATE), "total_steps": COUNT, "pct_start": UNIT_INTERVAL, "three_phase": SWITCH,
-        "anneal_strategy": one_of("cos", "linear"), "div_factor": ABOVE_0, "final_div_factor": ABOVE_0,
+        "max_lr": NON_NEGATIVE, "total_steps": WHOLE, "pct_start": UNIT_INTERVAL, "three_phase": FLAG,
+        "anneal_strategy": one_of("cos", "linear"), "div_factor": POSITIVE, "final_div_factor": POSITIVE,
     }  # fmt: skip
     per_group = ("max_lr",)
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | Sequence[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = False,
-        *,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-    ) -> None:
+        self, optimizer: Optimizer, max_lr: float | Sequence[float], total_steps: int | None = None,
+        epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
+        anneal_strategy: str = "cos", cycle_momentum: bool = False, *, div_factor: float = 25.0,
+        final_div_factor: float = 1e4, three_phase: bool = False,
+    ) -> None:  # fmt: skip
         name = type(self).__name__
         refuse_momentum(name, cycle_momentum)
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ValueError(
-                    f"{name}: {NO_TOTAL} total_steps=None, epochs={epochs} and steps_per_epoch={steps_per_epoch}; "
-                    "give total_steps=epochs * len(loader), say"
+                    f"{name}: expected total_steps, or epochs and steps_per_epoch, got total_steps=None, "
+                    f"epochs={epochs} and steps_per_epoch={steps_per_epoch}; give total_steps=epochs * len(loader), say"
                 )
-            total_steps = COUNT(name, "epochs", epochs)
-            total_steps *= COUNT(name, "steps_per_epoch", steps_per_epoch)
+            total_steps = WHOLE(name, "epochs", epochs) * WHOLE(name, "steps_per_epoch", steps_per_epoch)
         self.max_lr, self.total_steps, self.pct_start, self.three_phase = max_lr, total_steps, pct_start, three_phase
         self.anneal_strategy, self.div_factor, self.final_div_factor = anneal_strategy, div_factor, final_div_factor
         super().__init__(optimizer)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a rise and an equally long fall that together take more steps than there are."""
         if numbers["three_phase"] and numbers["pct_start"] > 0.5:
             raise ValueError(
-                f"{where}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
+                f"{context}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
                 f"{numbers['pct_start']}; 0.3 is usual"
             )
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """Between the two points, of a step and its learning rate, that `epoch` lies between."""
         if epoch > self.total_steps:
-            raise ValueError(f"{self._name}: {NO_STEPS.format(self.total_steps)}")
+            got = f"got a step more than the {self.total_steps} that there are"
+            raise ValueError(f"{self._name}: {got}; give more total_steps, or stop stepping")
         highest, up, end = for_group(self.max_lr, i), self.pct_start * self.total_steps - 1, self.total_steps - 1
         first = highest / self.div_factor
         middle = [(up, highest), (2 * up, first)] if self.three_phase else [(up, highest)]
@@ -244,8 +209,8 @@ class NoamScheduler(AbsoluteLR):
 
         lr_t = factor * model_size^(-1/2) * min(t^(-1/2), t * warmup_steps^(-3/2))
 
-    The two meet at t = `warmup_steps`, where it is highest. The paper counts steps from 1; step 0, before the first
-    `step()`, has the learning rate of step 1.
+    The two meet at t = `warmup_steps`, where it is highest. The paper counts steps from 1; step 0, before the
+    first `step()`, has the learning rate of step 1.
 
     Args:
         optimizer: the learning rates that its groups have are not used.
@@ -262,7 +227,7 @@ class NoamScheduler(AbsoluteLR):
     0.0625 0.0625 0.1250 0.1875 0.2500 0.2236 0.2041 0.1890 0.1768 0.1667
     """
 
-    checks = {"model_size": COUNT, "warmup_steps": COUNT, "factor": RATE}
+    checks = {"model_size": WHOLE, "warmup_steps": WHOLE, "factor": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, model_size: int, warmup_steps: int, factor: float = 1.0) -> None:
         self.model_size, self.warmup_steps, self.factor = model_size, warmup_steps, factor
@@ -276,5 +241,8 @@ class NoamScheduler(AbsoluteLR):
 
 def refuse_momentum(name: str, cycle_momentum: Any) -> None:
     """Refuse to schedule the momentum."""
-    if SWITCH(name, "cycle_momentum", cycle_momentum):
-        raise ValueError(f"{name}: {NO_MOMENTUM}")
+    if FLAG(name, "cycle_momentum", cycle_momentum):
+        raise ValueError(
+            f"{name}: cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so "
+            "set group['momentum'] or group['beta1'] yourself after each step"
+        )

@@ -7,7 +7,9 @@ from math import cos, pi
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
-from lucid.optim.schedulers.checks import ABOVE_0_TO_1, COUNT, RATE, UNIT_INTERVAL, function, list_of, per_group
+from lucid.optim.validation import ABOVE_0_TO_1, NON_NEGATIVE, UNIT_INTERVAL, WHOLE, function, list_of
+
+Factor = Callable[[int], float]
 
 
 class StepLR(LRScheduler):
@@ -28,7 +30,7 @@ class StepLR(LRScheduler):
     1.0 1.0 0.5 0.5 0.25
     """
 
-    checks = {"step_size": COUNT, "gamma": RATE}
+    checks = {"step_size": WHOLE, "gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size, self.gamma = step_size, gamma
@@ -57,7 +59,7 @@ class MultiStepLR(LRScheduler):
     1.0 0.5 0.5 0.25
     """
 
-    checks = {"milestones": list_of(COUNT), "gamma": RATE}
+    checks = {"milestones": list_of(WHOLE), "gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         self.milestones, self.gamma = milestones, gamma
@@ -85,7 +87,7 @@ class ExponentialLR(LRScheduler):
     [0.25]
     """
 
-    checks = {"gamma": RATE}
+    checks = {"gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -115,7 +117,7 @@ class ConstantLR(LRScheduler):
     0.25 0.25 1.0 1.0
     """
 
-    checks = {"factor": ABOVE_0_TO_1, "total_iters": COUNT}
+    checks = {"factor": ABOVE_0_TO_1, "total_iters": WHOLE}
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
         self.factor, self.total_iters = factor, total_iters
@@ -150,7 +152,7 @@ class LinearLR(LRScheduler):
     0.25 0.5 0.75 1.0 1.0
     """
 
-    checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": COUNT}
+    checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": WHOLE}
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
@@ -190,7 +192,7 @@ class PolynomialLR(LRScheduler):
     1.0000 0.5625 0.2500 0.0625 0.0000
     """
 
-    checks = {"total_iters": COUNT, "power": RATE}
+    checks = {"total_iters": WHOLE, "power": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
         self.total_iters, self.power = total_iters, power
@@ -207,8 +209,8 @@ class CosineAnnealingLR(LRScheduler):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
 
-    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the paper
-    restarts at `base` at once, which is CosineAnnealingWarmRestarts.
+    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the
+    paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
 
     Args:
         T_max: how many epochs the fall takes, 1 or more.
@@ -223,7 +225,7 @@ class CosineAnnealingLR(LRScheduler):
     1.00 0.75 0.25 0.00
     """
 
-    checks = {"T_max": COUNT, "eta_min": RATE}
+    checks = {"T_max": WHOLE, "eta_min": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         self.T_max, self.eta_min = T_max, eta_min
@@ -246,10 +248,8 @@ class LambdaLR(AbsoluteLR):
     computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
 
     Args:
-        lr_lambda: f, or a list of them, one for each group.
-
-    Raises:
-        TypeError, ValueError: as LRScheduler; in `step`, for an f(t) that is not a finite number of 0 or more.
+        lr_lambda: f, or a list of them, one for each group. In `step`, an f(t) that is not a finite number of 0
+            or more is refused.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
@@ -259,19 +259,17 @@ class LambdaLR(AbsoluteLR):
     [0.5]
     """
 
-    checks = {"lr_lambda": per_group(function)}
+    checks = {"lr_lambda": function}
     per_group = functions = ("lr_lambda",)
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor]) -> None:
         self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
     def factor(self, epoch: int, i: int) -> float:
         """f(epoch) for group i, checked."""
         factor = for_group(self.lr_lambda, i)(epoch)
-        return RATE(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor)
+        return NON_NEGATIVE(f"{self._name}, group {i}", f"lr_lambda({epoch})", factor)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """f(t) of the first one."""
@@ -283,11 +281,7 @@ class MultiplicativeLR(LambdaLR):
 
         lr_t = lr_{t-1} * f(t)                          from epoch 1 on
 
-    Args:
-        optimizer, lr_lambda: as for LambdaLR.
-
-    Raises:
-        TypeError, ValueError: as LambdaLR.
+    Args and errors as LambdaLR.
 
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)

@@ -10,7 +10,7 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler, for_group
-from lucid.optim.schedulers.checks import COUNT_FROM_0, FACTOR, RATE, SCORE, one_of, per_group
+from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, WHOLE_FROM_0, one_of
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -41,9 +41,6 @@ class ReduceLROnPlateau(LRScheduler):
         best: the best of `metrics` so far; infinite before the first.
         num_bad_epochs, cooldown_counter: bad epochs in a row, and epochs of the cooldown that are left.
 
-    Raises:
-        TypeError, ValueError: as LRScheduler; in `step`, TypeError for `metrics` that are not one number.
-
     >>> import lucid
     >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
     >>> scheduler = lucid.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
@@ -54,34 +51,28 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     checks = {
-        "mode": one_of("min", "max"), "factor": FACTOR, "patience": COUNT_FROM_0, "threshold": RATE,
-        "threshold_mode": one_of("rel", "abs"), "cooldown": COUNT_FROM_0, "min_lr": per_group(RATE), "eps": RATE,
-        "best": SCORE, "num_bad_epochs": COUNT_FROM_0, "cooldown_counter": COUNT_FROM_0,
+        "mode": one_of("min", "max"), "factor": HALF_OPEN_UNIT, "patience": WHOLE_FROM_0,
+        "threshold": NON_NEGATIVE, "threshold_mode": one_of("rel", "abs"), "cooldown": WHOLE_FROM_0,
+        "min_lr": NON_NEGATIVE, "eps": NON_NEGATIVE,
+        "best": NOT_NAN, "num_bad_epochs": WHOLE_FROM_0, "cooldown_counter": WHOLE_FROM_0,
     }  # fmt: skip
     per_group = ("min_lr",)
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0,
-        eps: float = 1e-8,
-    ) -> None:
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
         self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
         self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold_mode, cooldown, min_lr, eps
         self.best, self.num_bad_epochs, self.cooldown_counter = -inf if mode == "max" else inf, 0, 0
         super().__init__(optimizer)
 
-    def check(self, where: str, numbers: Mapping[str, Any]) -> None:
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a threshold that no loss can pass."""
         if numbers["mode"] == "min" and numbers["threshold_mode"] == "rel" and numbers["threshold"] >= 1:
             raise ValueError(
-                f"{where}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
+                f"{context}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
                 f"{numbers['threshold']}; 1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
             )
 
@@ -92,7 +83,9 @@ class ReduceLROnPlateau(LRScheduler):
             TypeError: for anything else; nothing has changed then.
         """
         metric = self._number(metrics)
-        better = self._better(metric)
+        change = self.threshold if self.mode == "max" else -self.threshold
+        goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
+        better = metric > goal if self.mode == "max" else metric < goal
         with self._all_or_nothing():
             self.best = metric if better else self.best
             self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
@@ -105,12 +98,6 @@ class ReduceLROnPlateau(LRScheduler):
         """Times `factor`, after too many bad epochs."""
         reduced = max(lr * self.factor, for_group(self.min_lr, i))
         return reduced if self.num_bad_epochs > self.patience and lr - reduced > self.eps else lr
-
-    def _better(self, metric: float) -> bool:
-        """Whether `metric` is better than the best so far."""
-        change = self.threshold if self.mode == "max" else -self.threshold
-        goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
-        return metric > goal if self.mode == "max" else metric < goal
 
     def _number(self, metrics: Any) -> float:
         """`metrics` as a Python float."""

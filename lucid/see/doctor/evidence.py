@@ -1,8 +1,7 @@
-"""What the doctor examines: the model, its optimizers, what was observed, and the graph of a loss. All of it read-only.
+"""What the doctor examines: a `TrainingRun`, what was observed of a training, and the `LossGraph`, the graph of a loss.
 
-`TrainingRun` is everything there is to know about some steps of a training, or about one loss; `LossGraph` is the graph
-of one loss, while it is there. A check asks one of them, and changes nothing: the gradients of a LossGraph are computed
-beside the training, without hooks, and no `.grad` is touched.
+A check reads one of them, and changes nothing: the gradients of a LossGraph are computed beside the training, without
+hooks, and no `.grad` is touched.
 """
 
 from __future__ import annotations
@@ -14,20 +13,18 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from lucid.autograd.provenance import here, provenance
+from lucid.autograd.provenance import provenance
 from lucid.core.array import cpu, is_array, namespace, storage_of, to_numpy
 from lucid.core.backward import reachable, run_backward
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see.formulas import saved_values
-
-Models = Module | list[Module]
-Optimizers = Optimizer | list[Optimizer] | None
+from lucid.see.names import saved_values
 
 # Operations that return the same numbers in another shape, order or memory.
 VIEWS = {"reshape", "swapaxes", "transpose", "getitem", "positive", "astype", "transfer", "flip", "roll", "diagonal"}
+CROSS_ENTROPY = ("cross_entropy", "cross_entropy_ignore_index")  # the second is what a GPU takes
 
 
 class ModuleCall(NamedTuple):
@@ -103,13 +100,10 @@ class TrainingRun:
         return self.modules.get(id(module), (type(module).__name__, module))[0]
 
     def line_of(self, source: Any) -> str | None:
-        """The line that a node, a Tensor or a ModuleCall came from, if it was recorded."""
-        made_at = provenance(source, self.module_paths)
+        """The line that a node, a Tensor, a ModuleCall or a record of `here()` came from, if it was recorded."""
+        record = SimpleNamespace(provenance=source) if type(source) is tuple else source
+        made_at = provenance(record, self.module_paths)
         return None if made_at is None else str(made_at)
-
-    def line_at(self, frame: Any) -> str | None:
-        """The user's line that is running in a frame, or called it."""
-        return self.line_of(SimpleNamespace(provenance=here(frame)))
 
     def forget_calls(self) -> None:
         """Drop what modules have computed."""
@@ -128,13 +122,11 @@ class TrainingRun:
         for leaf in graph.leaves:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
-                self.used_at[id(t)] = self.line_of(graph.users[leaf][0]) if graph.users[leaf] else None
-        for node in graph.nodes_of("cross_entropy", "cross_entropy_ignore_index", "nll"):
-            saved = saved_values(node)
-            if saved.get("x") is not None and saved.get("labels") is not None:
-                counts = self.label_counts.setdefault(classes := saved["x"].shape[1], Counter())
-                counts.update(to_numpy(saved["labels"]).ravel().tolist())
-                self.label_lines.setdefault(classes, self.line_of(node))
+                self.used_at[id(t)] = self.line_of(next(iter(graph.users[leaf]), None))
+        for node, x in graph.saved("x", *CROSS_ENTROPY, "nll"):
+            if (labels := saved_values(node).get("labels")) is not None:
+                self.label_counts.setdefault(x.shape[1], Counter()).update(to_numpy(labels).ravel().tolist())
+                self.label_lines.setdefault(x.shape[1], self.line_of(node))
         self.detached = self.detached or graph.find_detached()
 
 
@@ -155,6 +147,11 @@ class LossGraph:
         """The nodes of these operations, oldest first."""
         return (node for node in self.nodes if node.op.name in names)
 
+    def saved(self, name: str, *operations: str) -> Iterator[tuple[Node, Any]]:
+        """(node, array) of the nodes of these operations, oldest first, that saved a value of this name."""
+        values = ((node, saved_values(node).get(name)) for node in self.nodes_of(*operations))
+        return ((node, value) for node, value in values if value is not None and value.size)
+
     @cached_property
     def parameter_names(self) -> dict[Any, str]:
         """Leaf -> the parameter's name."""
@@ -166,8 +163,7 @@ class LossGraph:
         if any(node.saved is None or hasattr(node, "recompute") for node in self.nodes):
             tensors = {leaf: leaf.tensor() for leaf in self.leaves}
             return {leaf: t.grad._array for leaf, t in tensors.items() if t is not None and t.grad is not None}
-        everything: list[Node] = [*self.nodes, *self.leaves]
-        hooked = [(node, node.hooks, node.retain_hooks) for node in everything]
+        hooked = [(node, node.hooks, node.retain_hooks) for node in [*self.nodes, *self.leaves]]
         for node, _, _ in hooked:
             node.hooks = node.retain_hooks = None
         xp = namespace(self.loss._array)
@@ -180,11 +176,9 @@ class LossGraph:
 
     def weights(self) -> list[tuple[str, Tensor, Any, Node]]:
         """(name, parameter, gradient, first use) of each weight matrix of the loss, in the order of first use."""
-        weights = []
-        for leaf, g in self.gradients.items():
-            t = leaf.tensor()
-            if t is not None and t.ndim >= 2 and leaf in self.parameter_names and self.users[leaf]:
-                weights.append((self.parameter_names[leaf], t, g, self.users[leaf][0]))
+        found = [(leaf, leaf.tensor(), g) for leaf, g in self.gradients.items() if leaf in self.parameter_names]
+        used = [(leaf, t, g) for leaf, t, g in found if t is not None and t.ndim >= 2 and self.users[leaf]]
+        weights = [(self.parameter_names[leaf], t, g, self.users[leaf][0]) for leaf, t, g in used]
         return sorted(weights, key=lambda weight: weight[3].sequence)
 
     def find_detached(self) -> tuple[str | None, str] | None:
@@ -193,22 +187,17 @@ class LossGraph:
         outputs = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
         computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
         for node in self.nodes if computed else ():
-            for value in _data_inputs(node):
-                for t, name in computed:
+            inputs = getattr(node.op, "input_index", {})
+            for key, value in saved_values(node).items():
+                if not is_array(value) or value.dtype.kind != "f" or key not in inputs:
+                    continue
+                for t, name in computed if node.inputs[inputs[key]] is None else ():
                     if value.shape == t.shape and value.size > 1 and bool((value == t._array).all()):
                         return self.line_of(node), name
         for t, name in sorted(computed, key=lambda pair: -pair[0]._node.sequence):  # the latest stands before the cut
             if (reader := self.run.first_uses.get(id(storage_of(t._array)))) is not None:
-                return self.line_of(SimpleNamespace(made=reader)), name
+                return self.line_of(reader), name
         return None
-
-
-def _data_inputs(node: Node) -> Iterator[Any]:
-    """The float arrays among a node's inputs that have no graph."""
-    edges = getattr(node.op, "input_index", {})
-    for name, value in saved_values(node).items():
-        if is_array(value) and value.dtype.kind == "f" and name in edges and node.inputs[edges[name]] is None:
-            yield value
 
 
 def input_node(node: Node, name: str) -> Node | None:
@@ -229,22 +218,8 @@ def parameters_of(optimizer: Optimizer) -> Iterator[Tensor]:
     return (p for group in optimizer.param_groups for p in group["params"])
 
 
-def has_gradient(p: Tensor) -> bool:
-    """Whether its gradient is there and not 0 throughout."""
-    return p._grad is not None and bool((p._grad._array != 0).any())
-
-
 def rms(array: Any) -> float:
     """The root of the mean square, in double."""
     x = to_numpy(array).astype("float64")
     with cpu.quiet():
         return float((x * x).mean() ** 0.5) if x.size else 0.0
-
-
-def as_list(caller: str, what: str, kind: type, value: Any) -> list[Any]:
-    """One thing of a kind, or several, as a list."""
-    several = [] if value is None else [value] if isinstance(value, kind) else value
-    if not isinstance(several, (list, tuple)) or not all(isinstance(each, kind) for each in several):
-        given = f"got a {type(value).__name__}"
-        raise TypeError(f"{caller}: expected {what} to be a {kind.__name__} or a list of them, {given}")
-    return list(several)
