@@ -1,8 +1,8 @@
 """How does an optimizer move a large parameter? A chunk at a time, on all cores.
 
-On millions of numbers it is memory that takes the time. So each chunk is small enough for the ten operations of a rule to
-find it in the processor's cache, and threads share the chunks of all large parameters. What is small, or on a GPU, is
-moved by other buckets (optim/buckets.py, gpu/optimizer_kernel.py).
+On millions of numbers it is memory that takes the time. So each chunk is small enough for the ten operations of a rule
+to find it in the processor's cache, and threads share the chunks of all large parameters. What is small, or on a GPU,
+is moved by other buckets (optim/buckets.py, gpu/optimizer_kernel.py).
 """
 
 from __future__ import annotations

@@ -45,6 +45,11 @@ WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and 
 FLAG = Domain("True or False", lambda x: True, bool)
 Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
+NO_GRADIENT = (
+    "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
+    "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not those "
+    "that the loss was computed from (of another model, or replaced since), or all are frozen"
+)
 
 
 def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
@@ -201,3 +206,41 @@ def check_gradient_and_state(context: str, p: Any, state: Mapping[str, Any], slo
                 f"{context} has shape {theta.shape}, its state {slot!r} must match, got {state[slot].shape}, from "
                 "before it was given other data; del optimizer.state[parameter] lets it start anew"
             )
+
+
+def check_static_names(name: str, static_names: Sequence[str], defaults: Mapping[str, Any]) -> None:
+    """Refuse a rule that takes hyperparameters which the optimizer does not have."""
+    if unknown := [static for static in static_names if static not in defaults]:
+        raise TypeError(
+            f"{name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, {list(defaults)}; put what "
+            "changes at each step before the *, into step_scalars"
+        )
+
+
+def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
+    """New groups for an optimizer, as `param_groups` has them; errors as `Optimizer` says."""
+    name, present = optimizer._name, optimizer.param_groups
+    names_of_all = [group.get("param_names") for group in present]
+    position = {p: (i, j) for i, group in enumerate(present) for j, p in enumerate(group["params"])}
+    added: list[dict[str, Any]] = []
+    for i, group in enumerate(groups, len(present)):
+        context = f"{name}, group {i}"
+        if not isinstance(group, Mapping) or "params" not in group:
+            got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
+            raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
+        names, params = split_names(context, as_list(context, group["params"]))
+        names_of_all.append(names)
+        for j, p in enumerate(params):
+            check_parameter(f"{context}: parameter {j}", p)
+            if p in position:
+                before = "parameter {1} of group {0}".format(*position[p])
+                raise ValueError(f"{context}: parameter {j} is the same as {before}; give each parameter once")
+            position[p] = i, j
+        own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+        options = {**optimizer.defaults, **split_pairs(context, own, optimizer.pairs)}
+        optimizer._group_options(context, options)
+        added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
+    if not any(group["params"] for group in added):
+        raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
+    check_names(name, names_of_all)
+    return added
