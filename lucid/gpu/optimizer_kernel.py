@@ -27,7 +27,7 @@ from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
 from lucid.optim.buckets import Bucket, storage_id
 from lucid.optim.chunks import own_state
-from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
+from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
@@ -249,7 +249,7 @@ class GpuBucket(Bucket):
             g, theta = gradients[j], self.arrays[j]
             if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
                 wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
-                self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+                evaluate_in_place(rule, self.xp, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
             elif g.size:
                 kernel.each(g, *numbers, theta, *self.slots_of[j])

@@ -80,15 +80,3 @@ class Adamax(Optimizer):
     def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`: the learning rate, corrected for m having begun at zero; u needs no correction."""
         return (options["lr"] / (1 - options["beta1"] ** t),)
-
-    def torch_difference(self, group: dict[str, Any]) -> str:
-        """The place of eps, with `eps=0` no difference; and `maximize`, which this one has not."""
-        if group.pop("maximize", False):
-            raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
-        if not group.get("eps"):
-            return ""
-        return (
-            "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
-            f"on with steps that differ a little where gradients are not far above eps={group['eps']!r}; with eps=0 "
-            "both are the same"
-        )

@@ -20,9 +20,9 @@ from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
-from lucid.core.array import Array, DType, cpu, device_of, float32, is_array, is_writable, namespace, to_device
+from lucid.core.array import Array, DType, cpu, device_of, float32, is_writable, namespace, to_device
 from lucid.core.node import new_version, version_record
-from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_rule, pattern_of
+from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place, pattern_of
 from lucid.optim.validation import check_gradient_and_state
 
 State = dict[str, Any]  # of one parameter: its "t", and an array under the name of each slot
@@ -46,6 +46,12 @@ class Bucket:
     plan; `storages` says how many of the parameters that move in a step lie in each memory.
     """
 
+    # allocate_state(slot): give every parameter's state an array of this name; returns what the rule will work on.
+    # move(rule, scalars, static, gradients): move the parameters by this step's numbers; what it returns is left to do,
+    # in any order, by `finish`, which one bucket does for all of its kind.
+    allocate_state: Callable[[str], Any]
+    move: Callable[..., list[Task] | None]
+    finish: Callable[[list[Task]], None]
     capacity: float = 1  # how many elements one bucket takes before there is a second one
 
     def __init__(
@@ -60,9 +66,7 @@ class Bucket:
         self.xp, self.dtype, self.device = namespace(theta), compute_dtype(theta.dtype), device_of(theta)
         self.compiled: Any = None  # the rule, for these hyperparameters, and flags among the step's scalars
         self.static: dict[str, Any] | None = None
-        self.flags: list[bool] = []
-        self.static_scalars: list[Array] = []
-        self.step_scalars: list[Array] = []
+        self.flags, self.static_scalars, self.step_scalars = list[bool](), list[Array](), list[Array]()
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
         self.versions = [version_record(array) for array in self.arrays]
         # What must be the same at the next step:
@@ -89,23 +93,6 @@ class Bucket:
         except (AttributeError, KeyError):  # no gradient, or no state
             return None
         return gradients
-
-    def allocate_state(self, slot: str) -> Any:
-        """Give every parameter's state an array under the name of `slot`; returns what the rule will work on."""
-        raise NotImplementedError
-
-    def move(
-        self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]
-    ) -> list[Task] | None:
-        """Move the parameters, given this step's numbers and gradients.
-
-        What it returns, tasks in any order, is left to do: `finish` of one bucket does what all of a kind have left.
-        """
-        raise NotImplementedError
-
-    @staticmethod
-    def finish(tasks: list[Task]) -> None:
-        """Do all of these."""
 
     def compile(self, rule: Rule, pattern: Pattern | None) -> Any:
         """The rule as this bucket runs it; None where it cannot be traced."""
@@ -150,13 +137,6 @@ class Bucket:
         if flat is None or flat.size < size:
             flat = self.workspace[key] = self.xp.empty(size, dtype=self.dtype)
         return flat[:size].reshape(shape)
-
-    def evaluate(self, rule: Rule, theta: Array, g: Array, memory: Sequence[Any], scalars: Any, static: Any) -> None:
-        """Put into theta and the state what a rule gives that cannot be traced."""
-        theta[...], new = evaluate_rule(rule, self.xp, theta, g, memory, scalars, static)
-        for old, value in zip(memory, new, strict=True):
-            if old is not None:
-                old[...] = value
 
 
 class PackedBucket(Bucket):
@@ -218,7 +198,7 @@ class PackedBucket(Bucket):
             for call in self.calls:
                 call()
             return
-        self.evaluate(rule, theta, self.g, self.memory, scalars, static)
+        evaluate_in_place(rule, self.xp, theta, self.g, self.memory, scalars, static)
         for view, array in self.thetas:
             array[...] = view
 
@@ -229,14 +209,9 @@ cpu.buckets = [PackedBucket]
 class Plan:
     """All buckets of a step. Making a plan checks what could go wrong in a step before it changes anything.
 
-    Args:
-        name: the optimizer's, for error texts.
-        groups: the optimizer's `param_groups`.
-        options: what was read from each group; which slots are in use there decides, the numbers may change.
-        state: the optimizer's; a parameter about to be moved for the first time gets its entry here.
-
-    Raises:
-        TypeError, ValueError: as `check_gradient_and_state` does; also for a parameter that is listed twice.
+    `groups` and `state` are the optimizer's; a parameter about to be moved for the first time gets its entry in
+    `state`. `options` is what was read from each group: which slots are in use decides, the numbers may change.
+    Errors, which begin with `name`: those of `check_gradient_and_state`, and a ValueError for what is listed twice.
     """
 
     def __init__(
@@ -297,9 +272,6 @@ class Plan:
 
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         """Move every parameter once by `rule`, with the gradients that `gradients` gave."""
-        QUIET.copy().run(self._run, rule, step_scalars, gradients)
-
-    def _run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         tasks: list[Task] = []
         time, provenance = new_version(None)
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
@@ -330,11 +302,3 @@ def compute_dtype(dtype: DType) -> DType:
 def storage_id(array: Array) -> int:
     """Which memory `array` lies in: the same for all views of one array."""
     return id(array if array.base is None else array.base)
-
-
-def new_state(theta: Array, initial: Any = 0) -> Array:
-    """A new state array for the parameter with the array `theta`: of its shape and device, at least float32."""
-    device = device_of(theta)
-    new = to_device(namespace(theta).zeros(theta.shape, dtype=compute_dtype(theta.dtype)), device)
-    new[...] = to_device(initial, device) if is_array(initial) else initial
-    return new

@@ -14,9 +14,9 @@ from functools import partial
 from math import ceil, prod
 from typing import Any
 
-from lucid.core.array import Array, cpu, device_of, is_writable
-from lucid.optim.buckets import QUIET, Bucket, State, Task, compute_dtype, new_state, storage_id
-from lucid.optim.rule import CompiledRule, Rule
+from lucid.core.array import Array, cpu, device_of, is_array, is_writable, namespace, to_device
+from lucid.optim.buckets import QUIET, Bucket, State, Task, compute_dtype, storage_id
+from lucid.optim.rule import CompiledRule, Rule, evaluate_in_place
 
 SMALL = 8_192  # elements in the largest parameter that is packed with others: from there on packing saves nothing
 
@@ -66,7 +66,7 @@ class ChunkedBucket(Bucket):
         if self.prepare(rule, scalars, static) is None:  # it may not be pure, so it stays in this thread
             for index, theta, memory in self.chunks:
                 wide = theta.astype(self.dtype, copy=False)
-                self.evaluate(rule, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
+                evaluate_in_place(rule, self.xp, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
             return []
         tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
@@ -172,3 +172,11 @@ def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:
     if not fits or old.base is not None or not is_writable(old):
         state[slot] = new_state(theta, old)
     return state[slot]
+
+
+def new_state(theta: Array, initial: Any = 0) -> Array:
+    """A new state array for the parameter with the array `theta`: of its shape and device, at least float32."""
+    device = device_of(theta)
+    new = to_device(namespace(theta).zeros(theta.shape, dtype=compute_dtype(theta.dtype)), device)
+    new[...] = to_device(initial, device) if is_array(initial) else initial
+    return new

@@ -6,7 +6,6 @@ how it moves many parameters in buckets.py, what is refused in validation.py, ho
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -16,7 +15,7 @@ from lucid.core.array import is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.optim import validation
-from lucid.optim.buckets import GroupOptions, Plan
+from lucid.optim.buckets import QUIET, GroupOptions, Plan
 from lucid.optim.rule import check_rule
 from lucid.optim.state_dict import kinds, load, state_dict
 from lucid.optim.validation import BETAS, NON_NEGATIVE, Domain
@@ -41,8 +40,7 @@ class Optimizer:
       bools among them may decide what the rule does;
     - `domains`: what each hyperparameter may be; `pairs`: which ones may be given two at a time, as PyTorch
       has `betas`, which becomes `beta1` and `beta2`;
-    - `torch_slot_names`: the slots by PyTorch's names; None for what PyTorch keeps and `step_scalars` computes;
-    - `torch_difference(group)`, where there is one: see `load` in state_dict.py.
+    - `torch_slot_names`: the slots by PyTorch's names; None for what PyTorch keeps and `step_scalars` computes.
 
     A rule that cannot work is refused where the class is defined.
 
@@ -71,6 +69,7 @@ class Optimizer:
     domains: ClassVar[Mapping[str, Domain]] = {"lr": NON_NEGATIVE, "weight_decay": NON_NEGATIVE}
     pairs: ClassVar[Mapping[str, tuple[str, str]]] = BETAS
     torch_slot_names: ClassVar[Mapping[str, str | None]] = {}
+    _name: ClassVar[str] = "Optimizer"
     _static_names: ClassVar[tuple[str, ...]] = ()  # the hyperparameters that the rule takes
 
     @staticmethod
@@ -88,6 +87,7 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._name = cls.__name__
         if cls.rule is not Optimizer.rule:
             cls._static_names = check_rule(cls)
 
@@ -109,10 +109,6 @@ class Optimizer:
         self._group_options(self._name, self.defaults)
         items = validation.as_list(self._name, params)
         self._add(items if any(isinstance(item, Mapping) for item in items) else [{"params": items}])
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Let `group`, a dict as the constructor takes them, be trained as well, from the next step on.
@@ -161,16 +157,11 @@ class Optimizer:
             plan = self._plan = Plan(self._name, self.param_groups, options, self.state)
             gradients = plan.gradients(self.param_groups, options, self.state) or []
             if not gradients:
-                self._warn_of_no_gradient()
-        plan.run(self.rule, self.step_scalars, gradients)
+                validation.warn_of_no_gradient(self)
+        QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
         for function in after:
             function(loss)
         return loss
-
-    def _warn_of_no_gradient(self) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(f"{self._name}.step: {validation.NO_GRADIENT}", UserWarning, stacklevel=3)
 
     def explain(self, parameter: Any, largest: int = 5) -> Explanation:
         """The step that `step()` would take now, for one parameter and number by number; nothing is changed by it.

@@ -19,7 +19,7 @@ from typing import Any
 
 from lucid.core.array import is_array, to_numpy
 from lucid.core.node import Tensor
-from lucid.optim.buckets import new_state
+from lucid.optim.chunks import new_state
 from lucid.optim.validation import split_pairs
 
 Group = dict[str, Any]
@@ -61,9 +61,7 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
     """Give `optimizer` the groups and state in `saved`; see `Optimizer.load_state_dict`. `known` are the optimizers
     whose state it might be by mistake.
 
-    An optimizer may have methods that do part of it. `torch_difference(group)` says what PyTorch's optimizer of its
-    name does otherwise, or "", for a group that is of PyTorch's; it may take out keys that mean nothing here, and
-    raise a ValueError if the state must not be loaded. For `_with_own_names` and `_mismatches` see those here.
+    An optimizer may have its own `_with_own_names` and `_mismatches`; elsewhere those here do.
     """
     kind, own = type(optimizer), optimizer.param_groups
     context = f"{kind.__name__}.load_state_dict"
@@ -84,8 +82,8 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
         switches = [group.pop(key) for key in TORCH_ONLY if key in group]
         try:
             group = groups[i] = split_pairs(f"group {i}", group, optimizer.pairs)
-            if switches and hasattr(optimizer, "torch_difference"):
-                differences.append(optimizer.torch_difference(group))
+            if switches:
+                differences.append(torch_difference(kind, group))
             optimizer._group_options(f"group {i}", group)
         except (TypeError, ValueError) as error:
             problems.append(str(error))
@@ -113,6 +111,32 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
     optimizer.state.update(restored_state)
     if warning := max(differences):
         warnings.warn(f"{context}: {warning}", UserWarning, stacklevel=3)
+
+
+def torch_difference(kind: type, group: Group) -> str:
+    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state, out of which it takes keys
+    that mean nothing here. A ValueError if it does so much otherwise that its state must not be loaded.
+    """
+    names = {base.__name__ for base in kind.__mro__}
+    if "Adam" in names:  # there, one with `decoupled_weight_decay` is AdamW
+        decoupled = group.pop("decoupled_weight_decay", "AdamW" in names)
+        if group.get("weight_decay") and decoupled != ("AdamW" in names):
+            other = "AdamW" if decoupled else "Adam"
+            raise ValueError(
+                f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
+                f"load it into lucid.optim.{other}"
+            )
+    if "Adamax" not in names:
+        return ""
+    if group.pop("maximize", False):
+        raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
+    if not group.get("eps"):
+        return ""
+    return (
+        "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
+        f"on with steps that differ a little where gradients are not far above eps={group['eps']!r}; with eps=0 "
+        "both are the same"
+    )
 
 
 def match_parameters(

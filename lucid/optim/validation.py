@@ -6,6 +6,7 @@ error. A Domain is a check of one number; others are made of checks.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,11 +46,6 @@ WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and 
 FLAG = Domain("True or False", lambda x: True, bool)
 Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
-NO_GRADIENT = (
-    "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
-    "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not those "
-    "that the loss was computed from (of another model, or replaced since), or all are frozen"
-)
 
 
 def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
@@ -244,3 +240,15 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
         raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
     check_names(name, names_of_all)
     return added
+
+
+def warn_of_no_gradient(optimizer: Any) -> None:
+    """Warn, once, whoever called `step` although no parameter has a gradient."""
+    if not optimizer._warned:
+        optimizer._warned = True
+        text = (
+            "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
+            "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not "
+            "those that the loss was computed from (of another model, or replaced since), or all are frozen"
+        )
+        warnings.warn(f"{optimizer._name}.step: {text}", UserWarning, stacklevel=3)
