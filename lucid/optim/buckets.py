@@ -68,7 +68,7 @@ class Bucket:
         self.static: dict[str, Any] | None = None
         self.flags, self.static_scalars, self.step_scalars = list[bool](), list[Array](), list[Array]()
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
-        self.versions = [version_record(array) for array in self.arrays]
+        self.writes = [(state, version_record(array)) for state, array in zip(states, self.arrays, strict=True)]
         # What must be the same at the next step:
         self.rows = list(zip(params, self.arrays, [a.shape for a in self.arrays], states, strict=True))
         self.state_arrays = [(state, x, state[x]) for state in states for x in self.slots if x is not None]
@@ -281,7 +281,7 @@ class Plan:
             if left:
                 tasks += left
                 finish = bucket.finish
-            for state, record in zip(bucket.states, bucket.versions):  # noqa: B905
+            for state, record in bucket.writes:
                 state["t"] = t
                 record[1], record[2] = time, provenance
         if tasks:
