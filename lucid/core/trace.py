@@ -115,10 +115,8 @@ class Trace:
         """The result of `function` on tracers and numbers, by one more instruction."""
         tracers = [x if isinstance(x, Tracer) else self._literal(x, function) for x in operands]
         if all(isinstance(x, ScalarTracer) for x in tracers):
-            key = (function, *tracers)
-            if key not in self._numbers:
-                self._numbers[key] = self._on_numbers(function, *tracers)
-            return self._numbers[key]
+            known = self._numbers.get((function, *tracers))
+            return self._on_numbers(function, tracers) if known is None else known
         conditions = TAKES_BOOLS.get(function, ())
         if len(conditions) == 2 and not all(x.is_bool for x in tracers):
             raise TraceError(f"{function} of numbers")
@@ -128,16 +126,18 @@ class Trace:
         for i, x in enumerate(tracers):
             if x.is_bool is not (i in conditions):  # as NumPy: 1 and 0 beside numbers, and a condition is x != 0
                 tracers[i] = self.emit("not_equal", x, 0) if i in conditions else self.emit("astype", x)
-        out = Tracer(self, str(len(self.instructions)), function in GIVES_BOOLS)
-        self.instructions.append((function, tuple(tracers), out))
-        return out
+        return self._append(function, tracers, Tracer, function in GIVES_BOOLS)
 
-    def _on_numbers(self, function: str, *operands: Any) -> ScalarTracer:
+    def _on_numbers(self, function: str, operands: Sequence[Any]) -> ScalarTracer:
         if function not in ON_NUMBERS:
             raise TraceError(f"{function} of numbers")
         concrete, static = operands[0].concrete if function == "negative" else None, all(x.static for x in operands)
-        out = ScalarTracer(self, str(len(self.instructions)), concrete, static)
-        self.instructions.append((function, operands, out))
+        out = self._numbers[function, *operands] = self._append(function, operands, ScalarTracer, concrete, static)
+        return out
+
+    def _append(self, function: str, operands: Sequence[Tracer], kind: Any, *about: Any) -> Any:
+        out = kind(self, str(len(self.instructions)), *about)
+        self.instructions.append((function, tuple(operands), out))
         return out
 
     def _literal(self, value: Any, function: str) -> ScalarTracer:

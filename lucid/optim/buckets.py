@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from lucid.core.array import Array, DType, cpu, device_of, float32, is_writable, namespace, to_device
 from lucid.core.node import new_version, version_record
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place, pattern_of
-from lucid.optim.validation import check_gradient_and_state
+from lucid.optim.validation import params_to_move
 
 State = dict[str, Any]  # of one parameter: its "t", and an array under the name of each slot
 Task = Callable[[int], None]  # a part of a step that may be done at any time, by the worker of that number
@@ -219,15 +219,7 @@ class Plan:
     ) -> None:
         self.options, self.params = options, [list(group["params"]) for group in groups]
         self.idle = [p for params in self.params for p in params if p._grad is None]
-        moving: dict[Any, int] = {}  # parameter -> its group
-        for i, params in enumerate(self.params):
-            for j, p in enumerate(params):
-                if p._grad is not None:
-                    context = f"{name}, group {i}: parameter {j}"
-                    if p in moving:
-                        raise ValueError(f"{context} must be listed once, got it twice; take it out of one list")
-                    check_gradient_and_state(context, p, state.get(p, {}), options[i].slots)
-                    moving[p] = i
+        moving = params_to_move(name, self.params, options, state)  # parameter -> its group
         for p in moving:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()

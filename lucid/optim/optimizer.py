@@ -265,5 +265,5 @@ class Optimizer:
         load(self, state_dict, kinds(Optimizer))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's
+        own = {name: value for name, value in vars(self).items() if name != "step"}  # which may be wrapped on the instance
         return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own

@@ -181,6 +181,22 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
         raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
 
 
+def params_to_move(
+    name: str, groups: Sequence[Sequence[Any]], options: Sequence[Any], state: Mapping[Any, Any]
+) -> dict[Any, int]:
+    """The parameters that have a gradient, each with the number of its group, if a step can move all of them."""
+    moving: dict[Any, int] = {}
+    for i, params in enumerate(groups):
+        for j, p in enumerate(params):
+            if p._grad is not None:
+                context = f"{name}, group {i}: parameter {j}"
+                if p in moving:
+                    raise ValueError(f"{context} must be listed once, got it twice; take it out of one list")
+                check_gradient_and_state(context, p, state.get(p, {}), options[i].slots)
+                moving[p] = i
+    return moving
+
+
 def check_gradient_and_state(context: str, p: Any, state: Mapping[str, Any], slots: Sequence[str | None]) -> None:
     """Refuse what would go wrong half-way through a step.
 
