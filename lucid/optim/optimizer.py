@@ -265,5 +265,5 @@ class Optimizer:
         load(self, state_dict, kinds(Optimizer))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name != "step"}  # which may be wrapped on the instance
+        own = {name: value for name, value in vars(self).items() if name != "step"}  # a wrapped one
         return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own

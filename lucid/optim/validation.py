@@ -197,7 +197,7 @@ def params_to_move(
     return moving
 
 
-def check_gradient_and_state(context: str, p: Any, state: Mapping[str, Any], slots: Sequence[str | None]) -> None:
+def check_gradient_and_state(context: str, p: Any, state: Mapping[Any, Any], slots: Sequence[str | None]) -> None:
     """Refuse what would go wrong half-way through a step.
 
     Raises:
