@@ -4,6 +4,7 @@ a reduction with `dim` and `keepdim`, Tensor has the methods that other files at
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import griffe
@@ -63,8 +64,18 @@ def reduced(decorator: str) -> list[griffe.Parameter]:
 
 
 def read(pkg: griffe.Module, function: Any) -> griffe.Function:
-    """What was read of a function."""
-    return pkg[f"{function.__module__}.{function.__qualname__}".removeprefix("lucid.")]
+    """What was read of a function; of one that another function made, what it is at run time."""
+    path = f"{function.__module__}.{function.__qualname__}".removeprefix("lucid.")
+    if not pkg[path].is_function:
+        pkg[path] = made(function)
+    return pkg[path]
+
+
+def made(function: Any) -> griffe.Function:
+    """A function as it is at run time, for one that the source does not spell out."""
+    parameters = [griffe.Parameter(name, kind=ANY) for name in inspect.signature(function).parameters]
+    docstring = griffe.Docstring(markdown(function.__doc__))
+    return griffe.Function(function.__name__, parameters=griffe.Parameters(*parameters), docstring=docstring)
 
 
 def bound(name: str, function: griffe.Function) -> griffe.Function:

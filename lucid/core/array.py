@@ -189,7 +189,8 @@ register_namespace(cpu)
 
 # -- arrays of any library: where they are, how they are made, and how they get elsewhere ------------------------------
 
-LOADERS: dict[Any, Callable[[], Namespace]] = {}  # a kind of device, or (module, name) of an array type -> its namespace
+# A kind of device, or (module, name) of an array type -> its namespace.
+LOADERS: dict[Any, Callable[[], Namespace]] = {}
 
 
 def _library(kind: type) -> Namespace | None:

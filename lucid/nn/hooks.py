@@ -7,7 +7,6 @@ gradients of both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from lucid.autograd.hooks import RemovableHandle
@@ -20,13 +19,13 @@ Hook = Callable[..., Any]
 Gradients = tuple[Tensor | None, ...]
 
 
-@dataclass
 class Hooks:
     """The hooks of one module in the order in which they run: id -> (hook, whether it takes keywords)."""
 
-    before: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
-    after: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
-    backward: dict[int, tuple[Hook, bool]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.before: dict[int, tuple[Hook, bool]] = {}
+        self.after: dict[int, tuple[Hook, bool]] = {}
+        self.backward: dict[int, tuple[Hook, bool]] = {}
 
 
 class HookMethods:

@@ -76,7 +76,8 @@ def like(create: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
     return create_like
 
 
-zeros_like, ones_like = like(zeros, "Zeros"), like(ones, "Ones")
+zeros_like = like(zeros, "Zeros")
+ones_like = like(ones, "Ones")
 empty_like = like(empty, "Whatever the memory held,")
 
 

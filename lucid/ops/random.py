@@ -156,7 +156,8 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     return from_host(drawn, int64, device, False)
 
 
-rand_like, randn_like = like(rand, "Uniform random numbers"), like(randn, "Standard normal random numbers")
+rand_like = like(rand, "Uniform random numbers")
+randn_like = like(randn, "Standard normal random numbers")
 
 
 # What is drawn at every step, such as which elements dropout drops, must not be sent to a GPU each time. It is made
