@@ -11,14 +11,14 @@ An instruction is a function by NumPy's name, its operands, and its result. A `T
 `ScalarTracer` for a Python number: what is computed from numbers alone, `1 - beta1`, is computed once a call and in
 double precision, not for each element. What does more, a sum or an `if` that depends on an array, is a `TraceError`.
 
-A trace is run in place, `allocate` finding by liveness an array for each result (optimizers: optim/rule.py), or printed
-as a kernel for a GPU (optimizers, and fused operations).
+A trace is run in place, with few arrays for all results (optimizers: optim/rule.py), or printed as a kernel for a GPU
+(optimizers, and fused operations).
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 ARITHMETIC = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power"}
@@ -115,10 +115,8 @@ class Trace:
         """The result of `function` on tracers and numbers, by one more instruction."""
         tracers = [x if isinstance(x, Tracer) else self._literal(x, function) for x in operands]
         if all(isinstance(x, ScalarTracer) for x in tracers):
-            key = (function, *tracers)
-            if key not in self._numbers:
-                self._numbers[key] = self._on_numbers(function, *tracers)
-            return self._numbers[key]
+            known = self._numbers.get((function, *tracers))
+            return self._on_numbers(function, tracers) if known is None else known
         conditions = TAKES_BOOLS.get(function, ())
         if len(conditions) == 2 and not all(x.is_bool for x in tracers):
             raise TraceError(f"{function} of numbers")
@@ -128,15 +126,17 @@ class Trace:
         for i, x in enumerate(tracers):
             if x.is_bool is not (i in conditions):  # as NumPy: 1 and 0 beside numbers, and a condition is x != 0
                 tracers[i] = self.emit("not_equal", x, 0) if i in conditions else self.emit("astype", x)
-        return self._append(function, tracers, Tracer(self, str(len(self.instructions)), function in GIVES_BOOLS))
+        return self._append(function, tracers, Tracer, function in GIVES_BOOLS)
 
-    def _on_numbers(self, function: str, *operands: Any) -> ScalarTracer:
+    def _on_numbers(self, function: str, operands: Sequence[Any]) -> ScalarTracer:
         if function not in ON_NUMBERS:
             raise TraceError(f"{function} of numbers")
         concrete, static = operands[0].concrete if function == "negative" else None, all(x.static for x in operands)
-        return self._append(function, operands, ScalarTracer(self, str(len(self.instructions)), concrete, static))
+        out = self._numbers[function, *operands] = self._append(function, operands, ScalarTracer, concrete, static)
+        return out
 
-    def _append(self, function: str, operands: Sequence[Tracer], out: Any) -> Any:
+    def _append(self, function: str, operands: Sequence[Tracer], kind: Any, *about: Any) -> Any:
+        out = kind(self, str(len(self.instructions)), *about)
         self.instructions.append((function, tuple(operands), out))
         return out
 
@@ -188,46 +188,3 @@ class TracedNamespace:
             getattr(self.trace.xp, name)  # an AttributeError that names it, if there is no such function at all
             raise TraceError(f"xp.{name}")
         return lambda *operands: self.trace.emit(name, *operands)
-
-
-def last_uses(instructions: Sequence[Instruction], outputs: Iterable[Tracer]) -> dict[Tracer, int]:
-    """Liveness: each value's last instruction, behind which it is dead. Outputs live to the end."""
-    last = {x: i for i, (_, operands, _) in enumerate(instructions) for x in operands}
-    return last | dict.fromkeys(outputs, len(instructions))
-
-
-Code = list[tuple[str, list[int], int]]  # function, registers of its operands, register of its result
-
-
-def allocate(
-    instructions: Sequence[Instruction],
-    inputs: Sequence[Tracer],
-    outputs: Collection[Tracer],
-    homes: Mapping[Tracer, Tracer],
-) -> tuple[Code, dict[Tracer, int], int]:
-    """Give each result of instructions on arrays a register to be written to, by liveness, so that there are few.
-
-    Register i holds input i at first; those behind the inputs are workspace. `outputs` are the results that are needed
-    at the end. `homes` maps some of these to the input whose register they must be in by then; no other input is
-    overwritten. Gives the code, the register of each value, and how many registers of workspace there are.
-    """
-    kept, last = set(outputs), last_uses(instructions, outputs)
-    register = {x: i for i, x in enumerate(inputs)}
-    home = {value: register[x] for value, x in homes.items()}
-    holds = {register[x]: x for x in homes.values()}  # what stands in each register that may be written to
-    code: Code = []
-    count = len(inputs)
-    for i, (function, operands, out) in enumerate(instructions):
-        free = [r for r, value in holds.items() if last.get(value, -1) <= i]
-        workspace = [r for r in free if r >= len(inputs)]
-        # Best over an operand that dies here. An output stays out of other outputs' homes, which it might block.
-        over = [register[x] for x in operands if register[x] in (workspace if out in kept else free)]
-        choices = [r for r in [home.get(out)] if r in free] + over + workspace
-        place = choices[0] if choices else count
-        count = max(count, place + 1)
-        code.append((function, [register[x] for x in operands], place))
-        register[out], holds[place] = place, out
-    for value, place in home.items():
-        if register[value] != place:  # the old value was still needed when the new one was there
-            code.append(("copy", [register[value]], place))
-    return code, register, count - len(inputs)

@@ -44,7 +44,7 @@ class CupyNamespace(Namespace):
         devices: how many GPUs there are.
         kernels: what has been compiled for this library so far.
         checks: device -> the kernel of deferred_errors.py, where it writes, and the messages since that was read.
-        Bucket: how parameters on a GPU are moved by an optimizer.
+        buckets: how parameters on a GPU are moved by an optimizer.
     """
 
     def follow(self, array: Array) -> Namespace:
@@ -153,7 +153,7 @@ def _load() -> CupyNamespace:
     xp = CupyNamespace(name="cupy", **{name: getattr(cupy, name) for name in names if hasattr(cupy, name)})
     xp.module, xp.array, xp.devices = cupy, cupy.ndarray, count
     xp.names, xp.kernels, xp.checks = [Device("cuda", index) for index in range(count)], {}, {}
-    vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), Bucket=GpuBucket)
+    vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), buckets=[GpuBucket])
     xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
     xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided

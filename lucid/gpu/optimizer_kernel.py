@@ -20,13 +20,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
-from lucid.optim.buckets import Bucket, Task, own_state, storage_id
-from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule
+from lucid.optim.buckets import Bucket, storage_id
+from lucid.optim.chunks import own_state
+from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
@@ -204,6 +205,8 @@ def kernel_of(cupy: Any, stored: DType, rule: Rule, slots: Slots, pattern: Patte
 class GpuBucket(Bucket):
     """Parameters of one dtype on one GPU."""
 
+    capacity = inf
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.stored = self.arrays[0].dtype
@@ -226,7 +229,7 @@ class GpuBucket(Bucket):
         """The kernels."""
         return kernel_of(self.xp.module, self.stored, rule, self.slots, pattern)
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
+    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> None:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
         kernel = self.prepare(rule, scalars, static)
@@ -246,7 +249,7 @@ class GpuBucket(Bucket):
             g, theta = gradients[j], self.arrays[j]
             if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
                 wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
-                self.evaluate(rule, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+                evaluate_in_place(rule, self.xp, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
                 theta[...] = wide
             elif g.size:
                 kernel.each(g, *numbers, theta, *self.slots_of[j])
@@ -259,4 +262,3 @@ class GpuBucket(Bucket):
                     self.tables.append(Table(kernel, thetas, slots))
             for i, table in enumerate(self.tables):
                 table.move(addresses[i * n : (i + 1) * n], numbers)
-        return []

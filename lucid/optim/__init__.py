@@ -1,8 +1,9 @@
-"""Optimizers. Read optimizer.py first, then adamax.py, rule.py and buckets.py.
+"""Optimizers. Read optimizer.py first, then adamax.py, rule.py, buckets.py and chunks.py.
 
 lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
+from lucid.optim import chunks as chunks  # adds its bucket
 from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
 from lucid.optim.adam import Adam, AdamW

@@ -77,17 +77,6 @@ class Adam(Optimizer):
         root = sqrt(1 - options["beta2"] ** t)
         return options["lr"] * root / (1 - options["beta1"] ** t), options["eps"] * root
 
-    def torch_difference(self, group: dict[str, Any]) -> str:
-        """PyTorch's Adam with `decoupled_weight_decay` is AdamW; here nothing else is."""
-        decoupled = group.pop("decoupled_weight_decay", isinstance(self, AdamW))
-        if group.get("weight_decay") and decoupled != isinstance(self, AdamW):
-            other = "AdamW" if decoupled else "Adam"
-            raise ValueError(
-                f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
-                f"load it into lucid.optim.{other}"
-            )
-        return ""
-
 
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, Algorithm 2).

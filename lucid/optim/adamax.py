@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE
+from lucid.optim.validation import HALF_OPEN_UNIT, NON_NEGATIVE, Params
 
 
 class Adamax(Optimizer):
@@ -39,17 +37,13 @@ class Adamax(Optimizer):
         weight_decay: lambda, L2 regularisation: so many times theta is added to the gradient.
 
     Attributes:
-        param_groups: a list of dicts with the keys `"params"`, `"lr"`, `"beta1"`, `"beta2"`, `"eps"` and
-            `"weight_decay"`. All are read at each step, so `group["lr"] = ...` works at once.
-        defaults: the hyperparameters as given here, by the same names.
+        param_groups, defaults: as `Optimizer` says, for `"lr"`, `"beta1"`, `"beta2"`, `"eps"` and `"weight_decay"`; all
+            are read at each step, so `group["lr"] = ...` works at once.
         state: parameter -> `{"t": updates so far, "m": array, "u": array}`, from its first update on. For
             float16 parameters m, u and the arithmetic are float32.
 
     Raises:
-        TypeError: for params that are no ordered iterable of float Parameters; for hyperparameters that are
-            not numbers.
-        ValueError: for no parameters, or the same one twice; for hyperparameters that are negative, NaN,
-            infinite or, among the betas, not below 1.
+        TypeError, ValueError: as `Optimizer` says; the betas must be below 1, all numbers finite and not negative.
 
     >>> import lucid
     >>> model = lucid.nn.Linear(3, 1)
@@ -68,13 +62,9 @@ class Adamax(Optimizer):
     domains |= dict.fromkeys(("beta1", "beta2"), HALF_OPEN_UNIT)
 
     def __init__(
-        self,
-        params: Iterable[Parameter] | Iterable[dict[str, object]],
-        lr: float = 0.002,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-08,
+        self, params: Params, lr: float = 0.002, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08,
         weight_decay: float = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     @staticmethod
@@ -90,15 +80,3 @@ class Adamax(Optimizer):
     def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
         """`step`: the learning rate, corrected for m having begun at zero; u needs no correction."""
         return (options["lr"] / (1 - options["beta1"] ** t),)
-
-    def torch_difference(self, group: dict[str, Any]) -> str:
-        """The place of eps, with `eps=0` no difference; and `maximize`, which this one has not."""
-        if group.pop("maximize", False):
-            raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
-        if not group.get("eps"):
-            return ""
-        return (
-            "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
-            f"on with steps that differ a little where gradients are not far above eps={group['eps']!r}; with eps=0 "
-            "both are the same"
-        )

@@ -15,9 +15,10 @@ from textwrap import dedent, indent, wrap
 from typing import Any, NamedTuple
 
 from lucid.core.array import cpu, float64, namespace, to_numpy
-from lucid.optim.buckets import GroupOptions, check_gradient_and_state, compute_dtype, new_state
+from lucid.optim.buckets import GroupOptions, compute_dtype
+from lucid.optim.chunks import new_state
 from lucid.optim.rule import evaluate_rule, step_scalar_names
-from lucid.optim.validation import WHOLE
+from lucid.optim.validation import WHOLE, check_gradient_and_state
 
 SIDE_BY_SIDE = 5  # columns of numbers that fit a terminal
 

@@ -16,11 +16,12 @@ from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import Array, device_of, is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
-from lucid.optim.buckets import check_gradient_and_state, compute_dtype, new_state
+from lucid.optim.buckets import compute_dtype
+from lucid.optim.chunks import new_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.state_dict import mismatches, scalar
-from lucid.optim.validation import NON_NEGATIVE, WHOLE, Params
+from lucid.optim.validation import NON_NEGATIVE, WHOLE, Params, check_gradient_and_state, warn_of_no_gradient
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Preview
@@ -131,7 +132,7 @@ class LBFGS(Optimizer):
             result = closure()
         loss, params = self._number(result), self._params_to_move()
         if not params:
-            self._warn_of_no_gradient()
+            warn_of_no_gradient(self)
             return result
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent

@@ -6,7 +6,6 @@ how it moves many parameters in buckets.py, what is refused in validation.py, ho
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,30 +14,14 @@ from lucid.autograd.grad_mode import enable_grad
 from lucid.core.array import is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
-from lucid.optim.buckets import GroupOptions, Plan
+from lucid.optim import validation
+from lucid.optim.buckets import QUIET, GroupOptions, Plan
 from lucid.optim.rule import check_rule
-from lucid.optim.state_dict import load, mismatches, state_dict, with_own_names
-from lucid.optim.validation import (
-    BETAS,
-    NON_NEGATIVE,
-    Domain,
-    as_list,
-    check_hyperparameter,
-    check_keywords,
-    check_names,
-    check_parameter,
-    split_names,
-    split_pairs,
-)
+from lucid.optim.state_dict import kinds, load, state_dict
+from lucid.optim.validation import BETAS, NON_NEGATIVE, Domain
 
 if TYPE_CHECKING:
     from lucid.optim.explain import Explanation
-
-NO_GRADIENT = (
-    "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
-    "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not those "
-    "that the loss was computed from (of another model, or replaced since), or all are frozen"
-)
 
 
 class Optimizer:
@@ -86,6 +69,7 @@ class Optimizer:
     domains: ClassVar[Mapping[str, Domain]] = {"lr": NON_NEGATIVE, "weight_decay": NON_NEGATIVE}
     pairs: ClassVar[Mapping[str, tuple[str, str]]] = BETAS
     torch_slot_names: ClassVar[Mapping[str, str | None]] = {}
+    _name: ClassVar[str] = "Optimizer"
     _static_names: ClassVar[tuple[str, ...]] = ()  # the hyperparameters that the rule takes
 
     @staticmethod
@@ -101,28 +85,19 @@ class Optimizer:
     def check(self, context: str, options: dict[str, Any]) -> None:
         """Raise a ValueError that begins with `context` if the hyperparameters of a group do not go together."""
 
-    def torch_difference(self, group: dict[str, Any]) -> str:
-        """What PyTorch's optimizer of this name does otherwise, for a group of its state that is loaded here; or "".
-
-        It may take keys out of `group` that mean nothing here.
-
-        Raises:
-            ValueError: if it does so much otherwise that its state must not be loaded.
-        """
-        return ""
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._name = cls.__name__
         if cls.rule is not Optimizer.rule:
             cls._static_names = check_rule(cls)
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword in a sentence that lists the known ones."""
-        check_keywords(cls, kwargs)
+        validation.check_keywords(cls, kwargs)
         return super().__new__(cls)
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        self.defaults: dict[str, Any] = split_pairs(self._name, defaults, self.pairs)
+        self.defaults: dict[str, Any] = validation.split_pairs(self._name, defaults, self.pairs)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Any, dict[str, Any]] = {}
         self._plan: Plan | None = None
@@ -130,20 +105,10 @@ class Optimizer:
         self._seen: list[object] = []  # what stood under these names, and the parameters, in all groups
         self._options: list[GroupOptions] = []  # what was made of it
         self._warned = False
-        if unknown := [name for name in self._static_names if name not in self.defaults]:
-            raise TypeError(
-                f"{self._name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, "
-                f"{list(self.defaults)}; put what changes at each step before the *, into step_scalars"
-            )
+        validation.check_static_names(self._name, self._static_names, self.defaults)
         self._group_options(self._name, self.defaults)
-        items = as_list(self._name, params)
+        items = validation.as_list(self._name, params)
         self._add(items if any(isinstance(item, Mapping) for item in items) else [{"params": items}])
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
-
-    # -- groups ----------------------------------------------------------------------------------------------
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Let `group`, a dict as the constructor takes them, be trained as well, from the next step on.
@@ -155,30 +120,7 @@ class Optimizer:
 
     def _add(self, groups: list[Any]) -> None:
         """Check all of `groups`, then append them."""
-        names_of_all = [group.get("param_names") for group in self.param_groups]
-        position = {p: (i, j) for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"])}
-        added: list[dict[str, Any]] = []
-        for i, group in enumerate(groups, len(self.param_groups)):
-            context = f"{self._name}, group {i}"
-            if not isinstance(group, Mapping) or "params" not in group:
-                got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
-                raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
-            names, params = split_names(context, as_list(context, group["params"]))
-            names_of_all.append(names)
-            for j, p in enumerate(params):
-                check_parameter(f"{context}: parameter {j}", p)
-                if p in position:
-                    before = "parameter {1} of group {0}".format(*position[p])
-                    raise ValueError(f"{context}: parameter {j} is the same as {before}; give each parameter once")
-                position[p] = i, j
-            own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
-            options = {**self.defaults, **split_pairs(context, own, self.pairs)}
-            self._group_options(context, options)
-            added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
-        if not any(group["params"] for group in added):
-            raise ValueError(f"{self._name}: got no parameters, expected at least one; was an iterator used up before?")
-        check_names(self._name, names_of_all)
-        self.param_groups += added
+        self.param_groups += validation.check_groups(self, groups)
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]
@@ -186,8 +128,6 @@ class Optimizer:
             lines += [f"Parameter Group {i}"]
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name not in ("params", "param_names")]
         return "\n".join([*lines, ")"])
-
-    # -- stepping --------------------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Move every parameter that has a gradient, once.
@@ -217,16 +157,11 @@ class Optimizer:
             plan = self._plan = Plan(self._name, self.param_groups, options, self.state)
             gradients = plan.gradients(self.param_groups, options, self.state) or []
             if not gradients:
-                self._warn_of_no_gradient()
-        plan.run(self.rule, self.step_scalars, gradients)
+                validation.warn_of_no_gradient(self)
+        QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
         for function in after:
             function(loss)
         return loss
-
-    def _warn_of_no_gradient(self) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(f"{self._name}.step: {NO_GRADIENT}", UserWarning, stacklevel=3)
 
     def explain(self, parameter: Any, largest: int = 5) -> Explanation:
         """The step that `step()` would take now, for one parameter and number by number; nothing is changed by it.
@@ -285,13 +220,13 @@ class Optimizer:
 
     def _group_options(self, context: str, group: Mapping[str, Any]) -> GroupOptions:
         """The hyperparameters that stand in `group`, each checked."""
-        split_pairs(context, group, self.pairs)
+        validation.split_pairs(context, group, self.pairs)
         options = {}
         for name, default in self.defaults.items():
             if name not in group:
                 raise ValueError(f"{context}: {name} is missing; set group[{name!r}], by default to {default!r}")
             value, domain = group[name], self.domains.get(name)
-            options[name] = value if domain is None else check_hyperparameter(context, name, value, domain)
+            options[name] = value if domain is None else validation.check_hyperparameter(context, name, value, domain)
         self.check(context, options)
         return GroupOptions(
             options,
@@ -299,8 +234,6 @@ class Optimizer:
             slots=tuple(x if options.get(self.optional_slots.get(x, ""), True) else None for x in self.slots),
             initial={slot: options[name] for slot, name in self.initial_values.items()},
         )
-
-    # -- saving ----------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot, in PyTorch's layout: `{"state": {0: {...}}, "param_groups": [{..., "params": [0, ...]}]}`.
@@ -329,46 +262,8 @@ class Optimizer:
         Warns:
             UserWarning: if PyTorch's optimizer of this name is not quite the same.
         """
-        groups, state, warning = load(
-            type(self),
-            self.param_groups,
-            state_dict,
-            read_group=self._read_saved_group,
-            translate=self._with_own_names,
-            mismatches_of=self._mismatches,
-            kinds=kinds(Optimizer),
-        )
-        for own, group in zip(self.param_groups, groups, strict=True):
-            kept: dict[str, Any] = {key: own[key] for key in ("params", "param_names") if key in own}
-            own.clear()
-            own.update({**kept, **group})
-        self.state.clear()
-        self.state.update(state)
-        if warning:
-            warnings.warn(f"{self._name}.load_state_dict: {warning}", UserWarning, stacklevel=2)
-
-    def _read_saved_group(self, where: str, group: dict[str, Any], from_torch: bool) -> tuple[dict[str, Any], str]:
-        """A saved group as it is here, checked; and what PyTorch's optimizer does otherwise, if it is of that."""
-        group = split_pairs(where, group, self.pairs)
-        difference = self.torch_difference(group) if from_torch else ""
-        self._group_options(where, group)
-        return group, difference
-
-    def _with_own_names(self, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
-        """A saved state under the names that it has here; `params` gives the parameter of each index."""
-        return {i: with_own_names(entry, self.torch_slot_names) for i, entry in state.items()}
-
-    def _mismatches(self, where: str, p: Any, entry: Any) -> list[str]:
-        """What keeps `entry` from being the state of the parameter `p`, in words."""
-        needed = [slot for slot in self.slots if slot not in self.optional_slots]
-        return mismatches(where, p, entry, self.slots, needed)
+        load(self, state_dict, kinds(Optimizer))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name != "step"}  # somebody follows this one's
+        own = {name: value for name, value in vars(self).items() if name != "step"}  # a wrapped one
         return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own
-
-
-def kinds(base: type[Optimizer]) -> list[type[Optimizer]]:
-    """All optimizers that lucid has."""
-    found = [kind for kind in base.__subclasses__() if kind.__module__.startswith("lucid.")]
-    return [*found, *(each for kind in found for each in kinds(kind))]

@@ -21,13 +21,13 @@ These are the operations of the rule in its order, so the results are the same t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from inspect import Parameter, getattr_static, signature
 from typing import Any
 
 from lucid.core.array import cpu
-from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, allocate, evaluate, number_of
+from lucid.core.trace import Instruction, ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
 
 Rule = Callable[..., tuple[Any, ...]]
 Slots = tuple[str | None, ...]  # the arrays that a rule keeps for each parameter; None for one that is not in use
@@ -42,6 +42,16 @@ def evaluate_rule(
     results = rule(xp, theta, g, *slots, *scalars, **static)
     update, new, theta = split_results(rule, results, len(slots), theta)
     return theta - update, new
+
+
+def evaluate_in_place(
+    rule: Rule, xp: Any, theta: Any, g: Any, slots: Sequence[Any], scalars: Sequence[Any], static: Mapping[str, Any]
+) -> None:
+    """Put into theta and the slots what the rule makes of them, evaluated as it stands."""
+    theta[...], new = evaluate_rule(rule, xp, theta, g, slots, scalars, static)
+    for old, value in zip(slots, new, strict=True):
+        if old is not None:
+            old[...] = value
 
 
 def split_results(rule: Rule, results: Any, count: int, theta: Any) -> tuple[Any, list[Any], Any]:
@@ -70,9 +80,6 @@ def step_scalar_names(rule: Rule, slots: int, count: int) -> list[str]:
     arguments = list(signature(rule).parameters.values())[3 + slots :]
     names = [a.name for a in arguments if a.kind is Parameter.POSITIONAL_OR_KEYWORD]
     return names if len(names) == count else [f"number{i}" for i in range(count)]
-
-
-# -- its trace -------------------------------------------------------------------------------------------------------
 
 
 def pattern_of(step_scalars: Sequence[object], static: Mapping[str, Any]) -> Pattern | None:
@@ -127,7 +134,45 @@ class RuleTrace(Trace):
         return "\n".join([super().__str__(), *results, f"%theta = subtract {self.theta} {self.update}"])
 
 
-# -- in place --------------------------------------------------------------------------------------------------------
+def last_uses(instructions: Sequence[Instruction], outputs: Iterable[Tracer]) -> dict[Tracer, int]:
+    """Liveness: each value's last instruction, behind which it is dead. Outputs live to the end."""
+    last = {x: i for i, (_, operands, _) in enumerate(instructions) for x in operands}
+    return last | dict.fromkeys(outputs, len(instructions))
+
+
+Code = list[tuple[str, list[int], int]]  # function, registers of its operands, register of its result
+
+
+def allocate(
+    instructions: Sequence[Instruction], inputs: Sequence[Tracer], outputs: Collection[Tracer],
+    homes: Mapping[Tracer, Tracer],
+) -> tuple[Code, dict[Tracer, int], int]:  # fmt: skip
+    """Give each result of instructions on arrays a register to be written to, by liveness, so that there are few.
+
+    Register i holds input i at first; those behind the inputs are workspace. `outputs` are the results that are needed
+    at the end. `homes` maps some of these to the input whose register they must be in by then; no other input is
+    overwritten. Gives the code, the register of each value, and how many registers of workspace there are.
+    """
+    kept, last = set(outputs), last_uses(instructions, outputs)
+    register = {x: i for i, x in enumerate(inputs)}
+    home = {value: register[x] for value, x in homes.items()}
+    holds = {register[x]: x for x in homes.values()}  # what stands in each register that may be written to
+    code: Code = []
+    count = len(inputs)
+    for i, (function, operands, out) in enumerate(instructions):
+        free = [r for r, value in holds.items() if last.get(value, -1) <= i]
+        workspace = [r for r in free if r >= len(inputs)]
+        # Best over an operand that dies here. An output stays out of other outputs' homes, which it might block.
+        over = [register[x] for x in operands if register[x] in (workspace if out in kept else free)]
+        choices = [r for r in [home.get(out)] if r in free] + over + workspace
+        place = choices[0] if choices else count
+        count = max(count, place + 1)
+        code.append((function, [register[x] for x in operands], place))
+        register[out], holds[place] = place, out
+    for value, place in home.items():
+        if register[value] != place:  # the old value was still needed when the new one was there
+            code.append(("copy", [register[value]], place))
+    return code, register, count - len(inputs)
 
 
 class CompiledRule:
@@ -209,9 +254,6 @@ def compiled_rule(rule: Rule, slots: Slots, pattern: Pattern | None) -> Compiled
         return CompiledRule(RuleTrace(rule, slots, pattern))
     except TraceError:
         return None
-
-
-# -- where it is defined ---------------------------------------------------------------------------------------------
 
 
 def check_rule(kind: Any) -> tuple[str, ...]:

@@ -9,15 +9,18 @@ What does not fit is refused, all problems in one error, with a guess at which o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from inspect import signature
 from numbers import Integral
 from typing import Any
 
 from lucid.core.array import is_array, to_numpy
 from lucid.core.node import Tensor
-from lucid.optim.buckets import new_state
+from lucid.optim.chunks import new_state
+from lucid.optim.validation import split_pairs
 
 Group = dict[str, Any]
 Entry = dict[str, Any]
@@ -54,19 +57,13 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "dtype") else deepcopy(value)
 
 
-def load(
-    kind: type,
-    own: Sequence[Group],
-    saved: Mapping[str, Any],
-    *,
-    read_group: Callable[[str, Group, bool], tuple[Group, str]],  # where, group, is it PyTorch's -> ours, a warning
-    translate: Callable[[Any, Mapping[Any, Any]], dict[Any, Any]],  # state, index -> parameter -> state, our names
-    mismatches_of: Callable[[str, Any, Any], list[str]],  # where, parameter, entry -> why the entry is not its state
-    kinds: Sequence[Any],  # the optimizers whose state it might be by mistake
-) -> tuple[list[Group], dict[Any, Entry], str]:
-    """What `saved` holds for an optimizer of this kind with the groups `own`: groups without their parameters, the
-    state by parameter, and a warning or "". Errors as `Optimizer.load_state_dict` says.
+def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None:
+    """Give `optimizer` the groups and state in `saved`; see `Optimizer.load_state_dict`. `known` are the optimizers
+    whose state it might be by mistake.
+
+    An optimizer may have its own `torch_difference`, `_with_own_names` and `_mismatches`; elsewhere those here do.
     """
+    kind, own = type(optimizer), optimizer.param_groups
     context = f"{kind.__name__}.load_state_dict"
     try:
         state = {i: dict(entry) if isinstance(entry, Mapping) else entry for i, entry in saved["state"].items()}
@@ -80,18 +77,22 @@ def load(
         raise TypeError(f"{context}: expected {expected}, got {got}") from error
     problems: list[str] = []
     params = match_parameters(context, indices, names, own, problems)
-    warnings = [""]
+    differences = [""]
     for i, group in enumerate(groups):
         switches = [group.pop(key) for key in TORCH_ONLY if key in group]
         try:
-            groups[i], warning = read_group(f"group {i}", group, bool(switches))
-            warnings.append(warning)
+            group = groups[i] = split_pairs(f"group {i}", group, optimizer.pairs)
+            if switches:
+                difference = getattr(optimizer, "torch_difference", partial(torch_difference, kind))
+                differences.append(difference(group))
+            optimizer._group_options(f"group {i}", group)
         except (TypeError, ValueError) as error:
             problems.append(str(error))
-    state = translate(state, params)
+    state = getattr(optimizer, "_with_own_names", partial(with_own_names, optimizer))(state, params)
+    mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches_of_slots, optimizer))
     problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
-    likely = guess_optimizer(saved, kinds)
-    if likely and kind not in likely and (problems or kind in kinds):
+    likely = guess_optimizer(saved, known)
+    if likely and kind not in likely and (problems or kind in known):
         names_of_likely = " or ".join(sorted(other.__name__ for other in likely))
         problems.append(f"it looks like the state of {names_of_likely}; load it into one of these, or begin anew")
     if problems:
@@ -102,8 +103,41 @@ def load(
             return int(value)
         return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)
 
-    entries = ((params[i], entry) for i, entry in state.items())
-    return groups, {p: {k: restored(p, k, v) for k, v in entry.items()} for p, entry in entries}, max(warnings)
+    restored_state = {params[i]: {k: restored(params[i], k, v) for k, v in entry.items()} for i, entry in state.items()}
+    for group, new in zip(own, groups, strict=True):
+        kept = {key: group[key] for key in ("params", "param_names") if key in group}
+        group.clear()
+        group.update({**kept, **new})
+    optimizer.state.clear()
+    optimizer.state.update(restored_state)
+    if warning := max(differences):
+        warnings.warn(f"{context}: {warning}", UserWarning, stacklevel=3)
+
+
+def torch_difference(kind: type, group: Group) -> str:
+    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state, out of which it takes keys
+    that mean nothing here. A ValueError if it does so much otherwise that its state must not be loaded.
+    """
+    names = {base.__name__ for base in kind.__mro__}
+    if "Adam" in names:  # there, one with `decoupled_weight_decay` is AdamW
+        decoupled = group.pop("decoupled_weight_decay", "AdamW" in names)
+        if group.get("weight_decay") and decoupled != ("AdamW" in names):
+            other = "AdamW" if decoupled else "Adam"
+            raise ValueError(
+                f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
+                f"load it into lucid.optim.{other}"
+            )
+    if "Adamax" not in names:
+        return ""
+    if group.pop("maximize", False):
+        raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
+    if not group.get("eps"):
+        return ""
+    return (
+        "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
+        f"on with steps that differ a little where gradients are not far above eps={group['eps']!r}; with eps=0 "
+        "both are the same"
+    )
 
 
 def match_parameters(
@@ -140,8 +174,12 @@ def match_parameters(
     return matched
 
 
-def with_own_names(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
-    """The state of one parameter, under the names that it has here."""
+def with_own_names(optimizer: Any, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A saved state under the names that it has here; `params` gives the parameter of each index."""
+    return {i: _with_own_names(entry, optimizer.torch_slot_names) for i, entry in state.items()}
+
+
+def _with_own_names(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
     if not isinstance(entry, Mapping):
         return entry
     own: Entry = {}
@@ -178,6 +216,12 @@ def mismatches(context: str, p: Any, entry: Any, slots: Collection[str], needed:
     return [f"{context}: {problem}" for problem in problems]
 
 
+def mismatches_of_slots(optimizer: Any, context: str, p: Any, entry: Any) -> list[str]:
+    """The same for an optimizer with slots."""
+    needed = [slot for slot in optimizer.slots if slot not in optimizer.optional_slots]
+    return mismatches(context, p, entry, optimizer.slots, needed)
+
+
 def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]:
     """The optimizers among `kinds` whose state this looks like: those that find most of their hyperparameters in it."""
     entries = [entry for entry in saved["state"].values() if isinstance(entry, Mapping)]
@@ -191,3 +235,9 @@ def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]
         if all(own <= group for group in groups) and all(entry.keys() <= slots for entry in entries):
             counts[kind] = len(own)
     return [kind for kind, count in counts.items() if count == max(counts.values())]
+
+
+def kinds(base: Any) -> list[Any]:
+    """All optimizers that lucid has: the subclasses of `base`, and theirs."""
+    found = [kind for kind in base.__subclasses__() if kind.__module__.startswith("lucid.")]
+    return [*found, *(kind for parent in found for kind in kinds(parent))]

@@ -6,6 +6,7 @@ error. A Domain is a check of one number; others are made of checks.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from math import inf, isnan
 from numbers import Real
 from typing import Any
 
+from lucid.core.array import device_of
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
@@ -177,3 +179,92 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
         expected = ", ".join(list(known)[1:])
         advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
         raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
+
+
+def params_to_move(
+    name: str, groups: Sequence[Sequence[Any]], options: Sequence[Any], state: Mapping[Any, Any]
+) -> dict[Any, int]:
+    """The parameters that have a gradient, each with the number of its group, if a step can move all of them."""
+    moving: dict[Any, int] = {}
+    for i, params in enumerate(groups):
+        for j, p in enumerate(params):
+            if p._grad is not None:
+                context = f"{name}, group {i}: parameter {j}"
+                if p in moving:
+                    raise ValueError(f"{context} must be listed once, got it twice; take it out of one list")
+                check_gradient_and_state(context, p, state.get(p, {}), options[i].slots)
+                moving[p] = i
+    return moving
+
+
+def check_gradient_and_state(context: str, p: Any, state: Mapping[Any, Any], slots: Sequence[str | None]) -> None:
+    """Refuse what would go wrong half-way through a step.
+
+    Raises:
+        TypeError: for a parameter that is no longer of a float dtype.
+        ValueError: for a gradient or state that does not fit its parameter.
+    """
+    theta, g = p._array, p._grad._array
+    if theta.dtype.kind != "f":
+        raise TypeError(f"{context} must be of a float dtype, got {theta.dtype} by now; assign float data to it")
+    if g.shape != theta.shape or device_of(g) != device_of(theta):
+        raise ValueError(
+            f"{context} has shape {theta.shape} on {device_of(theta)}, its gradient must match, got {g.shape} on "
+            f"{device_of(g)}; call zero_grad() and backward() after giving a parameter other data"
+        )
+    for slot in slots:
+        if slot in state and state[slot].shape != theta.shape:
+            raise ValueError(
+                f"{context} has shape {theta.shape}, its state {slot!r} must match, got {state[slot].shape}, from "
+                "before it was given other data; del optimizer.state[parameter] lets it start anew"
+            )
+
+
+def check_static_names(name: str, static_names: Sequence[str], defaults: Mapping[str, Any]) -> None:
+    """Refuse a rule that takes hyperparameters which the optimizer does not have."""
+    if unknown := [static for static in static_names if static not in defaults]:
+        raise TypeError(
+            f"{name}.rule: takes {unknown[0]!r} behind the *, expected hyperparameters, {list(defaults)}; put what "
+            "changes at each step before the *, into step_scalars"
+        )
+
+
+def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
+    """New groups for an optimizer, as `param_groups` has them; errors as `Optimizer` says."""
+    name, present = optimizer._name, optimizer.param_groups
+    names_of_all = [group.get("param_names") for group in present]
+    position = {p: (i, j) for i, group in enumerate(present) for j, p in enumerate(group["params"])}
+    added: list[dict[str, Any]] = []
+    for i, group in enumerate(groups, len(present)):
+        context = f"{name}, group {i}"
+        if not isinstance(group, Mapping) or "params" not in group:
+            got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
+            raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
+        names, params = split_names(context, as_list(context, group["params"]))
+        names_of_all.append(names)
+        for j, p in enumerate(params):
+            check_parameter(f"{context}: parameter {j}", p)
+            if p in position:
+                before = "parameter {1} of group {0}".format(*position[p])
+                raise ValueError(f"{context}: parameter {j} is the same as {before}; give each parameter once")
+            position[p] = i, j
+        own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+        options = {**optimizer.defaults, **split_pairs(context, own, optimizer.pairs)}
+        optimizer._group_options(context, options)
+        added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
+    if not any(group["params"] for group in added):
+        raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
+    check_names(name, names_of_all)
+    return added
+
+
+def warn_of_no_gradient(optimizer: Any) -> None:
+    """Warn, once, whoever called `step` although no parameter has a gradient."""
+    if not optimizer._warned:
+        optimizer._warned = True
+        text = (
+            "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
+            "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not "
+            "those that the loss was computed from (of another model, or replaced since), or all are frozen"
+        )
+        warnings.warn(f"{optimizer._name}.step: {text}", UserWarning, stacklevel=3)

@@ -8,8 +8,8 @@ import pytest
 
 from lucid import optim
 from lucid.core.array import cpu
-from lucid.core.trace import Trace, TracedNamespace, Tracer, allocate, last_uses
-from lucid.optim.rule import compiled_rule, evaluate_rule, pattern_of
+from lucid.core.trace import Trace, TracedNamespace, Tracer
+from lucid.optim.rule import allocate, compiled_rule, evaluate_rule, last_uses, pattern_of
 from tests.optim.training import give, parameter, run_in_place
 
 

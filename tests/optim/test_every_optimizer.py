@@ -12,7 +12,7 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.optim import LBFGS, Optimizer
-from lucid.optim.optimizer import kinds
+from lucid.optim.state_dict import kinds
 from lucid.optim.validation import FLAG
 from tests.optim.test_adamax_refused import PARAMS
 from tests.optim.training import Naive, equal, give, model_and_data, parameter, weights

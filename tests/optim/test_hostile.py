@@ -7,7 +7,7 @@ import pytest
 
 import lucid
 from lucid import nn, optim
-from lucid.optim import Optimizer, buckets
+from lucid.optim import Optimizer, buckets, chunks
 from tests.optim.training import Naive
 from tests.whole import first, whole
 
@@ -99,18 +99,18 @@ def test_a_hostile_schedule_for_every_rule(
 def test_a_hostile_schedule_with_several_threads(name, options, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces there are, and whoever moves them."""
     shared: list[int] = []
-    monkeypatch.setattr(buckets, "PARALLEL", 2)
-    monkeypatch.setattr(buckets, "worker_count", lambda: 3)
-    run_parallel = buckets.run_parallel
-    monkeypatch.setattr(buckets, "run_parallel", lambda tasks: (shared.append(len(tasks)), run_parallel(tasks))[1])
+    monkeypatch.setattr(chunks, "PARALLEL", 2)
+    monkeypatch.setattr(chunks, "worker_count", lambda: 3)
+    run_parallel = chunks.run_parallel
+    monkeypatch.setattr(chunks, "run_parallel", lambda tasks: (shared.append(len(tasks)), run_parallel(tasks))[1])
     go(name, options, 7, 0, 0, monkeypatch)
     assert len(shared) > 30 and sum(shared) > 300
 
 
 def go(name: str, options: dict, chunk: int, small: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "CHUNK", chunk)
-    monkeypatch.setattr(buckets, "PACK", chunk)
-    monkeypatch.setattr(buckets, "SMALL", small)
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
+    monkeypatch.setattr(buckets.PackedBucket, "capacity", chunk)
+    monkeypatch.setattr(chunks, "SMALL", small)
     rng = np.random.default_rng(seed)
     shapes = [(), (0, 3), (5,), (3, 4), (2, 3, 5), (7, 11), (1, 1), (33,), (2, 40), (3,)]
     dtypes = ["float32"] * 5 + ["float64"] * 2 + ["float16"] + ["float32"] * 2

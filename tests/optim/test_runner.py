@@ -17,7 +17,7 @@ import pytest
 
 import lucid
 from lucid import nn
-from lucid.optim import Adamax, buckets
+from lucid.optim import Adamax, chunks
 from tests.optim.training import Naive, equal, give, parameter
 
 # -- how many evaluations, and over what ---------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_big_parameters_go_in_even_pieces_and_small_ones_in_full_packs() -> None
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 1000])
 def test_pieces_cover_every_element_once(shape: tuple[int, ...], size: int) -> None:
     count = np.zeros(shape, int)
-    for piece in buckets.chunk_slices(shape, size):
+    for piece in chunks.chunk_slices(shape, size):
         count[piece] += 1
         assert count[piece].size <= size
     assert (count == 1).all()
@@ -150,7 +150,7 @@ def big(dtype: str = "float32") -> tuple[nn.Parameter, Adamax]:
 def test_threads_give_the_same_bits(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for count in (1, workers):
-        monkeypatch.setattr(buckets, "worker_count", lambda count=count: count)
+        monkeypatch.setattr(chunks, "worker_count", lambda count=count: count)
         p, optimizer = big()
         for _ in range(3):
             optimizer.step()
@@ -160,7 +160,7 @@ def test_threads_give_the_same_bits(workers: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_a_thread_raises_is_raised_by_the_step_and_the_others_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "worker_count", lambda: 3)
+    monkeypatch.setattr(chunks, "worker_count", lambda: 3)
     _, optimizer = big()
     optimizer.step()
     calls: list[str] = []
@@ -171,14 +171,14 @@ def test_what_a_thread_raises_is_raised_by_the_step_and_the_others_stop(monkeypa
             raise IndexError("a thread's own")
         time.sleep(0.05)
 
-    monkeypatch.setattr(buckets.ChunkedBucket, "move_chunk", fails)
+    monkeypatch.setattr(chunks.ChunkedBucket, "move_chunk", fails)
     with pytest.raises(IndexError, match="a thread's own"):
         optimizer.step()
     assert len(calls) < 11 and "lucid.optim" in "".join(calls)
 
 
 def test_a_rule_without_a_program_and_half_precision_stay_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "run_parallel", None)
+    monkeypatch.setattr(chunks, "run_parallel", None)
     p, _ = big()
     Counted([p]).step()  # it need not be pure
     big("float16")[1].step()
@@ -188,9 +188,9 @@ def test_a_rule_without_a_program_and_half_precision_stay_on_one_thread(monkeypa
 
 def test_several_parameters_are_shared_together_and_few_pieces_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     helped: list[int] = []
-    thread_pool = buckets.thread_pool
-    monkeypatch.setattr(buckets, "worker_count", lambda: 2)
-    monkeypatch.setattr(buckets, "thread_pool", lambda: (helped.append(1), thread_pool())[1])
+    thread_pool = chunks.thread_pool
+    monkeypatch.setattr(chunks, "worker_count", lambda: 2)
+    monkeypatch.setattr(chunks, "thread_pool", lambda: (helped.append(1), thread_pool())[1])
     for count, expected in ((3, 0), (5, 1)):
         ps = [nn.Parameter(np.ones((2, 50_000), "float32")) for _ in range(count)]
         for p in ps:
@@ -204,9 +204,9 @@ FORK = """
 import os, sys
 import numpy as np
 import lucid
-from lucid.optim import Adamax, buckets
+from lucid.optim import Adamax, chunks
 
-buckets.worker_count = lambda: 3
+chunks.worker_count = lambda: 3
 p = lucid.nn.Parameter(np.ones(2_000_000, "float32"))
 p.grad = lucid.ones(2_000_000)
 optimizer = Adamax([p], lr=0.25, eps=0)
@@ -233,7 +233,7 @@ def test_a_gradient_that_is_another_parameters_memory_is_read_in_order(monkeypat
     """Of the two orders there is one, whatever the threads do: what overlaps is not shared."""
     found = []
     for count in (1, 3):
-        monkeypatch.setattr(buckets, "worker_count", lambda count=count: count)
+        monkeypatch.setattr(chunks, "worker_count", lambda count=count: count)
         (p, optimizer), (q, _) = big(), big()
         optimizer.add_param_group({"params": [q]})
         q.grad = lucid.Tensor(p._array)
@@ -247,11 +247,11 @@ def test_how_many_threads_there_are_is_for_the_user_to_say(monkeypatch: pytest.M
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for value, expected in (("1", 1), ("", available), ("0", available), ("100000", available), ("4,2", available)):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
-        assert buckets.worker_count() == expected
+        assert chunks.worker_count() == expected
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert buckets.worker_count() == available
+    assert chunks.worker_count() == available
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert buckets.worker_count() == os.cpu_count()
+    assert chunks.worker_count() == os.cpu_count()
 
 
 # -- what users do to memory ---------------------------------------------------------------------------------

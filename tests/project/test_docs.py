@@ -13,7 +13,7 @@ import pytest
 import lucid
 from lucid.core.op import OPS
 from lucid.optim.explain import equation_in
-from lucid.optim.optimizer import kinds
+from lucid.optim.state_dict import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import lucid
-from lucid.optim.optimizer import kinds
+from lucid.optim.state_dict import kinds
 from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
