@@ -58,7 +58,7 @@ class Graph:
         picture = self._picture
         drawn = assign_coordinates(picture, arrange(picture), self._folded)
         _, _, width, height, _ = drawn.rectangles["g0"]
-        frames, boxes = [], []
+        frames, boxes = list[str](), list[str]()
         for key, at in drawn.rectangles.items():
             member: Any = (picture.boxes if key[0] == "b" else picture.groups)[int(key[1:])]
             is_frame = key[0] == "g" and member.number not in self._folded

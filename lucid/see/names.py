@@ -1,8 +1,8 @@
 """What stands in the source: the user's names of tensors, modules and nodes, and the text of gradient formulas.
 
 A graph knows no names: `w` is a variable of the program. So what draws a graph names a tensor as the function
-that called it does; parameters go by their paths. A formula is a function, whose text is looked up in the file
-that it was written in: what is shown is what runs, for lucid's operations and for a user's alike.
+that called it does; parameters go by their paths. A formula is a function, and its text is looked up where it
+was written: what is shown is what runs, for lucid's operations and for a user's alike.
 """
 
 from __future__ import annotations

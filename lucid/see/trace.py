@@ -148,8 +148,9 @@ class steps(list[Step]):
         super().__init__(iter_steps(loss, gradient, self._names, self.gradients))
 
     def _last_lines(self) -> list[str]:
-        hint = [] if all(step.provenance for step in self) else [f"({HINT} to see the line that made each node)"]
-        return [f"{self._names.describe(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()] + hint
+        name_of = self._names.describe
+        lines = [f"{name_of(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()]
+        return lines + [f"({HINT} to see the line that made each node)"] * any(not s.provenance for s in self)
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self), *self._last_lines()])

@@ -70,11 +70,9 @@ def doctor(model: Models, loss: Tensor | list[Tensor] | Callable[[], Any], optim
     if callable(loss):
         with observe(run), enable_grad():
             losses = loss()
-    losses = as_list("doctor", "loss", Tensor, list(losses) if isinstance(losses, tuple) else losses)
-    if not losses:
+    if not (losses := as_list("doctor", "loss", Tensor, losses)):
         raise TypeError("doctor: expected a loss, got none; give a Tensor, or a function that returns one")
-    findings: list[Finding] = []
-    gradients: dict[int, Any] = {}
+    findings, gradients = [], {}  # type: list[Finding], dict[int, Any]
     for tensor in losses:
         if tensor._node is None:
             run.add_loss_without_graph()
@@ -95,8 +93,8 @@ def as_list(caller: str, what: str, kind: type, value: Any) -> list[Any]:
     """One thing of a kind, or several, as a list."""
     several = [] if value is None else [value] if isinstance(value, kind) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(each, kind) for each in several):
-        given = f"got a {type(value).__name__}"
-        raise TypeError(f"{caller}: expected {what} to be a {kind.__name__} or a list of them, {given}")
+        expected = f"expected {what} to be a {kind.__name__} or a list of them"
+        raise TypeError(f"{caller}: {expected}, got a {type(value).__name__}")
     return list(several)
 
 
@@ -199,8 +197,7 @@ class GradientTracker:
 
     def before_backward(self) -> None:
         """Forget the gradients that were cleared: set to None, to zeros, or to something else."""
-        kept = [p for p in self.stale() if p._grad is self.used[id(p)] and has_gradient(p)]
-        self.used = {id(p): self.used[id(p)] for p in kept}
+        self.used = {id(p): g for p in self.stale() if (g := self.used[id(p)]) is p._grad and has_gradient(p)}
 
     def after_backward(self) -> None:
         """A backward pass puts a new tensor in the place of the old one, which is still part of it if not cleared."""
@@ -242,8 +239,7 @@ class watch(Printable):
     the cost.
 
     Args:
-        model: the model, or several that are trained together.
-        optimizer: what moves the parameters; one, several, or none.
+        model, optimizer: as `doctor` takes them.
         first: how many losses are examined from the start on.
         every: of those after that, every how many-th is.
 
@@ -330,24 +326,23 @@ class watch(Printable):
         if (tracker := self._trackers.get(id(optimizer))) is None:
             return None
         run, line = self.run, self.run.line_of(here())
-        graded = [p for p in parameters_of(optimizer) if p._grad is not None]
+        graded = {id(p): p for p in parameters_of(optimizer) if p._grad is not None}
         run.step_line = run.step_line or line
         run.rates.append(learning_rates(run))
-        run.reached |= {id(p): p for p in graded if id(p) not in run.reached}
+        run.reached = {**graded, **run.reached}
         if closure is None and (mistake := tracker.mistake(run.parameter_names)) is not None:
             run.events.setdefault(mistake[0], (line, mistake[1]))
         self.steps += 1
-        is_measured = self.steps <= self.first or self.steps % self.every == 0
-        measured = {id(p) for p in graded if is_measured and is_weight(p)}
-        before = {name: p._array.copy() for name, p in run.parameters.items() if id(p) in measured}
+        pairs = run.parameters.items() if self.steps <= self.first or self.steps % self.every == 0 else ()
+        before = {name: p._array.copy() for name, p in pairs if id(p) in graded and is_weight(p)}
         return partial(self._after_step, tracker, before)
 
     def _after_step(self, tracker: GradientTracker, before: dict[str, Any], result: Any) -> None:
         parameters, ratios = self.run.parameters, {}
         for name, old in before.items():
-            p = parameters[name]
             if (size := rms(old)) > 0:
-                ratios[name] = (rms(p._array - old) / size, tracker.optimizer.state.get(p, {}).get("t", self.steps))
+                t = tracker.optimizer.state.get(p := parameters[name], {}).get("t", self.steps)
+                ratios[name] = rms(p._array - old) / size, t
         self.run.step_ratios.append(ratios)
         tracker.after_step()
         self._roots_since_step = []
