@@ -61,8 +61,7 @@ def _note_node(node: Any, out: Any) -> None:
 
 
 def _note_value(node: Any, out: Any) -> None:
-    array = getattr(out, "_array", out)
-    if is_array(array):
+    if is_array(array := getattr(out, "_array", out)):
         node.out = array
 
 

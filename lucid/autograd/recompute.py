@@ -71,11 +71,9 @@ class _Segment:
     def recompute(self) -> None:
         """Run the function again, and give each node what the corresponding node of this run saved."""
         self._refuse_changed()
-        start = next_sequence()
-        out = self._run()
+        start, out, within = next_sequence(), self._run(), set()
         copies, nodes = reachable([t._node for t in _tensors(out)], start), [node() for node in self.nodes]
         _refuse_others(nodes, copies)
-        within = set()
         for node, copy in zip(nodes, copies, strict=True):
             if node is None or not hasattr(node, "recompute"):
                 continue

@@ -96,8 +96,8 @@ def body(name: str, rule: CompiledRule) -> str:
     arrays = ", ".join(f"scalar{'' if x == 'g' else '&'} {identifier(x)}" for x in trace.inputs)
     scalars = ", ".join(f"scalar {names[x]}" for x in (*rule.static, *rule.step))
     notes = ", ".join(_note(i) for static in (True, False) for i in trace.on_numbers(static))
-    head = [f"    {arrays},", f"    {scalars})"] if scalars else [f"    {arrays})"]
-    head = [f"__device__ inline void {name}(", *head[:-1], head[-1] + (f"  // {notes}" if notes else "")]
+    arguments = f"    {arrays},\n    {scalars})" if scalars else f"    {arrays})"
+    head = [f"__device__ inline void {name}(", arguments + (f"  // {notes}" if notes else "")]
     return "\n".join([*helpers(trace.instructions), *head, "{", *(f"    {line}" for line in lines), "}\n"])
 
 

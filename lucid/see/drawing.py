@@ -139,8 +139,7 @@ def _texts(box: Box) -> tuple[str, str, str]:
     """The title of a box, its name where that is not the title, and its value (or shape)."""
     title = box.label if box.kind in ("op", "more") else box.name or box.label
     value = value_text(box.value)
-    if not value or len(value) > 16:
-        value = shape_text(box.shape) if box.shape else ""
+    value = value if 0 < len(value) <= 16 else shape_text(box.shape) if box.shape else ""
     return title, box.name if box.name != title else "", value
 
 
@@ -154,7 +153,7 @@ def _svg_member(member: Box | Group, at: Rectangle, is_frame: bool) -> str:
     def text(content: str, dx: float, dy: int, **attributes: str) -> str:
         return element("text", escape(content), x=x + dx, y=y + dy, **attributes)
 
-    if isinstance(member, Group) and is_frame:
+    if is_frame:
         return element("g", rect(12), text(member.label, 13, 19, class_="value"), class_="frame")
     if isinstance(member, Group):
         count = text(f"{member.operations():,} operations", 12, 43, class_="value")
@@ -170,9 +169,9 @@ def _curve(line: list[tuple[float, float]]) -> str:
     """A path through points that leaves and enters each of them horizontally."""
     path = f"M{line[0][0]:.1f} {line[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(line):
-        bend = min(60.0, max(12.0, (x1 - x0) / 2))
-        level, end = abs(y1 - y0) < 0.5, f"{x1:.1f} {y1:.1f}"
-        path += f"L{end}" if level else f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {end}"
+        bend, end = min(60.0, max(12.0, (x1 - x0) / 2)), f"{x1:.1f} {y1:.1f}"
+        curve = f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {end}"
+        path += f"L{end}" if abs(y1 - y0) < 0.5 else curve
     return path
 
 
@@ -215,9 +214,9 @@ def page(
 ) -> Page:  # fmt: skip
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
-    The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn
-    as boxes that fold, and each node shows its value and the line that made it.
+    It needs no server and no network. Leaves go by their names in the calling function. Neither the graph nor
+    any `grad` is changed. If the forward ran inside `with lucid.see.track_provenance():`, modules are drawn as
+    boxes that fold, and each node shows its value and the line that made it.
 
     Args:
         loss: a tensor whose graph was not released: draw it before `backward()`, or pass that `retain_graph=True`.
@@ -255,11 +254,7 @@ class Page:
         self.text = text
 
     def save(self, path: str | Path) -> None:
-        """Write the page.
-
-        Raises:
-            OSError: if that is not possible, with the reason.
-        """
+        """Write the page; an OSError, with the reason, if that is not possible."""
         try:
             Path(path).write_text(self.text, encoding="utf-8")
         except OSError as error:
@@ -297,10 +292,9 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         steps.append({"box": box, "sent": sent})
     if seed is None:  # a leaf by itself has no steps
         seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
-    ops = picture.root.operations()
+    ops, left_out = picture.root.operations(), picture.left_out
     summary = f"{ops:,} operations, {len(picture.boxes) - ops:,} leaves and constants"
-    if picture.left_out:
-        summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
+    summary += f"; {left_out:,} earlier operations are left out (limit={ops:,})" if left_out else ""
     return {
         "summary": summary, "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
         "loss": number[picture.loss._node], "seed": encode_value(seed, sizes),

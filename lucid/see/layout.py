@@ -94,8 +94,8 @@ def _arrange_group(group: Group, lines: Iterable[Line]) -> tuple[Arrangement, di
     """The arrangement of a group, and the bends of each line."""
     rank = _ranks(group, lines)
     layers: list[list[str]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
-    for key in rank:
-        layers[rank[key]].append(key)
+    for key, r in rank.items():
+        layers[r].append(key)
     bends: dict[Line, list[str]] = {}
     bend_at: dict[tuple[str, int, int], str] = {}
     short: dict[Line, None] = {}  # lines from one layer to the next, each once
@@ -118,8 +118,7 @@ def _ranks(group: Group, lines: Iterable[Line]) -> dict[str, int]:
     """The layer of each member: after all that it depends on; what depends on nothing stands just before its use."""
     ports = [key for a, b, _ in lines for key in (a, b) if key[0] in "io"]
     keys = list(dict.fromkeys([*map(key_of, group.members), *ports]))
-    after: dict[str, list[str]] = {key: [] for key in keys}
-    waiting = dict.fromkeys(keys, 0)
+    after, waiting = {key: list[str]() for key in keys}, dict.fromkeys(keys, 0)
     for a, b in dict.fromkeys((a, b) for a, b, _ in lines):
         after[a].append(b)
         waiting[b] += 1
@@ -209,8 +208,7 @@ def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, R
     width = x - COLUMN + PADDING
     for key, (_, y, w, h, _) in rectangles.items():  # ports stand in the frame itself
         if key[0] in "io":
-            x = 0.0 if key[0] == "i" else width
-            rectangles[key] = (x, y, w, h, x)
+            rectangles[key] = (x := 0.0 if key[0] == "i" else width, y, w, h, x)
     return rectangles, (width, bottom - top + 2 * PADDING + TITLE)
 
 
@@ -232,8 +230,7 @@ def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: di
     """Each edge's points, from the right of the visible part of its source to the left of its target."""
     keys = [[key_of(box), *map(key_of, reversed(enclosing(box.group)))] for box in picture.boxes]
     shown = [next(key for key in of_box if key in visible) for of_box in keys]  # the box, or the folded group around it
-    lines: list[list[tuple[float, float]]] = []
-    drawn: set[tuple[str, str]] = set()
+    lines, drawn = list[list[tuple[float, float]]](), set[tuple[str, str]]()
     for edge, route in zip(picture.edges, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
         if a == b or (a, b) in drawn:

@@ -28,13 +28,8 @@ LONGEST = 160  # letters of a formula with its numbers; beyond that the text wit
 
 
 class Names:
-    """The names of nodes and arrays.
-
-    Args:
-        names: name -> Tensor or Module; these come first.
-        model: a Module, whose parameters are then called by their paths alone.
-        frame: where to look for further ones.
-    """
+    """The names of nodes and arrays: first `names` (name -> Tensor or Module), then the parameters of
+    `model`, a Module, by their paths alone, then the variables of `frame`."""
 
     def __init__(self, names: Mapping[str, Any] | None, model: Any, frame: Any) -> None:
         self.nodes, self.arrays = {}, {}  # type: dict[Node, str], dict[int, str]

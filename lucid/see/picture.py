@@ -90,8 +90,7 @@ class Picture:
         self.names.tensors[loss._node] = loss
         self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)  # around everything
-        self.groups = [self.root]
-        self._group_of_call: dict[int, Group] = {}
+        self.groups, self._group_of_call = [self.root], dict[int, Group]()
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = reachable([loss._node]) or [loss._node]
         self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn

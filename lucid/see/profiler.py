@@ -256,10 +256,8 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
             row.multiply_adds += multiply_adds
 
     def enter(module: Module, args: Any) -> Callable[[Any], None] | None:
-        if id(module) not in rows:
-            return None
-        running.append(rows[id(module)])
-        return leave
+        running.extend([rows[id(module)]] if id(module) in rows else [])
+        return leave if id(module) in rows else None
 
     def leave(output: Any) -> None:
         row = running.pop()

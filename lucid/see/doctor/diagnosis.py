@@ -126,8 +126,7 @@ def predicted_step_ratios(run: TrainingRun, gradients: dict[int, Any]) -> dict[s
 
     Computed by the optimizer's own rule, which is pure: nothing moves. An optimizer without a rule has none.
     """
-    ratios: dict[str, tuple[float, int]] = {}
-    names = run.parameter_names
+    ratios, names = {}, run.parameter_names  # type: dict[str, tuple[float, int]], dict[int, str]
     for optimizer in run.optimizers:
         if type(optimizer).rule is Optimizer.rule:
             continue
@@ -157,9 +156,8 @@ def observe(run: TrainingRun) -> Iterator[None]:
     def after_call(module: Module, line: Any, output: Any) -> None:
         recorded, is_root = grad_mode.recording, id(module) in roots
         outputs = [t for t in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(t, Tensor)]
-        call = ModuleCall(line, module, recorded, outputs)
+        run.calls.append(call := ModuleCall(line, module, recorded, outputs))
         run.call_counts.setdefault(id(module), [0, 0])[recorded] += 1
-        run.calls.append(call)
         run.first_uses |= {id(storage_of(t._array)): None for t in outputs if t._node is not None}
         if len(run.calls) > MOST_CALLS:
             del run.calls[: MOST_CALLS // 2]
@@ -203,11 +201,7 @@ class GradientTracker:
         """A backward pass puts a new tensor in the place of the old one, which is still part of it if not cleared."""
         self.passes += 1
         self.used = {id(p): g for p in self.stale() if (g := p._grad) is not None}
-        self.had_gradients = self.had_gradients or self.has_gradients()
-
-    def has_gradients(self) -> bool:
-        """Whether any of the parameters has a gradient that is not 0 throughout."""
-        return any(map(has_gradient, parameters_of(self.optimizer)))
+        self.had_gradients = self.had_gradients or any(map(has_gradient, parameters_of(self.optimizer)))
 
     def stale(self) -> list[Tensor]:
         """The parameters whose gradients the last step has used already."""
@@ -219,7 +213,7 @@ class GradientTracker:
         if not self.passes and all(p._grad is self.used.get(id(p)) for p in graded):
             why = "all are those of the step before" if self.used else "no parameter has any"
             return "step-without-backward", why
-        if self.had_gradients and not self.has_gradients():
+        if self.had_gradients and not any(map(has_gradient, graded)):
             return "step-without-backward", "zero_grad() came between backward() and step()"
         stale = [names.get(id(p), "a parameter") for p in self.stale()]
         return ("zero-grad-forgotten", first_few(stale)) if stale else None
