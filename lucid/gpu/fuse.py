@@ -75,8 +75,7 @@ class FusedTrace(Trace):
             raise TraceError("a result that is no new array")
         needed: set[Any] = set(self.outputs)
         for _, operands, out in reversed(self.instructions):
-            if out in needed:
-                needed.update(operands)
+            needed |= set(operands) if out in needed else set()
         self.instructions = [x for x in self.instructions if x[2] in needed]
         self.arrays = {i: x for i, x in enumerate(tracers) if type(x) is Tracer and x in needed}
 

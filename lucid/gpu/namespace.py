@@ -72,9 +72,8 @@ class CupyNamespace(Namespace):
 
     def check_index(self, shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
         """Raise an IndexError for indices out of bounds, as NumPy does; a GPU would wrap them silently."""
-        pairs = [(part, part.dtype.kind if is_array(part) else "") for part in parts]
+        pairs, dim = [(part, part.dtype.kind if is_array(part) else "") for part in parts], 0
         dims = [p.ndim if kind == "b" else int(p is not None and p is not Ellipsis) for p, kind in pairs]
-        dim = 0
         for (part, kind), taken in zip(pairs, dims, strict=True):
             if kind in ("i", "u"):
                 n = shape[dim]

@@ -215,7 +215,7 @@ def page(
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
     It needs no server and no network. Leaves go by their names in the calling function. Neither the graph nor
-    any `grad` is changed. If the forward ran inside `with lucid.see.track_provenance():`, modules are drawn as
+    any `grad` is changed. If the forward ran in `with lucid.see.track_provenance():`, modules are drawn as
     boxes that fold, and each node shows its value and the line that made it.
 
     Args:
@@ -316,8 +316,8 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
 
 
 def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
-    line, made_at = None, box.provenance  # type: Any, Any
-    if made_at is not None:
+    line: Any = None
+    if (made_at := box.provenance) is not None:
         path, here = Path(made_at.file), Path.cwd()
         file = str(path.relative_to(here)) if path.is_relative_to(here) else made_at.file
         line = {"file": file, "number": made_at.line, "function": made_at.function, "text": made_at.text}

@@ -214,8 +214,8 @@ def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, R
 
 def _without_overlap(targets: list[float], heights: list[float], weights: list[float]) -> list[float]:
     """The middles nearest to `targets`, by least squares, that keep the order and do not overlap."""
-    offsets = [0.0]
     blocks: list[tuple[float, float, int]] = []  # weighted sum, weight and number of members that touch
+    offsets = [0.0]
     for a, b in pairwise(heights):
         offsets.append(offsets[-1] + (a + b) / 2 + ROW)
     for target, offset, weight in zip(targets, offsets, weights, strict=False):

@@ -163,8 +163,7 @@ def observe(run: TrainingRun) -> Iterator[None]:
             del run.calls[: MOST_CALLS // 2]
         if recorded:
             run.modes[id(module)] = module.training
-            if is_root and run.root_call_line is None:
-                run.root_call_line = run.line_of(call)
+            run.root_call_line = run.root_call_line or (run.line_of(call) if is_root else None)
             return
         run.unrecorded_line = run.unrecorded_line or run.line_of(call)
         if module.training and is_root and len(roots) == 1 and has_dropout(module):
