@@ -1,12 +1,10 @@
 """Where a node came from: the user's line that ran the operation, and the module in whose forward it ran.
 
-Looking up the stack at each operation takes more than the two percent of a toy training step that would let it be on
-all the time (`benchmarks/inside.py` measures it), so it is done inside `with track_provenance():` alone, as a handler
-of the events "node", "write" and "module".
+Looking up the stack at each operation takes over two percent of a toy training step (`benchmarks/inside.py`
+measures it), so only `with track_provenance():` does it, by handlers of "node", "write" and "module".
 
-A node keeps a code object and the offset of an instruction in it, which is little, and keeps nothing alive that the
-program would have freed: neither the frame with its variables nor the module. File, line, text and names are looked
-up when somebody reads them (`provenance`).
+A node keeps a code object and the offset of an instruction in it, and nothing alive that the program would
+have freed, neither frame nor module. `provenance` looks up file, line, text and names when they are read.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import os
 import sys
 import threading
 from itertools import islice
-from types import CodeType
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -64,8 +61,7 @@ def _note_node(node: Any, out: Any) -> None:
 
 
 def _note_value(node: Any, out: Any) -> None:
-    array = getattr(out, "_array", out)
-    if is_array(array):
+    if is_array(array := getattr(out, "_array", out)):
         node.out = array
 
 
@@ -79,7 +75,7 @@ def _note_module(module: Any, args: Any) -> Any:
 
 
 _subscriptions: dict[str, list[events.Subscription]] = {"lines": [], "values": []}
-_HANDLERS = {
+_HANDLERS: dict[str, list[tuple[str, Any]]] = {
     "lines": [("node", _note_node), ("write", lambda array: here()), ("module", _note_module)],
     "values": [("node", _note_value)],
 }
@@ -166,24 +162,17 @@ def provenance(node: Any, paths: dict[int, dict[int, str]] | None = None) -> Pro
 def _read(record: Any, paths: dict[int, dict[int, str]]) -> Provenance:
     """What a record of `here` stands for."""
     code, offset, calls = record
-    line, expression = _line_of(code, offset)
-    modules = _module_paths(calls, paths)
-    text = linecache.getline(code.co_filename, line).strip()
+    line, last, start, end = next(islice(code.co_positions(), offset // 2, None), (None,) * 4)
+    line, expression = line or code.co_firstlineno, ""
+    lines = [linecache.getline(code.co_filename, n) for n in range(line, (last or line) + 1)]
+    text, modules = lines[0].strip(), _module_paths(calls, paths)
+    if all(lines) and start is not None and end is not None:
+        pieces = [line.encode() for line in lines]
+        pieces[-1] = pieces[-1][:end]  # columns count bytes
+        pieces[0] = pieces[0][start:]
+        expression = " ".join(piece.decode(errors="replace").strip() for piece in pieces)
     module = None if not modules else modules[-1][0] or modules[-1][1]
     return Provenance(code.co_filename, line, code.co_name, text, expression, module, modules)
-
-
-def _line_of(code: CodeType, offset: int) -> tuple[int, str]:
-    """The line and the text of the expression at an offset into the code."""
-    first, last, start, end = next(islice(code.co_positions(), offset // 2, None), (None,) * 4)
-    if first is None:
-        return code.co_firstlineno, ""
-    lines = [linecache.getline(code.co_filename, n).encode() for n in range(first, (last or first) + 1)]
-    if not all(lines) or start is None or end is None:
-        return first, ""
-    lines[-1] = lines[-1][:end]  # columns count bytes
-    lines[0] = lines[0][start:]
-    return first, " ".join(part.decode(errors="replace").strip() for part in lines)
 
 
 def _module_paths(calls: Any, paths: dict[int, dict[int, str]]) -> tuple[tuple[str, str], ...]:
@@ -192,11 +181,11 @@ def _module_paths(calls: Any, paths: dict[int, dict[int, str]]) -> tuple[tuple[s
     while calls is not None:
         weak, cls, calls = calls
         chain.insert(0, (weak(), cls.__name__))
-    if not chain or (outermost := chain[0][0]) is None:
-        return tuple([("", name) for _, name in chain])
-    if id(outermost) not in paths:
+    outermost = chain[0][0] if chain else None
+    if outermost is not None and id(outermost) not in paths:
         paths[id(outermost)] = {id(module): name for name, module in outermost.named_modules()}
-    return tuple([(paths[id(outermost)].get(id(module), ""), name) for module, name in chain])
+    names = {} if outermost is None else paths[id(outermost)]
+    return tuple([(names.get(id(module), ""), name) for module, name in chain])
 
 
 class KnownProvenance(events.UnknownProvenance):

@@ -1,9 +1,8 @@
 """Checkpointing, memory for time: what a segment of the forward saves for backward is recomputed instead of kept.
 
-The segment is recorded as usual, and then its nodes drop the arrays that they saved. When the backward pass comes to
-the first of them, the function is run again, and each node gets what the corresponding node of the second run saved. So
-the graph is the same as without a checkpoint, and everything that works on graphs works: parameters that the function
-captured, several outputs, hooks, `grad`, derivatives of any order, and checkpoints within.
+The segment is recorded as usual, then its nodes drop what they saved. When the backward pass comes to the
+first of them, the function is run again, and each node gets what its copy of that run saved. So the graph is
+the same, and all that works on graphs works: hooks, `grad`, higher derivatives.
 """
 
 from __future__ import annotations
@@ -48,8 +47,7 @@ def checkpoint(
 
 
 class _Segment:
-    """A stretch of the forward that can be run again. It has its arguments as leaves, and its nodes as weak references,
-    for they hold it: no cycles."""
+    """A stretch of the forward that can be run again. Its nodes, which hold it, are weak references here."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], preserve: bool) -> None:
         self.function, self.inputs = function, {t._node for t in _tensors([args, kwargs])}
@@ -73,11 +71,9 @@ class _Segment:
     def recompute(self) -> None:
         """Run the function again, and give each node what the corresponding node of this run saved."""
         self._refuse_changed()
-        start = next_sequence()
-        out = self._run()
+        start, out, within = next_sequence(), self._run(), set()
         copies, nodes = reachable([t._node for t in _tensors(out)], start), [node() for node in self.nodes]
         _refuse_others(nodes, copies)
-        within = set()
         for node, copy in zip(nodes, copies, strict=True):
             if node is None or not hasattr(node, "recompute"):
                 continue

@@ -37,11 +37,7 @@ def device_count() -> int:
 
 
 def get_device_name(device: Any = "cuda") -> str:
-    """The name of a GPU, such as "NVIDIA H200".
-
-    Raises:
-        RuntimeError: if there is no such GPU.
-    """
+    """The name of a GPU, such as "NVIDIA H200"; a RuntimeError if there is no such GPU."""
     with _on("get_device_name", device) as current:
         name = gpu().module.cuda.runtime.getDeviceProperties(int(current))["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
@@ -86,8 +82,7 @@ def reset_peak_memory_stats(device: Any = "cuda") -> None:
     """Start `max_memory_allocated` again, from what is held now."""
     global _allocations
     with _on("reset_peak_memory_stats", device) as current:
-        if _allocations is None:
-            _allocations = _count_allocations(gpu().module)
+        _allocations = _allocations or _count_allocations(gpu().module)
         _allocations.held[int(current)] = _allocations.peak[int(current)] = memory_allocated(device)
 
 

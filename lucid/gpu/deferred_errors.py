@@ -1,9 +1,8 @@
 """Errors that a GPU finds, raised when the host next waits for it.
 
-A GPU takes an index out of range silently and picks some other element. To find out, the host would have to wait for
-the device, at every step. So a kernel checks instead and leaves a number on the device, which is read when the host
-waits anyway, at the next `item()`, `numpy()` or `cpu()`, and becomes the error that the CPU would have raised at once.
-A check is one launch, some 8 us, and reading the number takes 12 (an H200, CuPy 14.2).
+A GPU takes an index out of range silently and picks another element. A kernel that checks leaves a number
+on the device; when the host waits anyway (`item()`, `numpy()`, `cpu()`), it becomes the error that the CPU
+would have raised at once. A check is one launch, 8 us; reading the number takes 12 (an H200, CuPy 14.2).
 """
 
 from __future__ import annotations
@@ -42,17 +41,12 @@ def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, a
 
 
 def raise_pending(xp: Any) -> None:
-    """Read what the kernels have found, now that the host waits.
-
-    Raises:
-        IndexError: if a check failed.
-    """
+    """Read what the kernels have found, now that the host waits; an IndexError if a check failed."""
     for device, (_, failure, messages) in xp.checks.items():
         if messages:
             pending = dict(messages)
             messages.clear()
             with xp.module.cuda.Device(device):
-                number = int(failure.get()[0])
-                if number:
+                if number := int(failure.get()[0]):
                     failure.fill(0)
                     raise IndexError(pending.get(number, "an index is out of range") + LATE)

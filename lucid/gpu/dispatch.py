@@ -1,15 +1,14 @@
 """Which kernel computes an operation on a GPU?
 
 A small model on a GPU waits for the host: each launch of a kernel costs it some 10 us, however little there is to
-compute (an H200, CuPy 14.2). So where one kernel can do the work of several, it does. There are two ways:
+compute (an H200, CuPy 14.2). So one kernel does the work of several, in one of two ways:
 
-- an operation's forward or vjp that is elementwise arithmetic is traced and printed as one kernel (fuse.py), without
-  further code;
-- where there is a sum in the middle, the kernel is written by hand (row_kernels.py, recurrent_kernels.py; HANDWRITTEN
-  lists them). Such a function is called as what it replaces, and returns NotImplemented where it does not apply.
+- a forward or vjp that is elementwise arithmetic is traced and printed as one kernel (fuse.py);
+- where there is a sum in the middle, the kernel is written by hand (HANDWRITTEN). It is called as what it
+  replaces, and returns NotImplemented where it does not apply.
 
-Everything else runs as it stands, one launch for each function of the array library, and so do operations of other
-packages. This file is loaded with CuPy.
+All else, operations of other packages too, runs as it stands, one launch for each function of the array
+library. This file is loaded with CuPy.
 """
 
 from __future__ import annotations
@@ -29,23 +28,20 @@ HANDWRITTEN: dict[str, dict[str, Callable[..., Any]]] = {  # operation -> "forwa
         "forward": partial(rows.softmax, logarithm=True), "x": partial(rows.softmax_vjp, logarithm=True),
     },
     "attention_weights": {"forward": rows.attention_weights, "slope": rows.softmax_vjp},
-    "cross_entropy": {"forward": rows.cross_entropy},
-    "cross_entropy_ignore_index": {"forward": rows.cross_entropy},
+    **{name: {"forward": rows.cross_entropy} for name in ("cross_entropy", "cross_entropy_ignore_index")},
     "layer_norm": {"forward": rows.row_norm, "x": rows.row_norm_vjp},
     "rms_norm": {"forward": partial(rows.row_norm, centred=False), "x": partial(rows.row_norm_vjp, centred=False)},
     "batch_norm": {
         "forward": rows.batch_norm, "x": rows.batch_norm_vjp, "total": rows.channel_sum, "along": rows.channel_sum,
     },
     "lstm": {"forward": recurrent.lstm, "back": recurrent.lstm_backward},
-    "rnn": {"d": recurrent.rnn_backward},
-    "gru": {"back": recurrent.gru_backward},
+    "rnn": {"d": recurrent.rnn_backward}, "gru": {"back": recurrent.gru_backward},
 }  # fmt: skip
 
 
 def forward_on(xp: Any, op: Op) -> Callable[..., Any]:
     """The forward of an operation on a GPU, or the kernel that replaces it."""
-    forward = xp.kernels.get(op)
-    if forward is None:
+    if (forward := xp.kernels.get(op)) is None:
         kernel = forward = op.forward if op.user_defined or op.variadic else _kernel(xp, op, "forward", op.forward)
         if defaults := op.options:  # kernels know options by their places
             forward = lambda xp, *arrays, **options: kernel(xp, *arrays, **{**defaults, **options})
@@ -57,8 +53,7 @@ def vjp_on(xp: Any, op: Any) -> Callable[..., Any]:
     """The vjps of an operation on a GPU, with the kernels that replace them."""
     if type(op) is not Op or op.user_defined or op.variadic:
         return op.vjp
-    vjp = xp.kernels.get((op, "vjp"))
-    if vjp is None:
+    if (vjp := xp.kernels.get((op, "vjp"))) is None:
         kernels = {name: _kernel(xp, op, name, f) for name, f in {**op.shared, **op.vjps}.items()}
         vjp = xp.kernels[op, "vjp"] = op.vjp_with(kernels)
     return vjp
@@ -66,8 +61,7 @@ def vjp_on(xp: Any, op: Any) -> Callable[..., Any]:
 
 def _kernel(xp: Any, op: Op, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """What is called on a GPU for a forward or vjp."""
-    handwritten = HANDWRITTEN.get(op.name, {}).get(part)
-    if handwritten is None:
+    if (handwritten := HANDWRITTEN.get(op.name, {}).get(part)) is None:
         return xp.kernels.setdefault((op, part), Fused(xp, op.name, part, function))
 
     def kernel(xp: Any, *args: Any, **options: Any) -> Any:

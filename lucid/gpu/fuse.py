@@ -1,13 +1,13 @@
 """How does an elementwise forward or vjp become one kernel?
 
-`lambda xp, g, x: g * xp.sigmoid(-x)` is six functions of the array library, and so six launches, each of which reads
-and writes whole arrays. Traced (core/trace.py) it is six instructions on numbers, the body of an ElementwiseKernel.
-What it calls as `xp.name` is either a function that CUDA has as well, or an operation, whose forward is traced along
-with it. Where it does more than that, a sum or a slice, it has no trace and runs as it stands.
+`lambda xp, g, x: g * xp.sigmoid(-x)` is six functions of the array library, and so six launches that read and
+write whole arrays. Traced (core/trace.py) it is six instructions on numbers, the body of an
+ElementwiseKernel. What it calls as `xp.name` is a function that CUDA has too, or an operation, whose forward
+is traced along with it. What does more than that, a sum or a slice, has no trace and runs as it stands.
 
-A kernel holds for arrays of one float dtype (and bools), on which NumPy's and lucid's rules of promotion have nothing
-to say. It computes in `scalar`: double for float64, else float, so float16 is rounded once, at the end. Numbers among
-the arguments are arguments of the kernel; it is printed anew only where one decides something, by being 0 or not.
+A kernel holds for arrays of one float dtype (and bools), where nothing is promoted. It computes in `scalar`:
+double for float64, else float, so float16 is rounded once, at the end. Numbers among the arguments are
+arguments of the kernel; it is printed anew only where one decides something, by being 0 or not.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ class FusedNamespace(TracedNamespace):
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in CUDA_EXPRESSIONS:
             return lambda *operands: self.trace.emit(name, *operands)
-        if name not in OPS or OPS[name].user_defined or name in self.within:
+        if (spec := OPS.get(name)) is None or spec.user_defined or name in self.within:
             raise TraceError(f"xp.{name}")
-        spec = OPS[name]
 
         def operation(*args: Any, **options: Any) -> Any:
             self.within.add(name)  # a forward that calls its own name means the array library's function
@@ -69,16 +68,14 @@ class FusedTrace(Trace):
         self.shaped, self.values = False, values
         self.dtype = next(x.dtype for x in values if hasattr(x, "strides") and x.dtype.kind == "f")
         self.wide = "float64" if self.dtype.char == "d" else "float32"
-        tracers = [self._argument(i, x) for i, x in enumerate(values)]
-        cut = len(tracers) - len(options)
+        tracers, cut = [self._argument(i, x) for i, x in enumerate(values)], len(values) - len(options)
         results = function(FusedNamespace(self), *tracers[:cut], **dict(zip(options, tracers[cut:], strict=True)))
         self.outputs: tuple[Tracer, ...] = results if isinstance(results, tuple) else (results,)
         if not all(type(out) is Tracer and out.name.isdecimal() for out in self.outputs):
             raise TraceError("a result that is no new array")
         needed: set[Any] = set(self.outputs)
         for _, operands, out in reversed(self.instructions):
-            if out in needed:
-                needed.update(operands)
+            needed |= set(operands) if out in needed else set()
         self.instructions = [x for x in self.instructions if x[2] in needed]
         self.arrays = {i: x for i, x in enumerate(tracers) if type(x) is Tracer and x in needed}
 
@@ -121,10 +118,9 @@ class FusedTrace(Trace):
 
     def kernel(self, cupy: Any, name: str) -> Any:
         """CuPy's kernel of it."""
-        preamble = "\n".join([f"typedef {CTYPES[self.wide]} scalar;", *helpers(self.instructions)])
-        return cupy.ElementwiseKernel(
-            *self.parameters(), self.body(), f"lucid_{name}", preamble=preamble, options=OPTIONS
-        )
+        text = "\n".join([f"typedef {CTYPES[self.wide]} scalar;", *helpers(self.instructions)])
+        arguments = *self.parameters(), self.body(), f"lucid_{name}"
+        return cupy.ElementwiseKernel(*arguments, preamble=text, options=OPTIONS)
 
     def launcher(self, cupy: Any, name: str) -> Callable[..., Any]:
         """A function of all the arguments, which are positional now, that launches the kernel with those it takes."""
@@ -173,9 +169,7 @@ class Fused:
         """As the function itself."""
         if not self.tries:
             return self.function(xp, *args, **options)
-        values = (*args, *options.values()) if options else args
-        array = self.array
-        pattern = []
+        values, array, pattern = (*args, *options.values()) if options else args, self.array, []
         for x in values:  # this loop is most of what it costs the host
             kind = type(x)
             pattern.append(x.dtype.char if kind is array else (kind, not x) if kind is float or kind is int else x)
@@ -201,14 +195,13 @@ class Fused:
             if not any(self.launchers.values()) and {x.dtype.char for x in arrays} - {"?"} in ({"e"}, {"f"}, {"d"}):
                 self.tries -= 1
         launcher = None if trace is None else trace.launcher(self.cupy, self.name)
+        by_pattern, key = self.launchers, pattern
         try:
-            if trace is None or not trace.shaped:
-                self.launchers[pattern] = launcher
-                return launcher
-            by_shape = self.launchers.setdefault(pattern, {})
+            if trace is not None and trace.shaped:
+                by_pattern, key = by_pattern.setdefault(pattern, {}), tuple([x.shape for x in arrays])
+            if len(by_pattern) > MANY:
+                by_pattern.clear()
+            by_pattern[key] = launcher
         except TypeError:  # a slice among the options, or a list
             return None
-        if len(by_shape) > MANY:
-            by_shape.clear()
-        by_shape[tuple([x.shape for x in arrays])] = launcher
         return launcher

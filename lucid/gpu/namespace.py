@@ -21,11 +21,7 @@ loaded: CupyNamespace | None = None  # from the first use of a GPU on
 
 
 def gpu() -> CupyNamespace:
-    """CuPy's namespace; the first call imports CuPy.
-
-    Raises:
-        RuntimeError: if CuPy is not installed, or finds no GPU to work with.
-    """
+    """CuPy's namespace; the first call imports CuPy. RuntimeError if it is not installed, or finds no GPU."""
     global loaded
     if loaded is None:
         loaded = _load()
@@ -75,14 +71,9 @@ class CupyNamespace(Namespace):
                 raise MemoryError(self.memory_error(error) or str(error)) from error
 
     def check_index(self, shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
-        """Refuse indices that are out of bounds, as NumPy does by itself; a GPU would wrap them around silently.
-
-        Raises:
-            IndexError: naming the index.
-        """
-        pairs = [(part, part.dtype.kind if is_array(part) else "") for part in parts]
+        """Raise an IndexError for indices out of bounds, as NumPy does; a GPU would wrap them silently."""
+        pairs, dim = [(part, part.dtype.kind if is_array(part) else "") for part in parts], 0
         dims = [p.ndim if kind == "b" else int(p is not None and p is not Ellipsis) for p, kind in pairs]
-        dim = 0
         for (part, kind), taken in zip(pairs, dims, strict=True):
             if kind in ("i", "u"):
                 n = shape[dim]
@@ -100,8 +91,9 @@ class CupyNamespace(Namespace):
             return None
         arrays, nodes, dtype = [], [], None
         for name, x in zip(op.inputs, operands, strict=True):
+            array, node = x, None
             if isinstance(x, Tensor):
-                array = x._array
+                array, node = x._array, x._node
                 if type(array) is not self.array:
                     return None
                 if name in op.promoted:
@@ -109,21 +101,18 @@ class CupyNamespace(Namespace):
                         dtype = array.dtype
                     if array.dtype is not dtype:
                         return None
-                arrays.append(array)
-                nodes.append(x._node)
-            elif (x is None and name in op.nullable) or (type(x) in (float, int) and dtype is not None):
-                arrays.append(x)
-                nodes.append(None)
-            else:
+            elif not (x is None and name in op.nullable) and (type(x) not in (float, int) or dtype is None):
                 return None
+            arrays.append(array)
+            nodes.append(node)
         return (self, arrays, nodes) if dtype is not None else None
 
     def memory_error(self, error: MemoryError) -> str:
         """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
         if not isinstance(error, self.module.cuda.memory.OutOfMemoryError):
             return ""
-        device, pool = self.module.cuda.Device(), self.module.get_default_memory_pool()
-        free, total, held = (f"{size / 2**20:,.0f}" for size in (*device.mem_info, pool.used_bytes()))
+        sizes = *self.module.cuda.Device().mem_info, self.module.get_default_memory_pool().used_bytes()
+        free, total, held = (f"{size / 2**20:,.0f}" for size in sizes)
         left = f"{free} MiB of the GPU's {total} are free, tensors hold {held}"
         fix = "make the batch smaller, del what is no longer needed, or call lucid.cuda.empty_cache()"
         return f"{_first_line(error).rstrip('.')}: {left}; {fix}"
@@ -211,9 +200,7 @@ _MASK = (
 )  # fmt: skip
 
 
-def _random_mask(
-    xp: Any, shape: tuple[int, ...], key: tuple[int, int], least: int, yes: float, dtype: Any, device: Any
-) -> Any:
+def _random_mask(xp: Any, shape: Any, key: Any, least: int, yes: float, dtype: Any, device: Any) -> Any:
     """What ops/random.py computes on the CPU, as one kernel."""
     with on(device):
         if _MASK not in xp.kernels:
@@ -223,16 +210,12 @@ def _random_mask(
 
 def _first_line(error: BaseException) -> str:
     """The first line of an error's text; CuPy's go on for a page."""
-    lines = [line.strip(" =") for line in str(error).splitlines()]
-    return next((line for line in lines if line), type(error).__name__)
+    lines = filter(None, (line.strip(" =") for line in str(error).splitlines()))
+    return next(lines, type(error).__name__)
 
 
 def on(device: Device) -> AbstractContextManager[Any]:
-    """Inside, arrays are made on this GPU.
-
-    Raises:
-        RuntimeError: if there is no such GPU.
-    """
+    """Inside, arrays are made on this GPU; a RuntimeError if there is none such."""
     xp, index = gpu(), device.index
     if index is None or index >= xp.devices:
         names = ", ".join(repr(f"cuda:{i}") for i in range(xp.devices))

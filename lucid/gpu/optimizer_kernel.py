@@ -1,18 +1,17 @@
 """How does one rule move parameters on a GPU? It becomes a kernel.
 
-On a GPU a step costs what its memory traffic costs. An operation at a time, as NumPy works, would go through memory
-some thirty times for Adamax; the equation needs seven passes: read theta, g, m and u, write theta, m and u. So the
-rule's trace (optim/rule.py) is printed as a function of one element, whose intermediate values never leave the
-registers: docs/kernels.md shows that of Adamax.
+On a GPU a step costs what its memory traffic costs. An operation at a time, as NumPy works, would go through
+memory some thirty times for Adamax; the equation needs seven passes: read theta, g, m and u, write theta, m
+and u. So the rule's trace (optim/rule.py) is printed as a function of one element, whose intermediate values
+never leave the registers: docs/kernels.md shows that of Adamax.
 
-Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides, such as a transposed one. `many`
-moves up to 96 at once where they are, so that a small model costs one launch and not one for each parameter: their
-addresses are arguments of the launch. A step costs the host a list of the gradients' addresses, as only those are new;
-everything else in the `Table` of a launch stays as long as the plan does.
+Two kernels call it. `each` is CuPy's ElementwiseKernel: one parameter, of any strides. `many` moves up to 96
+where they are: a small model costs one launch, whose arguments are their addresses. Only those of the
+gradients are new at each step; the rest of the `Table` of a launch stays as long as the plan does.
 
-Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused, division and
-root are correctly rounded, so the results are the CPU's to the bit, but for numbers below 1.2e-38: CuPy has all its
-kernels flush those to zero. exp, log and powers, which no rule here uses, differ by some units in the last place.
+Arithmetic is in `scalar`, float or double, hyperparameters included. Products and sums are not fused,
+division and root are correctly rounded, so results are the CPU's bits, but for numbers below 1.2e-38, which
+CuPy's kernels flush to zero. exp, log and powers (used by no rule here) differ by some ulps.
 """
 
 from __future__ import annotations
@@ -35,16 +34,14 @@ THREADS = 256  # in a block
 CHUNK = 4096  # elements that a block moves at a time; small, so that parameters of all sizes share the GPU evenly
 BLOCKS = 65_536  # in a launch, beyond which a block moves several chunks
 # No names for a slot or a hyperparameter in a kernel: C++'s words, CuPy's, and those of the text below.
-RESERVED = set(
-    """
+RESERVED = set("""
     alignas alignof and asm auto bool break case catch char class const continue default delete do double else enum
     explicit export extern false float for friend goto if inline int long mutable namespace new not operator or private
     protected public register return short signed sizeof static struct switch template this throw true try typedef
     typeid typename union unsigned using virtual void volatile while xor
     T i j n abs all aligned at before chunk count end exp fabs four fours from left log maximum minimum more number pow
     row scalar scalars sign size sqrt stored table wide
-    """.split()
-)
+""".split())  # fmt: skip
 
 
 def identifier(name: str) -> str:
@@ -86,10 +83,8 @@ class Kernel:
         self.gives = ", ".join([f"{stored} theta", *(f"{wide} {slot}" for slot in self.slots)])
         operands = ", ".join(["wide", "g", *self.slots, *self.scalars])
         text = f"scalar wide = theta; {self.name}_rule({operands}); theta = wide;"
-        preamble = f"typedef {CTYPES[str(wide)]} scalar;\n\n{self.body}"
-        self.each = cupy.ElementwiseKernel(
-            self.takes, self.gives, text, f"{self.name}_each", preamble=preamble, options=OPTIONS
-        )
+        options = {"preamble": f"typedef {CTYPES[str(wide)]} scalar;\n\n{self.body}", "options": OPTIONS}
+        self.each = cupy.ElementwiseKernel(self.takes, self.gives, text, f"{self.name}_each", **options)
 
 
 def body(name: str, rule: CompiledRule) -> str:
@@ -102,8 +97,8 @@ def body(name: str, rule: CompiledRule) -> str:
     arrays = ", ".join(f"scalar{'' if x == 'g' else '&'} {identifier(x)}" for x in trace.inputs)
     scalars = ", ".join(f"scalar {names[x]}" for x in (*rule.static, *rule.step))
     notes = ", ".join(_note(i) for static in (True, False) for i in trace.on_numbers(static))
-    head = [f"    {arrays},", f"    {scalars})"] if scalars else [f"    {arrays})"]
-    head = [f"__device__ inline void {name}(", *head[:-1], head[-1] + (f"  // {notes}" if notes else "")]
+    arguments = f"    {arrays},\n    {scalars})" if scalars else f"    {arrays})"
+    head = [f"__device__ inline void {name}(", arguments + (f"  // {notes}" if notes else "")]
     return "\n".join([*helpers(trace.instructions), *head, "{", *(f"    {line}" for line in lines), "}\n"])
 
 
@@ -213,10 +208,8 @@ class GpuBucket(Bucket):
         slots = [arrays for arrays in self.memory if arrays is not None]
         self.slots_of = list(zip(*slots, strict=True)) or [()] * len(self.arrays)
         self.own = {storage_id(array) for arrays in (self.arrays, *slots) for array in arrays}
-        self.dense = [
-            theta.size > 0 and all(array.flags.c_contiguous for array in (theta, *slots))
-            for theta, slots in zip(self.arrays, self.slots_of, strict=True)
-        ]
+        is_dense = lambda theta, *slots: theta.size > 0 and all(x.flags.c_contiguous for x in (theta, *slots))
+        self.dense = list(map(is_dense, self.arrays, *slots))
         self.tabled: tuple[Any, ...] = ()  # the kernel and the parameters that the tables are for
         self.tables: list[Table] = []
 
@@ -256,9 +249,8 @@ class GpuBucket(Bucket):
         if kernel is not None and tabled:
             n = kernel.rows
             if (kernel, tabled) != self.tabled:
-                self.tabled, self.tables = (kernel, tabled), []
-                for rows in (tabled[i : i + n] for i in range(0, len(tabled), n)):
-                    thetas, slots = [self.arrays[j] for j in rows], [self.slots_of[j] for j in rows]
-                    self.tables.append(Table(kernel, thetas, slots))
+                self.tabled, pieces = (kernel, tabled), [tabled[i : i + n] for i in range(0, len(tabled), n)]
+                arrays, slots = self.arrays, self.slots_of
+                self.tables = [Table(kernel, [arrays[j] for j in x], [slots[j] for j in x]) for x in pieces]
             for i, table in enumerate(self.tables):
                 table.move(addresses[i * n : (i + 1) * n], numbers)

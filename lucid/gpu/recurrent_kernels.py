@@ -1,10 +1,10 @@
 """Recurrent networks. A step of an LSTM: one product and one kernel, forward and backward.
 
-Everything else of a step is arithmetic on one cell, some thirty functions of the array library. The product is the
-plain one of two matrices, (batch, n) @ (n, 4 n): the four gates of a cell lie side by side in it.
+All else of a step is arithmetic on one cell, some thirty functions of the array library. The product is that
+of two matrices, (batch, n) @ (n, 4 n): the four gates of a cell lie side by side in it.
 
-In their backward passes RNN and GRU write the results of each step into their place. The vjps of ops/recurrent.py are
-for Tensors too, which cannot do that; and to join many arrays at the end, CuPy first uploads their addresses.
+In backward, RNN and GRU write the results of each step into their place. The vjps of ops/recurrent.py, for
+Tensors too, cannot; and to join many arrays at the end, CuPy first uploads their addresses.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
         return NotImplemented
     (steps, batch, features), n = x.shape, w_hh.shape[1]
     y = xp.matmul(x.reshape(steps * batch, features), w_ih.T)
-    states, weight, h = (steps + 1, batch, n), w_hh.T, h0
-    shapes = (states, states, (4, steps, batch, n), (steps, batch, n), (batch, 4 * n))
-    out, cells, gates, squashed, z = empty(xp, x, *shapes)
+    states, weight, h, cell = (steps + 1, batch, n), w_hh.T, h0, (steps, batch, n)
+    out, cells, gates, squashed, z = empty(xp, x, states, states, (4, *cell), cell, (batch, 4 * n))
     cells[0] = 0 if c0 is None else c0
     b_ih, b_hh = (0 if b is None else b for b in dense(xp, b_ih, b_hh))
     launch = launcher(xp, "lstm", TEXTS["lstm"], batch * n, x.dtype)
@@ -110,10 +109,9 @@ def gru_backward(xp, g, out, w_hh, h0, inner, gates):
     if not same_float(out, g, w_hh, h0, inner, gates, kinds="fd"):
         return NotImplemented
     (steps, batch, n), (r, z, a) = out.shape, gates  # a is -n
-    to_n = (1 - z) * (1 - a * a)
-    before, states = empty(xp, out, out.shape, out.shape)
+    before, states, slopes, to_s = empty(xp, out, *[out.shape] * 2, *[(steps, batch, 3, n)] * 2)
     before[0], before[1:] = 0 if h0 is None else h0, out[:-1]
-    slopes, to_s = empty(xp, out, (steps, batch, 3, n), (steps, batch, 3, n))
+    to_n = (1 - z) * (1 - a * a)
     slopes[:, :, 0] = to_n * inner * r * (1 - r)
     slopes[:, :, 1] = (before + a) * z * (1 - z)
     slopes[:, :, 2] = to_n * r

@@ -1,13 +1,12 @@
 """Kernels with a sum in the middle: softmax and its relatives, the normalisations, cross-entropy.
 
-One warp works on a row: 32 threads that run in step and can read each other's numbers. Each takes every 32nd element,
-and their results are combined in five exchanges. So a row of ten and one of some thousands are both read at the speed
-of memory, or of the launch; and nothing waits for anything. On a host, where one thread runs after the other, a warp is
-one thread: `LANES` says so.
+One warp works on a row: 32 threads in step that read each other's numbers. Each takes every 32nd element, and
+five exchanges combine their results. So rows of ten and of some thousands elements are both read at the speed
+of memory, or of the launch. On a host a warp is one thread (`LANES`).
 
-Arithmetic is in `scalar`, float for float16 and float32, else double, in the order of the NumPy forwards but for the
-sums. Each function below has the arguments of the forward or vjp that it replaces (dispatch.py); it returns the same,
-or NotImplemented where it does not apply.
+Arithmetic is in `scalar`, float for float16 and float32, else double, in the order of the NumPy forwards but
+for the sums. Each function has the arguments and results of the forward or vjp that it replaces
+(dispatch.py), or returns NotImplemented where it does not apply.
 """
 
 from __future__ import annotations
@@ -163,10 +162,9 @@ def launcher(xp: Any, name: str, text: str, threads: int, dtype: Any, labels: An
     """A function that launches a kernel with this many threads, given a tuple of arguments."""
     if not threads:
         return lambda args: None
-    kernel = xp.kernels.get((name, dtype, labels))
-    if kernel is None:
-        new = xp.module.RawKernel(source(name, text, dtype, labels), f"lucid_{name}", options=OPTIONS)
-        kernel = xp.kernels.setdefault((name, dtype, labels), new)
+    if (kernel := xp.kernels.get((name, dtype, labels))) is None:
+        kernel = xp.module.RawKernel(source(name, text, dtype, labels), f"lucid_{name}", options=OPTIONS)
+        kernel = xp.kernels.setdefault((name, dtype, labels), kernel)
     return partial(kernel, (-(-threads // THREADS),), (THREADS,))
 
 
@@ -239,7 +237,7 @@ def cross_entropy(xp, x, labels, *, reduction, ignore_index=None):
     if reduction == "none":
         out, share = losses.astype(x.dtype, copy=False), xp.ones((), dtype=x.dtype)
     else:
-        args = (losses, labels, out, share, rows, step, ignored, int(reduction == "mean"))
+        args = losses, labels, out, share, rows, step, ignored, int(reduction == "mean")
         _launch(xp, "reduce_losses", 1, args, *dtypes)
     return (out, error) if ignore_index is None else (out, error, share)
 
@@ -249,8 +247,7 @@ def row_norm(xp, x, weight=None, bias=None, *, dims, eps, centred=True):
     if not same_float(x, weight, bias):
         return NotImplemented
     x, weight, bias = dense(xp, x, weight, bias)
-    n = math.prod(x.shape[x.ndim - dims :])
-    rows = x.size // n
+    rows = x.size // (n := math.prod(x.shape[x.ndim - dims :]))
     out, unit, scale = empty(xp, x, x.shape, (rows, n), (rows, 1))
     learned = (0 if weight is None else weight, 0 if bias is None else bias)
     _launch(xp, "row_norm", rows, (x, *learned, out, scale, unit, rows, n, float(eps), int(centred)), x.dtype)
@@ -294,9 +291,9 @@ def batch_norm_vjp(xp, g, x_shape, each, total, along, unit, scale, weight):
     """The vjp of x in batch_norm, but for the sums that it shares with the other vjps."""
     if not same_float(each, unit, scale, weight):
         return NotImplemented
-    weight = None if weight is None else weight.reshape(scale.shape)
+    weight, share = None if weight is None else weight.reshape(scale.shape), scale.size / unit.size
     vjp = _fused(xp, "channel_vjp", _channel_vjp)
-    return vjp(xp, each, total, along, unit, scale, weight, scale.size / unit.size).reshape(x_shape)
+    return vjp(xp, each, total, along, unit, scale, weight, share).reshape(x_shape)
 
 
 def _channel_vjp(xp, g, total, along, unit, scale, weight, share):

@@ -1,9 +1,8 @@
 """How a picture is written: SVG for eyes, DOT for graphviz, Mermaid for documents, and a page to step through.
 
-SVG, DOT and Mermaid draw forward, from the leaves to the loss, with frames around what was made in one call of a
-module. What is too large to read is folded as the page folds it. The page is one HTML file that holds everything: the
-graph as JSON, the program and the style. It loads nothing from any server or network, and its Content-Security-Policy
-makes the browser forbid it.
+SVG, DOT and Mermaid draw forward, from the leaves to the loss, with frames around what one call of a module
+made, and fold what is too large to read as the page does. The page is one HTML file that holds all: the graph
+as JSON, program and style. Its Content-Security-Policy makes the browser forbid loading anything else.
 """
 
 from __future__ import annotations
@@ -59,13 +58,12 @@ class Graph:
         picture = self._picture
         drawn = assign_coordinates(picture, arrange(picture), self._folded)
         _, _, width, height, _ = drawn.rectangles["g0"]
-        frames, boxes = [], []
+        frames, boxes = list[str](), list[str]()
         for key, at in drawn.rectangles.items():
-            number, is_box = int(key[1:]), key[0] == "b"
-            if is_box or number in self._folded:
-                boxes.append(_svg_member(picture.boxes[number] if is_box else picture.groups[number], at, folded=True))
-            elif number:
-                frames.append(_svg_member(picture.groups[number], at))
+            member: Any = (picture.boxes if key[0] == "b" else picture.groups)[int(key[1:])]
+            is_frame = key[0] == "g" and member.number not in self._folded
+            if key != "g0":
+                (frames if is_frame else boxes).append(_svg_member(member, at, is_frame))
         lines = [element("path", d=_curve(line), marker_end="url(#tip)") for line in drawn.lines if line]
         label = f"Computation graph of {len(picture.boxes):,} nodes, inputs at the left, the loss at the right"
         return (
@@ -141,12 +139,11 @@ def _texts(box: Box) -> tuple[str, str, str]:
     """The title of a box, its name where that is not the title, and its value (or shape)."""
     title = box.label if box.kind in ("op", "more") else box.name or box.label
     value = value_text(box.value)
-    if not value or len(value) > 16:
-        value = shape_text(box.shape) if box.shape else ""
+    value = value if 0 < len(value) <= 16 else shape_text(box.shape) if box.shape else ""
     return title, box.name if box.name != title else "", value
 
 
-def _svg_member(member: Box | Group, at: Rectangle, folded: bool = False) -> str:
+def _svg_member(member: Box | Group, at: Rectangle, is_frame: bool) -> str:
     """A box, a frame around what is in a group, or a folded group."""
     x, y, w, h, _ = at
 
@@ -156,7 +153,7 @@ def _svg_member(member: Box | Group, at: Rectangle, folded: bool = False) -> str
     def text(content: str, dx: float, dy: int, **attributes: str) -> str:
         return element("text", escape(content), x=x + dx, y=y + dy, **attributes)
 
-    if isinstance(member, Group) and not folded:
+    if is_frame:
         return element("g", rect(12), text(member.label, 13, 19, class_="value"), class_="frame")
     if isinstance(member, Group):
         count = text(f"{member.operations():,} operations", 12, 43, class_="value")
@@ -172,9 +169,9 @@ def _curve(line: list[tuple[float, float]]) -> str:
     """A path through points that leaves and enters each of them horizontally."""
     path = f"M{line[0][0]:.1f} {line[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(line):
-        bend = min(60.0, max(12.0, (x1 - x0) / 2))
-        level, end = abs(y1 - y0) < 0.5, f"{x1:.1f} {y1:.1f}"
-        path += f"L{end}" if level else f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {end}"
+        bend, end = min(60.0, max(12.0, (x1 - x0) / 2)), f"{x1:.1f} {y1:.1f}"
+        curve = f"C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {end}"
+        path += f"L{end}" if abs(y1 - y0) < 0.5 else curve
     return path
 
 
@@ -198,8 +195,7 @@ def _dot_text(text: str) -> str:
 
 def _dot_node(member: Box | Group) -> str:
     (style, _), lines = _style_and_lines(member)
-    label = "\\n".join(map(_dot_text, lines))
-    return f'{key_of(member)} [{style}, label="{label}"]'
+    return f'{key_of(member)} [{style}, label="' + "\\n".join(map(_dot_text, lines)) + '"]'
 
 
 def _mermaid_text(text: str) -> str:
@@ -218,9 +214,9 @@ def page(
 ) -> Page:  # fmt: skip
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
-    The page needs no server and no network. Leaves go by the names that they have in the calling function. Neither the
-    graph nor any `grad` is changed. Run the forward inside `with lucid.see.track_provenance():`, and modules are drawn
-    as boxes that fold, and each node shows its value and the line that made it.
+    It needs no server and no network. Leaves go by their names in the calling function. Neither the graph nor
+    any `grad` is changed. If the forward ran in `with lucid.see.track_provenance():`, modules are drawn as
+    boxes that fold, and each node shows its value and the line that made it.
 
     Args:
         loss: a tensor whose graph was not released: draw it before `backward()`, or pass that `retain_graph=True`.
@@ -258,17 +254,13 @@ class Page:
         self.text = text
 
     def save(self, path: str | Path) -> None:
-        """Write the page.
-
-        Raises:
-            OSError: if that is not possible, with the reason.
-        """
+        """Write the page; an OSError, with the reason, if that is not possible."""
         try:
             Path(path).write_text(self.text, encoding="utf-8")
         except OSError as error:
+            problem = f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}"
             advice = "name a file in a directory that exists and that you may write to"
-            problem = f"cannot write {str(path)!r}: {error.strerror or error}"
-            raise type(error)(f"lucid.see.page: {problem}; {advice}") from error
+            raise type(error)(f"{problem}; {advice}") from error
 
     def __repr__(self) -> str:
         return f"<page of {len(self.text) / 1e3:,.0f} kB>"
@@ -288,8 +280,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         edges_between.setdefault((edge.source, edge.target), []).append(i)
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
-        seed, box = step.gradient if seed is None else seed, number[step.node]
-        sent = []
+        seed, box, sent = step.gradient if seed is None else seed, number[step.node], []
         for part in step.contributions:
             to, gradient_sent = number.get(part.node), None if part.before is None else part.gradient
             sent.append({
@@ -301,38 +292,32 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         steps.append({"box": box, "sent": sent})
     if seed is None:  # a leaf by itself has no steps
         seed = picture.loss.new_ones(picture.loss.shape) if gradient is None else gradient
-    ops = picture.root.operations()
+    ops, left_out = picture.root.operations(), picture.left_out
     summary = f"{ops:,} operations, {len(picture.boxes) - ops:,} leaves and constants"
-    if picture.left_out:
-        summary += f"; {picture.left_out:,} earlier operations are left out (limit={ops:,})"
+    summary += f"; {left_out:,} earlier operations are left out (limit={ops:,})" if left_out else ""
     return {
-        "summary": summary,
-        "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
-        "loss": number[picture.loss._node],
-        "seed": encode_value(seed, sizes),
+        "summary": summary, "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
+        "loss": number[picture.loss._node], "seed": encode_value(seed, sizes),
         "folded": initially_folded(picture),
         "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},
         "boxes": [_encode_box(box, sizes) for box in picture.boxes],
-        "groups": [
-            {
-                "label": group.label, "parent": None if group.group is None else group.group.number,
-                "depth": len(enclosing(group)), "count": group.operations(),
-                "members": [key_of(member) for member in group.members], "size": size_of(group),
-                "layers": inside.layers, "lines": inside.lines,
-            }
-            for group, inside in zip(picture.groups, arranged.inside, strict=True)
-        ],
+        "groups": [{
+            "label": group.label, "parent": None if group.group is None else group.group.number,
+            "depth": len(enclosing(group)), "count": group.operations(),
+            "members": [key_of(member) for member in group.members], "size": size_of(group),
+            "layers": inside.layers, "lines": inside.lines,
+        } for group, inside in zip(picture.groups, arranged.inside, strict=True)],
         "edges": [
             [edge.source, edge.target, edge.input, [f"{group} {key}" for group, key in route]]
             for edge, route in zip(picture.edges, arranged.routes, strict=True)
         ],
         "steps": steps,
-    }
+    }  # fmt: skip
 
 
 def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
-    line, made_at = None, box.provenance  # type: Any, Any
-    if made_at is not None:
+    line: Any = None
+    if (made_at := box.provenance) is not None:
         path, here = Path(made_at.file), Path.cwd()
         file = str(path.relative_to(here)) if path.is_relative_to(here) else made_at.file
         line = {"file": file, "number": made_at.line, "function": made_at.function, "text": made_at.text}
@@ -347,15 +332,10 @@ def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
 
 def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str, Any] | None:
     """A value as JSON: few numbers in full, of many a heat map and statistics. NaN and infinities are strings."""
-    if value is None:
-        return None
-    if isinstance(value, tuple):
-        return {"text": value_text(value)}
-    if isinstance(value, (bool, int, float)):
-        value = cpu.asarray(value)
-    array = host(value)
+    if value is None or isinstance(value, tuple):
+        return None if value is None else {"text": value_text(value)}
+    array, (full, cells) = host(cpu.asarray(value) if isinstance(value, (bool, int, float)) else value), sizes
     encoded: dict[str, Any] = {"shape": list(array.shape)}
-    full, cells = sizes
     if array.size <= full and array.dtype.kind == "f":  # with as few digits as tell them apart in their own precision
         texts = array.reshape(-1).astype("U32").tolist()
         encoded["full"] = [x if x in ("nan", "inf", "-inf") else float(x) for x in texts]
@@ -381,14 +361,11 @@ def _heat_map(array: Any, largest: float, cells: int) -> dict[str, Any]:
     if array.ndim == 1 and array.size > cells:
         rows = -(-array.size // cells)
         flat = flat[:, [min(i, array.size - 1) for i in range(rows * cells)]].reshape(rows, cells)
-    for axis in (0, 1):
-        n = flat.shape[axis]
-        block = -(-n // cells)
-        if block > 1:
+    for axis, n in enumerate(flat.shape):
+        if (block := -(-n // cells)) > 1:
             count = -(-n // block)
             flat = flat.take([min(i, n - 1) for i in range(count * block)], axis=axis)
             flat = flat.reshape((count, block, -1) if axis == 0 else (flat.shape[0], count, block)).mean(axis=axis + 1)
     shares = flat.reshape(-1) / (largest or 1.0)
-    letters = cpu.where(cpu.isfinite(shares), 69 + 21 * shares, ord("!"))
-    heat = letters.round().astype("uint8").tobytes().decode("ascii")
-    return {"rows": flat.shape[0], "columns": flat.shape[1], "heat": heat}
+    letters = cpu.where(cpu.isfinite(shares), 69 + 21 * shares, ord("!")).round().astype("uint8")
+    return {"rows": flat.shape[0], "columns": flat.shape[1], "heat": letters.tobytes().decode("ascii")}

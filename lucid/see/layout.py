@@ -6,8 +6,8 @@ back and forth; then its members are moved up and down towards their neighbours,
 regression, by pooling adjacent violators).
 
 A line into or out of a group passes a *port* in its frame. So the first three steps do not depend on which groups are
-folded, and are done once, here (`arrange`). The last one, `assign_coordinates`, does depend on it. The page does that
-in the browser, by the same few lines in JavaScript; a test compares the two.
+folded, and are done once (`arrange`). The last, `assign_coordinates`, does; the page does that by the same
+few lines in JavaScript, which a test compares.
 
 Members have short keys: b7 is box 7, g2 group 2, i7 and o7 the ports for what comes from box 7, d0, d1, ... bends.
 """
@@ -94,25 +94,22 @@ def _arrange_group(group: Group, lines: Iterable[Line]) -> tuple[Arrangement, di
     """The arrangement of a group, and the bends of each line."""
     rank = _ranks(group, lines)
     layers: list[list[str]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
-    for key in rank:
-        layers[rank[key]].append(key)
+    for key, r in rank.items():
+        layers[r].append(key)
     bends: dict[Line, list[str]] = {}
     bend_at: dict[tuple[str, int, int], str] = {}
     short: dict[Line, None] = {}  # lines from one layer to the next, each once
     for a, b, source in lines:
-        start, passed = a, bends.setdefault((a, b, source), [])
+        passed = bends.setdefault((a, b, source), [])
         for r in range(rank[a] + 1, rank[b]):
             if (a, source, r) not in bend_at:  # lines from one place share their bends
                 bend_at[a, source, r] = f"d{len(bend_at)}"
                 layers[r].insert(0, bend_at[a, source, r])  # above weights: it is mostly the first argument
             passed.append(bend_at[a, source, r])
-            short[start, passed[-1], source] = None
-            start = passed[-1]
-        short[start, b, source] = None
+        short |= {(start, end, source): None for start, end in pairwise((a, *passed, b))}
     at = {key: i / max(1, len(layer) - 1) for layer in layers for i, key in enumerate(layer)}
     for neighbours, layer in _sweeps(layers, short, SWEEPS):
-        mean = {key: _mean(key, neighbours, at) for key in layer}
-        layer.sort(key=mean.__getitem__)
+        layer.sort(key=lambda key: _mean(key, neighbours, at))
         at |= {key: (i + 0.5) / len(layer) for i, key in enumerate(layer)}
     return Arrangement(layers, list(short)), bends
 
@@ -121,15 +118,13 @@ def _ranks(group: Group, lines: Iterable[Line]) -> dict[str, int]:
     """The layer of each member: after all that it depends on; what depends on nothing stands just before its use."""
     ports = [key for a, b, _ in lines for key in (a, b) if key[0] in "io"]
     keys = list(dict.fromkeys([*map(key_of, group.members), *ports]))
-    after: dict[str, list[str]] = {key: [] for key in keys}
-    waiting = dict.fromkeys(keys, 0)
+    after, waiting = {key: list[str]() for key in keys}, dict.fromkeys(keys, 0)
     for a, b in dict.fromkeys((a, b) for a, b, _ in lines):
         after[a].append(b)
         waiting[b] += 1
     sources = [key for key in keys if not waiting[key]]
-    first = 1 if any(key[0] == "i" for key in keys) else 0
-    rank = {key: 0 if key[0] == "i" else first for key in sources}
-    order = list(sources)
+    first = int(any(key[0] == "i" for key in keys))
+    rank, order = {key: 0 if key[0] == "i" else first for key in sources}, sources.copy()
     for key in order:
         for follower in after[key]:
             rank[follower] = max(rank.get(follower, first), rank[key] + 1)
@@ -147,8 +142,7 @@ def _ranks(group: Group, lines: Iterable[Line]) -> dict[str, int]:
 
 def _sweeps(layers: list[list[str]], lines: Iterable[Line], count: int) -> Iterable[tuple[Any, list[str]]]:
     """(neighbours, layer) again and again: from right to left with what comes after, then back with what is before."""
-    before: dict[str, list[str]] = defaultdict(list)
-    after: dict[str, list[str]] = defaultdict(list)
+    before, after = defaultdict(list), defaultdict(list)  # type: dict[str, list[str]], dict[str, list[str]]
     for a, b, _ in lines:
         before[b].append(a)
         after[a].append(b)
@@ -199,8 +193,7 @@ def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, R
             middle[key] = y + size[key][1] / 2
             y += size[key][1] + ROW
     for neighbours, layer in _sweeps(inside.layers, inside.lines, 2 * SWEEPS):
-        targets = [_mean(key, neighbours, middle) for key in layer]
-        heights = [size[key][1] for key in layer]
+        targets, heights = [_mean(key, neighbours, middle) for key in layer], [size[key][1] for key in layer]
         weights = [4.0 if key[0] == "d" else 1.0 for key in layer]
         middle |= zip(layer, _without_overlap(targets, heights, weights), strict=True)
     top = min((middle[key] - h / 2 for key, (_, h) in size.items()), default=0.0)
@@ -215,15 +208,14 @@ def _positions(inside: Arrangement, sizes: dict[str, Size]) -> tuple[dict[str, R
     width = x - COLUMN + PADDING
     for key, (_, y, w, h, _) in rectangles.items():  # ports stand in the frame itself
         if key[0] in "io":
-            x = 0.0 if key[0] == "i" else width
-            rectangles[key] = (x, y, w, h, x)
+            rectangles[key] = (x := 0.0 if key[0] == "i" else width, y, w, h, x)
     return rectangles, (width, bottom - top + 2 * PADDING + TITLE)
 
 
 def _without_overlap(targets: list[float], heights: list[float], weights: list[float]) -> list[float]:
     """The middles nearest to `targets`, by least squares, that keep the order and do not overlap."""
-    offsets = [0.0]
     blocks: list[tuple[float, float, int]] = []  # weighted sum, weight and number of members that touch
+    offsets = [0.0]
     for a, b in pairwise(heights):
         offsets.append(offsets[-1] + (a + b) / 2 + ROW)
     for target, offset, weight in zip(targets, offsets, weights, strict=False):
@@ -238,8 +230,7 @@ def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: di
     """Each edge's points, from the right of the visible part of its source to the left of its target."""
     keys = [[key_of(box), *map(key_of, reversed(enclosing(box.group)))] for box in picture.boxes]
     shown = [next(key for key in of_box if key in visible) for of_box in keys]  # the box, or the folded group around it
-    lines: list[list[tuple[float, float]]] = []
-    drawn: set[tuple[str, str]] = set()
+    lines, drawn = list[list[tuple[float, float]]](), set[tuple[str, str]]()
     for edge, route in zip(picture.edges, layout.routes, strict=True):
         a, b = shown[edge.source], shown[edge.target]
         if a == b or (a, b) in drawn:
@@ -248,10 +239,8 @@ def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: di
         drawn.add((a, b))
         x, y, w, h, _ = visible[a]
         line = [(x + w, y + h / 2)]
-        for at in route:
-            if at in points:
-                px, py, pw, ph, _ = points[at]
-                line += [(px, py + ph / 2)] + ([(px + pw, py + ph / 2)] if pw else [])
+        for x, y, w, h, _ in (points[at] for at in route if at in points):
+            line += [(x, y + h / 2)] + ([(x + w, y + h / 2)] if w else [])
         x, y, w, h, start = visible[b]
         lines.append([*line, (start, y + h / 2), (x, y + h / 2)])
     return lines

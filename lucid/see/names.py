@@ -1,9 +1,8 @@
 """What stands in the source: the user's names of tensors, modules and nodes, and the text of gradient formulas.
 
-A graph knows no names: `w` is a variable of the program. So what draws a graph looks into the function that called it,
-and names a tensor as it is named there; a module's parameters go by their paths. A formula is a function, and its code
-knows where in which file it was written. So its text is looked up there: what is shown is what runs, for lucid's own
-operations and for a user's alike.
+A graph knows no names: `w` is a variable of the program. So what draws a graph names a tensor as the function
+that called it does; parameters go by their paths. A formula is a function, and its text is looked up where it
+was written: what is shown is what runs, for lucid's operations and for a user's alike.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import inspect
 import linecache
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from lucid.autograd.function import Function
@@ -29,13 +28,8 @@ LONGEST = 160  # letters of a formula with its numbers; beyond that the text wit
 
 
 class Names:
-    """The names of nodes and arrays.
-
-    Args:
-        names: name -> Tensor or Module; these come first.
-        model: a Module, whose parameters are then called by their paths alone.
-        frame: where to look for further ones.
-    """
+    """The names of nodes and arrays: first `names` (name -> Tensor or Module), then the parameters of
+    `model`, a Module, by their paths alone, then the variables of `frame`."""
 
     def __init__(self, names: Mapping[str, Any] | None, model: Any, frame: Any) -> None:
         self.nodes, self.arrays = {}, {}  # type: dict[Node, str], dict[int, str]
@@ -97,7 +91,7 @@ def formulas(node: Any) -> list[tuple[str, str]]:
         names = list(inspect.signature(spec.function.forward).parameters)
         names = names[spec.function.setup_context is Function.setup_context :]  # without one, the first is ctx
         names += [f"argument {i}" for i in range(len(names), len(node.inputs))]
-        return [(name, source_text(backward)) for name, _ in zip(names, node.inputs, strict=False)]
+        return [(name, source_text(backward)) for name in names[: len(node.inputs)]]
     return [("input", f"g, as output {spec.index}")] if hasattr(spec, "index") else [("input", "g")] * len(node.inputs)
 
 
@@ -116,9 +110,8 @@ def source_text(formula: Callable[..., Any]) -> str:
     except (TypeError, ValueError):  # a builtin function
         arguments = ""
     call = f"{getattr(function, '__qualname__', type(function).__name__)}({arguments})"
-    if (code := getattr(function, "__code__", None)) is None:
-        return call
-    source = "".join(linecache.getlines(code.co_filename))
+    code = getattr(function, "__code__", None)
+    source = "".join(linecache.getlines(code.co_filename)) if code is not None else ""
     definitions = [node for node in _functions(source) if _compiles_to(node, code)]
     if len(definitions) != 1:
         return call
@@ -142,8 +135,8 @@ def _functions(source: str) -> list[Any]:
 
 def _compiles_to(node: Any, code: Any) -> bool:
     """Whether `code` was compiled from the function `node`: same arguments, and all its instructions stand inside."""
-    arguments = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    same = arguments == list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    arguments = tuple([arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)])
+    same = arguments == code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     if not same or (code.co_name == "<lambda>") is not isinstance(node, ast.Lambda):
         return False
     first, last = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
@@ -151,9 +144,7 @@ def _compiles_to(node: Any, code: Any) -> bool:
     return bool(positions) and all(first <= position <= last for position in positions)
 
 
-@cache
-def _parsed(formula: str) -> ast.Expression:
-    return ast.parse(formula, mode="eval")
+_parsed = cache(partial(ast.parse, mode="eval"))
 
 
 def active_branch(formula: str, values: Mapping[str, Any]) -> str:
@@ -184,10 +175,8 @@ def with_numbers(formula: str, values: Mapping[str, str]) -> str:
     unhelpful = any(n.id not in values or id(n) in owners for n in names)  # 0.5.shape
     if unhelpful or not names or isinstance(tree.body, ast.Name):
         return ""
-    result = formula
     for name in sorted(names, key=lambda name: name.col_offset, reverse=True):
-        number = values[name.id]
-        number = f"({number})" if number.startswith("-") else number
-        result = result[: name.col_offset] + number + result[name.end_col_offset :]
-    result = result.replace("xp.", "")
-    return result if len(result) <= LONGEST else ""
+        number = f"({values[name.id]})" if values[name.id].startswith("-") else values[name.id]
+        formula = formula[: name.col_offset] + number + formula[name.end_col_offset :]
+    formula = formula.replace("xp.", "")
+    return formula if len(formula) <= LONGEST else ""

@@ -90,8 +90,7 @@ class Picture:
         self.names.tensors[loss._node] = loss
         self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
         self.root = Group(0, "", "", None)  # around everything
-        self.groups = [self.root]
-        self._group_of_call: dict[int, Group] = {}
+        self.groups, self._group_of_call = [self.root], dict[int, Group]()
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = reachable([loss._node]) or [loss._node]
         self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
@@ -136,17 +135,16 @@ class Picture:
                     source = self._box_of.get(parent) or self._add_node(parent)
                     source.value = value if source.value is None else source.value
                 else:
-                    more = more or self._add("more", f"{self.left_out:,} earlier operations, not drawn", "", None)
-                    source = more
+                    label = f"{self.left_out:,} earlier operations, not drawn"
+                    source = more = more or self._add("more", label, "", None)
                 if source is not None:
                     self.edges.append(Edge(source.number, target.number, name))
 
     def _constant(self, node: Node, value: Any) -> Box | None:
         """The box of an input that needs no gradient; None where it was not kept."""
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return self._add("constant", "number", "", (), value=value)
         if not is_array(value):
-            return None
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            return self._add("constant", "number", "", (), value=value) if is_number else None
         if id(value) not in self._box_of:
             box = self._add("constant", "constant", self.names.arrays.get(id(value), ""), value.shape, value=value)
             self._box_of[id(value)], box.changed = box, write_record(value)[0] > node.sequence
@@ -180,9 +178,8 @@ class Picture:
                 part = self._new_group("", group.name, group)
                 for member in members[start : start + size]:
                     part.add(member)
-                first, last = part.members[0], part.members[-1]
-                ends = [m.label if " … " in m.label else m.name or m.label for m in (first, last)]
-                part.label = f"{ends[0].split(' … ')[0]} … {ends[1].split(' … ')[-1]}"
+                labels = [m.label if " … " in m.label else m.name or m.label for m in part.members]
+                part.label = f"{labels[0].split(' … ')[0]} … {labels[-1].split(' … ')[-1]}"
 
     def _place_leaves(self) -> None:
         """Put leaves and constants into the innermost group that holds all operations that use them."""

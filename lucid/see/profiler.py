@@ -1,8 +1,7 @@
 """What a model costs: the time and memory of each operation while a program runs, and a table of a model's layers.
 
-Multiply-adds are counted from the operations that run and not from the kinds of layers there are. A matrix product of
-(n, k) and (k, m) takes n k m of them. Everything that multiplies matrices is made of the operations in `MULTIPLY_ADDS`;
-elementwise operations are not counted, for they take little beside them.
+Multiply-adds are counted from the operations that run: a matrix product of (n, k) and (k, m) takes n k m.
+All that multiplies matrices is in `MULTIPLY_ADDS`; elementwise operations take little and are not counted.
 """
 
 from __future__ import annotations
@@ -81,17 +80,15 @@ class Entry:
     def cells(self, name: str, share: str) -> list[str]:
         """The entry as text."""
         times, sizes = (self.forward, self.backward), (self.allocated, self.saved)
-        return [
-            name, f"{self.calls:,}", *map(duration, times), share, *map(memory_size, sizes), _count(self.multiply_adds)
-        ]  # fmt: skip
+        cells = [name, f"{self.calls:,}", *map(duration, times), share, *map(memory_size, sizes)]
+        return [*cells, large_number(self.multiply_adds) if self.multiply_adds else ""]
 
 
 class profile(Printable):
     """`with profile() as p:` times every operation that runs in the block; then `print(p)`.
 
-    Forward times are those of the arrays' arithmetic; `wall` minus their sum is the time of Python and the rest of the
-    program. Costs nothing when off, and a few microseconds per operation when on. On a GPU the times are those of
-    starting the kernels.
+    Forward times are those of the arrays' arithmetic (on a GPU, of starting the kernels); `wall` minus
+    their sum is that of Python and the rest of the program. Costs a few microseconds per operation.
 
     Attributes:
         entries: name of an operation -> its Entry.
@@ -111,9 +108,9 @@ class profile(Printable):
         self._observers = ExitStack()
 
     def __enter__(self) -> profile:
-        handlers = (events.on("vjp", self._observe_vjp), events.on("node", self._add_node))
-        for subscription in (on_forward(self._add_forward), *handlers):
-            self._observers.enter_context(subscription)
+        self._observers.enter_context(on_forward(self._add_forward))
+        self._observers.enter_context(events.on("vjp", self._observe_vjp))
+        self._observers.enter_context(events.on("node", self._add_node))
         self._started = perf_counter()
         return self
 
@@ -163,10 +160,6 @@ class profile(Printable):
     _printed = table
 
 
-def _count(n: int) -> str:
-    return large_number(n) if n else ""
-
-
 def _bytes(saved: Any) -> int:
     """The bytes of all arrays in a tuple of saved values."""
     if isinstance(saved, (tuple, list)):
@@ -188,11 +181,11 @@ class Row:
 
     def cells(self) -> list[str]:
         """The row as text."""
-        indent = "  " * (self.name.count(".") + 1) if self.name else ""
-        name = f"{indent}{self.name.rpartition('.')[2]}: " if self.name else ""
+        name = "  " * (self.name.count(".") + 1) + self.name.rpartition(".")[2] + ": " if self.name else ""
         called = f", {self.calls} calls" if self.calls > 1 else "" if self.calls else ", not called"
         own = f"{self.own:,}" if self.own else "tied" if self.tied else ""
-        return [name + type(self.module).__name__ + called, self.shape, own, _count(self.multiply_adds)]
+        count = large_number(self.multiply_adds) if self.multiply_adds else ""
+        return [name + type(self.module).__name__ + called, self.shape, own, count]
 
 
 @dataclass(repr=False, eq=False)
@@ -247,8 +240,7 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
     """
     if not isinstance(model, Module):
         raise TypeError(f"summary: expected a Module, got {type(model).__name__}")
-    rows: dict[int, Row] = {}
-    counted: set[int] = set()
+    rows, counted = dict[int, Row](), set[int]()
     for name, module in model.named_modules():
         own = {id(p): p.numel() for _, p, _ in own_entries(module) if isinstance(p, Parameter)}
         new = own.keys() - counted
@@ -264,10 +256,8 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
             row.multiply_adds += multiply_adds
 
     def enter(module: Module, args: Any) -> Callable[[Any], None] | None:
-        if id(module) not in rows:
-            return None
-        running.append(rows[id(module)])
-        return leave
+        running.extend([rows[id(module)]] if id(module) in rows else [])
+        return leave if id(module) in rows else None
 
     def leave(output: Any) -> None:
         row = running.pop()
@@ -275,11 +265,10 @@ def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
         row.shape = row.shape or _shape(output)
 
     modes = [(module, module.training) for module in model.modules()]
-    example = [_example(value) for value in inputs], {key: _example(value) for key, value in keywords.items()}
     with no_grad(), on_forward(count), events.on("module", enter):
         model.eval()
         try:
-            model(*example[0], **example[1])
+            model(*map(_example, inputs), **{key: _example(value) for key, value in keywords.items()})
         finally:
             for module, mode in modes:
                 module.training = mode

@@ -61,14 +61,10 @@ def is_short(value: Any) -> bool:
 
 def value_text(value: Any) -> str:
     """A value in one line: up to four numbers in full, of more the shape and the range."""
-    if value is None:
-        return ""
-    if isinstance(value, tuple):  # the gradients of a Function's several outputs
-        return "; ".join(value_text(part) or "none" for part in value)
-    if isinstance(value, (bool, int, float)):
-        return digits(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(value_text, value))}]"
+    if value is None or isinstance(value, tuple):  # a tuple has the gradients of a Function's several outputs
+        return "; ".join(value_text(part) or "none" for part in value or ())
+    if isinstance(value, (bool, int, float, list)):
+        return f"[{', '.join(map(value_text, value))}]" if isinstance(value, list) else digits(value)
     array = host(value)
     if array.size <= FEW:
         return value_text(array.tolist())
@@ -124,8 +120,7 @@ class Table:
         self.head, self.rows, self.total, self.note, self.left = head, rows, total, note, left
 
     def __str__(self) -> str:
-        totals = [self.total] if self.total else []
-        head, *rows = aligned([self.head, *self.rows, *totals], self.left)
+        head, *rows = aligned([self.head, *self.rows, *([self.total] if self.total else [])], self.left)
         rule = "-" * max(map(len, [head, *rows]))
         if self.total:
             rows.insert(-1, rule)
@@ -140,6 +135,6 @@ class Table:
             return element("tr", *(element(tag, escape(c), style=s) for c, s in zip(cells, styles, strict=True)))
 
         parts = [element("caption", escape(self.note))] if self.note else []
-        parts += [element("thead", row(self.head, "th"))]
-        parts += [element("tbody", *(row(cells, "td") for cells in self.rows))]
+        body = element("tbody", *(row(cells, "td") for cells in self.rows))
+        parts += [element("thead", row(self.head, "th")), body]
         return element("table", *parts, *([element("tfoot", row(self.total, "th"))] if self.total else []))

@@ -48,7 +48,7 @@ class Contribution:
     @property
     def equation(self) -> str:
         """The formula, and with its numbers where there are few."""
-        return f"{self.formula} = {self.filled}" if self.filled and self.filled != self.formula else self.formula
+        return f"{self.formula} = {self.filled}" if self.filled not in ("", self.formula) else self.formula
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,10 @@ class Step:
     node: Node = field(repr=False)
 
     def __str__(self) -> str:
-        title = f"{self.op} -> {self.name}" if self.name else self.op
-        line, made_at = "", self.provenance
-        if made_at:
+        title, line, rows = f"{self.op} -> {self.name}" if self.name else self.op, "", []
+        if made_at := self.provenance:
             line = f"   {made_at.text or made_at.file} (line {made_at.line})"
             line += f"   in {made_at.module}" if made_at.module else ""
-        rows = []
         for sent in self.contributions:
             total = "" if sent.before is None else f"{value_text(sent.before)} + it = {value_text(sent.after)}"
             rows.append([f"  {sent.input}: {sent.equation}", f"= {value_text(sent.gradient)}", f"to {sent.to}", total])
@@ -94,8 +92,7 @@ class Step:
 
 def _html_table(steps: list[Step]) -> str:
     """Steps as a table for a notebook."""
-    head = ["step", "operation", "g", "input", "formula", "sends", "to", "sum so far", "line"]
-    rows = []
+    head, rows = ["step", "operation", "g", "input", "formula", "sends", "to", "sum so far", "line"], []
     for step in steps:
         line = step.provenance
         last = f"{line.text} (line {line.line}{f', {line.module}' if line.module else ''})" if line else ""
@@ -118,8 +115,7 @@ class steps(list[Step]):
     """One backward pass from `loss`, step by step: iterate over it, print it, or let a notebook show it.
 
     The graph is left as it is, and so is every `grad`: a `loss.backward()` can follow. Hooks run, since what they
-    return is part of the result. All steps are kept, with copies of their gradients: it is made for graphs of a size
-    that a person looks at.
+    return is part of the result. All steps are kept, with copies of their gradients.
 
     Args:
         loss: where to start: a tensor that was computed from something that requires a gradient.
@@ -152,9 +148,9 @@ class steps(list[Step]):
         super().__init__(iter_steps(loss, gradient, self._names, self.gradients))
 
     def _last_lines(self) -> list[str]:
-        leaves = [f"{self._names.describe(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()]
-        hint = [] if all(step.provenance for step in self) else [f"({HINT} to see the line that made each node)"]
-        return leaves + hint
+        name_of = self._names.describe
+        lines = [f"{name_of(t._node)}.grad = {value_text(g)}" for t, g in self.gradients.items()]
+        return lines + [f"({HINT} to see the line that made each node)"] * any(not s.provenance for s in self)
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self), *self._last_lines()])
@@ -178,8 +174,7 @@ def iter_steps(
 
     def observe(node: Node, vjp: Callable[..., Any]) -> Callable[..., Any]:
         def logged(xp: Any, g: Any, arrays: Any, inputs: Any) -> Any:
-            parts = vjp(xp, g, arrays, inputs)
-            number, is_shown = next(turns), only is None or node in only
+            parts, number, is_shown = vjp(xp, g, arrays, inputs), next(turns), only is None or node in only
             sums.pop(node, None)
             if is_shown:
                 made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()

@@ -70,11 +70,9 @@ def doctor(model: Models, loss: Tensor | list[Tensor] | Callable[[], Any], optim
     if callable(loss):
         with observe(run), enable_grad():
             losses = loss()
-    losses = as_list("doctor", "loss", Tensor, list(losses) if isinstance(losses, tuple) else losses)
-    if not losses:
+    if not (losses := as_list("doctor", "loss", Tensor, losses)):
         raise TypeError("doctor: expected a loss, got none; give a Tensor, or a function that returns one")
-    findings: list[Finding] = []
-    gradients: dict[int, Any] = {}
+    findings, gradients = [], {}  # type: list[Finding], dict[int, Any]
     for tensor in losses:
         if tensor._node is None:
             run.add_loss_without_graph()
@@ -95,8 +93,8 @@ def as_list(caller: str, what: str, kind: type, value: Any) -> list[Any]:
     """One thing of a kind, or several, as a list."""
     several = [] if value is None else [value] if isinstance(value, kind) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(each, kind) for each in several):
-        given = f"got a {type(value).__name__}"
-        raise TypeError(f"{caller}: expected {what} to be a {kind.__name__} or a list of them, {given}")
+        expected = f"expected {what} to be a {kind.__name__} or a list of them"
+        raise TypeError(f"{caller}: {expected}, got a {type(value).__name__}")
     return list(several)
 
 
@@ -128,8 +126,7 @@ def predicted_step_ratios(run: TrainingRun, gradients: dict[int, Any]) -> dict[s
 
     Computed by the optimizer's own rule, which is pure: nothing moves. An optimizer without a rule has none.
     """
-    ratios: dict[str, tuple[float, int]] = {}
-    names = run.parameter_names
+    ratios, names = {}, run.parameter_names  # type: dict[str, tuple[float, int]], dict[int, str]
     for optimizer in run.optimizers:
         if type(optimizer).rule is Optimizer.rule:
             continue
@@ -159,16 +156,14 @@ def observe(run: TrainingRun) -> Iterator[None]:
     def after_call(module: Module, line: Any, output: Any) -> None:
         recorded, is_root = grad_mode.recording, id(module) in roots
         outputs = [t for t in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(t, Tensor)]
-        call = ModuleCall(line, module, recorded, outputs)
+        run.calls.append(call := ModuleCall(line, module, recorded, outputs))
         run.call_counts.setdefault(id(module), [0, 0])[recorded] += 1
-        run.calls.append(call)
         run.first_uses |= {id(storage_of(t._array)): None for t in outputs if t._node is not None}
         if len(run.calls) > MOST_CALLS:
             del run.calls[: MOST_CALLS // 2]
         if recorded:
             run.modes[id(module)] = module.training
-            if is_root and run.root_call_line is None:
-                run.root_call_line = run.line_of(call)
+            run.root_call_line = run.root_call_line or (run.line_of(call) if is_root else None)
             return
         run.unrecorded_line = run.unrecorded_line or run.line_of(call)
         if module.training and is_root and len(roots) == 1 and has_dropout(module):
@@ -199,18 +194,13 @@ class GradientTracker:
 
     def before_backward(self) -> None:
         """Forget the gradients that were cleared: set to None, to zeros, or to something else."""
-        kept = [p for p in self.stale() if p._grad is self.used[id(p)] and has_gradient(p)]
-        self.used = {id(p): self.used[id(p)] for p in kept}
+        self.used = {id(p): g for p in self.stale() if (g := self.used[id(p)]) is p._grad and has_gradient(p)}
 
     def after_backward(self) -> None:
         """A backward pass puts a new tensor in the place of the old one, which is still part of it if not cleared."""
         self.passes += 1
         self.used = {id(p): g for p in self.stale() if (g := p._grad) is not None}
-        self.had_gradients = self.had_gradients or self.has_gradients()
-
-    def has_gradients(self) -> bool:
-        """Whether any of the parameters has a gradient that is not 0 throughout."""
-        return any(map(has_gradient, parameters_of(self.optimizer)))
+        self.had_gradients = self.had_gradients or any(map(has_gradient, parameters_of(self.optimizer)))
 
     def stale(self) -> list[Tensor]:
         """The parameters whose gradients the last step has used already."""
@@ -222,7 +212,7 @@ class GradientTracker:
         if not self.passes and all(p._grad is self.used.get(id(p)) for p in graded):
             why = "all are those of the step before" if self.used else "no parameter has any"
             return "step-without-backward", why
-        if self.had_gradients and not self.has_gradients():
+        if self.had_gradients and not any(map(has_gradient, graded)):
             return "step-without-backward", "zero_grad() came between backward() and step()"
         stale = [names.get(id(p), "a parameter") for p in self.stale()]
         return ("zero-grad-forgotten", first_few(stale)) if stale else None
@@ -242,8 +232,7 @@ class watch(Printable):
     the cost.
 
     Args:
-        model: the model, or several that are trained together.
-        optimizer: what moves the parameters; one, several, or none.
+        model, optimizer: as `doctor` takes them.
         first: how many losses are examined from the start on.
         every: of those after that, every how many-th is.
 
@@ -330,24 +319,23 @@ class watch(Printable):
         if (tracker := self._trackers.get(id(optimizer))) is None:
             return None
         run, line = self.run, self.run.line_of(here())
-        graded = [p for p in parameters_of(optimizer) if p._grad is not None]
+        graded = {id(p): p for p in parameters_of(optimizer) if p._grad is not None}
         run.step_line = run.step_line or line
         run.rates.append(learning_rates(run))
-        run.reached |= {id(p): p for p in graded if id(p) not in run.reached}
+        run.reached = {**graded, **run.reached}
         if closure is None and (mistake := tracker.mistake(run.parameter_names)) is not None:
             run.events.setdefault(mistake[0], (line, mistake[1]))
         self.steps += 1
-        is_measured = self.steps <= self.first or self.steps % self.every == 0
-        measured = {id(p) for p in graded if is_measured and is_weight(p)}
-        before = {name: p._array.copy() for name, p in run.parameters.items() if id(p) in measured}
+        pairs = run.parameters.items() if self.steps <= self.first or self.steps % self.every == 0 else ()
+        before = {name: p._array.copy() for name, p in pairs if id(p) in graded and is_weight(p)}
         return partial(self._after_step, tracker, before)
 
     def _after_step(self, tracker: GradientTracker, before: dict[str, Any], result: Any) -> None:
         parameters, ratios = self.run.parameters, {}
         for name, old in before.items():
-            p = parameters[name]
             if (size := rms(old)) > 0:
-                ratios[name] = (rms(p._array - old) / size, tracker.optimizer.state.get(p, {}).get("t", self.steps))
+                t = tracker.optimizer.state.get(p := parameters[name], {}).get("t", self.steps)
+                ratios[name] = rms(p._array - old) / size, t
         self.run.step_ratios.append(ratios)
         tracker.after_step()
         self._roots_since_step = []

@@ -1,7 +1,6 @@
 """What the doctor examines: a `TrainingRun`, what was observed of a training, and the `LossGraph`, the graph of a loss.
 
-A check reads one of them, and changes nothing: the gradients of a LossGraph are computed beside the training, without
-hooks, and no `.grad` is touched.
+A check reads one and changes nothing: a LossGraph computes gradients without hooks, touching no `.grad`.
 """
 
 from __future__ import annotations
@@ -138,9 +137,8 @@ class LossGraph:
         self.nodes = reachable([loss._node])[::-1]  # its operations, oldest first
         self.users: dict[Any, list[Node]] = defaultdict(list)  # node -> the nodes that used it, oldest first
         for node in self.nodes:
-            for parent in node.inputs:
-                if parent is not None:
-                    self.users[parent].append(node)
+            for parent in filter(None, node.inputs):
+                self.users[parent].append(node)
         self.leaves: list[Leaf] = [node for node in (loss._node, *self.users) if type(node) is Leaf]
 
     def nodes_of(self, *names: str) -> Iterator[Node]:
