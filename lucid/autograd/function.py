@@ -17,6 +17,7 @@ from lucid.autograd.grad_mode import no_grad, set_grad_enabled
 from lucid.core.array import cpu, storage_of, to_device
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
+from lucid.core.promotion import type_name
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -38,8 +39,8 @@ class FunctionCtx:
         """
         for i, t in enumerate(tensors):
             if not isinstance(t, Tensor | None):
-                got = f"{type(t).__name__} at place {i}; anything else can be an attribute of ctx"
-                raise TypeError(f"save_for_backward: expected Tensors and None, got {got}")
+                at = f"at place {i}; anything else can be an attribute of ctx"  # type: ignore[unreachable]
+                raise TypeError(f"save_for_backward: expected Tensors and None, got {type_name(t)} {at}")
         self.saved_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -169,7 +170,7 @@ class FunctionOp(BackwardOp):
 
     user_defined = True
 
-    def __init__(self, cls: type, ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
+    def __init__(self, cls: type[Function], ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
         self.outputs: list[Any] = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]

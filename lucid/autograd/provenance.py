@@ -79,7 +79,7 @@ def _note_module(module: Any, args: Any) -> Any:
 
 
 _subscriptions: dict[str, list[events.Subscription]] = {"lines": [], "values": []}
-_HANDLERS = {
+_HANDLERS: dict[str, list[tuple[str, Any]]] = {
     "lines": [("node", _note_node), ("write", lambda array: here()), ("module", _note_module)],
     "values": [("node", _note_value)],
 }

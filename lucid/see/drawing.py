@@ -308,7 +308,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     return {
         "summary": summary,
         "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
-        "loss": number[picture.loss._node],
+        "loss": number[picture.loss_node],
         "seed": encode_value(seed, sizes),
         "folded": initially_folded(picture),
         "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},

@@ -77,7 +77,7 @@ class Recorder:
         self, model: Module, optimizer: Optimizer, *, every: int = 100, state: bool = False, activations: bool = True
     ) -> None:
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
-            given = f"{type(model).__name__} and {type(optimizer).__name__}"
+            given = f"{type(model).__name__} and {type(optimizer).__name__}"  # type: ignore[unreachable]
             raise TypeError(f"Recorder: expected a Module and an Optimizer, got {given}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"Recorder: every must be a whole number of 1 or more, got {every!r}")

@@ -135,6 +135,7 @@ class LossGraph:
 
     def __init__(self, loss: Tensor, run: TrainingRun) -> None:
         self.loss, self.run, self.line_of = loss, run, run.line_of
+        self.loss_node: Any = loss._node
         self.nodes = reachable([loss._node])[::-1]  # its operations, oldest first
         self.users: dict[Any, list[Node]] = defaultdict(list)  # node -> the nodes that used it, oldest first
         for node in self.nodes:
@@ -169,7 +170,7 @@ class LossGraph:
         xp = namespace(self.loss._array)
         try:
             with xp.quiet():
-                return dict(run_backward([(self.loss._node, xp.ones_like(self.loss._array))], False, free_saved=False))
+                return dict(run_backward([(self.loss_node, xp.ones_like(self.loss._array))], False, free_saved=False))
         finally:
             for node, hooks, retained in hooked:
                 node.hooks, node.retain_hooks = hooks, retained
@@ -184,7 +185,7 @@ class LossGraph:
     def find_detached(self) -> tuple[str | None, str] | None:
         """The first line that read, as plain data, what an observed module had computed with a graph."""
         mine = set(self.nodes)
-        outputs = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
+        outputs: list[tuple[Any, str]] = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
         computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
         for node in self.nodes if computed else ():
             inputs = getattr(node.op, "input_index", {})
