@@ -50,13 +50,11 @@ READ_ONLY = (
 # setitem(y, v, index=2:, view_chain=[getitem 1]).
 @op(
     x=lambda xp, g, index, view_chain: xp.setitem(
-        g,
-        xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
-        index=index,
-        view_chain=view_chain,
+        g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
+        index=index, view_chain=view_chain,
     ),
     value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
-)
+)  # fmt: skip
 def setitem(xp, x, value, *, index, view_chain=()):
     """A copy of x with `value` at `index` of what the views of `view_chain` show of it."""
     return _with_value(xp, x, value, index, view_chain)
@@ -121,22 +119,13 @@ class ViewGroup:
             if own:
                 raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
 
-    def rebase(self, node: Node) -> None:
-        """The tensor now holds what `node` computed: give it, and all that share its memory, that history."""
-        if self.tensor is self.base:
-            self._rebase_views(node)
-        else:
-            self.rebase_on_write(node, (Ellipsis,))
-
-    def rebase_on_write(self, value: Node | None, index: tuple[Any, ...]) -> None:
-        """The same where a value, computed by the node `value`, was written at `index` of the tensor."""
-        spec = setitem.op  # type: ignore[attr-defined]
-        options = {"index": index, "view_chain": tuple(self.view_chain)}
-        saved = tuple([options[name] for name in spec.saved_names])
-        self._rebase_views(Node(spec, (self.base._node, value), saved, self.base._array))
-
-    def _rebase_views(self, node: Node) -> None:
-        """Give the base the history `node`, and the views theirs from there."""
+    def rebase(self, node: Node | None, index: tuple[Any, ...] | None = None) -> None:
+        """Give the tensor, and all that share its memory, the history `node`, of all of it or of its `index`."""
+        if self.tensor is not self.base or index is not None:
+            spec = setitem.op  # type: ignore[attr-defined]
+            options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}
+            saved = tuple([options[name] for name in spec.saved_names])
+            node = Node(spec, (self.base._node, node), saved, self.base._array)
         first = self.base._node is None
         _move_history(self.base, node)
         for view in self.views:
@@ -145,7 +134,7 @@ class ViewGroup:
                 _move_history(view, spec.call(source, **options)._node)
 
 
-def _move_history(tensor: Tensor, node: Node) -> None:
+def _move_history(tensor: Tensor, node: Node | None) -> None:
     """Make `node` the history of `tensor`, and move to it what `retain_grad` left at the old one."""
     old, tensor._node = tensor._node, node
     if old is not None and old.retain_hooks and id(tensor) in old.retain_hooks:
@@ -175,9 +164,8 @@ def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
         raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {tensor.shape}")
     if new.dtype != tensor.dtype:
         if KIND_RANK[new.dtype.kind] > KIND_RANK[tensor.dtype.kind]:
-            raise TypeError(
-                f"{name}: a {new.dtype} result cannot be stored in a tensor of {tensor.dtype}; use x = x + ..."
-            )
+            stored = f"stored in a tensor of {tensor.dtype}; use x = x + ..."
+            raise TypeError(f"{name}: a {new.dtype} result cannot be {stored}")
         new = new.to(tensor.dtype)
     array, node = tensor._array, new._node
     if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
@@ -207,13 +195,12 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
         mine[index] = array
     except (ValueError, TypeError, IndexError) as error:
         if isinstance(error, ValueError) and "broadcast" in str(error) and is_array(array):
-            raise ValueError(
-                f"{name}: a value of shape {array.shape} does not fit into a place of shape {mine[index].shape}"
-            ) from error
+            fit = f"does not fit into a place of shape {mine[index].shape}"
+            raise ValueError(f"{name}: a value of shape {array.shape} {fit}") from error
         raise describe_error(setitem.op, error, [mine, array]) from error  # type: ignore[attr-defined]
     bump_version(mine)
     if recorded and group is not None:
-        group.rebase_on_write(node, index)
+        group.rebase(node, index)
     return tensor
 
 

@@ -13,7 +13,7 @@ from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import _transpose, axis_of, permute, transpose
 from lucid.core.tensor import lengths
-from lucid.ops.shapes import expand, stack, unbind
+from lucid.ops.shapes import stack, unbind
 
 
 def attach(body: type) -> type:
@@ -71,33 +71,11 @@ class Methods(Tensor):
             raise ValueError(f"t: expected at most 2 dims, got shape {self.shape}; use transpose(dim0, dim1) or mT")
         return permute(self, 1, 0) if self.ndim == 2 else self
 
-    def expand_as(self, other: Tensor) -> Tensor:
-        """Stretched to the shape of `other`."""
-        ndim_of("expand_as", other)
-        return expand(self, other.shape)
-
-    def view_as(self, other: Tensor) -> Tensor:
-        """`view` with the shape of another tensor."""
-        ndim_of("view_as", other)
-        return self.view(other.shape)
-
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """`reshape` with the shape of another tensor."""
-        ndim_of("reshape_as", other)
-        return self.reshape(other.shape)
 
     def cuda(self, index: Any = 0) -> Tensor:
         """This tensor on a GPU."""
         return self.to(f"cuda:{index}")
 
-    def cpu(self) -> Tensor:
-        """This tensor on the CPU."""
-        return self.to("cpu")
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """In the dtype of `other`."""
-        ndim_of("type_as", other)
-        return self.to(other.dtype)
 
     def new_zeros(self, *shape: Any) -> Tensor:
         """Zeros of a shape, with this dtype and device."""
@@ -184,17 +162,30 @@ class Methods(Tensor):
         return self._array.dtype.kind == "f"
 
 
-def _conversion(name: str, dtype: Any, doc: str) -> None:
+def _conversion(name: str, dtype_or_device: Any, doc: str) -> None:
     def convert(self: Tensor) -> Tensor:
-        return self.to(dtype)
+        return self.to(dtype_or_device)
 
     convert.__name__, convert.__qualname__, convert.__doc__ = name, name, doc
     method()(convert)
 
 
+def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
+    def like_other(self: Tensor, other: Tensor) -> Tensor:
+        ndim_of(name, other)
+        return getattr(self, change)(getattr(other, attribute))
+
+    like_other.__name__, like_other.__qualname__, like_other.__doc__ = name, name, doc
+    method()(like_other)
+
+
 for _name, _dtype in {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64}.items():
     _conversion(_name, _dtype, f"As {_dtype}.")
 _conversion("bool", bool_, "As bools: whether each element is not 0.")
+_conversion("cpu", "cpu", "This tensor on the CPU.")
+for _change in ("expand", "view", "reshape"):
+    _like_other(f"{_change}_as", _change, "shape", f"`{_change}` with the shape of another tensor.")
+_like_other("type_as", "to", "dtype", "In the dtype of `other`.")
 
 
 def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:
