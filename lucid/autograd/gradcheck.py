@@ -16,12 +16,15 @@ _RANDOM = (
 )
 
 
+Func = Callable[..., Any]
+
+
 class GradcheckError(RuntimeError):
     """What `gradcheck` found wrong."""
 
 
 def gradcheck(
-    func: Callable[..., Any], inputs: Tensors, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    func: Func, inputs: Tensors, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:  # fmt: skip
     """Whether the gradients of `func(*inputs)` are the slopes that central differences of step `eps` measure.
@@ -55,7 +58,7 @@ def gradcheck(
     return True
 
 
-def _check(func: Callable[..., Any], xs: list[Tensor], eps: float, atol: float, rtol: float) -> None:
+def _check(func: Func, xs: list[Tensor], eps: float, atol: float, rtol: float) -> None:
     before = [x._array.copy() for x in xs]
     outputs = _outputs(func, xs)
     for i, (x, old) in enumerate(zip(xs, before, strict=True)):
@@ -74,13 +77,12 @@ def _check(func: Callable[..., Any], xs: list[Tensor], eps: float, atol: float, 
             wrong = ~(abs(jacobian - slopes) <= atol + rtol * abs(slopes))  # so that NaN is wrong
             if wrong.any():
                 j, e = (int(indices[0]) for indices in wrong.nonzero())
-                raise GradcheckError(
-                    f"gradcheck: the slope of output {k}, element {j}, along input {i}, element {e}, is "
-                    f"{jacobian[j, e]:.8g} by backward and {slopes[j, e]:.8g} by central differences"
-                )
+                found = f"{jacobian[j, e]:.8g} by backward and {slopes[j, e]:.8g} by central differences"
+                place = f"output {k}, element {j}, along input {i}, element {e}"
+                raise GradcheckError(f"gradcheck: the slope of {place}, is {found}")
 
 
-def _outputs(func: Callable[..., Any], xs: list[Tensor], like: list[Tensor] | None = None) -> list[Tensor]:
+def _outputs(func: Func, xs: list[Tensor], like: list[Tensor] | None = None) -> list[Tensor]:
     """What func gives, in a list; of the shapes of `like`, what it gave before."""
     outputs = tensor_list("gradcheck", "what func returns", func(*xs))
     if like is not None and [y.shape for y in outputs] != [y.shape for y in like]:
@@ -99,9 +101,7 @@ def _analytic_jacobians(y: Tensor, xs: list[Tensor]) -> list[Any]:
     return [to_numpy(j._array).reshape(y.numel(), x.numel()) for j, x in zip(by_backward, xs, strict=True)]
 
 
-def _numeric_jacobians(
-    func: Callable[..., Any], xs: list[Tensor], x: Tensor, outputs: list[Tensor], eps: float
-) -> list[Any]:
+def _numeric_jacobians(func: Func, xs: list[Tensor], x: Tensor, outputs: list[Tensor], eps: float) -> list[Any]:
     """dy/dx of each output y for one of `xs`, by central differences."""
     flat, jacobians = x._array.reshape(-1), [cpu.zeros((y.numel(), x.numel())) for y in outputs]
     for e in range(flat.size):
