@@ -23,27 +23,18 @@ from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.core.shapes import normal_index
 from lucid.ops.elementwise import clamp
 
-LEAF = (
-    "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "
-    "it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
-)
-VIEW_WITHOUT_HISTORY = (
-    "{name}: this tensor is a view, taken under no_grad(), of a tensor whose history would not include the change; "
-    "write to it under no_grad() as well, take the view outside of it, or write to a .clone()"
-)
-UNTRACKED = (
-    "{name}: this tensor is a view of another or has views, made by a function that returned its input's memory, and a "
-    "recorded change in place would reach those without the graph knowing; compute a new tensor, x = x + ..., or work "
-    "on a .clone()"
-)
-OWN_HISTORY = (
-    "{name}: a view of this tensor, of shape {shape}, has a history of its own, which would not include the change; "
-    "work on a .clone()"
-)
-READ_ONLY = (
-    "{name}: the memory of this tensor is read-only (expand() and broadcast_to() make it so, and NumPy arrays can be); "
-    "write to a .clone()"
-)
+LEAF = """{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost \
+to it; write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."""
+VIEW_WITHOUT_HISTORY = """{name}: this tensor is a view, taken under no_grad(), of a tensor whose history \
+would not include the change; write to it under no_grad() as well, take the view outside of it, or write to \
+a .clone()"""
+UNTRACKED = """{name}: this tensor is a view of another or has views, made by a function that returned its \
+input's memory, and a recorded change in place would reach those without the graph knowing; compute a new \
+tensor, x = x + ..., or work on a .clone()"""
+OWN_HISTORY = """{name}: a view of this tensor, of shape {shape}, has a history of its own, which would not \
+include the change; work on a .clone()"""
+READ_ONLY = """{name}: the memory of this tensor is read-only (expand() and broadcast_to() make it so, and \
+NumPy arrays can be); write to a .clone()"""
 
 
 # `view_chain` says what operations make the view of its base, as (operation, options) pairs: y[1][2:] = v is
@@ -115,12 +106,12 @@ class ViewGroup:
         if recorded and any(getattr(t, "untracked_alias", False) for t in (base, *views)):
             raise RuntimeError(UNTRACKED.format(name=name))
         for view in views:
-            own = type(view._node) is Leaf if recorded else base._node is None and type(view._node) is Node
-            if own:
+            if type(view._node) is Leaf if recorded else base._node is None and type(view._node) is Node:
                 raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
 
     def rebase(self, node: Node | None, index: tuple[Any, ...] | None = None) -> None:
-        """Give the tensor, and all that share its memory, the history `node`, of all of it or of its `index`."""
+        """Give the tensor, and all that share its memory, the history `node`, of all of it or of its
+        `index`."""
         if self.tensor is not self.base or index is not None:
             spec = setitem.op  # type: ignore[attr-defined]
             options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}
@@ -134,7 +125,7 @@ class ViewGroup:
                 _move_history(view, spec.call(source, **options)._node)
 
 
-def _move_history(tensor: Tensor, node: Node | None) -> None:
+def _move_history(tensor: Tensor, node: Any) -> None:
     """Make `node` the history of `tensor`, and move to it what `retain_grad` left at the old one."""
     old, tensor._node = tensor._node, node
     if old is not None and old.retain_hooks and id(tensor) in old.retain_hooks:
@@ -232,8 +223,8 @@ in_place(lambda self, other, *, alpha=1: self - _scaled(other, alpha), "sub_", "
 in_place(lambda self, other: self * other, "mul_", "__imul__", doc="self *= other")
 in_place(lambda self, other: self / other, "div_", "__itruediv__", doc="self /= other")
 in_place(lambda self, exponent: self**exponent, "pow_", "__ipow__", doc="self **= exponent")
-for _function in (clamp, relu):
-    in_place(_function)
+in_place(clamp)
+in_place(relu)
 
 
 @method()

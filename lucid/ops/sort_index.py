@@ -67,8 +67,8 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 @method()
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
-    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises what
-    `gather` does, and ValueError if `index` is longer than `src` along a dim."""
+    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises
+    what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
@@ -114,8 +114,8 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
 
 @method()
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names. `source` has
-    the shape of x, with a slice for each index along `dim`. Errors are those of `gather`."""
+    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
+    `source` has the shape of x, with a slice for each index along `dim`. Errors are those of `gather`."""
     axis = axis_of("index_add", dim, ndim_of("index_add", x))
     several = ndim_of("index_add", index) > 1
     expected = x.shape[:axis] + (index.numel(),) + x.shape[axis + 1 :]
@@ -198,8 +198,9 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
 
 @method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first ones.
-    `sorted=False` allows another order, and makes no difference here. Raises ValueError if there are not k."""
+    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the
+    first ones. `sorted=False` allows another order, and makes no difference here. Raises ValueError if there
+    are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
     if not isinstance(k, int) or not 0 <= k <= n:

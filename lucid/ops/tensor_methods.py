@@ -31,8 +31,8 @@ class Methods(Tensor):
     """What `attach` gives to Tensor; there are no objects of this class."""
 
     def detach_(self) -> Tensor:
-        """Forget the history of this tensor itself. Raises RuntimeError for a view, which has its history from the
-        tensor that it shows."""
+        """Forget the history of this tensor itself. Raises RuntimeError for a view, whose history is
+        another's."""
         if getattr(self, "view_of", None) is not None:
             raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
         self._node = None
@@ -142,9 +142,8 @@ class Methods(Tensor):
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
-            raise RuntimeError(
-                f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()"
-            )
+            computed = f"this is an output of {self._node}; use .detach()"
+            raise RuntimeError(f"copy: only leaves can be deep-copied or pickled, {computed}")
         grad = None if self._grad is None else to_numpy(self._grad._array)
         return _rebuild, (type(self), to_numpy(self._array), self.device, self.requires_grad, grad)
 

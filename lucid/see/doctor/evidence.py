@@ -168,9 +168,10 @@ class LossGraph:
         for node, _, _ in hooked:
             node.hooks = node.retain_hooks = None
         xp = namespace(self.loss._array)
+        start = [(self.loss_node, xp.ones_like(self.loss._array))]
         try:
             with xp.quiet():
-                return dict(run_backward([(self.loss_node, xp.ones_like(self.loss._array))], False, free_saved=False))
+                return dict(run_backward(start, False, free_saved=False))
         finally:
             for node, hooks, retained in hooked:
                 node.hooks, node.retain_hooks = hooks, retained
@@ -185,7 +186,8 @@ class LossGraph:
     def find_detached(self) -> tuple[str | None, str] | None:
         """The first line that read, as plain data, what an observed module had computed with a graph."""
         mine = set(self.nodes)
-        outputs: list[tuple[Any, str]] = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
+        name_of = self.run.module_name
+        outputs: list[tuple[Any, str]] = [(t, name_of(c.module)) for c in self.run.calls for t in c.outputs]
         computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
         for node in self.nodes if computed else ():
             inputs = getattr(node.op, "input_index", {})
