@@ -16,19 +16,8 @@ from lucid.core.tensor import lengths
 from lucid.ops.shapes import stack, unbind
 
 
-def attach(body: type) -> type:
-    """Make the methods and properties that the body of a class defines Tensor's own."""
-    for name, value in vars(body).items():
-        if isinstance(value, (FunctionType, property)):
-            function: Any = value.fget if isinstance(value, property) else value
-            function.__qualname__ = f"Tensor.{name}"
-            setattr(Tensor, name, value)
-    return body
-
-
-@attach
 class Methods(Tensor):
-    """What `attach` gives to Tensor; there are no objects of this class."""
+    """What Tensor gets below, method by method; there are no objects of this class."""
 
     def detach_(self) -> Tensor:
         """Forget the history of this tensor itself. Raises RuntimeError for a view, whose history is
@@ -159,6 +148,13 @@ class Methods(Tensor):
     def is_floating_point(self) -> bool:
         """Whether the dtype is a float one."""
         return self._array.dtype.kind == "f"
+
+
+_value: Any
+for _name, _value in vars(Methods).items():
+    if isinstance(_value, (FunctionType, property)):
+        getattr(_value, "fget", _value).__qualname__ = f"Tensor.{_name}"
+        setattr(Tensor, _name, _value)
 
 
 def _conversion(name: str, dtype_or_device: Any, doc: str) -> None:

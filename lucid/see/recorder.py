@@ -28,8 +28,7 @@ RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "sta
 Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
-MOST_POINTS = 400  # of a line in the SVG; more cannot be seen
-MOST_NAMES = 8  # lines that have a name beside them
+MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines with a name beside them
 
 
 class Recorder(AbstractContextManager["Recorder"]):
@@ -56,9 +55,7 @@ class Recorder(AbstractContextManager["Recorder"]):
             are within a hundredth of the bounds of a sigmoid or tanh.
         state: name of a parameter -> name of a slot -> its root mean square.
 
-    Raises:
-        TypeError: if model or optimizer are something else.
-        ValueError: if `every` is not a positive whole number.
+    Raises TypeError if model or optimizer are something else, ValueError if `every` is not a positive int.
 
     >>> import lucid
     >>> from lucid import nn, optim
@@ -84,8 +81,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         self.model, self.optimizer, self.every = model, optimizer, every
         self._with_state, self._with_activations = state, activations
         self._losses: list[Any] = []  # arrays until somebody reads them: to read a number off a GPU is to wait for it
-        self.rates: list[float] = []
-        self.at: list[int] = []
+        self.rates, self.at = [], []  # type: list[float], list[int]
         self.gradients, self.updates = {}, {}  # type: Series, Series
         self.activations, self.state = {}, {}  # type: dict[str, Series], dict[str, Series]
         self._loss: Any = math.nan
@@ -222,10 +218,8 @@ class Recorder(AbstractContextManager["Recorder"]):
         """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
         panels = self.panels()
         height = math.ceil(len(panels) / 2) * HEIGHT
-        drawn = [
-            element("g", _svg_panel(panel), transform=f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})")
-            for i, panel in enumerate(panels)
-        ]
+        at = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
+        drawn = [element("g", _svg_panel(panel), transform=at[i]) for i, panel in enumerate(panels)]
         return element(
             "svg", *drawn, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {2 * WIDTH} {height}",
             role="img", style=f"max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif", fill="currentColor",
@@ -288,10 +282,8 @@ def _norm(x: Any) -> float:
 
 @dataclass
 class Panel:
-    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps.
-
-    `mark` is a height to compare with; `span` two heights that are always visible, on a linear scale.
-    """
+    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps. `mark` is a height to compare
+    with; `span` two heights that are always visible, on a linear scale."""
 
     title: str
     lines: Lines

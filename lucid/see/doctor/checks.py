@@ -4,7 +4,7 @@ A check is a function of the evidence: of a `LossGraph`, the graph of one loss, 
 everything that was observed. It yields the culprit (a node, or its line) and a message, once for each time it
 meets the mistake; a third value is a fix for this case alone. Its decorator has the severity and the usual
 fix, its docstring says what the mistake does to a training, and its name is the mistake's: `dead_relu` finds
-`dead-relu`. What shows in the order of events is found by `watch`, and entered here by `event_check`.
+`dead-relu`. What shows in the order of events is found by `watch`; EVENT_CHECKS has its entries.
 """
 
 from __future__ import annotations
@@ -55,23 +55,14 @@ SEVERITIES = ("error", "warning")  # the training is wrong; it is probably not w
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake.
+    """One mistake."""
 
-    Attributes:
-        name: what the mistake is called, `softmax-twice`.
-        severity: "error" where the training is wrong, "warning" where it is probably not what was meant.
-        message: a sentence that says what is wrong, with its value.
-        fix: what to do.
-        line: the line at fault, `train.py:12, in step: loss = ...`; None where it was not recorded.
-        times: in how many of the examined losses it was found.
-    """
-
-    name: str
-    severity: str
-    message: str
-    fix: str
-    line: str | None = None
-    times: int = 1
+    name: str  # what the mistake is called, `softmax-twice`
+    severity: str  # "error" where the training is wrong, "warning" where it is probably not what was meant
+    message: str  # a sentence that says what is wrong, with its value
+    fix: str  # what to do
+    line: str | None = None  # at fault, `train.py:12, in step: loss = ...`; None where it was not recorded
+    times: int = 1  # in how many of the examined losses it was found
 
     def __str__(self) -> str:
         at = f"\n  at {self.line}" if self.line else ""
@@ -84,13 +75,9 @@ class Finding:
 
 
 class Report:
-    """The findings, errors first, as text (`print(report)`) and as HTML (in a notebook).
-
-    Attributes:
-        findings: a list of Findings; empty where all is well.
-        names: their names.
-        examined: what was examined, in words.
-    """
+    """The findings, errors first, as text (`print(report)`) and as HTML (in a notebook): `findings`, a list
+    of Findings, empty where all is well; `names`, their names; and `examined`, what was examined, in
+    words."""
 
     def __init__(self, findings: list[Finding], examined: str, how_to_get_lines: str = "") -> None:
         self.findings = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -164,52 +151,38 @@ def _check(table: dict[str, Check], severity: str, *, fix: str) -> Callable[[Any
 graph_check, run_check = partial(_check, GRAPH_CHECKS), partial(_check, RUN_CHECKS)
 
 
-def event_check(name: str, severity: str, message: str, *, fix: str, about: str) -> None:
-    """Enter a mistake that `watch` notes in `run.events` as (line, detail); the detail is put into the message."""
-
-    def find(run: Any) -> Matches:
-        if name in run.events:
-            line, detail = run.events[name]
-            yield line, message.format(detail)
-
-    RUN_CHECKS[name] = Check(name, severity, fix, about, find)
-
-
-def logits_check(
-    name: str, severity: str, activation: str, losses: tuple[str, ...], message: str, *, fix: str, about: str
-) -> None:
-    """Enter the mistake that these losses are given the output of an activation where they take logits."""
-
-    def find(graph: LossGraph) -> Matches:
-        for node in graph.nodes_of(*losses):
-            source = skip_views(input_node(node, "x"))
-            if source is not None and source.name() == activation:
-                yield graph.line_of(source) or node, message.format(node.op.name)
-
-    GRAPH_CHECKS[name] = Check(name, severity, fix, about, find)
-
-
-logits_check(
-    "softmax-twice", "error", "softmax", (*CROSS_ENTROPY, "log_softmax"),
-    "{} takes logits and applies a softmax itself, but was given the output of a softmax",
-    fix="leave out the softmax before the loss; apply it only where you read off probabilities",
-    about="cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the softmax of "
-    "those: nearly flat, whatever the network says. Gradients are small, and the loss cannot fall below a floor, 1.46 "
-    "for ten classes.",
+# (mistake, severity, activation, losses that take logits and are given its output, message, fix, about)
+LOGIT_CHECKS = (
+    ("softmax-twice", "error", "softmax", (*CROSS_ENTROPY, "log_softmax"),
+     "{} takes logits and applies a softmax itself, but was given the output of a softmax",
+     "leave out the softmax before the loss; apply it only where you read off probabilities",
+     "cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the "
+     "softmax of those: nearly flat, whatever the network says. Gradients are small, and the loss cannot "
+     "fall below a floor, 1.46 for ten classes."),
+    ("sigmoid-twice", "error", "sigmoid", ("bce_with_logits",),
+     "binary_cross_entropy_with_logits takes logits and applies a sigmoid itself, but was given the output "
+     "of a sigmoid",
+     "leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy",
+     "binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes "
+     "0.5 to 0.73: the network can never say no."),
+    ("relu-before-loss", "warning", "relu", LOGITS,
+     "{} was given the output of a relu, in which no logit can be negative",
+     "leave out the activation after the last layer",
+     "Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is "
+     "learned."),
 )  # fmt: skip
-logits_check(
-    "sigmoid-twice", "error", "sigmoid", ("bce_with_logits",), "binary_cross_entropy_with_logits takes logits and "
-    "applies a sigmoid itself, but was given the output of a sigmoid",
-    fix="leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy",
-    about="binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes 0.5 to "
-    "0.73: the network can never say no.",
-)  # fmt: skip
-logits_check(
-    "relu-before-loss", "warning", "relu", LOGITS,
-    "{} was given the output of a relu, in which no logit can be negative",
-    fix="leave out the activation after the last layer",
-    about="Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is learned.",
-)  # fmt: skip
+
+
+def _find_activation(activation: str, losses: tuple[str, ...], message: str, graph: LossGraph) -> Matches:
+    for node in graph.nodes_of(*losses):
+        source = skip_views(input_node(node, "x"))
+        if source is not None and source.name() == activation:
+            yield graph.line_of(source) or node, message.format(node.op.name)
+
+
+for _name, _severity, _activation, _losses, _message, _fix, _about in LOGIT_CHECKS:
+    _find = partial(_find_activation, _activation, _losses, _message)
+    GRAPH_CHECKS[_name] = Check(_name, _severity, _fix, _about, _find)
 
 
 @graph_check("error", fix="give it log_softmax(logits, dim=1), or give the logits to cross_entropy")
@@ -570,34 +543,38 @@ def learning_rate_zero(run: TrainingRun) -> Matches:
         yield run.step_line, "the learning rate is 0" + f" in all {groups} groups" * (groups > 1)
 
 
-event_check(
-    "zero-grad-forgotten", "error", "step() used gradients that still contain those of the step before: {}",
-    fix="call optimizer.zero_grad() once per step, before backward()",
-    about="backward() adds to .grad. Without zero_grad() each step uses the sum of all gradients so far, including "
-    "those of weights from long ago.",
+# What `watch` notes in `run.events` as (line, detail): (mistake, severity, message of the detail, fix, about)
+EVENT_CHECKS = (
+    ("zero-grad-forgotten", "error", "step() used gradients that still contain those of the step before: {}",
+     "call optimizer.zero_grad() once per step, before backward()",
+     "backward() adds to .grad. Without zero_grad() each step uses the sum of all gradients so far, "
+     "including those of weights from long ago."),
+    ("step-without-backward", "error", "step() was called without new gradients: {}",
+     "zero_grad(), forward, backward(), step(), in this order, and no zero_grad() between the last two",
+     "The order is zero_grad, forward, backward, step. A step that comes before backward uses no gradients,"
+     " or those of the step before."),
+    ("backward-twice", "error",
+     "backward() ran {} on the same loss between two steps, and its gradients were added up",
+     "call backward() once, on the sum of the losses, and leave out retain_graph=True",
+     "After two backward passes a loss counts twice; retain_graph=True, which allows it, hides the mistake."),
+    ("graphs-kept-alive", "warning", "the graphs of {} earlier steps are still in memory",
+     "total += loss.item(), or losses.append(loss.detach())",
+     "`total += loss` makes a number with the graph that computed it, and so every step of the epoch stays "
+     "in memory; a list of losses does the same."),
+    ("train-mode", "warning", "{} ran inside no_grad() in training mode, and its Dropout dropped units",
+     "call model.eval() before validation, and model.train() after it",
+     "Validation in training mode drops units at random, and looks worse than the model is."),
 )  # fmt: skip
-event_check(
-    "step-without-backward", "error", "step() was called without new gradients: {}",
-    fix="zero_grad(), forward, backward(), step(), in this order, and no zero_grad() between the last two",
-    about="The order is zero_grad, forward, backward, step. A step that comes before backward uses no gradients, or "
-    "those of the step before.",
-)  # fmt: skip
-event_check(
-    "backward-twice", "error", "backward() ran {} on the same loss between two steps, and its gradients were added up",
-    fix="call backward() once, on the sum of the losses, and leave out retain_graph=True",
-    about="After two backward passes a loss counts twice; retain_graph=True, which allows it, hides the mistake.",
-)  # fmt: skip
-event_check(
-    "graphs-kept-alive", "warning", "the graphs of {} earlier steps are still in memory",
-    fix="total += loss.item(), or losses.append(loss.detach())",
-    about="`total += loss` makes a number with the graph that computed it, and so every step of the epoch stays in "
-    "memory; a list of losses does the same.",
-)  # fmt: skip
-event_check(
-    "train-mode", "warning", "{} ran inside no_grad() in training mode, and its Dropout dropped units",
-    fix="call model.eval() before validation, and model.train() after it",
-    about="Validation in training mode drops units at random, and looks worse than the model is.",
-)  # fmt: skip
+
+
+def _find_event(name: str, message: str, run: TrainingRun) -> Matches:
+    if name in run.events:
+        line, detail = run.events[name]
+        yield line, message.format(detail)
+
+
+for _name, _severity, _message, _fix, _about in EVENT_CHECKS:
+    RUN_CHECKS[_name] = Check(_name, _severity, _fix, _about, partial(_find_event, _name, _message))
 
 
 @run_check("error", fix="call model.train() before training goes on; validation calls eval() first and train() after")
