@@ -24,14 +24,14 @@ Listed = list[Tensor]
 
 
 def vjp(func: Func, inputs: Tensors, v: Vec = None, create_graph: bool = False, strict: bool = False) -> Pair:
-    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward pass.
+    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward
+    pass.
 
     Args:
         func, inputs: a function of Tensors that returns a Tensor or a tuple of them, and where to take the derivative.
         v: a vector for each output, in its shape; may be left out where the output is one number.
         create_graph: make the results differentiable.
-        strict: an error, instead of zeros, where an output does not depend on an input: a RuntimeError, as it is if
-            `v` does not fit the outputs.
+        strict: RuntimeError (as for a misshapen `v`) instead of zeros where y does not depend on an input.
 
     >>> import lucid
     >>> vjp(lambda x: x * x, lucid.tensor([1.0, 2.0, 3.0]), lucid.tensor([1.0, 1.0, 0.0]))

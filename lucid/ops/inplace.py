@@ -74,18 +74,12 @@ def _view_of(xp, x, view_chain):
 
 
 class ViewGroup:
-    """Tensors with one memory: a tensor, the base whose memory it shows, and all the views of that.
-
-    Attributes:
-        base: the tensor that is no view; the tensor itself if it is not one.
-        view_chain: what makes the tensor of the base, as (operation, options) pairs.
-        views: the views that there are, each after what it is a view of.
-    """
+    """Tensors with one memory: a tensor, the base whose memory it shows, and all the views of that."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = self.base = tensor
-        self.view_chain: list[tuple[str, dict[str, Any]]] = []
-        self.views: list[Tensor] = []
+        self.tensor = self.base = tensor  # the base is no view; the tensor itself if that is none
+        self.view_chain: list[tuple[str, dict[str, Any]]] = []  # what makes the tensor of the base
+        self.views: list[Tensor] = []  # each after what it is a view of
         while (source := getattr(self.base, "view_of", None)) is not None:
             self.base, spec, options = source
             self.view_chain.insert(0, (spec.name, options))

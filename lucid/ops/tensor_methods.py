@@ -150,10 +150,10 @@ class Methods(Tensor):
         return self._array.dtype.kind == "f"
 
 
-_value: Any
 for _name, _value in vars(Methods).items():
     if isinstance(_value, (FunctionType, property)):
-        getattr(_value, "fget", _value).__qualname__ = f"Tensor.{_name}"
+        _function: Any = _value.fget if isinstance(_value, property) else _value
+        _function.__qualname__ = f"Tensor.{_name}"
         setattr(Tensor, _name, _value)
 
 
