@@ -28,7 +28,7 @@ RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "sta
 Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
-MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines with a name beside them
+MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines that are named
 
 
 class Recorder(AbstractContextManager["Recorder"]):

@@ -64,7 +64,7 @@ class TrainingRun:
     # at each step: name of a weight -> (the size of its step relative to its own, number of the step)
     step_ratios: list[dict[str, tuple[float, int]]] = field(default_factory=list)
     step_line: str | None = None  # of the first step
-    events: dict[str, tuple[str | None, Any]] = field(default_factory=dict)  # of EVENT_CHECKS: line and detail
+    events: dict[str, tuple[str | None, Any]] = field(default_factory=dict)  # mistake -> line and detail
     module_paths: dict[int, dict[int, str]] = field(default_factory=dict)  # a cache for `origin`
 
     @cached_property
