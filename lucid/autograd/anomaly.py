@@ -30,13 +30,11 @@ MASKED = (
 )
 # What usually helps, for operations whose forward made one, and for those whose vjp did.
 FORWARD = {
-    "log": "log(0) is -inf and log(-1) NaN: write (x + 1e-8).log(), or take log_softmax, logsumexp or a loss of logits",
-    "log2": "log2(0) is -inf and log2(-1) NaN: write (x + 1e-8).log2()",
-    "log10": "log10(0) is -inf and log10(-1) NaN: write (x + 1e-8).log10()",
+    "log": "log(0) is -inf and log(-1) NaN, to every base: add 1e-8 first, (x + 1e-8).log(), or take "
+    "log_softmax, logsumexp or a loss of logits",
     "log1p": "log1p(-1) is -inf and NaN below: hold x above -1",
     "sqrt": "there is no root of a negative number: hold x at 0 or more with clamp(min=0), or look for what made it so",
     "exp": "exp overflows beyond 88 in float32, 709 in float64: subtract the largest, or take softmax or logsumexp",
-    "expm1": "expm1 overflows beyond 88 in float32: hold x below that",
     "divide": "the divisor is 0, or too small: write x / (y + 1e-8), or x / y.clamp(min=1e-8) for a positive y",
     "reciprocal": "1 / x of an x that is 0, or too small: write 1 / (x + 1e-8)",
     "power": "0 to a negative power, a root of a negative number, or an overflow: hold x away from there",
@@ -52,7 +50,10 @@ BACKWARD = {
     "reciprocal": "the slope of 1 / x is infinite at 0: write 1 / (x + 1e-8)",
     "norm": "the slope of this norm is infinite at 0: add 1e-12 before the root",
 }
-ALIKE = {"power_number": "power", "log_softmax": "softmax", "cross_entropy_ignore_index": "cross_entropy"}
+ALIKE = {
+    "power_number": "power", "log_softmax": "softmax", "cross_entropy_ignore_index": "cross_entropy",
+    "log2": "log", "log10": "log", "expm1": "exp",
+}  # fmt: skip
 
 
 class detect_anomaly:
@@ -92,9 +93,8 @@ class set_detect_anomaly(detect_anomaly):
     """`detect_anomaly` on or off: at once when called, and as a context manager until its block ends."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        super().__init__(check_nan)
-        if not mode:
-            self.on, self.check = False, False
+        super().__init__(check_nan and mode)
+        self.on = mode
         super().__enter__()
 
     def __enter__(self) -> None:
@@ -129,7 +129,7 @@ def check_output(op: Op, xp: Any, out: Any, inputs: tuple[Any, ...], options: di
     values = [*inputs, *options.values()]
     made = xp.zeros(out.shape, dtype=bool) if any(map(has_nan, values)) else xp.isnan(out)
     made = made if any(map(has_infinity, values)) else made | xp.isinf(out)
-    if not made.any() or _running.vjp:  # of a vjp, `check_gradients` checks the result
+    if not made.any() or _running.vjp:  # of a vjp, `_checked_vjp` checks the result
         return
     what, many = worst_of(out), f" in {int(made.sum())} of its {out.size} elements" if out.size > 1 else ""
     line = events.describe[0].node(SimpleNamespace(provenance=here()))
@@ -157,36 +157,34 @@ def _checked_vjp(node: Node, vjp: Any) -> Any:
             gradients = vjp(xp, g, saved, inputs)
         finally:
             _running.vjp = before
-        check_gradients(node, g, gradients)
+        for i, gradient in enumerate(gradients):  # it may have infinities that `g` or what was saved has
+            if has_nan(gradient) or has_infinity(gradient) and not has_infinity([g, node.saved]):
+                raise _gradient_error(node, g, i, gradient)
         return gradients
 
     return checked
 
 
-def check_gradients(node: Node, g: Any, gradients: Any) -> None:
-    """Raise a RuntimeError if one of the gradients that a node's vjp gave has NaN, or infinities that `g` has not."""
-    for i, gradient in enumerate(gradients):
-        if not has_nan(gradient) and (not has_infinity(gradient) or has_infinity([g, node.saved])):
-            continue
-        names = list(getattr(node.op, "vjps", ()))
-        name = repr(names[i]) if i < len(names) and not node.op.variadic else str(i)
-        what = worst_of(gradient)
-        given = "has NaN already" if has_nan(g) else "has infinities" if has_infinity(g) else "has none"
-        masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
-        otherwise = "" if given == "has NaN already" else OVERFLOW
-        usual = MASKED if masked else BACKWARD.get(ALIKE.get(node.op.name, node.op.name), otherwise)
-        line = events.describe[0].node(node, "run the forward inside detect_anomaly() too")
-        saved = zip(node.op.saved_names, node.saved or (), strict=False)
-        raise RuntimeError(
-            f"backward: {node.op.name} gave {what} for its input {name} (the gradient it was given {given}); {line}"
-            f"{_details([('gradient given', g), *saved], usual)}"
-        )
+def _gradient_error(node: Node, g: Any, i: int, gradient: Any) -> RuntimeError:
+    """The error for the gradient that a node's vjp gave for input `i`, given `g`."""
+    names = list(getattr(node.op, "vjps", ()))
+    name = repr(names[i]) if i < len(names) and not node.op.variadic else str(i)
+    what = worst_of(gradient)
+    given = "has NaN already" if has_nan(g) else "has infinities" if has_infinity(g) else "has none"
+    masked = what == "NaN" and given == "has none" and _is_zero_where_nan(g, gradient)
+    otherwise = "" if given == "has NaN already" else OVERFLOW
+    usual = MASKED if masked else BACKWARD.get(ALIKE.get(node.op.name, node.op.name), otherwise)
+    line = events.describe[0].node(node, "run the forward inside detect_anomaly() too")
+    saved = zip(node.op.saved_names, node.saved or (), strict=False)
+    made = f"gave {what} for its input {name} (the gradient it was given {given})"
+    details = _details([("gradient given", g), *saved], usual)
+    return RuntimeError(f"backward: {node.op.name} {made}; {line}{details}")
 
 
 def _is_zero_where_nan(g: Any, gradient: Any) -> bool:
     g, gradient = getattr(g, "_array", g), getattr(gradient, "_array", gradient)
-    xp = namespace(gradient)
-    return getattr(g, "shape", None) == getattr(gradient, "shape", ()) and not (xp.isnan(gradient) & (g != 0)).any()
+    same_shape = getattr(g, "shape", None) == getattr(gradient, "shape", ())
+    return same_shape and not (namespace(gradient).isnan(gradient) & (g != 0)).any()
 
 
 def _any(test: str, value: Any) -> bool:

@@ -17,6 +17,7 @@ from lucid.autograd.grad_mode import no_grad, set_grad_enabled
 from lucid.core.array import cpu, storage_of, to_device
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
+from lucid.core.promotion import type_name
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -32,14 +33,13 @@ class FunctionCtx:
     _materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for the backward, where they are `saved_tensors`; a change in place before then is caught.
-
-        Arguments and outputs come back with their history, so that a derivative can be differentiated again.
-        """
+        """Keep tensors for the backward, where they are `saved_tensors`; a change in place before then is
+        caught. Arguments and outputs come back with their history, so that a derivative can be differentiated
+        again."""
         for i, t in enumerate(tensors):
             if not isinstance(t, Tensor | None):
-                got = f"{type(t).__name__} at place {i}; anything else can be an attribute of ctx"
-                raise TypeError(f"save_for_backward: expected Tensors and None, got {got}")
+                at = f"at place {i}; anything else can be an attribute of ctx"  # type: ignore[unreachable]
+                raise TypeError(f"save_for_backward: expected Tensors and None, got {type_name(t)} {at}")
         self.saved_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -52,10 +52,8 @@ class FunctionCtx:
 
     def mark_dirty(self, *tensors: Tensor) -> NoReturn:
         """Not supported: a forward may not change its arguments in place."""
-        raise RuntimeError(
-            "mark_dirty: a Function cannot change its arguments in place; return a new tensor, and leave it to the "
-            "caller to write x.copy_(MyFunction.apply(x))"
-        )
+        instead = "return a new tensor, and leave it to the caller to write x.copy_(MyFunction.apply(x))"
+        raise RuntimeError(f"mark_dirty: a Function cannot change its arguments in place; {instead}")
 
 
 class Function:
@@ -98,11 +96,9 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run the forward on `args`, and record it if a Tensor among them requires a gradient.
-
-        Keywords, and defaults of the forward's arguments, are for functions that define `setup_context`. Outputs that
-        are not Tensors are handed on as they are; a TypeError if all are.
-        """
+        """Run the forward on `args`, and record it if a Tensor among them requires a gradient. Keywords, and
+        defaults of the forward's arguments, are for functions that define `setup_context`. Outputs that are
+        not Tensors are handed on as they are; a TypeError if all are."""
         ctx = FunctionCtx()
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or getattr(cls.forward, "__defaults__", None)):
@@ -169,7 +165,7 @@ class FunctionOp(BackwardOp):
 
     user_defined = True
 
-    def __init__(self, cls: type, ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
+    def __init__(self, cls: Any, ctx: FunctionCtx, args: Values, outs: Values, several: bool) -> None:
         self.name, self.function, self.ctx, self.several = cls.__name__, cls, ctx, several
         self.dtypes = [arg.dtype if isinstance(arg, Tensor) else None for arg in args]
         self.outputs: list[Any] = [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outs]
@@ -188,11 +184,9 @@ class FunctionOp(BackwardOp):
     def _node_at(self, node: Node, source: Any) -> Node | None:
         """The node that a saved tensor came from; for an output whose own is gone a new one, since `node` cannot hold
         what holds `node`."""
-        if type(source) is not int:
-            return source
-        if source not in self.output_nodes or not self.several:
-            return node if source in self.output_nodes else None
-        return self.output_nodes[source]() or _select_output(node, source)
+        if type(source) is not int or source not in self.output_nodes:
+            return None if type(source) is int else source
+        return (self.output_nodes[source]() or _select_output(node, source)) if self.several else node
 
     def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> list[Any]:
         create_graph = xp is on_tensors
@@ -261,9 +255,9 @@ def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a Function's backward that is not made of Tensor operations: its result cannot be differentiated again.
-
-    Without this a backward that goes through NumPy silently gives a second derivative of 0."""
+    """Decorate a Function's backward that is not made of Tensor operations: its result cannot be
+    differentiated again. Without this a backward that goes through NumPy silently gives a second derivative
+    of 0."""
 
     @wraps(backward)
     def once(ctx: Any, *grads: Any) -> Any:
@@ -284,7 +278,6 @@ class NotTwiceDifferentiable(BackwardOp):
     name = "once_differentiable"
 
     def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> NoReturn:
-        raise RuntimeError(
-            "backward: this is the second derivative of a Function whose backward is marked once_differentiable; take "
-            "the mark off and write the backward with Tensor operations"
-        )
+        instead = "take the mark off and write the backward with Tensor operations"
+        marked = "a Function whose backward is marked once_differentiable"
+        raise RuntimeError(f"backward: this is the second derivative of {marked}; {instead}")

@@ -18,20 +18,20 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Tensors = Tensor | tuple[Tensor, ...]
 Func = Callable[..., Tensors]
+Vec = Tensors | None
+Pair = tuple[Any, Any]
 Listed = list[Tensor]
 
 
-def vjp(
-    func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
-    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward pass.
+def vjp(func: Func, inputs: Tensors, v: Vec = None, create_graph: bool = False, strict: bool = False) -> Pair:
+    """The outputs y = func(x), and v^T J: the product of `v` with the Jacobian J = dy/dx, in one backward
+    pass.
 
     Args:
         func, inputs: a function of Tensors that returns a Tensor or a tuple of them, and where to take the derivative.
         v: a vector for each output, in its shape; may be left out where the output is one number.
         create_graph: make the results differentiable.
-        strict: an error, instead of zeros, where an output does not depend on an input: a RuntimeError, as it is if
-            `v` does not fit the outputs.
+        strict: RuntimeError (as for a misshapen `v`) instead of zeros where y does not depend on an input.
 
     >>> import lucid
     >>> vjp(lambda x: x * x, lucid.tensor([1.0, 2.0, 3.0]), lucid.tensor([1.0, 1.0, 0.0]))
@@ -44,9 +44,7 @@ def vjp(
     return at.like_outputs(at.values(at.ys)), at.like_inputs(products)
 
 
-def jvp(
-    func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
+def jvp(func: Func, inputs: Tensors, v: Vec = None, create_graph: bool = False, strict: bool = False) -> Pair:
     """The outputs y = func(x), and J v: how fast they change when x moves along `v`.
 
     v^T J is linear in v, and its derivative with respect to v, in the direction of another vector, is J times that. So
@@ -108,9 +106,7 @@ def hessian(
         return at.like_inputs([at.like_inputs(at.jacobian_of(g)) for g in at.gradient()])
 
 
-def vhp(
-    func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
+def vhp(func: Func, inputs: Tensors, v: Vec = None, create_graph: bool = False, strict: bool = False) -> Pair:
     """The value y = func(x), one number, and v^T H: the product of `v` with the Hessian H = d2y / dx dx.
 
     The gradient of v . dy/dx: a recorded gradient and one backward pass through it, whatever the size of H (B. A.
@@ -124,14 +120,12 @@ def vhp(
     return _hessian_product("vhp", func, inputs, v, create_graph, strict)
 
 
-def hvp(
-    func: Func, inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
+def hvp(func: Func, inputs: Tensors, v: Vec = None, create_graph: bool = False, strict: bool = False) -> Pair:
     """The value y = func(x), one number, and H v. The Hessian is symmetric, so this is `vhp`, at the same cost."""
     return _hessian_product("hvp", func, inputs, v, create_graph, strict)
 
 
-def _hessian_product(name: str, func: Func, inputs: Tensors, v: Tensors | None, *flags: bool) -> tuple[Any, Any]:
+def _hessian_product(name: str, func: Func, inputs: Tensors, v: Vec, *flags: bool) -> Pair:
     with enable_grad():
         at = _Evaluation(name, func, inputs, *flags)
         gradient = at.gradient()

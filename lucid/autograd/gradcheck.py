@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lucid.autograd.grad import Tensors, grad, jacobians, tensor_list
@@ -16,25 +17,27 @@ _RANDOM = (
 )
 
 
+Func = Callable[..., Any]
+
+
 class GradcheckError(RuntimeError):
     """What `gradcheck` found wrong."""
 
 
 def gradcheck(
-    func: Callable[..., Any], inputs: Tensors, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    func: Func, inputs: Tensors, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:  # fmt: skip
     """Whether the gradients of `func(*inputs)` are the slopes that central differences of step `eps` measure.
 
-    Every element of every output is checked against every element of every input that requires a gradient: keep them
-    few. Inputs must be float64, for in float32 the differences drown in rounding. An output without a history must not
-    change with the inputs. That `func` gives the same twice, and leaves its inputs alone, is checked first.
+    Every element of every output is checked against every element of every input that requires a gradient:
+    keep them few. Inputs must be float64, for in float32 the differences drown in rounding. An output without
+    a history must not change with the inputs. That `func` gives the same twice, and leaves its inputs alone,
+    is checked first.
 
-    Raises:
-        GradcheckError: (a RuntimeError) naming output, input and both slopes where they differ by more than
-            atol + rtol * |slope|; or False, with raise_exception=False.
-        TypeError: for an input that requires a gradient and is not float64.
-        ValueError: if no input requires a gradient.
+    Where slopes differ by more than atol + rtol * |slope|, raises GradcheckError, a RuntimeError that names
+    output, input and both slopes; or gives False, with raise_exception=False. Raises TypeError for an input
+    that requires a gradient and is not float64, and ValueError if no input requires one.
 
     >>> import lucid
     >>> gradcheck(lucid.tanh, lucid.linspace(-1, 1, 4, dtype=lucid.float64, requires_grad=True))
@@ -55,7 +58,7 @@ def gradcheck(
     return True
 
 
-def _check(func: Callable[..., Any], xs: list[Tensor], eps: float, atol: float, rtol: float) -> None:
+def _check(func: Func, xs: list[Tensor], eps: float, atol: float, rtol: float) -> None:
     before = [x._array.copy() for x in xs]
     outputs = _outputs(func, xs)
     for i, (x, old) in enumerate(zip(xs, before, strict=True)):
@@ -64,23 +67,23 @@ def _check(func: Callable[..., Any], xs: list[Tensor], eps: float, atol: float, 
     again = _outputs(func, xs, outputs)
     if not all(map(_same, (y._array for y in again), (y._array for y in outputs))):
         raise GradcheckError(_RANDOM)
-    active = [(i, x) for i, x in enumerate(xs) if x.requires_grad]
-    numeric = [_numeric_jacobians(func, xs, x, outputs, eps) for _, x in active]
-    for k, y in enumerate(outputs):
-        if y.dtype.kind != "f":
-            continue
-        analytic = _analytic_jacobians(y, [x for _, x in active])
-        for (i, _), jacobian, slopes in zip(active, analytic, (of_outputs[k] for of_outputs in numeric), strict=True):
+    numbers = [i for i, x in enumerate(xs) if x.requires_grad]
+    active = [xs[i] for i in numbers]
+    numeric = [_numeric_jacobians(func, xs, x, outputs, eps) for x in active]
+    for k, y in ((k, y) for k, y in enumerate(outputs) if y.dtype.kind == "f"):
+        gradient = partial(grad, y, active, retain_graph=True, materialize_grads=True)
+        measured = [of_outputs[k] for of_outputs in numeric]
+        for i, analytic, slopes in zip(numbers, jacobians(y, active, gradient), measured, strict=True):
+            jacobian = to_numpy(analytic._array).reshape(slopes.shape)  # (elements of y, elements of x)
             wrong = ~(abs(jacobian - slopes) <= atol + rtol * abs(slopes))  # so that NaN is wrong
             if wrong.any():
                 j, e = (int(indices[0]) for indices in wrong.nonzero())
-                raise GradcheckError(
-                    f"gradcheck: the slope of output {k}, element {j}, along input {i}, element {e}, is "
-                    f"{jacobian[j, e]:.8g} by backward and {slopes[j, e]:.8g} by central differences"
-                )
+                found = f"{jacobian[j, e]:.8g} by backward and {slopes[j, e]:.8g} by central differences"
+                place = f"output {k}, element {j}, along input {i}, element {e}"
+                raise GradcheckError(f"gradcheck: the slope of {place}, is {found}")
 
 
-def _outputs(func: Callable[..., Any], xs: list[Tensor], like: list[Tensor] | None = None) -> list[Tensor]:
+def _outputs(func: Func, xs: list[Tensor], like: list[Tensor] | None = None) -> list[Tensor]:
     """What func gives, in a list; of the shapes of `like`, what it gave before."""
     outputs = tensor_list("gradcheck", "what func returns", func(*xs))
     if like is not None and [y.shape for y in outputs] != [y.shape for y in like]:
@@ -93,23 +96,17 @@ def _same(a: Any, b: Any) -> bool:
     return a.shape == b.shape and bool(((a == b) | (a != a) & (b != b)).all())
 
 
-def _analytic_jacobians(y: Tensor, xs: list[Tensor]) -> list[Any]:
-    """dy/dx of each x by backward, (elements of y, elements of x)."""
-    by_backward = jacobians(y, xs, lambda g: grad(y, xs, g, retain_graph=True, materialize_grads=True))
-    return [to_numpy(j._array).reshape(y.numel(), x.numel()) for j, x in zip(by_backward, xs, strict=True)]
 
 
-def _numeric_jacobians(
-    func: Callable[..., Any], xs: list[Tensor], x: Tensor, outputs: list[Tensor], eps: float
-) -> list[Any]:
+def _numeric_jacobians(func: Func, xs: list[Tensor], x: Tensor, ys: list[Tensor], eps: float) -> list[Any]:
     """dy/dx of each output y for one of `xs`, by central differences."""
-    flat, jacobians = x._array.reshape(-1), [cpu.zeros((y.numel(), x.numel())) for y in outputs]
+    flat, jacobians = x._array.reshape(-1), [cpu.zeros((y.numel(), x.numel())) for y in ys]
     for e in range(flat.size):
         before = float(flat[e])
         for step in (eps, -eps):
             flat[e] = before + step
             with enable_grad():  # func may take gradients itself
-                ends = _outputs(func, xs, outputs)
+                ends = _outputs(func, xs, ys)
             for jacobian, y in zip(jacobians, ends, strict=True):
                 jacobian[:, e] += to_numpy(y._array).reshape(-1) / (2 * step)
         flat[e] = before
@@ -117,17 +114,16 @@ def _numeric_jacobians(
 
 
 def gradgradcheck(
-    func: Callable[..., Any], inputs: Tensors, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5,
+    func: Func, inputs: Tensors, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5,
     rtol: float = 1e-3, raise_exception: bool = True,
 ) -> bool:  # fmt: skip
-    """`gradcheck` of the gradients of `func`: whether its second derivatives are right.
-
-    `grad_outputs` are the gradients to start from; without them a fixed, uneven pattern is used."""
+    """`gradcheck` of the gradients of `func`: whether its second derivatives are right. `grad_outputs` are
+    the gradients to start from; without them a fixed, uneven pattern is used."""
     xs = tensor_list("gradgradcheck", "inputs", inputs)
     outputs = [t for t in _outputs(func, xs) if t.requires_grad]
     if grad_outputs is None:
-        cosines = [cpu.cos(cpu.arange(t.numel(), dtype=t.dtype).reshape(t.shape)) + 1.5 for t in outputs]
-        starts = [Tensor(to_device(c, t.device), t.dtype == float64) for c, t in zip(cosines, outputs, strict=True)]
+        cosine: Any = lambda t: cpu.cos(cpu.arange(t.numel(), dtype=t.dtype).reshape(t.shape)) + 1.5
+        starts = [Tensor(to_device(cosine(t), t.device), t.dtype == float64) for t in outputs]
     else:
         given = tensor_list("gradgradcheck", "grad_outputs", grad_outputs)
         starts = [t.detach().clone().requires_grad_() for t in given]

@@ -5,6 +5,7 @@ whichever layer one wants to see; `functional` has the functions that the layers
 """
 # ruff: noqa: I001  (several names a line)
 
+from lucid.autograd.hooks import RemovableHandle
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
     ELU, GELU, GLU, SELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6,
@@ -13,7 +14,6 @@ from lucid.nn.activations import (
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList
 from lucid.nn.embedding import Embedding
-from lucid.nn.hooks import RemovableHandle
 from lucid.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from lucid.nn.layers import Linear, Sequential
 from lucid.nn.losses import (

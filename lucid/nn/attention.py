@@ -219,7 +219,7 @@ class TransformerEncoderLayer(Module):
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
         self.activation: Any = {"relu": F.relu, "gelu": F.gelu}.get(activation, activation)  # type: ignore[arg-type]
         if not callable(self.activation):
-            got = repr(activation)
+            got = repr(activation)  # type: ignore[unreachable]
             raise ValueError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {got}")
 
     def forward(

@@ -197,7 +197,8 @@ class Module(HookMethods, Conveniences):
         A ValueError lists every missing, unexpected, misshapen and unreadable entry; nothing changes then. A TypeError
         if `state_dict` is not a mapping."""
         if not isinstance(state_dict, Mapping):
-            got = f"{type(state_dict).__name__}; from a file: model.load_state_dict(lucid.load(path))"
+            hint = "from a file: model.load_state_dict(lucid.load(path))"  # type: ignore[unreachable]
+            got = f"{type(state_dict).__name__}; {hint}"
             raise TypeError(f"load_state_dict: expected a dict of names and arrays, got {got}")
         tensors, values = _tensors_in_state(self), {}
         missing = [name for name in tensors if name not in state_dict]

@@ -158,7 +158,7 @@ class Layers(Recurrent):
 class Cell(Recurrent):
     """What `RNNCell`, `LSTMCell` and `GRUCell` have in common."""
 
-    defaults: ClassVar = {"bias": True}
+    defaults: ClassVar[dict[str, Any]] = {"bias": True}
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None, dtype: Any = None

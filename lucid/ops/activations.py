@@ -80,20 +80,16 @@ def logsigmoid(xp, x):
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@op(floats=True, x=lambda xp, g, x: _silu_slope(g, x, xp.sigmoid(x)))  # type: ignore[has-type]
+@op(floats=True, x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x * (1 - s))))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
     return x * xp.sigmoid(x)
 
 
-_silu_slope = lambda g, x, s: g * (s * (1 + x * (1 - s)))
-
-
 @op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
 def _softplus(xp, x, *, beta=1.0, threshold=20.0):
     z = x * beta
-    smooth = (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
-    return xp.where(z > threshold, x, smooth)
+    return xp.where(z > threshold, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -130,9 +126,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 
     `approximate="none"` takes the exact probability, 0.5 * (1 + erf(x / sqrt(2))); `"tanh"` the paper's
-    approximation 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))). Raises ValueError for another
-    `approximate`.
-    """
+    approximation 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))). Raises ValueError for another. """
     check_approximate(approximate)
     return _gelu(input, approximate=approximate)
 
@@ -190,19 +184,12 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where it is positive, weight * x elsewhere: a leaky_relu that learns its slope (arXiv 1502.01852).
 
-    Args:
-        input: (n, channels, ...), or any shape for a single weight.
-        weight: (1,), or (channels,), a slope for each.
-
-    Raises:
-        ValueError: if there is neither one weight nor one for each channel.
-    """
+    `input` is (n, channels, ...), or of any shape for a single weight; `weight` (1,), or (channels,), a slope
+    for each. Raises ValueError if there is neither one weight nor one for each channel. """
     channels = input.shape[1] if ndim_of("prelu", input) > 1 else 1
     if ndim_of("prelu", weight) > 1 or weight.numel() not in (1, channels):
-        raise ValueError(
-            f"prelu: expected weight of shape (1,), or ({channels},) for the channels of an input of shape "
-            f"{input.shape}, got {weight.shape}"
-        )
+        of = f"(1,), or ({channels},) for the channels of an input of shape {input.shape}"
+        raise ValueError(f"prelu: expected weight of shape {of}, got {weight.shape}")
     slope = weight.reshape((-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
     positive = input > 0
     return where(positive, input, slope * where(positive, 0.0, input))

@@ -53,12 +53,9 @@ def check_range(caller: str, name: str, indices: Tensor, count: int, of: str, ig
 
 
 def check_within(indices: Array, count: int, text: str, late_text: str, ignored: int | None = None) -> None:
-    """Refuse integers that are not in [0, count) (NumPy would count those below 0 from the end, a GPU wrap around).
-
-    Raises:
-        IndexError: on the CPU at once, with the number in the place of {} in `text`; on a GPU when it is next waited
-            for, with `late_text`.
-    """
+    """Refuse integers that are not in [0, count) (NumPy would count those below 0 from the end, a GPU wrap
+    around). The IndexError comes on the CPU at once, with the number in the place of {} in `text`; on a GPU
+    when it is next waited for, with `late_text`."""
     if device_of(indices) != "cpu":
         namespace(indices).assert_in_range(indices, 0, count, late_text, ignored)
     # Read as unsigned, a negative number is a huge one: one look at the array instead of two.

@@ -22,40 +22,29 @@ from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.ops.elementwise import clamp, relu
 from lucid.ops.indexing import normal_index
 
-LEAF = (
-    "{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost to it; write to "
-    "it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."
-)
-VIEW_WITHOUT_HISTORY = (
-    "{name}: this tensor is a view, taken under no_grad(), of a tensor whose history would not include the change; "
-    "write to it under no_grad() as well, take the view outside of it, or write to a .clone()"
-)
-UNTRACKED = (
-    "{name}: this tensor is a view of another or has views, made by a function that returned its input's memory, and a "
-    "recorded change in place would reach those without the graph knowing; compute a new tensor, x = x + ..., or work "
-    "on a .clone()"
-)
-OWN_HISTORY = (
-    "{name}: a view of this tensor, of shape {shape}, has a history of its own, which would not include the change; "
-    "work on a .clone()"
-)
-READ_ONLY = (
-    "{name}: the memory of this tensor is read-only (expand() and broadcast_to() make it so, and NumPy arrays can be); "
-    "write to a .clone()"
-)
+LEAF = """{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost \
+to it; write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."""
+VIEW_WITHOUT_HISTORY = """{name}: this tensor is a view, taken under no_grad(), of a tensor whose history \
+would not include the change; write to it under no_grad() as well, take the view outside of it, or write to \
+a .clone()"""
+UNTRACKED = """{name}: this tensor is a view of another or has views, made by a function that returned its \
+input's memory, and a recorded change in place would reach those without the graph knowing; compute a new \
+tensor, x = x + ..., or work on a .clone()"""
+OWN_HISTORY = """{name}: a view of this tensor, of shape {shape}, has a history of its own, which would not \
+include the change; work on a .clone()"""
+READ_ONLY = """{name}: the memory of this tensor is read-only (expand() and broadcast_to() make it so, and \
+NumPy arrays can be); write to a .clone()"""
 
 
 # `view_chain` says what operations make the view of its base, as (operation, options) pairs: y[1][2:] = v is
 # setitem(y, v, index=2:, view_chain=[getitem 1]).
 @op(
     x=lambda xp, g, index, view_chain: xp.setitem(
-        g,
-        xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
-        index=index,
-        view_chain=view_chain,
+        g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
+        index=index, view_chain=view_chain,
     ),
     value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
-)
+)  # fmt: skip
 def setitem(xp, x, value, *, index, view_chain=()):
     """A copy of x with `value` at `index` of what the views of `view_chain` show of it."""
     return _with_value(xp, x, value, index, view_chain)
@@ -84,18 +73,12 @@ def _view_of(xp, x, view_chain):
 
 
 class ViewGroup:
-    """Tensors with one memory: a tensor, the base whose memory it shows, and all the views of that.
-
-    Attributes:
-        base: the tensor that is no view; the tensor itself if it is not one.
-        view_chain: what makes the tensor of the base, as (operation, options) pairs.
-        views: the views that there are, each after what it is a view of.
-    """
+    """Tensors with one memory: a tensor, the base whose memory it shows, and all the views of that."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = self.base = tensor
-        self.view_chain: list[tuple[str, dict[str, Any]]] = []
-        self.views: list[Tensor] = []
+        self.tensor = self.base = tensor  # the base is no view; the tensor itself if that is none
+        self.view_chain: list[tuple[str, dict[str, Any]]] = []  # what makes the tensor of the base
+        self.views: list[Tensor] = []  # each after what it is a view of
         while (source := getattr(self.base, "view_of", None)) is not None:
             self.base, spec, options = source
             self.view_chain.insert(0, (spec.name, options))
@@ -116,26 +99,17 @@ class ViewGroup:
         if recorded and any(getattr(t, "untracked_alias", False) for t in (base, *views)):
             raise RuntimeError(UNTRACKED.format(name=name))
         for view in views:
-            own = type(view._node) is Leaf if recorded else base._node is None and type(view._node) is Node
-            if own:
+            if type(view._node) is Leaf if recorded else base._node is None and type(view._node) is Node:
                 raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
 
-    def rebase(self, node: Node) -> None:
-        """The tensor now holds what `node` computed: give it, and all that share its memory, that history."""
-        if self.tensor is self.base:
-            self._rebase_views(node)
-        else:
-            self.rebase_on_write(node, (Ellipsis,))
-
-    def rebase_on_write(self, value: Node | None, index: tuple[Any, ...]) -> None:
-        """The same where a value, computed by the node `value`, was written at `index` of the tensor."""
-        spec = setitem.op  # type: ignore[attr-defined]
-        options = {"index": index, "view_chain": tuple(self.view_chain)}
-        saved = tuple([options[name] for name in spec.saved_names])
-        self._rebase_views(Node(spec, (self.base._node, value), saved, self.base._array))
-
-    def _rebase_views(self, node: Node) -> None:
-        """Give the base the history `node`, and the views theirs from there."""
+    def rebase(self, node: Node | None, index: tuple[Any, ...] | None = None) -> None:
+        """Give the tensor, and all that share its memory, the history `node`, of all of it or of its
+        `index`."""
+        if self.tensor is not self.base or index is not None:
+            spec = setitem.op  # type: ignore[attr-defined]
+            options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}
+            saved = tuple([options[name] for name in spec.saved_names])
+            node = Node(spec, (self.base._node, node), saved, self.base._array)
         first = self.base._node is None
         _move_history(self.base, node)
         for view in self.views:
@@ -144,7 +118,7 @@ class ViewGroup:
                 _move_history(view, spec.call(source, **options)._node)
 
 
-def _move_history(tensor: Tensor, node: Node) -> None:
+def _move_history(tensor: Tensor, node: Any) -> None:
     """Make `node` the history of `tensor`, and move to it what `retain_grad` left at the old one."""
     old, tensor._node = tensor._node, node
     if old is not None and old.retain_hooks and id(tensor) in old.retain_hooks:
@@ -174,9 +148,8 @@ def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
         raise ValueError(f"{name}: the result has shape {new.shape} and cannot be stored in shape {tensor.shape}")
     if new.dtype != tensor.dtype:
         if KIND_RANK[new.dtype.kind] > KIND_RANK[tensor.dtype.kind]:
-            raise TypeError(
-                f"{name}: a {new.dtype} result cannot be stored in a tensor of {tensor.dtype}; use x = x + ..."
-            )
+            stored = f"stored in a tensor of {tensor.dtype}; use x = x + ..."
+            raise TypeError(f"{name}: a {new.dtype} result cannot be {stored}")
         new = new.to(tensor.dtype)
     array, node = tensor._array, new._node
     if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
@@ -206,13 +179,12 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
         mine[index] = array
     except (ValueError, TypeError, IndexError) as error:
         if isinstance(error, ValueError) and "broadcast" in str(error) and is_array(array):
-            raise ValueError(
-                f"{name}: a value of shape {array.shape} does not fit into a place of shape {mine[index].shape}"
-            ) from error
+            fit = f"does not fit into a place of shape {mine[index].shape}"
+            raise ValueError(f"{name}: a value of shape {array.shape} {fit}") from error
         raise describe_error(setitem.op, error, [mine, array]) from error  # type: ignore[attr-defined]
     bump_version(mine)
     if recorded and group is not None:
-        group.rebase_on_write(node, index)
+        group.rebase(node, index)
     return tensor
 
 
@@ -244,8 +216,8 @@ in_place(lambda self, other, *, alpha=1: self - _scaled(other, alpha), "sub_", "
 in_place(lambda self, other: self * other, "mul_", "__imul__", doc="self *= other")
 in_place(lambda self, other: self / other, "div_", "__itruediv__", doc="self /= other")
 in_place(lambda self, exponent: self**exponent, "pow_", "__ipow__", doc="self **= exponent")
-for _function in (clamp, relu):
-    in_place(_function)
+in_place(clamp)
+in_place(relu)
 
 
 @method()

@@ -45,9 +45,8 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
         mode: "constant" puts `value` (0) there, "reflect" goes back from the edge without repeating it, "replicate"
             repeats the edge, "circular" begins again at the other end.
 
-    Raises:
-        ValueError: for another mode, an odd number of widths, or widths that do not go with the dims; where a
-            reflection or a round would go on beyond the other edge.
+    Raises ValueError for another mode, an odd number of widths, or widths that do not go with the dims; where
+    a reflection or a round would go on beyond the other edge.
 
     >>> from lucid import tensor
     >>> pad(tensor([[1, 2, 3]]), (2, 1), mode="reflect").tolist()
@@ -76,10 +75,8 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
 def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:
     dims, (_, most) = len(pad) // 2, MODES[mode]
     if len(pad) % 2 or ndim_of("pad", x) not in (dims + 1, dims + 2):
-        raise ValueError(
-            f"pad: mode {mode!r} expects a (before, after) pair for each dim behind (n, channels) or (channels), got "
-            f"{pad} for shape {x.shape}"
-        )
+        pairs = "a (before, after) pair for each dim behind (n, channels) or (channels)"
+        raise ValueError(f"pad: mode {mode!r} expects {pairs}, got {pad} for shape {x.shape}")
     if mode == "circular" and min(pad, default=0) < 0:
         raise ValueError(f"pad: mode 'circular' takes no negative numbers, got {pad}; cut off first, with x[..., 1:]")
     matrices = []

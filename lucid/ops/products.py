@@ -66,14 +66,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     least = min(ndim_of("tensordot", a), ndim_of("tensordot", b))
     if isinstance(dims, int):
         if not 0 <= dims <= least:
-            raise ValueError(
-                f"tensordot: dims {dims} is more than one of the shapes {a.shape} and {b.shape} has, or less than 0"
-            )
-        of_a, of_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
-    else:
-        of_a, of_b = (
-            [axis_of("tensordot", d, x.ndim) for d in ds] for x, ds in zip((a, b), _two_lists(dims), strict=True)
-        )
+            has = f"is more than one of the shapes {a.shape} and {b.shape} has, or less than 0"
+            raise ValueError(f"tensordot: dims {dims} {has}")
+        dims = range(a.ndim - dims, a.ndim), range(dims)
+    both = zip((a, b), _two_lists(dims), strict=True)
+    of_a, of_b = ([axis_of("tensordot", d, x.ndim) for d in ds] for x, ds in both)
     pairs = list(zip(of_a, of_b, strict=False))
     if len(of_a) != len(of_b) or len(set(of_a)) != len(of_a) or len(set(of_b)) != len(of_b):
         raise ValueError(f"tensordot: expected as many different dims of a as of b, got {of_a} and {of_b}")
@@ -103,19 +100,19 @@ def _parse(equation: str, operands: tuple[Shape, ...]) -> tuple[tuple[Labels, ..
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
-        raise ValueError(f"einsum: {equation!r} is about {_counted(len(terms), 'operand')}, but got {len(operands)}")
+        about = f"{len(terms)} operand{'s' * (len(terms) != 1)}"
+        raise ValueError(f"einsum: {equation!r} is about {about}, but got {len(operands)}")
     for term in [*terms, output]:
         if odd := [c for c in term.replace("...", "", 1) if not (c.isascii() and c.isalpha())]:
-            raise ValueError(
-                f"einsum: {odd[0]!r} in {equation!r}; expected letters, one '...' for each tensor, ',' and '->'"
-            )
+            expected = "expected letters, one '...' for each tensor, ',' and '->'"
+            raise ValueError(f"einsum: {odd[0]!r} in {equation!r}; {expected}")
     labels: list[Labels] = []
     sizes: dict[str | int, int] = {}
     for i, (term, shape) in enumerate(zip(terms, operands, strict=True)):
         before, dots, after = term.partition("...")
         hidden = len(shape) - len(before) - len(after)
         if hidden < 0 or (hidden and not dots):
-            dims = _counted(len(before + after), "dim")
+            dims = f"{len(before + after)} dim{'s' * (len(before + after) != 1)}"
             raise ValueError(f"einsum: {term!r} names {dims}, but operand {i} has shape {shape}")
         labels.append((*before, *range(hidden, 0, -1), *after))  # counted from the last, as broadcasting does
         own: dict[str | int, int] = {}
@@ -138,8 +135,6 @@ def _parse(equation: str, operands: tuple[Shape, ...]) -> tuple[tuple[Labels, ..
     return tuple(labels), named
 
 
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Labels) -> Tensor:
@@ -150,20 +145,6 @@ def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Label
     return values[-1]
 
 
-@lru_cache(maxsize=256)
-def _plan(operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Labels) -> _Plan:
-    """The steps for operands of these shapes. Plans are kept: making one takes longer than a small product."""
-    plan = _Plan(operands, labels)
-    terms = [plan.without_repeats(i, operands[i], names) for i, names in enumerate(labels)]
-    terms = [plan.sum_out(term, _needed(output, terms, term)) for term in terms]
-    while len(terms) > 1:
-        x, y = plan.cheapest_pair(terms)
-        terms = [term for term in terms if term is not x and term is not y]
-        terms.append(plan.product(x, y, _needed(output, terms)))
-    plan.arrange(terms[0], output, None)
-    if not plan.steps:
-        plan.add(positive, 0)  # the result is never the operand itself
-    return plan
 
 
 def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[str | int]:
@@ -172,18 +153,24 @@ def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[s
 
 
 class _Plan:
-    """A list of operations, each on operands or on results of those before it, by their numbers.
+    """A list of operations, each on operands or on results of those before it, by their numbers: `steps`, of
+    (operation, the numbers of its inputs, its options). `sizes` are the lengths of the dims with each
+    label."""
 
-    Attributes:
-        steps: (operation, the numbers of its inputs, its options).
-        sizes: the length of the dims with each label.
-    """
-
-    def __init__(self, operands: tuple[Shape, ...], labels: tuple[Labels, ...]) -> None:
+    def __init__(self, operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Labels) -> None:
         self.steps: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = []
         self.count, self.sizes = len(operands), {}  # type: ignore[var-annotated]
         for shape, names in zip(operands, labels, strict=True):
             self.sizes |= {label: n for label, n in zip(names, shape, strict=True) if n != 1 or label not in self.sizes}
+        terms = [self.without_repeats(i, operands[i], names) for i, names in enumerate(labels)]
+        terms = [self.sum_out(term, _needed(output, terms, term)) for term in terms]
+        while len(terms) > 1:
+            x, y = self.cheapest_pair(terms)
+            terms = [term for term in terms if term is not x and term is not y]
+            terms.append(self.product(x, y, _needed(output, terms)))
+        self.arrange(terms[0], output, None)
+        if not self.steps:
+            self.add(positive, 0)  # the result is never the operand itself
 
     def add(self, operation: Any, *inputs: int, **options: Any) -> int:
         """Add a step; the number of its result."""
@@ -259,6 +246,9 @@ def dot(x: Tensor, other: Tensor) -> Tensor:
     return matmul(x, other)
 
 
+_plan = lru_cache(maxsize=256)(_Plan)  # making a plan takes longer than a small product
+
+
 @method()
 def mm(x: Tensor, other: Tensor) -> Tensor:
     """The product of two matrices, out[i, j] = sum over l of x[i, l] * other[l, j]: (n, k) and (k, m) give (n, m).
@@ -276,9 +266,8 @@ def bmm(x: Tensor, other: Tensor) -> Tensor:
 def _product(name: str, ndim: int, x: Tensor, other: Tensor) -> Tensor:
     ndims = ndim_of(name, x), ndim_of(name, other)
     if ndims != (ndim, ndim) or x.shape[: ndim - 2] != other.shape[: ndim - 2]:
-        raise ValueError(
-            f"{name}: expected two {ndim}-D tensors, got shapes {x.shape} and {other.shape}; matmul broadcasts"
-        )
+        got = f"got shapes {x.shape} and {other.shape}; matmul broadcasts"
+        raise ValueError(f"{name}: expected two {ndim}-D tensors, {got}")
     return matmul(x, other)
 
 

@@ -107,13 +107,9 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
         num_samples: how many indices to draw, from each row.
         replacement: whether one index may be drawn again. Without it each draw is among those that are left.
 
-    Returns:
-        int64, shape (num_samples,) or (rows, num_samples), on the device of the weights.
-
-    Raises:
-        TypeError: if the weights are not a tensor of floats.
-        ValueError: if they have another number of dims, or are negative, not finite, or all 0; or if without
-            replacement there are fewer that are not 0 than `num_samples`.
+    Returns int64, shape (num_samples,) or (rows, num_samples), on the device of the weights. Raises TypeError
+    if these are not a tensor of floats, and ValueError if they have another number of dims, or are negative,
+    not finite, or all 0; or if without replacement there are fewer that are not 0 than `num_samples`.
 
     >>> from lucid import tensor
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
@@ -121,16 +117,12 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     """
     ndim_of("multinomial", probabilities)
     if probabilities.dtype.kind != "f":
-        raise TypeError(
-            f"multinomial: expected weights of a float dtype, got {probabilities.dtype}; convert with .float()"
-        )
-    if probabilities.ndim not in (1, 2):
-        raise ValueError(
-            f"multinomial: expected weights of shape (n,) or (rows, n), got shape {tuple(probabilities.shape)}"
-        )
+        got = f"got {probabilities.dtype}; convert with .float()"
+        raise TypeError(f"multinomial: expected weights of a float dtype, {got}")
+    if len(shape := probabilities.shape) not in (1, 2):
+        raise ValueError(f"multinomial: expected weights of shape (n,) or (rows, n), got shape {shape}")
     if (count := as_count("multinomial", "num_samples", num_samples)) == 0:
         raise ValueError("multinomial: expected num_samples to be 1 or more, got 0")
-    device = probabilities.device
     weights = as_tensor(probabilities).detach().cpu().double().numpy()
     if not (cpu.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("multinomial: expected finite weights of 0 or more, got a negative one, inf or nan")
@@ -138,10 +130,8 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     if (drawable == 0).any():
         raise ValueError("multinomial: expected weights that are not all 0")
     if not replacement and (drawable < count).any():
-        raise ValueError(
-            f"multinomial: {count} samples without replacement, but only {drawable.min()} weights above 0; "
-            "draw fewer, or with replacement=True"
-        )
+        few = f"only {drawable.min()} weights above 0; draw fewer, or with replacement=True"
+        raise ValueError(f"multinomial: {count} samples without replacement, but {few}")
     if replacement:
         sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)
         places = generator().random((*weights.shape[:-1], count)) * sums[..., -1:]
@@ -151,7 +141,7 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
         with cpu.quiet():
             rings = cpu.log(generator().standard_exponential(weights.shape)) - cpu.log(weights)
         drawn = rings.argsort(-1)[..., :count]
-    return from_host(drawn, int64, device, False)
+    return from_host(drawn, int64, probabilities.device, False)
 
 
 rand_like = like(rand, "Uniform random numbers")

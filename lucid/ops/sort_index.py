@@ -31,20 +31,17 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     IndexError for an index that is not there, and ValueError if `index` has other dims than x, or is longer along
     one that is not `dim`."""
     axis = axis_of("gather", dim, ndim_of("gather", x))
-    if ndim_of("gather", index) != x.ndim or any(
-        m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
-    ):
-        raise ValueError(
-            f"gather: index of shape {index.shape} does not fit a tensor of shape {x.shape} along dim {dim}"
-        )
+    fits = ndim_of("gather", index) == x.ndim
+    if not fits or any(m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis):
+        mismatch = f"index of shape {index.shape} does not fit a tensor of shape {x.shape}"
+        raise ValueError(f"gather: {mismatch} along dim {dim}")
     _check_index("gather", index, x.shape[axis], dim)
     return take_along(x, index, axis=axis)
 
 
 @method()
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of x along `dim` that the 1-D int tensor `index` names. Raises IndexError for an index that is not
-    there, and ValueError if `index` is not 1-D."""
+    """The slices of x along `dim` that the 1-D int tensor `index` names. Errors are those of `gather`."""
     axis = axis_of("index_select", dim, ndim_of("index_select", x))
     if ndim_of("index_select", index) > 1:
         raise ValueError(f"index_select: expected a 1-D index, got shape {index.shape}; x[:, index] takes any")
@@ -54,11 +51,8 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 @method()
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """`gather` in which x and `indices` broadcast along the other dims; without `dim`, from x flattened.
-
-    It takes what `argsort` and `argmax(keepdim=True)` give: x.take_along_dim(x.argsort(1), 1) is x sorted. Raises
-    IndexError for an index that is not there.
-    """
+    """`gather` in which x and `indices` broadcast along the other dims; without `dim`, from x flattened. It
+    takes what `argsort` and `argmax(keepdim=True)` give: x.take_along_dim(x.argsort(1), 1) is x sorted."""
     if dim is None:
         x, indices, dim = reshape(x, -1), reshape(indices, -1), 0
     axis = axis_of("take_along_dim", dim, ndim_of("take_along_dim", x))
@@ -75,8 +69,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
     out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises
-    IndexError for an index that is not there, and ValueError if `index` has other dims than x, or is longer along
-    one of them."""
+    what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
@@ -91,8 +84,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
 @method()
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What
-    is named twice is added twice. Raises IndexError for an index that is not there, and ValueError if `index` has
-    other dims than x, or is longer than x (but along `dim`) or than `src` along one.
+    is named twice is added twice. Errors are those of `scatter`.
 
     >>> import lucid
     >>> lucid.zeros(3).scatter_add(0, lucid.tensor([0, 2, 0]), lucid.tensor([1., 2., 4.]))
@@ -105,11 +97,9 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> tuple[int, Tensor]:
     """`dim` counted from the front, and the part of `src` that `index` covers, all checked."""
     axis = axis_of(name, dim, ndim_of(name, x))
-    fits = ndim_of(name, index) == x.ndim == ndim_of(name, src) and all(
-        n <= s and (n <= m or i == axis)
-        for i, (n, m, s) in enumerate(zip(index.shape, x.shape, src.shape, strict=True))
-    )
-    if not fits:
+    fits = ndim_of(name, index) == x.ndim == ndim_of(name, src)
+    lengths = enumerate(zip(index.shape, x.shape, src.shape, strict=fits))
+    if not fits or not all(n <= s and (n <= m or i == axis) for i, (n, m, s) in lengths):
         raise ValueError(
             f"{name}: an index of shape {index.shape} and src of shape {src.shape} do not fit a tensor of shape "
             f"{x.shape} along dim {dim}; expected as many dims, and an index no longer than src, nor (but along {dim}) "
@@ -125,16 +115,14 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
 
 @method()
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names. Raises
-    IndexError for an index that is not there, and ValueError if `source` does not have the shape of x, with a slice
-    for each index along `dim`."""
+    """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
+    `source` has the shape of x, with a slice for each index along `dim`. Errors are those of `gather`."""
     axis = axis_of("index_add", dim, ndim_of("index_add", x))
     several = ndim_of("index_add", index) > 1
     expected = x.shape[:axis] + (index.numel(),) + x.shape[axis + 1 :]
     if several or source.shape != expected:
-        raise ValueError(
-            f"index_add: expected a 1-D index and a source of shape {expected}, got {index.shape} and {source.shape}"
-        )
+        got = f"got {index.shape} and {source.shape}"
+        raise ValueError(f"index_add: expected a 1-D index and a source of shape {expected}, {got}")
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
     return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
@@ -143,14 +131,13 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
 @method()
 def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     """x with `value` wherever the bool tensor `mask` holds; the two broadcast. Raises TypeError for a mask that is
-    not made of bools."""
+    not made of bools, and ValueError if the shapes do not broadcast."""
     return _where(_bool_mask("masked_fill", x, mask), value, x)
 
 
 @method()
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
-    """The elements of x where the bool tensor `mask` holds, in a row; the two broadcast. Raises TypeError for a
-    mask that is not made of bools, and ValueError if the shapes do not broadcast."""
+    """The elements of x where the bool `mask` holds, in a row. Broadcasts and raises as `masked_fill`."""
     if _bool_mask("masked_select", x, mask).shape != x.shape:
         shape = joint_shape("masked_select", x.shape, mask.shape)
         x, mask = _broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape)
@@ -212,10 +199,9 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
 
 @method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first ones.
-
-    `sorted=False` allows another order, and makes no difference here. Raises ValueError if there are not k.
-    """
+    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the
+    first ones. `sorted=False` allows another order, and makes no difference here. Raises ValueError if there
+    are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
     if not isinstance(k, int) or not 0 <= k <= n:

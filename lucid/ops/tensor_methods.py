@@ -8,29 +8,30 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from lucid.core.array import as_dtype, from_data, namespace, ndarray, to_device, to_numpy
+from lucid.core.array import (
+    bool_,
+    float16,
+    float32,
+    float64,
+    from_data,
+    int32,
+    int64,
+    namespace,
+    ndarray,
+    to_device,
+    to_numpy,
+)
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of, transpose
 from lucid.ops.create import lengths
-from lucid.ops.shapes import _transpose, expand, permute, stack, unbind
+from lucid.ops.shapes import _transpose, permute, stack, unbind
 
 
-def attach(body: type) -> type:
-    """Make the methods and properties that the body of a class defines Tensor's own."""
-    for name, value in vars(body).items():
-        if isinstance(value, (FunctionType, property)):
-            function: Any = value.fget if isinstance(value, property) else value
-            function.__qualname__ = f"Tensor.{name}"
-            setattr(Tensor, name, value)
-    return body
-
-
-@attach
 class Methods(Tensor):
-    """What `attach` gives to Tensor; there are no objects of this class."""
+    """What Tensor gets below, method by method; there are no objects of this class."""
 
     def dim(self) -> int:
         """The number of dims."""
@@ -60,8 +61,8 @@ class Methods(Tensor):
         return view
 
     def detach_(self) -> Tensor:
-        """Forget the history of this tensor itself. Raises RuntimeError for a view, which has its history from the
-        tensor that it shows."""
+        """Forget the history of this tensor itself. Raises RuntimeError for a view, whose history is
+        another's."""
         if getattr(self, "view_of", None) is not None:
             raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
         self._node = None
@@ -100,33 +101,11 @@ class Methods(Tensor):
             raise ValueError(f"t: expected at most 2 dims, got shape {self.shape}; use transpose(dim0, dim1) or mT")
         return permute(self, 1, 0) if self.ndim == 2 else self
 
-    def expand_as(self, other: Tensor) -> Tensor:
-        """Stretched to the shape of `other`."""
-        ndim_of("expand_as", other)
-        return expand(self, other.shape)
-
-    def view_as(self, other: Tensor) -> Tensor:
-        """`view` with the shape of another tensor."""
-        ndim_of("view_as", other)
-        return self.view(other.shape)
-
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """`reshape` with the shape of another tensor."""
-        ndim_of("reshape_as", other)
-        return self.reshape(other.shape)
 
     def cuda(self, index: Any = 0) -> Tensor:
         """This tensor on a GPU."""
         return self.to(f"cuda:{index}")
 
-    def cpu(self) -> Tensor:
-        """This tensor on the CPU."""
-        return self.to("cpu")
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """In the dtype of `other`."""
-        ndim_of("type_as", other)
-        return self.to(other.dtype)
 
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of `data` with this dtype and device."""
@@ -197,9 +176,8 @@ class Methods(Tensor):
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
-            raise RuntimeError(
-                f"copy: only leaves can be deep-copied or pickled, this is an output of {self._node}; use .detach()"
-            )
+            computed = f"this is an output of {self._node}; use .detach()"
+            raise RuntimeError(f"copy: only leaves can be deep-copied or pickled, {computed}")
         grad = None if self._grad is None else to_numpy(self._grad._array)
         return _rebuild, (type(self), to_numpy(self._array), self.device, self.requires_grad, grad)
 
@@ -217,18 +195,37 @@ class Methods(Tensor):
         return self._array.dtype.kind == "f"
 
 
-def _conversion(name: str, dtype: Any, doc: str) -> None:
+for _name, _value in vars(Methods).items():
+    if isinstance(_value, (FunctionType, property)):
+        _function: Any = _value.fget if isinstance(_value, property) else _value
+        _function.__qualname__ = f"Tensor.{_name}"
+        setattr(Tensor, _name, _value)
+
+
+def _conversion(name: str, dtype_or_device: Any, doc: str) -> None:
     def convert(self: Tensor) -> Tensor:
-        return self.to(dtype)
+        return self.to(dtype_or_device)
 
     convert.__name__, convert.__qualname__, convert.__doc__ = name, name, doc
     method()(convert)
 
 
-DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64"}
-for _name, _dtype in DTYPE_OF.items():
-    _conversion(_name, as_dtype(_dtype), f"As {_dtype}.")
-_conversion("bool", as_dtype("bool"), "As bools: whether each element is not 0.")
+def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
+    def like_other(self: Tensor, other: Tensor) -> Tensor:
+        ndim_of(name, other)
+        return getattr(self, change)(getattr(other, attribute))
+
+    like_other.__name__, like_other.__qualname__, like_other.__doc__ = name, name, doc
+    method()(like_other)
+
+
+for _name, _dtype in {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64}.items():
+    _conversion(_name, _dtype, f"As {_dtype}.")
+_conversion("bool", bool_, "As bools: whether each element is not 0.")
+_conversion("cpu", "cpu", "This tensor on the CPU.")
+for _change in ("expand", "view", "reshape"):
+    _like_other(f"{_change}_as", _change, "shape", f"`{_change}` with the shape of another tensor.")
+_like_other("type_as", "to", "dtype", "In the dtype of `other`.")
 
 
 def _rebuild(cls: type[Tensor], array: Any, device: str, requires_grad: bool, grad: Any) -> Tensor:

@@ -297,7 +297,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     summary += f"; {left_out:,} earlier operations are left out (limit={ops:,})" if left_out else ""
     return {
         "summary": summary, "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
-        "loss": number[picture.loss._node], "seed": encode_value(seed, sizes),
+        "loss": number[picture.loss_node], "seed": encode_value(seed, sizes),
         "folded": initially_folded(picture),
         "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},
         "boxes": [_encode_box(box, sizes) for box in picture.boxes],

@@ -69,7 +69,7 @@ class Names:
             self.nodes[node] = assigned[1] if assigned and made_at and assigned[2] == made_at.expression else ""
         return self.nodes[node]
 
-    def describe(self, node: Node) -> str:
+    def describe(self, node: Any) -> str:
         """The name of a node; of a nameless one its operation, or its kind and shape."""
         return self.name_of(node) or (node.name() if kind(node) == "op" else f"{kind(node)} {shape_text(node.shape)}")
 

@@ -88,7 +88,8 @@ class Picture:
             raise ValueError(f"lucid.see: limit must be a positive number of operations, got {limit!r}")
         self.names = Names(names, model, frame)
         self.names.tensors[loss._node] = loss
-        self.loss, self.boxes, self.edges = loss, [], []  # type: tuple[Tensor, list[Box], list[Edge]]
+        self.loss, self.loss_node = loss, loss._node
+        self.boxes, self.edges = [], []  # type: list[Box], list[Edge]
         self.root = Group(0, "", "", None)  # around everything
         self.groups, self._group_of_call = [self.root], dict[int, Group]()
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
@@ -117,7 +118,7 @@ class Picture:
         box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
         tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)
         box.value = saved_values(node).get("out") if tensor is None else tensor._array
-        since = self.loss._node.sequence if isinstance(node, Leaf) else node.sequence
+        since = self.loss_node.sequence if isinstance(node, Leaf) else node.sequence
         box.changed = box.value is not None and write_record(box.value)[0] > since
         if node_kind == "op":
             (self._group_for(node.provenance[2], made_at.modules) if made_at else self.root).add(box)

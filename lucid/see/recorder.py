@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -28,11 +28,10 @@ RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "sta
 Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
-MOST_POINTS = 400  # of a line in the SVG; more cannot be seen
-MOST_NAMES = 8  # lines that have a name beside them
+MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines that are named
 
 
-class Recorder:
+class Recorder(AbstractContextManager["Recorder"]):
     """Records how a training goes; `plot()` draws it, and in a notebook it shows itself.
 
     Works until `close()`, or the end of its `with` block. The loss is the last one whose `backward()` ran before the
@@ -56,9 +55,7 @@ class Recorder:
             are within a hundredth of the bounds of a sigmoid or tanh.
         state: name of a parameter -> name of a slot -> its root mean square.
 
-    Raises:
-        TypeError: if model or optimizer are something else.
-        ValueError: if `every` is not a positive whole number.
+    Raises TypeError if model or optimizer are something else, ValueError if `every` is not a positive int.
 
     >>> import lucid
     >>> from lucid import nn, optim
@@ -77,15 +74,14 @@ class Recorder:
         self, model: Module, optimizer: Optimizer, *, every: int = 100, state: bool = False, activations: bool = True
     ) -> None:
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
-            given = f"{type(model).__name__} and {type(optimizer).__name__}"
+            given = f"{type(model).__name__} and {type(optimizer).__name__}"  # type: ignore[unreachable]
             raise TypeError(f"Recorder: expected a Module and an Optimizer, got {given}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"Recorder: every must be a whole number of 1 or more, got {every!r}")
         self.model, self.optimizer, self.every = model, optimizer, every
         self._with_state, self._with_activations = state, activations
         self._losses: list[Any] = []  # arrays until somebody reads them: to read a number off a GPU is to wait for it
-        self.rates: list[float] = []
-        self.at: list[int] = []
+        self.rates, self.at = [], []  # type: list[float], list[int]
         self.gradients, self.updates = {}, {}  # type: Series, Series
         self.activations, self.state = {}, {}  # type: dict[str, Series], dict[str, Series]
         self._loss: Any = math.nan
@@ -100,9 +96,6 @@ class Recorder:
         """Stop recording; what was recorded stays. Closing twice is harmless."""
         self._observers.close()
         self._module_observer.close()
-
-    def __enter__(self) -> Recorder:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -153,8 +146,8 @@ class Recorder:
                     size = _norm(old)
                     _append(self.updates, name, row, _norm(p._array - old) / size if size else math.nan)
             slots = self.optimizer.state.get(p, {}) if self._with_state else {}
-            for slot, array in ((slot, slots[slot]) for slot in self.optimizer.slots if slots.get(slot) is not None):
-                rms = _norm(array) / math.sqrt(max(array.size, 1))
+            for slot in (slot for slot in self.optimizer.slots if slots.get(slot) is not None):
+                rms = _norm(slots[slot]) / math.sqrt(max(slots[slot].size, 1))
                 _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
 
@@ -183,11 +176,8 @@ class Recorder:
     state_dict = to_dict  # the name that checkpoints expect
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict()`, as if the run had never stopped.
-
-        Raises:
-            ValueError: if it is of something else; nothing has changed then.
-        """
+        """Continue from a `state_dict()`, as if the run had never stopped. Raises ValueError if it is of
+        something else; nothing has changed then."""
         expected = sorted(["every", *RECORDED])
         if not isinstance(state_dict, Mapping) or sorted(state_dict) != expected:
             raise ValueError(f"Recorder.load_state_dict: expected the keys {', '.join(expected)}; give a state_dict()")
@@ -228,23 +218,19 @@ class Recorder:
         """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
         panels = self.panels()
         height = math.ceil(len(panels) / 2) * HEIGHT
-        label = escape("training run: " + ", ".join(panel.title for panel in panels))
-        places = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
-        drawn = [element("g", _svg_panel(panel), transform=at) for panel, at in zip(panels, places, strict=True)]
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {2 * WIDTH} {height}" '
-            f'style="max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif" fill="currentColor" aria-label="{label}">'
-            f"{''.join(drawn)}</svg>"
-        )
+        at = [f"translate({i % 2 * WIDTH},{i // 2 * HEIGHT})" for i in range(len(panels))]
+        drawn = [element("g", _svg_panel(panel), transform=at[i]) for i, panel in enumerate(panels)]
+        return element(
+            "svg", *drawn, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {2 * WIDTH} {height}",
+            role="img", style=f"max-width:{2 * WIDTH}px;font:11px system-ui,sans-serif", fill="currentColor",
+            aria_label="training run: " + ", ".join(panel.title for panel in panels),
+        )  # fmt: skip
 
     _repr_svg_ = _repr_html_ = svg
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """The picture as a matplotlib Figure, written to `path` if one is given.
-
-        Raises:
-            ModuleNotFoundError: where there is no matplotlib, with the command that installs it.
-        """
+        """The picture as a matplotlib Figure, written to `path` if one is given. Raises ModuleNotFoundError
+        where there is no matplotlib, with the command that installs it."""
         panels = self.panels()
         try:
             from matplotlib.figure import Figure
@@ -276,8 +262,7 @@ class Recorder:
         for axes in grid[max(0, len(panels) - 2) : len(panels)]:
             axes.set_xlabel("step")
         if path is not None:
-            path = Path(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             drawn.savefig(path, dpi=110)
         return drawn
 
@@ -285,25 +270,20 @@ class Recorder:
 def _append(series: Series, name: str, row: int, value: float) -> None:
     """Record the value of a row; rows that were missed, of a layer that was added or skipped, are NaN."""
     line = series.setdefault(name, [])
-    line += [math.nan] * (row - len(line))
-    line.append(value)
+    line += [*[math.nan] * (row - len(line)), value]
 
 
 def _norm(x: Any) -> float:
     """The root of the sum of the squares; a product of a row with itself is the fastest that NumPy has for it."""
-    flat = x.ravel()
-    if flat.dtype.char == "e":
-        flat = flat.astype("float32")
+    flat = x.ravel().astype("float32") if x.dtype.char == "e" else x.ravel()
     with namespace(x).quiet():
         return math.sqrt(float(flat @ flat))
 
 
 @dataclass
 class Panel:
-    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps.
-
-    `mark` is a height to compare with; `span` two heights that are always visible, on a linear scale.
-    """
+    """One chart: lines by name, each its xs and ys; NaN and infinity are gaps. `mark` is a height to compare
+    with; `span` two heights that are always visible, on a linear scale."""
 
     title: str
     lines: Lines
@@ -336,8 +316,7 @@ def _svg_panel(panel: Panel) -> str:
         y_low, y_high = y_low - 0.5, y_high + 0.5
 
     def at(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_low) / ((x_high - x_low) or 1)
-        up = (y - y_low) / (y_high - y_low)
+        across, up = (x - x_low) / ((x_high - x_low) or 1), (y - y_low) / (y_high - y_low)
         return LEFT + across * (right - LEFT), HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
     def level(y: float, **style: str) -> None:
@@ -352,10 +331,9 @@ def _svg_panel(panel: Panel) -> str:
         text(label, LEFT - 5, at(x_low, y)[1] + 4, text_anchor="end", opacity="0.7")
     for x, anchor in ((x_low, "start"), (x_high, "end")):
         text(f"{x:g}", at(x, y_low)[0], HEIGHT - 8, text_anchor=anchor, opacity="0.7")
-    if panel.mark is not None:
-        mark = math.log10(panel.mark) if panel.logarithmic else panel.mark
-        if y_low < mark < y_high:
-            level(mark, stroke_dasharray="4 3")
+    mark = math.nan if panel.mark is None else math.log10(panel.mark) if panel.logarithmic else panel.mark
+    if y_low < mark < y_high:
+        level(mark, stroke_dasharray="4 3")
     for i, (name, points) in enumerate(lines.items()):
         colour = COLOURS[i % len(COLOURS)]
         path = "M" + "L".join("{:.1f} {:.1f}".format(*at(*p)) for p in points[:: max(1, len(points) // MOST_POINTS)])

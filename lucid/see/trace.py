@@ -12,6 +12,7 @@ from html import escape
 from itertools import count
 from typing import Any
 
+from lucid.autograd.function import OutputGradients
 from lucid.autograd.provenance import HINT, Provenance, provenance, user_frame
 from lucid.core import events
 from lucid.core.array import namespace
@@ -106,7 +107,7 @@ def _html_table(steps: list[Step]) -> str:
 
 def _copy(value: Any) -> Any:
     """A gradient as Tensors of their own, so that writing to them does not reach the backward pass."""
-    if isinstance(value, dict):  # of a Function's several outputs
+    if isinstance(value, OutputGradients):  # of a Function's several outputs
         return tuple(_copy(value.get(i)) for i in range(len(value.shape)))
     return None if value is None else Tensor(namespace(value).copy(value))
 

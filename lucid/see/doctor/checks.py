@@ -1,16 +1,10 @@
 """The mistakes that the doctor knows: of each the name, severity and fix, and the function that looks for it.
 
-A check is a function of the evidence: of a `LossGraph`, the graph of one loss, or of a `TrainingRun`, everything that
-was observed. It yields the culprit (a node, or its line) and a message, once for each time it meets the mistake:
-
-    @graph_check("error", fix="leave out the softmax before the loss")
-    def softmax_twice(graph):
-        '''What the mistake does to a training: the entry's `about`.'''
-        for node in ...:
-            yield node, f"{node.op.name} takes logits, but was given the output of a softmax"
-
-The mistake has the name of the function, `softmax-twice`. A third value in a `yield` is a fix for this case alone.
-Mistakes that show in the order of events are found by `watch` while the training runs; their entry is an `event_check`.
+A check is a function of the evidence: of a `LossGraph`, the graph of one loss, or of a `TrainingRun`,
+everything that was observed. It yields the culprit (a node, or its line) and a message, once for each time it
+meets the mistake; a third value is a fix for this case alone. Its decorator has the severity and the usual
+fix, its docstring says what the mistake does to a training, and its name is the mistake's: `dead_relu` finds
+`dead-relu`. What shows in the order of events is found by `watch`; EVENT_CHECKS has its entries.
 """
 
 from __future__ import annotations
@@ -49,37 +43,26 @@ PRODUCTS = ("linear", "matmul", "conv", "conv_transpose", "rnn", "lstm", "gru")
 BETWEEN = ("reshape", "transpose", "swapaxes", "masked", "multiply", "stack", "cat")  # an activation and a product
 
 # Thresholds. A check must be silent on every healthy model that the tests have, and on all examples.
-LARGE_DATA = 25.0  # root mean square; the thermometer of examples/02_line.py reads 19
-SMALL_DATA = 1e-3
+SMALL_DATA, LARGE_DATA = 1e-3, 25.0  # root mean squares; the thermometer of examples/02_line.py reads 19
 SILENT = 0.75  # share of a layer's units; at the start some tenth of them is silent for a batch
 SATURATED = 0.9  # share of a layer's outputs that are within 0.1 percent of the bounds
 GROWN, SHRUNK = 1e4, 1e-5  # activations, from the first layer to the last
 VANISHED = 1e-6  # gradients of the first layer, relative to those of the last
-LARGE_STEP = 0.5  # relative to a weight's own size; Adamax at lr=1e-2 begins with a fifth
+SMALL_STEP, LARGE_STEP = 1e-6, 0.5  # relative to a weight's own size; Adamax at lr=1e-2 begins with a fifth
 LARGEST_STEP = 2.0  # for a single one; where weights begin at 0, a first step of Adamax is as large as they are then
-SMALL_STEP = 1e-6
 SEVERITIES = ("error", "warning")  # the training is wrong; it is probably not what was meant
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake.
+    """One mistake."""
 
-    Attributes:
-        name: what the mistake is called, `softmax-twice`.
-        severity: "error" where the training is wrong, "warning" where it is probably not what was meant.
-        message: a sentence that says what is wrong, with its value.
-        fix: what to do.
-        line: the line at fault, `train.py:12, in step: loss = ...`; None where it was not recorded.
-        times: in how many of the examined losses it was found.
-    """
-
-    name: str
-    severity: str
-    message: str
-    fix: str
-    line: str | None = None
-    times: int = 1
+    name: str  # what the mistake is called, `softmax-twice`
+    severity: str  # "error" where the training is wrong, "warning" where it is probably not what was meant
+    message: str  # a sentence that says what is wrong, with its value
+    fix: str  # what to do
+    line: str | None = None  # at fault, `train.py:12, in step: loss = ...`; None where it was not recorded
+    times: int = 1  # in how many of the examined losses it was found
 
     def __str__(self) -> str:
         at = f"\n  at {self.line}" if self.line else ""
@@ -92,13 +75,9 @@ class Finding:
 
 
 class Report:
-    """The findings, errors first, as text (`print(report)`) and as HTML (in a notebook).
-
-    Attributes:
-        findings: a list of Findings; empty where all is well.
-        names: their names.
-        examined: what was examined, in words.
-    """
+    """The findings, errors first, as text (`print(report)`) and as HTML (in a notebook): `findings`, a list
+    of Findings, empty where all is well; `names`, their names; and `examined`, what was examined, in
+    words."""
 
     def __init__(self, findings: list[Finding], examined: str, how_to_get_lines: str = "") -> None:
         self.findings = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -169,56 +148,41 @@ def _check(table: dict[str, Check], severity: str, *, fix: str) -> Callable[[Any
     return register
 
 
-graph_check = partial(_check, GRAPH_CHECKS)
-run_check = partial(_check, RUN_CHECKS)
+graph_check, run_check = partial(_check, GRAPH_CHECKS), partial(_check, RUN_CHECKS)
 
 
-def event_check(name: str, severity: str, message: str, *, fix: str, about: str) -> None:
-    """Enter a mistake that `watch` notes in `run.events` as (line, detail); the detail is put into the message."""
-
-    def find(run: Any) -> Matches:
-        if name in run.events:
-            line, detail = run.events[name]
-            yield line, message.format(detail)
-
-    RUN_CHECKS[name] = Check(name, severity, fix, about, find)
-
-
-def logits_check(
-    name: str, severity: str, activation: str, losses: tuple[str, ...], message: str, *, fix: str, about: str
-) -> None:
-    """Enter the mistake that these losses are given the output of an activation where they take logits."""
-
-    def find(graph: LossGraph) -> Matches:
-        for node in graph.nodes_of(*losses):
-            source = skip_views(input_node(node, "x"))
-            if source is not None and source.name() == activation:
-                yield graph.line_of(source) or node, message.format(node.op.name)
-
-    GRAPH_CHECKS[name] = Check(name, severity, fix, about, find)
-
-
-logits_check(
-    "softmax-twice", "error", "softmax", (*CROSS_ENTROPY, "log_softmax"),
-    "{} takes logits and applies a softmax itself, but was given the output of a softmax",
-    fix="leave out the softmax before the loss; apply it only where you read off probabilities",
-    about="cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the softmax of "
-    "those: nearly flat, whatever the network says. Gradients are small, and the loss cannot fall below a floor, 1.46 "
-    "for ten classes.",
+# (mistake, severity, activation, losses that take logits and are given its output, message, fix, about)
+LOGIT_CHECKS = (
+    ("softmax-twice", "error", "softmax", (*CROSS_ENTROPY, "log_softmax"),
+     "{} takes logits and applies a softmax itself, but was given the output of a softmax",
+     "leave out the softmax before the loss; apply it only where you read off probabilities",
+     "cross_entropy takes the softmax itself. Given probabilities, all between 0 and 1, it takes the "
+     "softmax of those: nearly flat, whatever the network says. Gradients are small, and the loss cannot "
+     "fall below a floor, 1.46 for ten classes."),
+    ("sigmoid-twice", "error", "sigmoid", ("bce_with_logits",),
+     "binary_cross_entropy_with_logits takes logits and applies a sigmoid itself, but was given the output "
+     "of a sigmoid",
+     "leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy",
+     "binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes "
+     "0.5 to 0.73: the network can never say no."),
+    ("relu-before-loss", "warning", "relu", LOGITS,
+     "{} was given the output of a relu, in which no logit can be negative",
+     "leave out the activation after the last layer",
+     "Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is "
+     "learned."),
 )  # fmt: skip
-logits_check(
-    "sigmoid-twice", "error", "sigmoid", ("bce_with_logits",), "binary_cross_entropy_with_logits takes logits and "
-    "applies a sigmoid itself, but was given the output of a sigmoid",
-    fix="leave out the sigmoid before the loss, or give probabilities to binary_cross_entropy",
-    about="binary_cross_entropy_with_logits takes the sigmoid itself. Of a sigmoid's output, 0 to 1, that makes 0.5 to "
-    "0.73: the network can never say no.",
-)  # fmt: skip
-logits_check(
-    "relu-before-loss", "warning", "relu", LOGITS,
-    "{} was given the output of a relu, in which no logit can be negative",
-    fix="leave out the activation after the last layer",
-    about="Logits are numbers of either sign. After a relu none is negative, and where all are 0 nothing is learned.",
-)  # fmt: skip
+
+
+def _find_activation(activation: str, losses: tuple[str, ...], message: str, graph: LossGraph) -> Matches:
+    for node in graph.nodes_of(*losses):
+        source = skip_views(input_node(node, "x"))
+        if source is not None and source.name() == activation:
+            yield graph.line_of(source) or node, message.format(node.op.name)
+
+
+for _name, _severity, _activation, _losses, _message, _fix, _about in LOGIT_CHECKS:
+    _find = partial(_find_activation, _activation, _losses, _message)
+    GRAPH_CHECKS[_name] = Check(_name, _severity, _fix, _about, _find)
 
 
 @graph_check("error", fix="give it log_softmax(logits, dim=1), or give the logits to cross_entropy")
@@ -241,9 +205,8 @@ def broadcast_loss(graph: LossGraph) -> Matches:
         n, shapes = max(node.shape, default=0), [parent.shape for parent in node.inputs if parent is not None]
         fit = n > 1 and node.shape == (n, n) and all(shape in ((n, 1), (n,)) for shape in shapes)
         if fit and (len(shapes) == 1 or shapes[0] != shapes[1]) and _only_reduced(graph, node):
-            other = (n,) if shapes[0] == (n, 1) else (n, 1)
-            broadcast = f"{node.op.name} of shapes {shapes[0]} and {other} broadcasts to {node.shape}"
-            yield node, f"{broadcast}: each of the {n} predictions meets every target"
+            both = f"{shapes[0]} and {(n,) if shapes[0] == (n, 1) else (n, 1)} broadcasts to {node.shape}"
+            yield node, f"{node.op.name} of shapes {both}: each of the {n} predictions meets every target"
 
 
 def _only_reduced(graph: LossGraph, node: Node) -> bool:
@@ -269,18 +232,18 @@ def loss_not_finite(graph: LossGraph) -> Matches:
     """From a loss that is NaN or infinite every gradient is NaN, and after one step every weight."""
     array = graph.loss._array
     if not bool(namespace(array).isfinite(array).all()):
-        message = f"is {graph.loss.tolist()}" if array.size == 1 else "has NaN or infinite elements"
-        yield graph.loss, f"the loss {message}"
+        what = f"is {graph.loss.tolist()}" if array.size == 1 else "has NaN or infinite elements"
+        yield graph.loss, f"the loss {what}"
 
 
 @graph_check("error", fix="detach what is carried over: state = state.detach(), total += loss.item()")
 def graph_of_an_earlier_step(graph: LossGraph) -> Matches:
     """A hidden state, or a sum of losses, that is carried from step to step takes the whole history along. The backward
     pass would run through what an earlier one has run through and released."""
-    released = {node for node in graph.nodes if node.saved is None and not hasattr(node, "recompute")}
-    users = [node for node in graph.nodes if node not in released and not released.isdisjoint(node.inputs)]
-    if users:
-        some = f"{len(released)} of the {len(graph.nodes)} operations of this loss's graph"
+    nodes = graph.nodes
+    released = {node for node in nodes if node.saved is None and not hasattr(node, "recompute")}
+    if users := [node for node in nodes if node not in released and not released.isdisjoint(node.inputs)]:
+        some = f"{len(released)} of the {len(nodes)} operations of this loss's graph"
         yield users[0], f"backward() has already run through {some}, in an earlier step"
 
 
@@ -318,8 +281,7 @@ def dead_relu(graph: LossGraph) -> Matches:
             continue
         axis = 1 if out.ndim > 3 else out.ndim - 1
         units, batch = out.shape[axis], out.size // out.shape[axis]
-        rest = tuple(i for i in range(out.ndim) if i != axis)
-        silent = int((to_numpy(out).max(axis=rest) <= 0).sum())
+        silent = int((to_numpy(out).max(axis=tuple({*range(out.ndim)} - {axis})) <= 0).sum())
         if batch >= 16 and silent >= SILENT * units:
             yield node, f"{silent} of {units} relu units are 0 for all {batch} samples"
 
@@ -352,8 +314,8 @@ def no_activation(graph: LossGraph) -> Matches:
             continue
         (middle, inputs), outputs = first.shape, second.shape[0]
         if middle >= min(inputs, outputs):  # a narrow middle is a bottleneck, and may be meant
-            names = [graph.parameter_names.get(leaf, "a weight") for leaf in (first, second)]
-            layers = f"{names[0]} ({inputs} to {middle}) and {names[1]} ({middle} to {outputs})"
+            one, other = (graph.parameter_names.get(leaf, "a weight") for leaf in (first, second))
+            layers = f"{one} ({inputs} to {middle}) and {other} ({middle} to {outputs})"
             yield node, f"{layers} have no activation between them: together they are one linear layer"
 
 
@@ -369,8 +331,7 @@ def exploding(graph: LossGraph) -> Matches:
     if not isfinite(float(abs(graph.loss._array).max())):
         return  # loss_not_finite says so
     weights, layers = graph.weights(), _layers(graph)
-    wild = [name for name, _, g, _ in weights if not bool(namespace(g).isfinite(g).all())]
-    if wild:
+    if wild := [name for name, _, g, _ in weights if not bool(namespace(g).isfinite(g).all())]:
         yield weights[0][3], f"the gradient of {first_few(wild)} is infinite or NaN"
     elif len(layers) > 2:
         (node, first, _), last = layers[0], max(layers[-1][1:])
@@ -431,11 +392,8 @@ def optimizer_of_another_model(run: TrainingRun) -> Matches:
             yield run.step_line, f"{some} are neither part of the model nor of the loss"
 
 
-@run_check(
-    "error",
-    fix="give the optimizer all of model.parameters(), later ones with add_param_group(...); freeze with "
-    "requires_grad_(False) what is to stay as it is",
-)
+@run_check("error", fix="give the optimizer all of model.parameters(), later ones with add_param_group(...); "
+           "freeze with requires_grad_(False) what is to stay as it is")  # fmt: skip
 def parameter_without_optimizer(run: TrainingRun) -> Matches:
     """A parameter that no optimizer holds gets gradients and keeps its initial value: a random layer in the middle."""
     held, reached = run.optimized.keys(), run.reached.keys()
@@ -495,19 +453,17 @@ def hidden_module(run: TrainingRun) -> Matches:
     """Modules are found in attributes, lists, tuples and dicts. One in a set, in another object or in a lambda is not:
     parameters() leaves it out, and so do state_dict, to and train."""
     for path, module in _hidden(run):
-        lost = [p for p in module.parameters() if id(p) in run.reached] if isinstance(module, Module) else []
-        if lost:
+        if lost := [p for p in getattr(module, "parameters", tuple)() if id(p) in run.reached]:
             hidden = f"{path} holds a {type(module).__name__} where modules are not searched for"
-            message = f"{hidden}: parameters() misses its {plural(len(lost), 'parameter')}"
-            yield run.used_at.get(id(lost[0])), message
+            missed = plural(len(lost), "parameter")
+            yield run.used_at.get(id(lost[0])), f"{hidden}: parameters() misses its {missed}"
 
 
 @run_check("error", fix="make it an nn.Parameter(...), in an attribute, list or dict of the module")
 def tensor_not_parameter(run: TrainingRun) -> Matches:
     """A plain tensor that requires a gradient gets one, but only a Parameter is part of parameters()."""
-    held = run.optimized
     for path, t in _hidden(run):
-        if isinstance(t, Tensor) and id(t) in run.reached and id(t) not in held:
+        if isinstance(t, Tensor) and id(t) in run.reached and id(t) not in run.optimized:
             tensor = f"{path} is a tensor of shape {t.shape} that requires a gradient, but no Parameter"
             yield run.used_at.get(id(t)), f"{tensor}: parameters() does not return it"
 
@@ -578,11 +534,8 @@ def learning_rate_too_small(run: TrainingRun) -> Matches:
         yield run.step_line, f"{step}, at lr={_rates(run)}; about 0.001 is usual"
 
 
-@run_check(
-    "warning",
-    fix="give the optimizer an lr; or let the schedule last as long as the training, with one step() an epoch if it "
-    "counts epochs",
-)
+@run_check("warning", fix="give the optimizer an lr; or let the schedule last as long as the training, with "
+           "one step() an epoch if it counts epochs")  # fmt: skip
 def learning_rate_zero(run: TrainingRun) -> Matches:
     """At a learning rate of 0 nothing moves. A schedule stays at 0 when it has ended there."""
     if run.rates and not any(map(any, run.rates[-2:])):
@@ -590,34 +543,38 @@ def learning_rate_zero(run: TrainingRun) -> Matches:
         yield run.step_line, "the learning rate is 0" + f" in all {groups} groups" * (groups > 1)
 
 
-event_check(
-    "zero-grad-forgotten", "error", "step() used gradients that still contain those of the step before: {}",
-    fix="call optimizer.zero_grad() once per step, before backward()",
-    about="backward() adds to .grad. Without zero_grad() each step uses the sum of all gradients so far, including "
-    "those of weights from long ago.",
+# What `watch` notes in `run.events` as (line, detail): (mistake, severity, message of the detail, fix, about)
+EVENT_CHECKS = (
+    ("zero-grad-forgotten", "error", "step() used gradients that still contain those of the step before: {}",
+     "call optimizer.zero_grad() once per step, before backward()",
+     "backward() adds to .grad. Without zero_grad() each step uses the sum of all gradients so far, "
+     "including those of weights from long ago."),
+    ("step-without-backward", "error", "step() was called without new gradients: {}",
+     "zero_grad(), forward, backward(), step(), in this order, and no zero_grad() between the last two",
+     "The order is zero_grad, forward, backward, step. A step that comes before backward uses no gradients,"
+     " or those of the step before."),
+    ("backward-twice", "error",
+     "backward() ran {} on the same loss between two steps, and its gradients were added up",
+     "call backward() once, on the sum of the losses, and leave out retain_graph=True",
+     "After two backward passes a loss counts twice; retain_graph=True, which allows it, hides the mistake."),
+    ("graphs-kept-alive", "warning", "the graphs of {} earlier steps are still in memory",
+     "total += loss.item(), or losses.append(loss.detach())",
+     "`total += loss` makes a number with the graph that computed it, and so every step of the epoch stays "
+     "in memory; a list of losses does the same."),
+    ("train-mode", "warning", "{} ran inside no_grad() in training mode, and its Dropout dropped units",
+     "call model.eval() before validation, and model.train() after it",
+     "Validation in training mode drops units at random, and looks worse than the model is."),
 )  # fmt: skip
-event_check(
-    "step-without-backward", "error", "step() was called without new gradients: {}",
-    fix="zero_grad(), forward, backward(), step(), in this order, and no zero_grad() between the last two",
-    about="The order is zero_grad, forward, backward, step. A step that comes before backward uses no gradients, or "
-    "those of the step before.",
-)  # fmt: skip
-event_check(
-    "backward-twice", "error", "backward() ran {} on the same loss between two steps, and its gradients were added up",
-    fix="call backward() once, on the sum of the losses, and leave out retain_graph=True",
-    about="After two backward passes a loss counts twice; retain_graph=True, which allows it, hides the mistake.",
-)  # fmt: skip
-event_check(
-    "graphs-kept-alive", "warning", "the graphs of {} earlier steps are still in memory",
-    fix="total += loss.item(), or losses.append(loss.detach())",
-    about="`total += loss` makes a number with the graph that computed it, and so every step of the epoch stays in "
-    "memory; a list of losses does the same.",
-)  # fmt: skip
-event_check(
-    "train-mode", "warning", "{} ran inside no_grad() in training mode, and its Dropout dropped units",
-    fix="call model.eval() before validation, and model.train() after it",
-    about="Validation in training mode drops units at random, and looks worse than the model is.",
-)  # fmt: skip
+
+
+def _find_event(name: str, message: str, run: TrainingRun) -> Matches:
+    if name in run.events:
+        line, detail = run.events[name]
+        yield line, message.format(detail)
+
+
+for _name, _severity, _message, _fix, _about in EVENT_CHECKS:
+    RUN_CHECKS[_name] = Check(_name, _severity, _fix, _about, partial(_find_event, _name, _message))
 
 
 @run_check("error", fix="call model.train() before training goes on; validation calls eval() first and train() after")
@@ -625,8 +582,7 @@ def eval_mode(run: TrainingRun) -> Matches:
     """In eval mode Dropout drops nothing and BatchNorm uses its running averages. After a validation that called eval()
     training goes on without either, until train() is called."""
     modules = [m for m in run.modules.values() if not run.modes.get(id(m[1]), m[1].training) and _has_modes(m[1])]
-    asleep = {name: type(module).__name__ for name, module in modules if _is_trained(run, name)}
-    if asleep:
+    if asleep := {name: type(module).__name__ for name, module in modules if _is_trained(run, name)}:
         types, are = ", ".join(sorted(set(asleep.values()))), "is" if len(asleep) == 1 else "are"
         yield run.root_call_line, f"module {first_few(list(asleep))} ({types}) {are} in eval mode during backward()"
 

@@ -63,7 +63,7 @@ class TrainingRun:
     # at each step: name of a weight -> (the size of its step relative to its own, number of the step)
     step_ratios: list[dict[str, tuple[float, int]]] = field(default_factory=list)
     step_line: str | None = None  # of the first step
-    events: dict[str, tuple[str | None, Any]] = field(default_factory=dict)  # of each event_check: line and detail
+    events: dict[str, tuple[str | None, Any]] = field(default_factory=dict)  # mistake -> line and detail
     module_paths: dict[int, dict[int, str]] = field(default_factory=dict)  # a cache for `origin`
 
     @cached_property
@@ -134,6 +134,7 @@ class LossGraph:
 
     def __init__(self, loss: Tensor, run: TrainingRun) -> None:
         self.loss, self.run, self.line_of = loss, run, run.line_of
+        self.loss_node: Any = loss._node
         self.nodes = reachable([loss._node])[::-1]  # its operations, oldest first
         self.users: dict[Any, list[Node]] = defaultdict(list)  # node -> the nodes that used it, oldest first
         for node in self.nodes:
@@ -165,9 +166,10 @@ class LossGraph:
         for node, _, _ in hooked:
             node.hooks = node.retain_hooks = None
         xp = namespace(self.loss._array)
+        start = [(self.loss_node, xp.ones_like(self.loss._array))]
         try:
             with xp.quiet():
-                return dict(run_backward([(self.loss._node, xp.ones_like(self.loss._array))], False, free_saved=False))
+                return dict(run_backward(start, False, free_saved=False))
         finally:
             for node, hooks, retained in hooked:
                 node.hooks, node.retain_hooks = hooks, retained
@@ -182,7 +184,8 @@ class LossGraph:
     def find_detached(self) -> tuple[str | None, str] | None:
         """The first line that read, as plain data, what an observed module had computed with a graph."""
         mine = set(self.nodes)
-        outputs = [(t, self.run.module_name(call.module)) for call in self.run.calls for t in call.outputs]
+        name_of = self.run.module_name
+        outputs: list[tuple[Any, str]] = [(t, name_of(c.module)) for c in self.run.calls for t in c.outputs]
         computed = [(t, name) for t, name in outputs if type(t._node) is Node and t._node not in mine]
         for node in self.nodes if computed else ():
             inputs = getattr(node.op, "input_index", {})
