@@ -8,19 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from lucid.core.array import (
-    bool_,
-    float16,
-    float32,
-    float64,
-    from_data,
-    int32,
-    int64,
-    namespace,
-    ndarray,
-    to_device,
-    to_numpy,
-)
+from lucid.core.array import as_dtype, from_data, namespace, ndarray, to_device, to_numpy
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -219,9 +207,10 @@ def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
     method()(like_other)
 
 
-for _name, _dtype in {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64}.items():
-    _conversion(_name, _dtype, f"As {_dtype}.")
-_conversion("bool", bool_, "As bools: whether each element is not 0.")
+DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64"}
+for _name, _dtype in DTYPE_OF.items():
+    _conversion(_name, as_dtype(_dtype), f"As {_dtype}.")
+_conversion("bool", as_dtype("bool"), "As bools: whether each element is not 0.")
 _conversion("cpu", "cpu", "This tensor on the CPU.")
 for _change in ("expand", "view", "reshape"):
     _like_other(f"{_change}_as", _change, "shape", f"`{_change}` with the shape of another tensor.")
