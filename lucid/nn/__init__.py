@@ -5,6 +5,7 @@ whichever layer one wants to see; `functional` has the functions that the layers
 """
 # ruff: noqa: I001  (several names a line)
 
+from lucid._suggest import suggesting
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
     ELU, GELU, GLU, SELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6,
@@ -39,9 +40,4 @@ __all__ = [
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "Tanhshrink",
     "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Unfold", "Upsample", "functional", "init", "utils",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.nn", name, globals())
+__getattr__ = suggesting(__name__, globals())

@@ -3,6 +3,7 @@
 lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
+from lucid._suggest import suggesting
 from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
 from lucid.optim.adam import Adam, AdamW
@@ -20,9 +21,4 @@ __all__ = [
     "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.optim", name, globals())
+__getattr__ = suggesting(__name__, globals())
