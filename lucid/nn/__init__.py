@@ -8,12 +8,12 @@ whichever layer one wants to see; `functional` has the functions that the layers
 from lucid._suggest import suggesting
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
-    ELU, GELU, GLU, SELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6,
-    Sigmoid, SiLU, Softmax, Softplus, Softsign, Tanh, Tanhshrink,
+    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh, Identity,
+    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Softsign, Tanh,
+    Tanhshrink, Unflatten,
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList
-from lucid.nn.embedding import Embedding
 from lucid.nn.hooks import RemovableHandle
 from lucid.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from lucid.nn.layers import Linear, Sequential
@@ -26,7 +26,6 @@ from lucid.nn.pool import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, Fold, MaxPool1d, MaxPool2d, Unfold, Upsample,
 )  # fmt: skip
 from lucid.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from lucid.nn.weightless import Dropout, Dropout1d, Dropout2d, Flatten, Identity, Unflatten
 from lucid.core.tensor import Parameter
 
 __all__ = [

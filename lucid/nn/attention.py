@@ -11,10 +11,10 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
+from lucid.nn.activations import Dropout
 from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
-from lucid.nn.weightless import Dropout
 from lucid.ops.attention import additive_mask, attention_weights
 from lucid.ops.checks import check_count, check_probability, check_tensor
 

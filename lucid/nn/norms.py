@@ -10,8 +10,8 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
+from lucid.nn.activations import FunctionModule
 from lucid.nn.module import Module
-from lucid.nn.weightless import FunctionModule
 from lucid.ops.norms import as_shape, check_groups
 
 

@@ -6,7 +6,7 @@ The formulas stand at `lucid.nn.functional`, and so do the arguments; the batch 
 from __future__ import annotations
 
 from lucid.nn import functional as F
-from lucid.nn.weightless import FunctionModule
+from lucid.nn.activations import FunctionModule
 from lucid.ops.images import Ints, MaybeInts, ints
 
 
