@@ -8,13 +8,15 @@ where the schedule continues from. Only the subclasses of AbsoluteLR ignore the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
 from typing import Any, ClassVar, Self
 
+from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.sgd import SGD
 from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keywords, is_sequence, list_of
 
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
@@ -220,3 +222,13 @@ class AbsoluteLR(LRScheduler):
 def for_group(value: Any, i: int) -> Any:
     """The value of group i, if `value` is a list with one for each; else `value`, which all groups have."""
     return value[i] if isinstance(value, list) else value
+
+
+def first_rates(schedule: Callable[..., LRScheduler], epochs: int, *args: Any, **options: Any) -> list[float]:
+    """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1: what the
+    examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
+    scheduler, rates = schedule(SGD([Parameter([1.0])], lr=1.0), *args, **options), []
+    for _ in range(epochs):
+        rates.append(round(scheduler.get_last_lr()[0], 4))
+        scheduler.step()
+    return rates

@@ -50,13 +50,9 @@ class MultiStepLR(LRScheduler):
         milestones: a list of epochs, 1 or more each; one that is listed twice counts twice.
         gamma: the factor, 0 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    1.0 0.5 0.5 0.25
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
+    [1.0, 0.5, 0.5, 0.25]
     """
 
     checks = {"milestones": list_of(WHOLE), "gamma": NON_NEGATIVE}
@@ -78,13 +74,9 @@ class ExponentialLR(LRScheduler):
     Args:
         gamma: the factor, 0 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler.step()
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.25]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(ExponentialLR, 3, gamma=0.5)
+    [1.0, 0.5, 0.25]
     """
 
     checks = {"gamma": NON_NEGATIVE}
@@ -108,13 +100,9 @@ class ConstantLR(LRScheduler):
         factor: the part, in (0, 1].
         total_iters: how many epochs that is, 1 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.ConstantLR(optimizer, factor=0.25, total_iters=2)
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.25 0.25 1.0 1.0
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(ConstantLR, 4, factor=0.25, total_iters=2)
+    [0.25, 0.25, 1.0, 1.0]
     """
 
     checks = {"factor": ABOVE_0_TO_1, "total_iters": WHOLE}
@@ -143,13 +131,9 @@ class LinearLR(LRScheduler):
         end_factor: f from epoch `total_iters` on, in [0, 1].
         total_iters: how many epochs the line takes, 1 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
-    >>> for epoch in range(5):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.25 0.5 0.75 1.0 1.0
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(LinearLR, 5, start_factor=0.25, total_iters=3)
+    [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
     checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": WHOLE}
@@ -183,13 +167,9 @@ class PolynomialLR(LRScheduler):
         total_iters: how many epochs the fall takes, 1 or more.
         power: 1 for a straight line, more for a fall that is steeper at first.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.PolynomialLR(optimizer, total_iters=4, power=2)
-    >>> for epoch in range(5):
-    ...     print(f"{scheduler.get_last_lr()[0]:.4f}", end=" ")
-    ...     scheduler.step()
-    1.0000 0.5625 0.2500 0.0625 0.0000
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(PolynomialLR, 5, total_iters=4, power=2)
+    [1.0, 0.5625, 0.25, 0.0625, 0.0]
     """
 
     checks = {"total_iters": WHOLE, "power": NON_NEGATIVE}
@@ -216,13 +196,9 @@ class CosineAnnealingLR(LRScheduler):
         T_max: how many epochs the fall takes, 1 or more.
         eta_min: the lowest learning rate.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.CosineAnnealingLR(optimizer, T_max=3)
-    >>> for epoch in range(4):
-    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
-    ...     scheduler.step()
-    1.00 0.75 0.25 0.00
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(CosineAnnealingLR, 4, T_max=3)
+    [1.0, 0.75, 0.25, 0.0]
     """
 
     checks = {"T_max": WHOLE, "eta_min": NON_NEGATIVE}
@@ -251,12 +227,9 @@ class LambdaLR(AbsoluteLR):
         lr_lambda: f, or a list of them, one for each group. In `step`, an f(t) that is not a finite number of 0
             or more is refused.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.5]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(LambdaLR, 2, lambda epoch: 1 / (1 + epoch))
+    [1.0, 0.5]
     """
 
     checks = {"lr_lambda": function}
@@ -283,13 +256,9 @@ class MultiplicativeLR(LambdaLR):
 
     Args and errors as LambdaLR.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.MultiplicativeLR(optimizer, lambda epoch: 0.5)
-    >>> scheduler.step()
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.25]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(MultiplicativeLR, 3, lambda epoch: 0.5)
+    [1.0, 0.5, 0.25]
     """
 
     def start(self, lr: float, base: float, i: int) -> float:
