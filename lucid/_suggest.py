@@ -1,7 +1,7 @@
 """Errors for names that are missing: what to write instead of a name that PyTorch has and lucid has not.
 
-Modules with public names have a `__getattr__` that raises them. One on Tensor would do the same for methods, but slow
-down every attribute of every tensor, for Python then takes a slower path to look them up.
+Modules with public names have a `__getattr__` that raises them. One on Tensor would do the same for methods,
+but slow down every attribute of every tensor, for Python then takes a slower path to look them up.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
 
 
 def suggesting(owner: str, names: Iterable[str]) -> Callable[[str], object]:
-    """A `__getattr__` for the module `owner`, whose names these are: Python calls it where a name is not there."""
+    """A `__getattr__` for the module `owner`, which has these names; Python calls it for one that is not
+    there."""
 
     def __getattr__(name: str) -> object:
         raise missing(owner, name, names)

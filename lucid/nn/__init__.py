@@ -8,9 +8,9 @@ whichever layer one wants to see; `functional` has the functions that the layers
 from lucid._suggest import suggesting
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
-    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh, Identity,
-    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Softsign, Tanh,
-    Tanhshrink, Unflatten,
+    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh,
+    Identity, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus,
+    Softsign, Tanh, Tanhshrink, Unflatten,
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList

@@ -1,6 +1,7 @@
-"""Layers that are one function of `lucid.nn.functional` each: activations, dropout, changes of shape, embedding.
+"""Layers that are one function each: activations, dropout, changes of shape, embedding.
 
-PyTorch's `inplace` is accepted and changes nothing: here no layer overwrites its input.
+The functions are those of `lucid.nn.functional`. PyTorch's `inplace` is accepted and changes nothing: here no
+layer overwrites its input.
 """
 
 from __future__ import annotations

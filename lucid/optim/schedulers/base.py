@@ -225,8 +225,8 @@ def for_group(value: Any, i: int) -> Any:
 
 
 def first_rates(schedule: Callable[..., LRScheduler], epochs: int, *args: Any, **options: Any) -> list[float]:
-    """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1: what the
-    examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
+    """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1:
+    what the examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
     scheduler, rates = schedule(SGD([Parameter([1.0])], lr=1.0), *args, **options), []
     for _ in range(epochs):
         rates.append(round(scheduler.get_last_lr()[0], 4))
