@@ -76,7 +76,7 @@ class DataLoader:
         self.batch_sampler: Any = BatchSampler(self.sampler, batch_size, drop_last) if own else batch_sampler
         self.batch_size = batch_size if own else None
         self.shuffle, self.drop_last = bool(shuffle), drop_last
-        # Epoch and batch that come next, and where the next iteration begins; they differ after a loop left early.
+        # Epoch and batch that come next, and where an iteration begins: elsewhere after a loop left early.
         self._position = self._next = (0, 0)
 
     @property

@@ -36,8 +36,7 @@ class Conveniences:
 
         Raises:
             TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
-            ValueError, KeyError: if the name is empty or has a dot in it; if another attribute has it.
-        """
+            ValueError, KeyError: if the name is empty or has a dot in it; if another attribute has it."""
         fits = isinstance(tensor, Tensor | None) and not isinstance(tensor, Parameter)
         _check(self, "register_buffer", name, tensor, fits, name in self._buffer_names)
         self._buffer_names = {**self._buffer_names, name: persistent}

@@ -123,8 +123,7 @@ def kaiming_uniform_(
         nonlinearity: a name known to `calculate_gain`.
 
     Raises:
-        ValueError: if the tensor has fewer than two dimensions, or a name is unknown.
-    """
+        ValueError: if the tensor has fewer than two dimensions, or a name is unknown."""
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_uniform_")
     return uniform_(tensor, -bound, bound)
 

@@ -51,8 +51,7 @@ class LayerNorm(Norm):
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
-        weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None.
-    """
+        weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None."""
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
 
@@ -130,8 +129,7 @@ class BatchNorm(Norm):
         weight, bias: Parameters (num_features,), ones and zeros at first; or None.
         running_mean, running_var: buffers (num_features,), zeros and ones at first, the variance with n - 1 in the
             denominator; or None.
-        num_batches_tracked: buffer, an int64: how many batches went into them; or None.
-    """
+        num_batches_tracked: buffer, an int64: how many batches went into them; or None."""
 
     sizes, options = ("num_features",), ("eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None

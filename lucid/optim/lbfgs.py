@@ -107,19 +107,13 @@ class LBFGS(Optimizer):
         super()._add(groups)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make up to `max_iter` iterations.
+        """Make up to `max_iter` iterations; returns what the closure returned first: the loss before the
+        step.
 
-        Args:
-            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is
-                called many times, with gradients enabled.
-
-        Returns:
-            What the closure returned first: the loss before the step.
-
-        Raises:
-            TypeError: without a closure, and for one that does not return a number. Other errors, and the warning,
-                as for Adamax. After any error, also the closure's, parameters and state are as before.
-        """
+        The closure clears the gradients, computes the loss and its gradients, and returns the loss. It is
+        called many times, with gradients enabled. A TypeError without one, and for one that does not return a
+        number. Other errors, and the warning, as for Adamax. After any error, also the closure's, parameters
+        and state are as before."""
         after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.checked for each in self._read_groups())
         if closure is None:

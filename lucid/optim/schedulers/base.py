@@ -42,11 +42,9 @@ class LRScheduler:
         base_lrs: the learning rates that the groups had at first; for a group added later, the one it had at
             the first `step` that saw it.
 
-    Raises:
-        TypeError: for what is no Optimizer, and for values that are not of the kind that `checks` asks for.
-        ValueError: for numbers that make no sense, and lists that are not as long as there are groups. Every
-            schedule raises these two.
-    """
+    Every schedule raises a TypeError for what is no Optimizer, and for values that are not of the kind that
+    `checks` asks for; a ValueError for numbers that make no sense, and lists that are not as long as there
+    are groups."""
 
     checks: ClassVar[Mapping[str, Check]] = {}
     per_group: ClassVar[tuple[str, ...]] = ()
@@ -90,10 +88,8 @@ class LRScheduler:
         return type(self).__name__
 
     def step(self) -> None:
-        """Begin the next epoch: give every group the learning rate that it has there.
-
-        A ValueError if that would not be a finite number of 0 or more; nothing has changed then.
-        """
+        """Begin the next epoch: give every group the learning rate that it has there. A ValueError if that
+        would not be a finite number of 0 or more; nothing has changed then."""
         epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
         bases = self._bases(lrs)
         self._check_lengths(self._name, vars(self))
@@ -158,12 +154,9 @@ class LRScheduler:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict` returned, and give the groups the learning rates that they had then.
 
-        It does not matter whether the optimizer's own state is loaded before this or after.
-
-        Raises:
-            TypeError, ValueError: for the state of another schedule or for another number of groups, and for
-                numbers that the constructor would not take; nothing was loaded then.
-        """
+        It does not matter whether the optimizer's own state is loaded before this or after. A TypeError or
+        ValueError for the state of another schedule or for another number of groups, and for numbers that the
+        constructor would not take; nothing was loaded then."""
         with self._all_or_nothing():
             self._load(f"{self._name}.load_state_dict", state_dict)
 

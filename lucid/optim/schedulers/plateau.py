@@ -53,8 +53,8 @@ class ReduceLROnPlateau(LRScheduler):
     checks = {
         "mode": one_of("min", "max"), "factor": HALF_OPEN_UNIT, "patience": WHOLE_FROM_0,
         "threshold": NON_NEGATIVE, "threshold_mode": one_of("rel", "abs"), "cooldown": WHOLE_FROM_0,
-        "min_lr": NON_NEGATIVE, "eps": NON_NEGATIVE,
-        "best": NOT_NAN, "num_bad_epochs": WHOLE_FROM_0, "cooldown_counter": WHOLE_FROM_0,
+        "min_lr": NON_NEGATIVE, "eps": NON_NEGATIVE, "best": NOT_NAN, "num_bad_epochs": WHOLE_FROM_0,
+        "cooldown_counter": WHOLE_FROM_0,
     }  # fmt: skip
     per_group = ("min_lr",)
 
@@ -77,11 +77,8 @@ class ReduceLROnPlateau(LRScheduler):
             )
 
     def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # no other schedule needs the loss
-        """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one element.
-
-        Raises:
-            TypeError: for anything else; nothing has changed then.
-        """
+        """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one
+        element; a TypeError for anything else, when nothing has changed."""
         metric = self._number(metrics)
         change = self.threshold if self.mode == "max" else -self.threshold
         goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
