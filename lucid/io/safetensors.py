@@ -51,10 +51,8 @@ def save_safetensors(
     import json
 
     if not isinstance(tensors, Mapping):
-        raise TypeError(
-            f"save_safetensors: expected a dict of names and tensors, got {type(tensors).__name__}; "
-            "of a module: model.state_dict()"
-        )
+        got = f"{type(tensors).__name__}; of a module: model.state_dict()"
+        raise TypeError(f"save_safetensors: expected a dict of names and tensors, got {got}")
     arrays = {name: _array_of(name, value) for name, value in tensors.items()}
     header: dict[str, Any] = {}
     if metadata is not None:

@@ -35,10 +35,8 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
     norms = xp.concatenate([to_device(_norm(array, norm_type), device).reshape(1) for array in arrays])
     total = _norm(norms, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
-        raise RuntimeError(
-            f"the total norm is {float(total)}; find what makes a gradient NaN or infinite, or pass "
-            "error_if_nonfinite=False to go on regardless"
-        )
+        fix = "find what makes a gradient NaN or infinite, or pass error_if_nonfinite=False to go on"
+        raise RuntimeError(f"the total norm is {float(total)}; {fix} regardless")
     return Tensor(total)
 
 

@@ -65,19 +65,16 @@ class LRScheduler:
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword with an error that lists the known ones."""
         if "last_epoch" in kwargs:
-            raise TypeError(
-                f"{cls.__name__}: got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on "
-                "where one stopped with load_state_dict"
-            )
+            fix = "leave it out, and go on where one stopped with load_state_dict"
+            got = "got the keyword 'last_epoch', which no schedule here takes"
+            raise TypeError(f"{cls.__name__}: {got}; {fix}")
         check_keywords(cls, kwargs)
         return super().__new__(cls)
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
-                "first, optimizer = Adamax(model.parameters()), and give that"
-            )
+            got = f"got a {type(optimizer).__name__}; make one first, optimizer = Adamax(model.parameters())"
+            raise TypeError(f"{self._name}: optimizer must be a lucid.optim.Optimizer, {got}, and give that")
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
         self.base_lrs = lrs = self._current_lrs(self._name)
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))

@@ -76,9 +76,8 @@ class SequentialLR(CompositeLR):
         milestones, count = numbers["milestones"], len(self.schedulers) - 1
         if len(milestones) != count or any(a >= b for a, b in pairwise(milestones)):
             expected = f"{count} epochs, one for each schedule but the first, each later than the one before"
-            raise ValueError(
-                f"{context}: milestones must be {expected}, got {milestones}; say at which epoch each takes over"
-            )
+            got = f"got {milestones}; say at which epoch each takes over"
+            raise ValueError(f"{context}: milestones must be {expected}, {got}")
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
         self.last_epoch, self.base_lrs = 0, list(bases)

@@ -21,13 +21,8 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
 
-    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning
-    rate jumps back to `base`.
-
-    Args:
-        T_0: how many epochs the first fall takes, 1 or more.
-        T_mult: how many times longer each fall is than the one before, a whole number of 1 or more.
-        eta_min: where a fall ends.
+    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, down to eta_min, and
+    then the learning rate jumps back to `base`. T_0 and T_mult are whole numbers of 1 or more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(CosineAnnealingWarmRestarts, 7, T_0=2, T_mult=2)
@@ -159,10 +154,9 @@ class OneCycleLR(AbsoluteLR):
         refuse_momentum(name, cycle_momentum)
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
-                raise ValueError(
-                    f"{name}: expected total_steps, or epochs and steps_per_epoch, got total_steps=None, "
-                    f"epochs={epochs} and steps_per_epoch={steps_per_epoch}; give total_steps=epochs * len(loader), say"
-                )
+                expected = "expected total_steps, or epochs and steps_per_epoch, got total_steps=None"
+                got, fix = f"{epochs=} and {steps_per_epoch=}", "give total_steps=epochs * len(loader), say"
+                raise ValueError(f"{name}: {expected}, {got}; {fix}")
             total_steps = WHOLE(name, "epochs", epochs) * WHOLE(name, "steps_per_epoch", steps_per_epoch)
         self.max_lr, self.total_steps, self.pct_start, self.three_phase = max_lr, total_steps, pct_start, three_phase
         self.anneal_strategy, self.div_factor, self.final_div_factor = anneal_strategy, div_factor, final_div_factor
@@ -171,10 +165,8 @@ class OneCycleLR(AbsoluteLR):
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a rise and an equally long fall that together take more steps than there are."""
         if numbers["three_phase"] and numbers["pct_start"] > 0.5:
-            raise ValueError(
-                f"{context}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
-                f"{numbers['pct_start']}; 0.3 is usual"
-            )
+            got = f"as the fall takes as long, got {numbers['pct_start']}; 0.3 is usual"
+            raise ValueError(f"{context}: pct_start must be at most 0.5 with three_phase=True, {got}")
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """Between the two points, of a step and its learning rate, that `epoch` lies between."""
@@ -198,13 +190,8 @@ class NoamScheduler(AbsoluteLR):
         lr_t = factor * model_size^(-1/2) * min(t^(-1/2), t * warmup_steps^(-3/2))
 
     The two meet at t = `warmup_steps`, where it is highest. The paper counts steps from 1; step 0, before the
-    first `step()`, has the learning rate of step 1.
-
-    Args:
-        optimizer: the learning rates that its groups have are not used.
-        model_size: the width of the model, d_model in the paper, 1 or more.
-        warmup_steps: how many steps it rises, 1 or more.
-        factor: times all of it.
+    first `step()`, has the learning rate of step 1. `model_size` is the width of the model, d_model in the
+    paper; it and `warmup_steps` are 1 or more. The learning rates of the optimizer's groups are not used.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(NoamScheduler, 10, model_size=4, warmup_steps=4)
@@ -226,7 +213,6 @@ class NoamScheduler(AbsoluteLR):
 def refuse_momentum(name: str, cycle_momentum: Any) -> None:
     """Refuse to schedule the momentum."""
     if FLAG(name, "cycle_momentum", cycle_momentum):
-        raise ValueError(
-            f"{name}: cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so "
-            "set group['momentum'] or group['beta1'] yourself after each step"
-        )
+        why = "a schedule here writes group['lr'] and nothing else"
+        fix = "set group['momentum'] or group['beta1'] yourself after each step"
+        raise ValueError(f"{name}: cycle_momentum must be False, got True; {why}, so {fix}")

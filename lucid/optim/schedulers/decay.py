@@ -46,9 +46,7 @@ class MultiStepLR(LRScheduler):
 
         lr_t = base * gamma^(how many milestones are t or less)
 
-    Args:
-        milestones: a list of epochs, 1 or more each; one that is listed twice counts twice.
-        gamma: the factor, 0 or more.
+    `milestones` are epochs, 1 or more each; one that is listed twice counts twice. `gamma` is 0 or more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
@@ -69,10 +67,7 @@ class MultiStepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """Multiply the learning rate by `gamma` at every epoch.
 
-        lr_t = base * gamma^t
-
-    Args:
-        gamma: the factor, 0 or more.
+        lr_t = base * gamma^t                           with a gamma of 0 or more
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(ExponentialLR, 3, gamma=0.5)
@@ -96,9 +91,7 @@ class ConstantLR(LRScheduler):
         lr_t = base * factor                            for t < total_iters
         lr_t = base                                     after that
 
-    Args:
-        factor: the part, in (0, 1].
-        total_iters: how many epochs that is, 1 or more.
+    `factor` is in (0, 1], `total_iters` 1 or more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(ConstantLR, 4, factor=0.25, total_iters=2)
@@ -126,10 +119,7 @@ class LinearLR(LRScheduler):
         f_t  = start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters
         lr_t = base * f_t
 
-    Args:
-        start_factor: f at epoch 0, in (0, 1].
-        end_factor: f from epoch `total_iters` on, in [0, 1].
-        total_iters: how many epochs the line takes, 1 or more.
+    `start_factor` is in (0, 1], `end_factor` in [0, 1], and `total_iters` 1 or more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(LinearLR, 5, start_factor=0.25, total_iters=3)
@@ -163,9 +153,7 @@ class PolynomialLR(LRScheduler):
 
         lr_t = base * (1 - min(t, total_iters) / total_iters)^power
 
-    Args:
-        total_iters: how many epochs the fall takes, 1 or more.
-        power: 1 for a straight line, more for a fall that is steeper at first.
+    The fall takes `total_iters` epochs, 1 or more; with a `power` above 1, the line, it is steeper at first.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(PolynomialLR, 5, total_iters=4, power=2)
@@ -189,12 +177,8 @@ class CosineAnnealingLR(LRScheduler):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
 
-    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the
-    paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
-
-    Args:
-        T_max: how many epochs the fall takes, 1 or more.
-        eta_min: the lowest learning rate.
+    At epoch T_max, 1 or more, it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls
+    again; the paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(CosineAnnealingLR, 4, T_max=3)
@@ -220,12 +204,9 @@ class LambdaLR(AbsoluteLR):
 
         lr_t = base * f(t)
 
-    The functions are not part of the `state_dict`: give the same ones again when you resume. As each rate is
-    computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
-
-    Args:
-        lr_lambda: f, or a list of them, one for each group. In `step`, an f(t) that is not a finite number of 0
-            or more is refused.
+    `lr_lambda` is f, or a list of them, one for each group; an f(t) that is not a finite number of 0 or more
+    is refused in `step`. The functions are not part of the `state_dict`: give the same ones again when you
+    resume. As each rate is computed from `base`, this overwrites what others, or you, have put in `lr`.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(LambdaLR, 2, lambda epoch: 1 / (1 + epoch))

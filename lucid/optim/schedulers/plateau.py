@@ -71,10 +71,9 @@ class ReduceLROnPlateau(LRScheduler):
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a threshold that no loss can pass."""
         if numbers["mode"] == "min" and numbers["threshold_mode"] == "rel" and numbers["threshold"] >= 1:
-            raise ValueError(
-                f"{context}: threshold must be below 1 for mode='min' and threshold_mode='rel', got "
-                f"{numbers['threshold']}; 1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
-            )
+            expected = "threshold must be below 1 for mode='min' and threshold_mode='rel'"
+            fix = "1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
+            raise ValueError(f"{context}: {expected}, got {numbers['threshold']}; {fix}")
 
     def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # no other schedule needs the loss
         """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one
@@ -106,6 +105,5 @@ class ReduceLROnPlateau(LRScheduler):
             return float(number)
         shape = getattr(metrics, "shape", None)
         given = repr(metrics) if shape is None else f"a {type(metrics).__name__} of shape {tuple(shape)}"
-        raise TypeError(
-            f"{self._name}: metrics must be one number, the loss of an epoch, say, got {given}; call step(loss.item())"
-        )
+        expected = "metrics must be one number, the loss of an epoch, say"
+        raise TypeError(f"{self._name}: {expected}, got {given}; call step(loss.item())")
