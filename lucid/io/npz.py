@@ -177,22 +177,18 @@ def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
     if not isinstance(nest, dict):
         return nest
     ((kind, content),) = nest.items()
-    match kind:
-        case "int":
-            return int(content, 16)
-        case "float":
-            return float(content)
-        case "tuple":
-            return tuple(decode(content, archive))
-        case "dict":
-            return {decode(key, archive): decode(item, archive) for key, item in content}
-        case "array":
-            return _read(archive, content)
-        case "scalar":
-            return _read(archive, content)[()]
-        case "Tensor" | "Parameter":
-            return {"Tensor": Tensor, "Parameter": Parameter}[kind](_read(archive, content[0]), content[1])
-    raise ValueError(f"it holds a value of unknown kind {kind!r}")
+    if kind == "tuple":
+        return tuple(decode(content, archive))
+    if kind == "dict":
+        return {decode(key, archive): decode(item, archive) for key, item in content}
+    if kind in ("array", "scalar"):
+        array = _read(archive, content)
+        return array if kind == "array" else array[()]
+    if kind in ("Tensor", "Parameter"):
+        return (Tensor if kind == "Tensor" else Parameter)(_read(archive, content[0]), content[1])
+    if kind not in ("int", "float"):
+        raise ValueError(f"it holds a value of unknown kind {kind!r}")
+    return int(content, 16) if kind == "int" else float(content)
 
 
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, array: Array) -> None:

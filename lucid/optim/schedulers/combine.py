@@ -9,7 +9,7 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler
-from lucid.optim.schedulers.plateau import ReduceLROnPlateau
+from lucid.optim.schedulers.decay import ReduceLROnPlateau
 from lucid.optim.validation import WHOLE, is_sequence, list_of
 
 

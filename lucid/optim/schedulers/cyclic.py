@@ -121,10 +121,9 @@ class OneCycleLR(AbsoluteLR):
 
     and with `three_phase` from max_lr back to first in as many steps as it went up in, and only then to last.
 
-    The momentum stays as it is, as in CyclicLR.
+    The momentum stays as it is, and the learning rates of the groups are not used, as in CyclicLR.
 
     Args:
-        optimizer: the learning rates that its groups have are not used.
         max_lr: the highest learning rate, or a list of them, one for each group.
         total_steps: how many steps there are; once none is left, `step` raises a ValueError. Or else give
         epochs, steps_per_epoch: whose product it is; a ValueError without either.
