@@ -51,8 +51,10 @@ def save_safetensors(
     import json
 
     if not isinstance(tensors, Mapping):
-        got = f"{type(tensors).__name__}; of a module: model.state_dict()"
-        raise TypeError(f"save_safetensors: expected a dict of names and tensors, got {got}")
+        raise TypeError(
+            f"save_safetensors: expected a dict of names and tensors, got {type(tensors).__name__}; "
+            "of a module: model.state_dict()"
+        )
     arrays = {name: _array_of(name, value) for name, value in tensors.items()}
     header: dict[str, Any] = {}
     if metadata is not None:

@@ -5,7 +5,7 @@ whichever layer one wants to see; `functional` has the functions that the layers
 """
 # ruff: noqa: I001  (several names a line)
 
-from lucid._suggest import suggesting
+from lucid._suggest import suggesting as _suggesting
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
     ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh,
@@ -39,4 +39,4 @@ __all__ = [
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "Tanhshrink",
     "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Unfold", "Upsample", "functional", "init", "utils",
 ]  # fmt: skip
-__getattr__ = suggesting(__name__, globals())
+__getattr__ = _suggesting(__name__, globals())

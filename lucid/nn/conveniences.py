@@ -40,8 +40,10 @@ class Conveniences:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set attribute `name` to a Parameter (or None), as plain assignment does; errors as `register_buffer`."""
         if not isinstance(param, Parameter | None):
-            got = f"{type(param).__name__}; use nn.Parameter(...)"
-            raise TypeError(f"register_parameter: {name!r} must be a Parameter, got {got}")
+            raise TypeError(
+                f"register_parameter: {name!r} must be a Parameter, got {type(param).__name__}; "
+                "use nn.Parameter(...)"
+            )
         _check_name(self, "register_parameter", name, isinstance(vars(self).get(name), Parameter))
         setattr(self, name, param)
 

@@ -5,7 +5,7 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 """
 # ruff: noqa: I001 (a line for each file, not for each name)
 
-from lucid._suggest import suggesting
+from lucid._suggest import suggesting as _suggesting
 from lucid.core.elementwise import relu, sigmoid, tanh
 from lucid.core.matmul import linear
 from lucid.ops.reductions import log_softmax, softmax
@@ -39,4 +39,4 @@ __all__ = [
     "pairwise_distance", "prelu", "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu",
     "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "softsign", "tanh", "tanhshrink", "unfold",
 ]  # fmt: skip
-__getattr__ = suggesting(__name__, globals())
+__getattr__ = _suggesting(__name__, globals())

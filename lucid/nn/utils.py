@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from lucid._suggest import suggesting
+from lucid._suggest import suggesting as _suggesting
 from lucid.core.array import Array, cpu, device_of, float16, float32, namespace, to_device
 from lucid.core.node import Tensor, bump_version
 from lucid.core.shapes import cat
@@ -13,7 +13,7 @@ from lucid.core.shapes import cat
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
 ]  # fmt: skip
-__getattr__ = suggesting(__name__, globals())
+__getattr__ = _suggesting(__name__, globals())
 
 Tensors = Tensor | Iterable[Tensor]
 

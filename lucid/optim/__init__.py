@@ -3,7 +3,7 @@
 lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
-from lucid._suggest import suggesting
+from lucid._suggest import suggesting as _suggesting
 from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
 from lucid.optim.adam import Adam, AdamW
@@ -21,4 +21,4 @@ __all__ = [
     "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
-__getattr__ = suggesting(__name__, globals())
+__getattr__ = _suggesting(__name__, globals())

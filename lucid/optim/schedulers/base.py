@@ -73,8 +73,10 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            got = f"got a {type(optimizer).__name__}; make one first, optimizer = Adamax(model.parameters())"
-            raise TypeError(f"{self._name}: optimizer must be a lucid.optim.Optimizer, {got}, and give that")
+            raise TypeError(
+                f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
+                "first, optimizer = Adamax(model.parameters()), and give that"
+            )
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
         self.base_lrs = lrs = self._current_lrs(self._name)
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))

@@ -12,8 +12,8 @@ from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
 from lucid.optim.validation import (
-    ABOVE_0_TO_1, HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, UNIT_INTERVAL, WHOLE, WHOLE_FROM_0, function, list_of,
-    one_of,
+    ABOVE_0_TO_1, HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, UNIT_INTERVAL, WHOLE, WHOLE_FROM_0, function,
+    list_of, one_of,
 )  # fmt: skip
 
 Factor = Callable[[int], float]
