@@ -53,7 +53,7 @@ class MultiStepLR(LRScheduler):
 
         lr_t = base * gamma^(how many milestones are t or less)
 
-    `milestones` are epochs, 1 or more each; one that is listed twice counts twice. `gamma` is 0 or more.
+    `milestones` is a list of epochs, 1 or more each; one listed twice counts twice. `gamma` is 0 or more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
@@ -160,7 +160,7 @@ class PolynomialLR(LRScheduler):
 
         lr_t = base * (1 - min(t, total_iters) / total_iters)^power
 
-    The fall takes `total_iters` epochs, 1 or more; with a `power` above 1, the line, it is steeper at first.
+    The fall takes `total_iters` epochs, 1 or more: a straight line for `power` 1, steeper at first for more.
 
     >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(PolynomialLR, 5, total_iters=4, power=2)
