@@ -4,6 +4,7 @@ All take one matrix or a batch of them, shape (..., n, n), in float32 or float64
 """
 # ruff: noqa: I001 (types, then functions)
 
+from lucid._suggest import suggesting as _suggesting
 from lucid.ops.linalg import EigenvaluesEigenvectors, SignLogabsdet
 from lucid.ops.linalg import cholesky, det, eigh, inv, matrix_power, norm, slogdet, solve
 
@@ -11,9 +12,4 @@ __all__ = [
     "EigenvaluesEigenvectors", "SignLogabsdet", "cholesky", "det", "eigh", "inv", "matrix_power", "norm", "slogdet",
     "solve",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.linalg", name, globals())
+__getattr__ = _suggesting(__name__, globals())

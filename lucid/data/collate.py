@@ -10,18 +10,14 @@ from lucid.core.node import Tensor
 from lucid.ops.create import as_tensor, tensor
 from lucid.ops.shapes import stack
 
-ALLOWED = "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these"
 OWN = "or give the DataLoader a collate_fn"
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
     """Samples as one batch: Tensors and arrays stacked, numbers in a Tensor, tuples and dicts by entry.
 
-    Python floats become float32, ints int64; strings stay a list.
-
-    Raises:
-        TypeError: for samples of another type.
-        ValueError: if there are none, or their shapes, lengths or keys differ.
+    Python floats become float32, ints int64; strings stay a list. A TypeError for samples of another type, a
+    ValueError if there are none, or their shapes, lengths or keys differ.
 
     >>> from lucid import tensor
     >>> default_collate([(tensor([1.0, 2.0]), 0), (tensor([3.0, 4.0]), 1)])
@@ -48,7 +44,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
         fields = [default_collate(field) for field in zip(*samples, strict=True)]
         return type(first)(*fields) if hasattr(first, "_fields") else type(first)(fields)  # a namedtuple, or another
     problem = f"cannot make a batch of samples of type {type(first).__name__}"
-    raise TypeError(f"default_collate: {problem}; {ALLOWED}, {OWN}")
+    allowed = "return Tensors, arrays, numbers, strings, or tuples, lists or dicts of these"
+    raise TypeError(f"default_collate: {problem}; {allowed}, {OWN}")
 
 
 def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) -> None:

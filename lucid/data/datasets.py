@@ -23,8 +23,7 @@ class Dataset:
     """Samples by number: a subclass defines `__getitem__(i)`, for i from 0 to len - 1, and `__len__()`.
 
     One that can pick many samples faster than one by one also defines `take(indices)`, for a list of ints: it
-    returns what collating the samples would give.
-    """
+    returns what collating the samples would give."""
 
     def __getitem__(self, i: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__; define what sample number i is")
@@ -36,20 +35,18 @@ class Dataset:
 class IterableDataset:
     """Samples in the order in which they come: a subclass defines `__iter__()`, which begins anew each time.
 
-    For what has no numbers, or no end: a stream, the lines of a file. One that knows how many samples there are also
-    defines `__len__()`, and one whose epochs differ `set_epoch(epoch)`, which a DataLoader calls before each of them.
-    """
+    For what has no numbers, or no end: a stream, the lines of a file. One that knows how many samples there
+    are also defines `__len__()`, and one whose epochs differ `set_epoch(epoch)`, which a DataLoader calls
+    before each of them."""
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__; define what its samples are")
 
 
 class TensorDataset(Dataset):
-    """Tensors side by side: sample i is the tuple of their rows i. NumPy arrays are wrapped, not copied.
-
-    Raises:
-        TypeError: for something that is neither Tensor nor array.
-        ValueError: if there are none, one has no dimensions, or their lengths differ.
+    """Tensors side by side: sample i is the tuple of their rows i. NumPy arrays are wrapped, not copied. A
+    TypeError for what is neither Tensor nor array; a ValueError if there are none, one has no dimensions, or
+    their lengths differ.
 
     >>> from lucid import tensor
     >>> pairs = TensorDataset(tensor([[1.0], [2.0], [3.0]]), tensor([0, 1, 0]))
@@ -97,11 +94,7 @@ class Subset(Dataset):
 
 
 class ConcatDataset(Dataset):
-    """Several datasets, one after the other.
-
-    Raises:
-        ValueError: if there are none.
-    """
+    """Several datasets, one after the other; a ValueError if there are none."""
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
@@ -125,10 +118,8 @@ def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None
     """Distribute the samples at random over Subsets of these lengths, or of these fractions of the whole.
 
     What rounding fractions down leaves over goes to the first subsets, one each. `seed` fixes the split;
-    without one it is drawn from lucid's generator.
-
-    Raises:
-        ValueError: if the lengths do not add up to `len(dataset)`, or the fractions to 1; or one is negative.
+    without one it is drawn from lucid's generator. A ValueError if the lengths do not add up to
+    `len(dataset)`, or the fractions to 1; or one is negative.
 
     >>> train, test = random_split(range(10), [0.8, 0.2], seed=0)
     >>> len(train), len(test)

@@ -8,7 +8,8 @@ from typing import Any
 
 from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
-from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_count, check_seed
+from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_seed
+from lucid.ops.checks import check_count
 
 
 class DataLoader:
@@ -25,15 +26,13 @@ class DataLoader:
         batch_sampler: gives the batches instead: an iterable of lists of indices, iterated over each epoch.
         num_workers: 0, as there are none.
         collate_fn: list of samples -> batch; `default_collate` unless given.
-        pin_memory: accepted, and changes nothing: batches lie in the host's ordinary memory, and `x.to("cuda")` waits
-            for its copy.
+        pin_memory: changes nothing: batches lie in ordinary memory, and `x.to("cuda")` waits for its copy.
         drop_last: leave out the last batch if it is smaller than the others.
         seed: of the shuffling; without one it is drawn from lucid's generator when the first epoch begins.
 
-    Raises:
-        TypeError: for what is no dataset, and for a batch size or a seed that is not an int.
-        ValueError: for a batch size below 1, a negative seed, workers, and options of which one makes the other
-            pointless: a sampler and `shuffle`, a batch sampler and `batch_size`.
+    A TypeError for what is no dataset, and for a batch size or a seed that is not an int; a ValueError for a
+    batch size below 1, a negative seed, workers, and options of which one makes the other pointless: a
+    sampler and `shuffle`, a batch sampler and `batch_size`.
 
     >>> from lucid import arange
     >>> from lucid.utils.data import TensorDataset
@@ -53,7 +52,7 @@ class DataLoader:
         if num_workers != 0:
             why = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
             raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {why}")
-        check_count("DataLoader", "batch_size", batch_size)
+        check_count("DataLoader", "batch_size", batch_size, 1)
         check_seed("DataLoader", seed)
         order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
         batches, seeded = {"batch_size": batch_size != 1, "drop_last": drop_last}, {"seed": seed is not None}
@@ -77,8 +76,8 @@ class DataLoader:
         self.batch_sampler: Any = BatchSampler(self.sampler, batch_size, drop_last) if own else batch_sampler
         self.batch_size = batch_size if own else None
         self.shuffle, self.drop_last = bool(shuffle), drop_last
-        self._position = (0, 0)  # epoch and batch that come next
-        self._next = (0, 0)  # where the next iteration begins: the same, except after a loop that was left early
+        # Epoch and batch that come next, and where an iteration begins: elsewhere after a loop left early.
+        self._position = self._next = (0, 0)
 
     @property
     def seed(self) -> int | None:
@@ -103,24 +102,17 @@ class DataLoader:
 
         In a loop that was left early that is the middle of its epoch, although to iterate again would begin the
         next one. The seed of a RandomSampler is part of it; the state of another sampler, or of a dataset that draws
-        random numbers, is not.
-        """
-        epoch, batch = self._position
-        return {
-            "seed": self.seed, "epoch": epoch, "batch": batch,
-            "samples": len(self.dataset) if hasattr(self.dataset, "__len__") else None,
-            "batch_size": self.batch_size, "shuffle": self.shuffle,
-        }  # fmt: skip
+        random numbers, is not."""
+        position = {"seed": self.seed, "epoch": self._position[0], "batch": self._position[1]}
+        samples = len(self.dataset) if hasattr(self.dataset, "__len__") else None
+        return {**position, "samples": samples, "batch_size": self.batch_size, "shuffle": self.shuffle}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was called: the next iteration gives the batches still to come then.
 
-        An IterableDataset is read from its beginning, and the samples of the batches before are skipped.
-
-        Raises:
-            ValueError: if it is not such a state, or that of a loader with another dataset length, batch size
-                or `shuffle`; nothing has changed then.
-        """
+        An IterableDataset is read from its beginning, and the samples of the batches before are skipped. A
+        ValueError if it is not such a state, or that of a loader with another dataset length, batch size or
+        `shuffle`; nothing has changed then."""
         here, caller = self.state_dict(), "DataLoader.load_state_dict"
         complete = isinstance(state, Mapping) and state.keys() == here.keys()
         if not complete or not all(type(n) is int and n >= 0 for n in (state["epoch"], state["batch"])):

@@ -7,6 +7,7 @@ from itertools import islice
 from operator import index
 from typing import Any
 
+from lucid.ops.checks import check_count
 from lucid.ops.random import generator
 
 
@@ -15,8 +16,7 @@ class Sampler:
 
     One whose epochs differ also defines `set_epoch(epoch)`: a DataLoader calls it before each of them, with 0, 1, 2
     and so on. The order should depend on that number, not on how often it was iterated over: a loader that is resumed
-    in epoch 7 begins there.
-    """
+    in epoch 7 begins there."""
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__; define the order of the samples")
@@ -45,9 +45,8 @@ class RandomSampler(Sampler):
             number goes through the samples again, in another order.
         seed: of the order; without one it is drawn from lucid's generator when the first epoch begins.
 
-    Raises:
-        TypeError, ValueError: for a `replacement` that is no bool, a `num_samples` that is not an int of 1 or more, and
-            a seed that is negative.
+    A TypeError or ValueError for a `replacement` that is no bool, a `num_samples` that is not an int of 1 or
+    more, and a seed that is negative.
 
     >>> sampler = RandomSampler(range(4), seed=0)
     >>> list(sampler), list(sampler)
@@ -60,7 +59,7 @@ class RandomSampler(Sampler):
         if not isinstance(replacement, bool):
             raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
         if num_samples is not None:
-            check_count("RandomSampler", "num_samples", num_samples)
+            check_count("RandomSampler", "num_samples", num_samples, 1)
         self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
         self.seed, self.epoch = check_seed("RandomSampler", seed), 0
 
@@ -91,18 +90,16 @@ class RandomSampler(Sampler):
 
 
 class BatchSampler(Sampler):
-    """Lists of `batch_size` of the numbers that `sampler` gives, the last of them shorter, or left out (`drop_last`).
-
-    Raises:
-        TypeError, ValueError: for a batch size that is not an int of 1 or more.
+    """Lists of `batch_size` of the numbers that `sampler` gives, the last of them shorter, or left out
+    (`drop_last`); a TypeError or ValueError for a batch size that is not an int of 1 or more.
 
     >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))
     [[0, 1], [2, 3], [4]]
     """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
-        check_count("BatchSampler", "batch_size", batch_size)
-        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+        self.batch_size = check_count("BatchSampler", "batch_size", batch_size, 1)
+        self.sampler, self.drop_last = sampler, drop_last
 
     def set_epoch(self, epoch: int) -> None:
         """Pass the epoch on to the sampler, if it has a `set_epoch`."""
@@ -145,11 +142,3 @@ def check_seed(caller: str, seed: int | None) -> int | None:
     if index(seed) < 0:
         raise ValueError(f"{caller}: seed must be 0 or more, got {seed}")
     return index(seed)
-
-
-def check_count(caller: str, name: str, count: int) -> None:
-    """Refuse what is not an int of 1 or more."""
-    if isinstance(count, bool) or not isinstance(count, int):
-        raise TypeError(f"{caller}: {name} must be an int, got {count!r}")
-    if count < 1:
-        raise ValueError(f"{caller}: {name} must be 1 or more, got {count}")

@@ -43,13 +43,10 @@ START = len(MAGIC) + 2  # the header
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
 
-    The file is complete or not there: it is written under another name beside `path`, flushed to the disk, and
-    then renamed, so an interrupted save leaves the old file as it was.
-
-    Raises:
-        TypeError: for a value that cannot be saved, naming its place: `checkpoint['model'][2]`.
-        ValueError: for a nest that contains itself.
-        OSError: if the file cannot be written.
+    The file is complete or not there: it is written under another name beside `path`, flushed to the disk,
+    and then renamed, so an interrupted save leaves the old file as it was. A TypeError for a value that
+    cannot be saved, naming its place, `checkpoint['model'][2]`; a ValueError for a nest that contains itself;
+    an OSError if the file cannot be written.
 
     >>> import os, tempfile
     >>> import lucid
@@ -75,12 +72,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What `save` wrote to `path`. Nothing in the file is executed.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is truncated, damaged, or not written by `save`.
-    """
+    """What `save` wrote to `path`. Nothing in the file is executed. A FileNotFoundError if there is no such
+    file; a ValueError if it is truncated, damaged, or not written by `save`."""
     import json
     import zipfile
 
@@ -128,8 +121,7 @@ def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
     """`value` for JSON; its arrays go into `arrays`, under `name` or a similar one. `place` is for errors.
 
     JSON's own null, true, false, strings, lists, finite floats and ints up to 64 bits stand for themselves. Everything
-    else is an object with one entry, its type: {"tuple": [...]}, {"array": name}.
-    """
+    else is an object with one entry, its type: {"tuple": [...]}, {"array": name}."""
     kind = type(value)
     if value is None or kind is bool or kind is str:
         return value
@@ -185,22 +177,18 @@ def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
     if not isinstance(nest, dict):
         return nest
     ((kind, content),) = nest.items()
-    match kind:
-        case "int":
-            return int(content, 16)
-        case "float":
-            return float(content)
-        case "tuple":
-            return tuple(decode(content, archive))
-        case "dict":
-            return {decode(key, archive): decode(item, archive) for key, item in content}
-        case "array":
-            return _read(archive, content)
-        case "scalar":
-            return _read(archive, content)[()]
-        case "Tensor" | "Parameter":
-            return {"Tensor": Tensor, "Parameter": Parameter}[kind](_read(archive, content[0]), content[1])
-    raise ValueError(f"it holds a value of unknown kind {kind!r}")
+    if kind == "tuple":
+        return tuple(decode(content, archive))
+    if kind == "dict":
+        return {decode(key, archive): decode(item, archive) for key, item in content}
+    if kind in ("array", "scalar"):
+        array = _read(archive, content)
+        return array if kind == "array" else array[()]
+    if kind in ("Tensor", "Parameter"):
+        return (Tensor if kind == "Tensor" else Parameter)(_read(archive, content[0]), content[1])
+    if kind not in ("int", "float"):
+        raise ValueError(f"it holds a value of unknown kind {kind!r}")
+    return int(content, 16) if kind == "int" else float(content)
 
 
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, array: Array) -> None:

@@ -36,10 +36,9 @@ def save_safetensors(
     Like `lucid.save` it leaves a complete file or none. Two names for one tensor become two tensors. `metadata` are
     strings by name, for people and programs that ask for them; `{"format": "pt"}` is what PyTorch's programs expect.
 
-    Raises:
-        TypeError: for what is not a dict of Tensors or arrays by name, and for a dtype that the format does not have.
-        ValueError: for the name `__metadata__`, which the format keeps for itself.
-        OSError: if the file cannot be written.
+    A TypeError for what is not a dict of Tensors or arrays by name, and for a dtype that the format does not
+    have; a ValueError for the name `__metadata__`, which the format keeps for itself; an OSError if the file
+    cannot be written.
 
     >>> import os, tempfile
     >>> import lucid
@@ -95,13 +94,9 @@ def _array_of(name: Any, value: Any) -> ndarray:
 def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The tensors in a `.safetensors` file, by name, on the CPU; its metadata are left out.
 
-    bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))` takes the
-    weights of a PyTorch model of the same layout.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is truncated, not of this format, or holds a dtype that lucid does not have.
-    """
+    bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))`
+    takes the weights of a PyTorch model of the same layout. A FileNotFoundError if there is no such file; a
+    ValueError if it is truncated, not of this format, or holds a dtype that lucid does not have."""
     with open(path, "rb") as file:
         try:
             locations = _layout(file, os.fstat(file.fileno()).st_size)

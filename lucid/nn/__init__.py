@@ -5,15 +5,16 @@ whichever layer one wants to see; `functional` has the functions that the layers
 """
 # ruff: noqa: I001  (several names a line)
 
+from lucid._suggest import suggesting as _suggesting
 from lucid.autograd.hooks import RemovableHandle
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
-    ELU, GELU, GLU, SELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6,
-    Sigmoid, SiLU, Softmax, Softplus, Softsign, Tanh, Tanhshrink,
+    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh,
+    Identity, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus,
+    Softsign, Tanh, Tanhshrink, Unflatten,
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList
-from lucid.nn.embedding import Embedding
 from lucid.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from lucid.nn.layers import Linear, Sequential
 from lucid.nn.losses import (
@@ -25,7 +26,6 @@ from lucid.nn.pool import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, Fold, MaxPool1d, MaxPool2d, Unfold, Upsample,
 )  # fmt: skip
 from lucid.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from lucid.nn.weightless import Dropout, Dropout1d, Dropout2d, Flatten, Identity, Unflatten
 from lucid.core.tensor import Parameter
 
 __all__ = [
@@ -39,9 +39,4 @@ __all__ = [
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "Tanhshrink",
     "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Unfold", "Upsample", "functional", "init", "utils",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.nn", name, globals())
+__getattr__ = _suggesting(__name__, globals())

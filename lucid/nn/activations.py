@@ -1,17 +1,49 @@
-"""Activations as modules, for use in a Sequential; the functions are those of `lucid.nn.functional`.
+"""Layers that are one function each: activations, dropout, changes of shape, embedding.
 
-PyTorch's `inplace` is accepted and changes nothing: here no activation overwrites its input.
+The functions are those of `lucid.nn.functional`. PyTorch's `inplace` is accepted and changes nothing: here no
+layer overwrites its input.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
-from lucid.nn.weightless import FunctionModule
+from lucid.nn import init
+from lucid.nn.module import Module
 from lucid.ops.activations import check_approximate
-from lucid.ops.create import full
+from lucid.ops.checks import check_count, check_probability
+from lucid.ops.create import empty, full
+from lucid.ops.embedding import row_number
+from lucid.ops.shapes import flatten
+
+
+class FunctionModule(Module):
+    """A function of one tensor as a module; a subclass names it, and as `options` the attributes that it takes."""
+
+    function: Callable[..., Any]
+    options: tuple[str, ...] = ()
+    shown: tuple[str, ...] | None = None  # in the repr, where that is not all options
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, options: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__()
+        cls.options += options
+        if function is not None:
+            cls.function = staticmethod(function)
+
+    def forward(self, input: Tensor) -> Any:
+        """(...) -> (...), where the class says nothing else."""
+        if not self.options:
+            return self.function(input)
+        return self.function(input, **{name: getattr(self, name) for name in self.options})
+
+    def extra_repr(self) -> str:
+        """The options."""
+        shown = self.options if self.shown is None else self.shown
+        return ", ".join([f"{name}={getattr(self, name)!r}" for name in shown])
 
 
 class _Inplace(FunctionModule):
@@ -139,3 +171,91 @@ class PReLU(FunctionModule, function=F.prelu, options=("weight",)):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+
+
+class Dropout(FunctionModule, function=F.dropout, options=("p",)):
+    """In training x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself otherwise. A
+    ValueError if `p` is not in [0, 1]."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        check_probability(type(self).__name__, p)
+        self.p = p
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return self.function(input, self.p, self.training)
+
+
+class Dropout1d(Dropout, function=F.dropout1d):
+    """Dropout of whole channels of (n, channels, length) or (channels, length)."""
+
+
+class Dropout2d(Dropout, function=F.dropout2d):
+    """Dropout of whole channels of images, (n, channels, height, width)."""
+
+
+class Identity(Module):
+    """Gives back what it is given; ignores the arguments it is made with, so it can replace any layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(...) -> (...), unchanged."""
+        return input
+
+
+class Flatten(FunctionModule, function=flatten, options=("start_dim", "end_dim")):
+    """Joins the dimensions from `start_dim` to `end_dim` into one: by default (n, ...) -> (n, product of the rest)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+
+class Unflatten(FunctionModule, options=("dim", "unflattened_size")):
+    """Splits dimension `dim` into several: the inverse of Flatten."""
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., product, ...) -> (..., *unflattened_size, ...)."""
+        dim = range(input.ndim)[self.dim]
+        return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+
+
+class Embedding(Module):
+    """weight[input]: a table of learned vectors, looked up by number; they start from the standard normal distribution.
+
+    Args:
+        num_embeddings, embedding_dim: rows of the table, and the length of each.
+        padding_idx: a row that starts as zeros and gets no gradient, for places that hold nothing.
+        device, dtype: of the table; float32 by default.
+
+    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an int, or
+    is negative; an IndexError if there is no row `padding_idx`."""
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: Any = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        self.num_embeddings = check_count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = check_count("Embedding", "embedding_dim", embedding_dim)
+        self.padding_idx = None if padding_idx is None else row_number("Embedding", padding_idx, num_embeddings)
+        self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew, and make the row for padding zeros."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            self.weight.data[self.padding_idx] = 0.0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Integers (...) -> (..., embedding_dim); an IndexError for one that is not a row's number."""
+        return F.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """The sizes, and the row for padding if there is one."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

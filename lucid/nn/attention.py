@@ -10,10 +10,10 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
+from lucid.nn.activations import Dropout
 from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
-from lucid.nn.weightless import Dropout
 from lucid.ops.attention import additive_mask, attention_weights
 from lucid.ops.checks import check_count, check_probability, check_tensor
 from lucid.ops.create import empty
@@ -106,8 +106,7 @@ class MultiheadAttention(Module):
         Returns:
             The mixture, in the shape of the query, and the weights (batch, queries, keys), or if they are not averaged
             (batch, num_heads, queries, keys), or None. A ValueError if shapes do not fit, or `is_causal` comes without
-            a mask; a TypeError if a mask holds neither bools nor floats.
-        """
+            a mask; a TypeError if a mask holds neither bools nor floats."""
         self._check(query, key, value)
         if is_causal and attn_mask is None:
             raise ValueError("MultiheadAttention: is_causal=True only says what attn_mask is; pass the mask as well")
@@ -200,8 +199,7 @@ class TransformerEncoderLayer(Module):
         batch_first: whether inputs are (batch, length, d_model); else they are (length, batch, d_model).
         norm_first: whether norms come before attention and network rather than after the sums.
         bias: whether linear maps and norms have one.
-        device, dtype: of the parameters; float32 by default.
-    """
+        device, dtype: of the parameters; float32 by default."""
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,

@@ -15,12 +15,6 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.ops.create import zeros_like
 
-EXPECTED = {
-    "register_buffer": "a plain Tensor or None, got {}",
-    "register_parameter": "a Parameter, got {}; use nn.Parameter(...)",
-    "add_module": "a Module, got {}",
-}
-
 
 class Conveniences:
     """A base of Module, and of nothing else."""
@@ -34,25 +28,30 @@ class Conveniences:
         """Make the Tensor under attribute `name` a buffer: moved by `to`; in `state_dict` if `persistent`. The name is
         what counts: after `self.mean = another` the other is the buffer.
 
-        Raises:
-            TypeError: if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering.
-            ValueError, KeyError: if the name is empty or has a dot in it; if another attribute has it.
-        """
-        fits = isinstance(tensor, Tensor | None) and not isinstance(tensor, Parameter)
-        _check(self, "register_buffer", name, tensor, fits, name in self._buffer_names)
+        A TypeError if `tensor` is neither a Tensor nor None, or is a Parameter, which needs no registering; a
+        ValueError if the name is empty or has a dot in it; a KeyError if another attribute has it."""
+        if not isinstance(tensor, Tensor | None) or isinstance(tensor, Parameter):
+            got = type(tensor).__name__
+            raise TypeError(f"register_buffer: {name!r} must be a plain Tensor or None, got {got}")
+        _check_name(self, "register_buffer", name, name in self._buffer_names)
         self._buffer_names = {**self._buffer_names, name: persistent}
         setattr(self, name, tensor)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set attribute `name` to a Parameter (or None), as plain assignment does; errors as `register_buffer`."""
-        known = isinstance(vars(self).get(name), Parameter)
-        _check(self, "register_parameter", name, param, isinstance(param, Parameter | None), known)
+        if not isinstance(param, Parameter | None):
+            raise TypeError(
+                f"register_parameter: {name!r} must be a Parameter, got {type(param).__name__}; "
+                "use nn.Parameter(...)"
+            )
+        _check_name(self, "register_parameter", name, isinstance(vars(self).get(name), Parameter))
         setattr(self, name, param)
 
     def add_module(self, name: str, module: Conveniences | None) -> None:
         """Set attribute `name` to a Module (or None); errors as `register_buffer`."""
-        known = isinstance(vars(self).get(name), Conveniences)
-        _check(self, "add_module", name, module, isinstance(module, Conveniences | None), known)
+        if not isinstance(module, Conveniences | None):
+            raise TypeError(f"add_module: {name!r} must be a Module, got {type(module).__name__}")
+        _check_name(self, "add_module", name, isinstance(vars(self).get(name), Conveniences))
         setattr(self, name, module)
 
     def get_submodule(self, target: str) -> Any:
@@ -135,10 +134,8 @@ class Conveniences:
         return self.to(dtype=dst_type)
 
 
-def _check(module: Conveniences, method: str, name: str, value: Any, fits: bool, known: bool) -> None:
-    """Refuse a value that does not fit, and a name that is no name or, unless it is `known`, already taken."""
-    if not fits:
-        raise TypeError(f"{method}: {name!r} must be {EXPECTED[method].format(type(value).__name__)}")
+def _check_name(module: Conveniences, method: str, name: str, known: bool) -> None:
+    """Refuse what is no name, or, unless it is `known`, already taken."""
     if not known and (not isinstance(name, str) or not name or "." in name):
         raise ValueError(f"{method}: a name must be a non-empty str without dots, got {name!r}")
     if not known and hasattr(module, name):

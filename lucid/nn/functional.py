@@ -5,6 +5,7 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 """
 # ruff: noqa: I001 (a line for each file, not for each name)
 
+from lucid._suggest import suggesting as _suggesting
 from lucid.core.elementwise import tanh
 from lucid.ops.products import linear
 from lucid.ops.elementwise import relu, sigmoid
@@ -39,9 +40,4 @@ __all__ = [
     "pairwise_distance", "prelu", "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu",
     "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "softsign", "tanh", "tanhshrink", "unfold",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.nn.functional", name, globals())
+__getattr__ = _suggesting(__name__, globals())

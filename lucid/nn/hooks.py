@@ -147,10 +147,8 @@ def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], 
         return join_gradients((output,), on_outputs)[0]
     if type(output) in (tuple, list):
         return type(output)(join_gradients(tuple(output), on_outputs))
-    raise TypeError(
-        f"a backward hook needs {name} to return a Tensor, or a tuple or list of Tensors, not {type(output).__name__}; "
-        "hook a module inside it"
-    )
+    problem = f"to return a Tensor, or a tuple or list of Tensors, not {type(output).__name__}"
+    raise TypeError(f"a backward hook needs {name} {problem}; hook a module inside it")
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:

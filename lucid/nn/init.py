@@ -122,9 +122,7 @@ def kaiming_uniform_(
         mode: "fan_in" keeps activations level, "fan_out" gradients.
         nonlinearity: a name known to `calculate_gain`.
 
-    Raises:
-        ValueError: if the tensor has fewer than two dimensions, or a name is unknown.
-    """
+    A ValueError if the tensor has fewer than two dimensions, or a name is unknown."""
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_uniform_")
     return uniform_(tensor, -bound, bound)
 

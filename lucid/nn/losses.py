@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.weightless import FunctionModule
+from lucid.nn.activations import FunctionModule
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 
 

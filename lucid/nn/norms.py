@@ -9,8 +9,8 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
+from lucid.nn.activations import FunctionModule
 from lucid.nn.module import Module
-from lucid.nn.weightless import FunctionModule
 from lucid.ops.create import ones, tensor, zeros
 from lucid.ops.norms import as_shape, check_groups
 
@@ -51,8 +51,7 @@ class LayerNorm(Norm):
         device, dtype: of the parameters; float32 by default.
 
     Attributes:
-        weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None.
-    """
+        weight, bias: Parameters of shape normalized_shape, ones and zeros at first; or None."""
 
     sizes, options = ("normalized_shape",), ("eps", "elementwise_affine")
 
@@ -130,8 +129,7 @@ class BatchNorm(Norm):
         weight, bias: Parameters (num_features,), ones and zeros at first; or None.
         running_mean, running_var: buffers (num_features,), zeros and ones at first, the variance with n - 1 in the
             denominator; or None.
-        num_batches_tracked: buffer, an int64: how many batches went into them; or None.
-    """
+        num_batches_tracked: buffer, an int64: how many batches went into them; or None."""
 
     sizes, options = ("num_features",), ("eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None

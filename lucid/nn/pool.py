@@ -6,7 +6,7 @@ The formulas stand at `lucid.nn.functional`, and so do the arguments; the batch 
 from __future__ import annotations
 
 from lucid.nn import functional as F
-from lucid.nn.weightless import FunctionModule
+from lucid.nn.activations import FunctionModule
 from lucid.ops.images import Ints, MaybeInts, ints
 
 
@@ -105,12 +105,11 @@ class AdaptiveAvgPool2d(ImageFunction, function=F.adaptive_avg_pool2d, options=(
         self.output_size = output_size
 
 
-class Upsample(
-    ImageFunction, function=F.interpolate,
-    options=("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor"),
-):  # fmt: skip
+class Upsample(ImageFunction, function=F.interpolate):
     """Images in another size, by `nn.functional.interpolate`, whose arguments these are: (n, channels, *size) gives
     (n, channels, *new size)."""
+
+    options = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor")
 
     def __init__(
         self, size: Ints | None = None, scale_factor: float | tuple[float, ...] | None = None, mode: str = "nearest",

@@ -180,7 +180,6 @@ class Cell(Recurrent):
         return self._returned([state[0] if unbatched else state for state in states])
 
 
-
 class RNN(Layers):
     """h[t] = tanh(x[t] @ W_ih.T + b_ih + h[t-1] @ W_hh.T + b_hh), layer upon layer (Elman 1990).
 
@@ -212,9 +211,8 @@ class RNN(Layers):
         weight_hh_l0: Parameter (hidden_size, hidden_size).
         bias_ih_l0, bias_hh_l0: Parameters (hidden_size,), if there are biases.
 
-    Raises:
-        TypeError: if a size or `num_layers` is not an int.
-        ValueError: if one of them is less than 1, `dropout` is not in [0, 1] or `nonlinearity` unknown.
+    A TypeError if a size or `num_layers` is not an int; a ValueError if one of them is less than 1, `dropout`
+    is not in [0, 1] or `nonlinearity` unknown.
 
     >>> from lucid import nn, randn
     >>> output, h_n = nn.RNN(3, 8, num_layers=2)(randn(5, 4, 3))

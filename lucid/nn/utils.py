@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from lucid._suggest import suggesting as _suggesting
 from lucid.core.array import Array, cpu, device_of, float16, float32, namespace, to_device
 from lucid.core.node import Tensor, bump_version
 from lucid.ops.shapes import cat
@@ -12,6 +13,7 @@ from lucid.ops.shapes import cat
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
 ]  # fmt: skip
+__getattr__ = _suggesting(__name__, globals())
 
 Tensors = Tensor | Iterable[Tensor]
 
@@ -33,10 +35,8 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
     norms = xp.concatenate([to_device(_norm(array, norm_type), device).reshape(1) for array in arrays])
     total = _norm(norms, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
-        raise RuntimeError(
-            f"the total norm is {float(total)}; find what makes a gradient NaN or infinite, or pass "
-            "error_if_nonfinite=False to go on regardless"
-        )
+        fix = "find what makes a gradient NaN or infinite, or pass error_if_nonfinite=False to go on"
+        raise RuntimeError(f"the total norm is {float(total)}; {fix} regardless")
     return Tensor(total)
 
 
@@ -123,9 +123,3 @@ def _norm(array: Array, p: float) -> Array:
         return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
     with xp.quiet():  # an overflow gives an infinite norm, which is no cause for a warning
         return xp.asarray(xp.sqrt(xp.sum(size * size)) if p == 2 else xp.sum(size**p) ** (1 / p))
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.nn.utils", name, globals())

@@ -3,6 +3,7 @@
 lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
+from lucid._suggest import suggesting as _suggesting
 from lucid.optim import chunks as chunks  # adds its bucket
 from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
@@ -21,9 +22,4 @@ __all__ = [
     "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    from lucid._suggest import missing
-
-    raise missing("lucid.optim", name, globals())
+__getattr__ = _suggesting(__name__, globals())

@@ -108,26 +108,18 @@ class LBFGS(Optimizer):
         super()._add(groups)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make up to `max_iter` iterations.
+        """Make up to `max_iter` iterations; returns the loss before them, which the closure returned first.
 
-        Args:
-            closure: clears the gradients, computes the loss and its gradients, and returns the loss. It is
-                called many times, with gradients enabled.
-
-        Returns:
-            What the closure returned first: the loss before the step.
-
-        Raises:
-            TypeError: without a closure, and for one that does not return a number. Other errors, and the warning,
-                as for Adamax. After any error, also the closure's, parameters and state are as before.
-        """
+        The closure clears the gradients, computes the loss and its gradients, and returns the loss. It is
+        called many times, with gradients enabled. A TypeError without one, and for one that does not return a
+        number. Other errors, and the warning, as for Adamax. After any error, also the closure's, parameters
+        and state are as before."""
         after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.checked for each in self._read_groups())
         if closure is None:
-            raise TypeError(
-                f"{self._name}.step: needs a closure, as it evaluates the loss many times; write def closure(): with "
-                "zero_grad(), loss.backward() and return loss in it, and call step(closure)"
-            )
+            why = "as it evaluates the loss many times"
+            fix = "write def closure(): with zero_grad(), loss.backward() and return loss in it"
+            raise TypeError(f"{self._name}.step: needs a closure, {why}; {fix}, and call step(closure)")
         with enable_grad():
             result = closure()
         loss, params = self._number(result), self._params_to_move()
@@ -209,8 +201,9 @@ class LBFGS(Optimizer):
     ) -> tuple[float, Vector]:
         """The first t to try in the k-th iteration, and d; the new pair is appended to `pairs`."""
         if k > 1:
-            pair = Pair.of(move, [namespace(a).asarray(a - b) for a, b in zip(g, g_before, strict=True)])
-            pairs += [pair] if pair.sy > 1e-10 else []
+            y = [namespace(a).asarray(a - b) for a, b in zip(g, g_before, strict=True)]
+            if (sy := dot(move, y)) > 1e-10:
+                pairs.append(Pair(move, y, sy))
             del pairs[: -options["history_size"]]
         t = options["lr"] if k > 1 else min(1.0, 1 / sum(float(abs(v).sum()) for v in g)) * options["lr"]
         return t, two_loop_recursion(g, pairs)
@@ -224,7 +217,7 @@ class LBFGS(Optimizer):
         g_before, move = ([as_state(p, self.state[p][name]) for p in params] for name in ("g", "move"))
         s, y = ([[as_state(p, v) for v in self.state[p][name]] for p in params] for name in self.histories)
         pairs = zip(zip(*s, strict=True), zip(*y, strict=True), strict=True)
-        return entries[0]["t"], g_before, move, [Pair.of(list(a), list(b)) for a, b in pairs]
+        return entries[0]["t"], g_before, move, [Pair(list(a), list(b), dot(a, b)) for a, b in pairs]
 
     def _number(self, loss: Any) -> float:
         """What a closure returned, as a Python float."""
@@ -296,11 +289,6 @@ class Pair(NamedTuple):
     y: Vector
     sy: float
 
-    @classmethod
-    def of(cls, s: Vector, y: Vector) -> Pair:
-        """The pair of `s` and `y`."""
-        return cls(s, y, dot(s, y))
-
 
 def two_loop_recursion(g: Vector, pairs: Sequence[Pair]) -> Vector:
     """-H g: Algorithm 7.4, for the H that begins as the last s y / y y times the identity."""
@@ -341,7 +329,7 @@ def as_state(p: Any, array: Array) -> Array:
     return array if fits else new_state(theta, array)
 
 
-def dot(a: Vector, b: Vector) -> float:
+def dot(a: Sequence[Array], b: Sequence[Array]) -> float:
     """The inner product."""
     return sum(float(namespace(x).matmul(x.reshape(-1), y.reshape(-1))) for x, y in zip(a, b, strict=True))
 

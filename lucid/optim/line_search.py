@@ -36,8 +36,7 @@ def strong_wolfe(
 
     `at` evaluates the loss at a point of the line, `start` is the point at 0, where the slope is below 0, and
     `t` the first to try; `limit` more follow at most. `length` is the largest element of d: an interval in
-    which no element changes by `smallest` is not searched.
-    """
+    which no element changes by `smallest` is not searched."""
 
     def too_high(point: Point) -> bool:
         return point.loss > start.loss + C1 * point.t * start.slope

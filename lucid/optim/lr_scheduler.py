@@ -1,8 +1,8 @@
 """How the learning rate changes during training: every schedule, under PyTorch's name for it.
 
 What they share stands in schedulers/base.py. Those that multiply the learning rate of the epoch before, or
-the first one, are in decay.py; those that compute it from the step alone in cyclic.py; those made of other
-schedules in combine.py; and the one that looks at the loss in plateau.py.
+the first one, are in decay.py; those that compute it from the step alone in cyclic.py; those made of others
+in combine.py.
 """
 # ruff: noqa: I001  (several names a line)
 
@@ -11,9 +11,8 @@ from lucid.optim.schedulers.combine import ChainedScheduler, SequentialLR
 from lucid.optim.schedulers.cyclic import CosineAnnealingWarmRestarts, CyclicLR, NoamScheduler, OneCycleLR
 from lucid.optim.schedulers.decay import (
     ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR,
-    PolynomialLR, StepLR,
+    PolynomialLR, ReduceLROnPlateau, StepLR,
 )  # fmt: skip
-from lucid.optim.schedulers.plateau import ReduceLROnPlateau
 
 __all__ = [
     "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",

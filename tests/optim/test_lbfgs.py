@@ -149,7 +149,7 @@ def test_the_two_loops_are_the_matrix_of_bfgs() -> None:
     for _ in range(4):
         s, y = rng.standard_normal(5), rng.standard_normal(5)
         y *= np.sign(s @ y)
-        pairs.append(Pair.of([s[:2], s[2:]], [y[:2], y[2:]]))
+        pairs.append(Pair([s[:2], s[2:]], [y[:2], y[2:]], s @ y))
     last = pairs[-1]
     matrix = last.sy / dot(last.y, last.y) * np.eye(5)
     for pair in pairs:

@@ -8,13 +8,15 @@ where the schedule continues from. Only the subclasses of AbsoluteLR ignore the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
 from typing import Any, ClassVar, Self
 
+from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.sgd import SGD
 from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keywords, is_sequence, list_of
 
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
@@ -40,11 +42,9 @@ class LRScheduler:
         base_lrs: the learning rates that the groups had at first; for a group added later, the one it had at
             the first `step` that saw it.
 
-    Raises:
-        TypeError: for what is no Optimizer, and for values that are not of the kind that `checks` asks for.
-        ValueError: for numbers that make no sense, and lists that are not as long as there are groups. Every
-            schedule raises these two.
-    """
+    Every schedule raises a TypeError for what is no Optimizer, and for values that are not of the kind that
+    `checks` asks for; a ValueError for numbers that make no sense, and lists that are not as long as there
+    are groups."""
 
     checks: ClassVar[Mapping[str, Check]] = {}
     per_group: ClassVar[tuple[str, ...]] = ()
@@ -65,10 +65,9 @@ class LRScheduler:
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword with an error that lists the known ones."""
         if "last_epoch" in kwargs:
-            raise TypeError(
-                f"{cls.__name__}: got the keyword 'last_epoch', which no schedule here takes; leave it out, and go on "
-                "where one stopped with load_state_dict"
-            )
+            fix = "leave it out, and go on where one stopped with load_state_dict"
+            got = "got the keyword 'last_epoch', which no schedule here takes"
+            raise TypeError(f"{cls.__name__}: {got}; {fix}")
         check_keywords(cls, kwargs)
         return super().__new__(cls)
 
@@ -88,10 +87,8 @@ class LRScheduler:
         return type(self).__name__
 
     def step(self) -> None:
-        """Begin the next epoch: give every group the learning rate that it has there.
-
-        A ValueError if that would not be a finite number of 0 or more; nothing has changed then.
-        """
+        """Begin the next epoch: give every group the learning rate that it has there. A ValueError if that
+        would not be a finite number of 0 or more; nothing has changed then."""
         epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
         bases = self._bases(lrs)
         self._check_lengths(self._name, vars(self))
@@ -156,12 +153,9 @@ class LRScheduler:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict` returned, and give the groups the learning rates that they had then.
 
-        It does not matter whether the optimizer's own state is loaded before this or after.
-
-        Raises:
-            TypeError, ValueError: for the state of another schedule or for another number of groups, and for
-                numbers that the constructor would not take; nothing was loaded then.
-        """
+        It does not matter whether the optimizer's own state is loaded before this or after. A TypeError or
+        ValueError for the state of another schedule or for another number of groups, and for numbers that the
+        constructor would not take; nothing was loaded then."""
         with self._all_or_nothing():
             self._load(f"{self._name}.load_state_dict", state_dict)
 
@@ -220,3 +214,13 @@ class AbsoluteLR(LRScheduler):
 def for_group(value: Any, i: int) -> Any:
     """The value of group i, if `value` is a list with one for each; else `value`, which all groups have."""
     return value[i] if isinstance(value, list) else value
+
+
+def first_rates(schedule: Callable[..., LRScheduler], epochs: int, *args: Any, **options: Any) -> list[float]:
+    """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1:
+    what the examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
+    scheduler, rates = schedule(SGD([Parameter([1.0])], lr=1.0), *args, **options), []
+    for _ in range(epochs):
+        rates.append(round(scheduler.get_last_lr()[0], 4))
+        scheduler.step()
+    return rates

@@ -9,7 +9,7 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler
-from lucid.optim.schedulers.plateau import ReduceLROnPlateau
+from lucid.optim.schedulers.decay import ReduceLROnPlateau
 from lucid.optim.validation import WHOLE, is_sequence, list_of
 
 
@@ -17,8 +17,7 @@ class CompositeLR(LRScheduler):
     """Base of these: the schedules that they are made of, whose states are saved within their own.
 
     The `base` of a schedule is the learning rate that it finds when it is made, which another one may have
-    changed already. As parts of one schedule all of them get the learning rates that the first one found.
-    """
+    changed already. As parts of one schedule all of them get the learning rates that the first one found."""
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
@@ -77,9 +76,8 @@ class SequentialLR(CompositeLR):
         milestones, count = numbers["milestones"], len(self.schedulers) - 1
         if len(milestones) != count or any(a >= b for a, b in pairwise(milestones)):
             expected = f"{count} epochs, one for each schedule but the first, each later than the one before"
-            raise ValueError(
-                f"{context}: milestones must be {expected}, got {milestones}; say at which epoch each takes over"
-            )
+            got = f"got {milestones}; say at which epoch each takes over"
+            raise ValueError(f"{context}: milestones must be {expected}, {got}")
 
     def _restart(self, lrs: list[float], bases: list[float]) -> None:
         self.last_epoch, self.base_lrs = 0, list(bases)

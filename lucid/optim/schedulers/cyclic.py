@@ -21,21 +21,12 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
 
-    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, and then the learning
-    rate jumps back to `base`.
+    T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, down to eta_min, and
+    then the learning rate jumps back to `base`. T_0 and T_mult are whole numbers of 1 or more.
 
-    Args:
-        T_0: how many epochs the first fall takes, 1 or more.
-        T_mult: how many times longer each fall is than the one before, a whole number of 1 or more.
-        eta_min: where a fall ends.
-
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.CosineAnnealingWarmRestarts(optimizer, T_0=2, T_mult=2)
-    >>> for epoch in range(7):
-    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
-    ...     scheduler.step()
-    1.00 0.50 1.00 0.85 0.50 0.15 1.00
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(CosineAnnealingWarmRestarts, 7, T_0=2, T_mult=2)
+    [1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0]
     """
 
     checks = {"T_0": WHOLE, "T_mult": WHOLE, "eta_min": NON_NEGATIVE}
@@ -79,13 +70,9 @@ class CyclicLR(AbsoluteLR):
         scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
         cycle_momentum: False; a ValueError for True.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.CyclicLR(optimizer, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
-    >>> for step in range(8):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.0 0.5 1.0 0.5 0.0 0.25 0.5 0.25
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(CyclicLR, 8, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
     """
 
     checks = {
@@ -134,10 +121,9 @@ class OneCycleLR(AbsoluteLR):
 
     and with `three_phase` from max_lr back to first in as many steps as it went up in, and only then to last.
 
-    The momentum stays as it is, as in CyclicLR.
+    The momentum stays as it is, and the learning rates of the groups are not used, as in CyclicLR.
 
     Args:
-        optimizer: the learning rates that its groups have are not used.
         max_lr: the highest learning rate, or a list of them, one for each group.
         total_steps: how many steps there are; once none is left, `step` raises a ValueError. Or else give
         epochs, steps_per_epoch: whose product it is; a ValueError without either.
@@ -146,13 +132,9 @@ class OneCycleLR(AbsoluteLR):
         cycle_momentum: as for CyclicLR.
         div_factor, final_div_factor, three_phase: as above, the factors above 0.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, anneal_strategy="linear")
-    >>> for step in range(10):
-    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
-    ...     scheduler.step()
-    0.04 0.52 1.00 0.86 0.71 0.57 0.43 0.29 0.14 0.00
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(OneCycleLR, 10, max_lr=1.0, total_steps=10, anneal_strategy="linear")
+    [0.04, 0.52, 1.0, 0.8571, 0.7143, 0.5714, 0.4286, 0.2857, 0.1429, 0.0]
     """
 
     checks = {
@@ -171,10 +153,9 @@ class OneCycleLR(AbsoluteLR):
         refuse_momentum(name, cycle_momentum)
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
-                raise ValueError(
-                    f"{name}: expected total_steps, or epochs and steps_per_epoch, got total_steps=None, "
-                    f"epochs={epochs} and steps_per_epoch={steps_per_epoch}; give total_steps=epochs * len(loader), say"
-                )
+                expected = "expected total_steps, or epochs and steps_per_epoch, got total_steps=None"
+                got, fix = f"{epochs=} and {steps_per_epoch=}", "give total_steps=epochs * len(loader), say"
+                raise ValueError(f"{name}: {expected}, {got}; {fix}")
             total_steps = WHOLE(name, "epochs", epochs) * WHOLE(name, "steps_per_epoch", steps_per_epoch)
         self.max_lr, self.total_steps, self.pct_start, self.three_phase = max_lr, total_steps, pct_start, three_phase
         self.anneal_strategy, self.div_factor, self.final_div_factor = anneal_strategy, div_factor, final_div_factor
@@ -183,10 +164,8 @@ class OneCycleLR(AbsoluteLR):
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a rise and an equally long fall that together take more steps than there are."""
         if numbers["three_phase"] and numbers["pct_start"] > 0.5:
-            raise ValueError(
-                f"{context}: pct_start must be at most 0.5 with three_phase=True, as the fall takes as long, got "
-                f"{numbers['pct_start']}; 0.3 is usual"
-            )
+            got = f"as the fall takes as long, got {numbers['pct_start']}; 0.3 is usual"
+            raise ValueError(f"{context}: pct_start must be at most 0.5 with three_phase=True, {got}")
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """Between the two points, of a step and its learning rate, that `epoch` lies between."""
@@ -210,21 +189,12 @@ class NoamScheduler(AbsoluteLR):
         lr_t = factor * model_size^(-1/2) * min(t^(-1/2), t * warmup_steps^(-3/2))
 
     The two meet at t = `warmup_steps`, where it is highest. The paper counts steps from 1; step 0, before the
-    first `step()`, has the learning rate of step 1.
+    first `step()`, has the learning rate of step 1. `model_size` is the width of the model, d_model in the
+    paper; it and `warmup_steps` are 1 or more. The learning rates of the optimizer's groups are not used.
 
-    Args:
-        optimizer: the learning rates that its groups have are not used.
-        model_size: the width of the model, d_model in the paper, 1 or more.
-        warmup_steps: how many steps it rises, 1 or more.
-        factor: times all of it.
-
-    >>> import lucid
-    >>> optimizer = lucid.optim.Adam([lucid.ones(1, requires_grad=True)], betas=(0.9, 0.98), eps=1e-9)
-    >>> scheduler = lucid.optim.NoamScheduler(optimizer, model_size=4, warmup_steps=4)
-    >>> for step in range(10):
-    ...     print(f"{scheduler.get_last_lr()[0]:.4f}", end=" ")
-    ...     scheduler.step()
-    0.0625 0.0625 0.1250 0.1875 0.2500 0.2236 0.2041 0.1890 0.1768 0.1667
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(NoamScheduler, 10, model_size=4, warmup_steps=4)
+    [0.0625, 0.0625, 0.125, 0.1875, 0.25, 0.2236, 0.2041, 0.189, 0.1768, 0.1667]
     """
 
     checks = {"model_size": WHOLE, "warmup_steps": WHOLE, "factor": NON_NEGATIVE}
@@ -242,7 +212,6 @@ class NoamScheduler(AbsoluteLR):
 def refuse_momentum(name: str, cycle_momentum: Any) -> None:
     """Refuse to schedule the momentum."""
     if FLAG(name, "cycle_momentum", cycle_momentum):
-        raise ValueError(
-            f"{name}: cycle_momentum must be False, got True; a schedule here writes group['lr'] and nothing else, so "
-            "set group['momentum'] or group['beta1'] yourself after each step"
-        )
+        why = "a schedule here writes group['lr'] and nothing else"
+        fix = "set group['momentum'] or group['beta1'] yourself after each step"
+        raise ValueError(f"{name}: cycle_momentum must be False, got True; {why}, so {fix}")

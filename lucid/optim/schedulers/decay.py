@@ -1,13 +1,20 @@
-"""Schedules of the epoch: each multiplies the learning rate that it finds, or, for LambdaLR, the first one."""
+"""Schedules of the epoch or the loss: each multiplies the learning rate it finds; LambdaLR the first one."""
+# ruff: noqa: I001  (several names a line)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import cos, pi
+from collections.abc import Callable, Mapping, Sequence
+from math import cos, inf, pi
+from numbers import Real
+from typing import Any
 
+from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
-from lucid.optim.validation import ABOVE_0_TO_1, NON_NEGATIVE, UNIT_INTERVAL, WHOLE, function, list_of
+from lucid.optim.validation import (
+    ABOVE_0_TO_1, HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, UNIT_INTERVAL, WHOLE, WHOLE_FROM_0, function,
+    list_of, one_of,
+)  # fmt: skip
 
 Factor = Callable[[int], float]
 
@@ -46,17 +53,11 @@ class MultiStepLR(LRScheduler):
 
         lr_t = base * gamma^(how many milestones are t or less)
 
-    Args:
-        milestones: a list of epochs, 1 or more each; one that is listed twice counts twice.
-        gamma: the factor, 0 or more.
+    `milestones` is a list of epochs, 1 or more each; one listed twice counts twice. `gamma` is 0 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    1.0 0.5 0.5 0.25
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
+    [1.0, 0.5, 0.5, 0.25]
     """
 
     checks = {"milestones": list_of(WHOLE), "gamma": NON_NEGATIVE}
@@ -73,18 +74,11 @@ class MultiStepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """Multiply the learning rate by `gamma` at every epoch.
 
-        lr_t = base * gamma^t
+        lr_t = base * gamma^t                           with a gamma of 0 or more
 
-    Args:
-        gamma: the factor, 0 or more.
-
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler.step()
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.25]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(ExponentialLR, 3, gamma=0.5)
+    [1.0, 0.5, 0.25]
     """
 
     checks = {"gamma": NON_NEGATIVE}
@@ -104,17 +98,11 @@ class ConstantLR(LRScheduler):
         lr_t = base * factor                            for t < total_iters
         lr_t = base                                     after that
 
-    Args:
-        factor: the part, in (0, 1].
-        total_iters: how many epochs that is, 1 or more.
+    `factor` is in (0, 1], `total_iters` 1 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.ConstantLR(optimizer, factor=0.25, total_iters=2)
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.25 0.25 1.0 1.0
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(ConstantLR, 4, factor=0.25, total_iters=2)
+    [0.25, 0.25, 1.0, 1.0]
     """
 
     checks = {"factor": ABOVE_0_TO_1, "total_iters": WHOLE}
@@ -138,18 +126,11 @@ class LinearLR(LRScheduler):
         f_t  = start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters
         lr_t = base * f_t
 
-    Args:
-        start_factor: f at epoch 0, in (0, 1].
-        end_factor: f from epoch `total_iters` on, in [0, 1].
-        total_iters: how many epochs the line takes, 1 or more.
+    `start_factor` is in (0, 1], `end_factor` in [0, 1], and `total_iters` 1 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
-    >>> for epoch in range(5):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.25 0.5 0.75 1.0 1.0
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(LinearLR, 5, start_factor=0.25, total_iters=3)
+    [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
     checks = {"start_factor": ABOVE_0_TO_1, "end_factor": UNIT_INTERVAL, "total_iters": WHOLE}
@@ -179,17 +160,11 @@ class PolynomialLR(LRScheduler):
 
         lr_t = base * (1 - min(t, total_iters) / total_iters)^power
 
-    Args:
-        total_iters: how many epochs the fall takes, 1 or more.
-        power: 1 for a straight line, more for a fall that is steeper at first.
+    The fall takes `total_iters` epochs, 1 or more: a straight line for `power` 1, steeper at first for more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.PolynomialLR(optimizer, total_iters=4, power=2)
-    >>> for epoch in range(5):
-    ...     print(f"{scheduler.get_last_lr()[0]:.4f}", end=" ")
-    ...     scheduler.step()
-    1.0000 0.5625 0.2500 0.0625 0.0000
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(PolynomialLR, 5, total_iters=4, power=2)
+    [1.0, 0.5625, 0.25, 0.0625, 0.0]
     """
 
     checks = {"total_iters": WHOLE, "power": NON_NEGATIVE}
@@ -209,20 +184,12 @@ class CosineAnnealingLR(LRScheduler):
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
 
-    At epoch T_max it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls again; the
-    paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
+    At epoch T_max, 1 or more, it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls
+    again; the paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
 
-    Args:
-        T_max: how many epochs the fall takes, 1 or more.
-        eta_min: the lowest learning rate.
-
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.CosineAnnealingLR(optimizer, T_max=3)
-    >>> for epoch in range(4):
-    ...     print(f"{scheduler.get_last_lr()[0]:.2f}", end=" ")
-    ...     scheduler.step()
-    1.00 0.75 0.25 0.00
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(CosineAnnealingLR, 4, T_max=3)
+    [1.0, 0.75, 0.25, 0.0]
     """
 
     checks = {"T_max": WHOLE, "eta_min": NON_NEGATIVE}
@@ -244,19 +211,13 @@ class LambdaLR(AbsoluteLR):
 
         lr_t = base * f(t)
 
-    The functions are not part of the `state_dict`: give the same ones again when you resume. As each rate is
-    computed from `base`, this schedule overwrites what others, or you, have put in `lr`.
+    `lr_lambda` is f, or a list of them, one for each group; an f(t) that is not a finite number of 0 or more
+    is refused in `step`. The functions are not part of the `state_dict`: give the same ones again when you
+    resume. As each rate is computed from `base`, this overwrites what others, or you, have put in `lr`.
 
-    Args:
-        lr_lambda: f, or a list of them, one for each group. In `step`, an f(t) that is not a finite number of 0
-            or more is refused.
-
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.5]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(LambdaLR, 2, lambda epoch: 1 / (1 + epoch))
+    [1.0, 0.5]
     """
 
     checks = {"lr_lambda": function}
@@ -283,13 +244,9 @@ class MultiplicativeLR(LambdaLR):
 
     Args and errors as LambdaLR.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.MultiplicativeLR(optimizer, lambda epoch: 0.5)
-    >>> scheduler.step()
-    >>> scheduler.step()
-    >>> scheduler.get_last_lr()
-    [0.25]
+    >>> from lucid.optim.schedulers.base import first_rates
+    >>> first_rates(MultiplicativeLR, 3, lambda epoch: 0.5)
+    [1.0, 0.5, 0.25]
     """
 
     def start(self, lr: float, base: float, i: int) -> float:
@@ -299,3 +256,99 @@ class MultiplicativeLR(LambdaLR):
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """f(t) of the one before."""
         return lr * self.factor(epoch, i)
+
+
+class ReduceLROnPlateau(LRScheduler):
+    """Multiply the learning rate by `factor` when a number, the loss say, has not got better for a while.
+
+    `step(metrics)` takes that number. An epoch is bad if it is not better than the best so far by more than
+
+        threshold * best                            where threshold_mode is "rel"
+        threshold                                   where it is "abs"
+
+    and after more than `patience` bad epochs in a row
+
+        lr_t = max(lr_{t-1} * factor, min_lr)       unless that is less than eps away
+
+    Then the count of bad epochs begins anew, and the next `cooldown` epochs do not count. A NaN is never better.
+
+    Args:
+        mode: "min" where less is better, "max" where more is.
+        factor: in [0, 1).
+        patience: how many bad epochs are forgiven, 0 or more.
+        threshold: how much better is better; below 1 for mode "min" with "rel".
+        threshold_mode: "rel" or "abs".
+        cooldown: how many epochs do not count after a change, 0 or more.
+        min_lr: the lowest learning rate, or a list of them, one for each group.
+        eps: the least change worth making.
+
+    Attributes:
+        best: the best of `metrics` so far; infinite before the first.
+        num_bad_epochs, cooldown_counter: bad epochs in a row, and epochs of the cooldown that are left.
+
+    >>> import lucid
+    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = lucid.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0, 1.0):
+    ...     scheduler.step(loss)
+    ...     print(scheduler.get_last_lr()[0], end=" ")
+    1.0 1.0 1.0 0.5 0.5
+    """
+
+    checks = {
+        "mode": one_of("min", "max"), "factor": HALF_OPEN_UNIT, "patience": WHOLE_FROM_0,
+        "threshold": NON_NEGATIVE, "threshold_mode": one_of("rel", "abs"), "cooldown": WHOLE_FROM_0,
+        "min_lr": NON_NEGATIVE, "eps": NON_NEGATIVE, "best": NOT_NAN, "num_bad_epochs": WHOLE_FROM_0,
+        "cooldown_counter": WHOLE_FROM_0,
+    }  # fmt: skip
+    per_group = ("min_lr",)
+
+    def __init__(
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
+        self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
+        self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold_mode, cooldown, min_lr, eps
+        self.best, self.num_bad_epochs, self.cooldown_counter = -inf if mode == "max" else inf, 0, 0
+        super().__init__(optimizer)
+
+    def check(self, context: str, numbers: Mapping[str, Any]) -> None:
+        """Refuse a threshold that no loss can pass."""
+        if numbers["mode"] == "min" and numbers["threshold_mode"] == "rel" and numbers["threshold"] >= 1:
+            expected = "threshold must be below 1 for mode='min' and threshold_mode='rel'"
+            fix = "1e-4 asks for a loss lower by 0.01 percent, or use threshold_mode='abs'"
+            raise ValueError(f"{context}: {expected}, got {numbers['threshold']}; {fix}")
+
+    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]  # no other schedule needs the loss
+        """Begin the next epoch, the last one having ended with `metrics`, a number or a tensor of one
+        element; a TypeError for anything else, when nothing has changed."""
+        metric = self._number(metrics)
+        change = self.threshold if self.mode == "max" else -self.threshold
+        goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
+        better = metric > goal if self.mode == "max" else metric < goal
+        with self._all_or_nothing():
+            self.best = metric if better else self.best
+            self.num_bad_epochs = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
+            self.cooldown_counter = max(0, self.cooldown_counter - 1)
+            super().step()
+        if self.num_bad_epochs > self.patience:
+            self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """Times `factor`, after too many bad epochs."""
+        reduced = max(lr * self.factor, for_group(self.min_lr, i))
+        return reduced if self.num_bad_epochs > self.patience and lr - reduced > self.eps else lr
+
+    def _number(self, metrics: Any) -> float:
+        """`metrics` as a Python float."""
+        try:
+            number = metrics.item() if hasattr(metrics, "item") else metrics
+        except (TypeError, ValueError, RuntimeError):  # several elements
+            number = None
+        if isinstance(number, Real):
+            return float(number)
+        shape = getattr(metrics, "shape", None)
+        given = repr(metrics) if shape is None else f"a {type(metrics).__name__} of shape {tuple(shape)}"
+        expected = "metrics must be one number, the loss of an epoch, say"
+        raise TypeError(f"{self._name}: {expected}, got {given}; call step(loss.item())")

@@ -24,10 +24,10 @@ from typing import Any
 
 from lucid.core.array import cpu, is_array, namespace, to_numpy
 from lucid.core.node import Node, Tensor
+from lucid.nn.activations import Dropout
 from lucid.nn.attention import MultiheadAttention
 from lucid.nn.module import Module, own_entries
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
-from lucid.nn.weightless import Dropout
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.evidence import CROSS_ENTROPY, LossGraph, TrainingRun, input_node, parameters_of, rms, skip_views
