@@ -61,11 +61,17 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
         )
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2),
-    target=lambda xp, g, x, target, reduction: (target - x) * _element_gradient(g, x.shape, reduction, 2),
-)
+def _pair_op(x, target=None, factor=1):
+    """The decorator of a loss of x and target with these vjps, in which `each` is `_element_gradient`. Without that of
+    target the loss is one of x - target, and the vjp of target the negative of that of x."""
+    shared = {"each": lambda xp, g, x_shape, reduction: _element_gradient(g, x_shape, reduction, factor)}
+    if target is not None:
+        return op(floats=True, shared=shared, x=x, target=target)
+    vjps = {"x": lambda xp, g, slope: slope, "target": lambda xp, g, slope: -slope}
+    return op(floats=True, shared={**shared, "slope": x}, **vjps)
+
+
+@_pair_op(lambda xp, g, x, target, each: (x - target) * each, factor=2)
 def _mse(xp, x, target, *, reduction="mean"):
     difference = x - target
     difference *= difference
@@ -78,11 +84,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     return _mse(input, target, reduction=reduction)
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction),
-    target=lambda xp, g, x, target, reduction: xp.sign(target - x) * _element_gradient(g, x.shape, reduction),
-)
+@_pair_op(lambda xp, g, x, target, each: xp.sign(x - target) * each)
 def _l1(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.abs(x - target), reduction)
 
@@ -93,15 +95,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     return _l1(input, target, reduction=reduction)
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(x - target, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
-    ),
-    target=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(target - x, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
-    ),
-)
+@_pair_op(lambda xp, g, x, target, each, delta: xp.clip(x - target, min=-delta, max=delta) * each)
 def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
@@ -117,15 +111,7 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     return _huber(input, target, delta=float(delta), reduction=reduction)
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((x - target) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
-    ),
-    target=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((target - x) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
-    ),
-)
+@_pair_op(lambda xp, g, x, target, each, beta: xp.clip((x - target) / beta, min=-1, max=1) * each)
 def _smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, beta)
@@ -146,15 +132,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
 
-    Args:
-        input: log-probabilities.
-        target: probabilities, or with `log_target` their logarithms; 0 * log(0) counts as 0.
-        reduction: "batchmean" divides the sum by the first dim's length, which is the divergence by its definition;
-            "mean" divides it by the number of elements.
-        log_target: whether the target holds logarithms.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
+    The target holds probabilities, or with `log_target` their logarithms; 0 * log(0) counts as 0. The reduction
+    "batchmean" divides the sum by the first dim's length, which is the divergence by its definition; "mean" divides
+    it by the number of elements. Raises ValueError if the shapes differ, or `reduction` is unknown.
     """
     check_reduction("kl_div", reduction, KL_REDUCTIONS)
     _check_pair("kl_div", input, target, "sum")
@@ -169,14 +149,9 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, reduction: (
-        (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
-    ),
-    target=lambda xp, g, x, target, reduction: (
-        (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
-    ),
+@_pair_op(
+    x=lambda xp, g, x, target, each: (x - target) / xp.maximum(x * (1 - x), 1e-12) * each,
+    target=lambda xp, g, x, each: (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * each,
 )
 def _bce(xp, x, target, *, reduction="mean"):
     with xp.quiet():  # log 0 is meant
@@ -193,15 +168,9 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(target * log(input) + (1 - target) * log(1 - input)) * weight for probabilities; no log goes below -100.
 
-    Args:
-        input: probabilities.
-        target: what they should have been, in the same shape.
-        weight: of each element's loss, in a shape that broadcasts to that; the mean divides by the number of
-            elements all the same.
-        reduction: "mean", "sum" or "none".
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `input` is not made of probabilities.
+    The target has the shape of `input`; the weight of each element's loss broadcasts to that, and the mean divides by
+    the number of elements all the same. Raises ValueError if the shapes differ, `reduction` is unknown, or `input` is
+    not made of probabilities.
     """
     _check_pair("binary_cross_entropy", input, target, reduction)
     if input.device == "cpu" and input.numel():
@@ -217,11 +186,7 @@ def binary_cross_entropy(
     return _reduce_tensor(_bce(input, target, reduction="none") * weight, reduction)
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
-    target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
-)
+@_pair_op(lambda xp, g, x, target, each: (xp.sigmoid(x) - target) * each, lambda xp, g, x, each: -x * each)
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
 
@@ -238,10 +203,10 @@ def binary_cross_entropy_with_logits(
     """
     caller = "binary_cross_entropy_with_logits"
     _check_pair(caller, input, target, reduction)
-    if weight is None and pos_weight is None:
-        return _bce_with_logits(input, target, reduction=reduction)
     if pos_weight is None:
-        losses = _bce_with_logits(input, target, reduction="none")
+        losses = _bce_with_logits(input, target, reduction=reduction if weight is None else "none")
+        if weight is None:
+            return losses
     else:
         _check_weight(caller, "pos_weight", pos_weight, input)
         losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
@@ -338,18 +303,16 @@ def cross_entropy(
 
     Args:
         input: logits; shape (classes,), (n, classes) or (n, classes, d1, ...).
-        target: integer labels from 0, in the shape of `input` without its class dimension; or the
-            probabilities of all classes, floating point, in the shape of `input`.
-        weight: (classes,), what a surprise by each class counts; the mean of labels divides by the sum of their
-            weights.
+        target: integer labels from 0, in the shape of `input` without its class dimension; or the probabilities of
+            all classes, floating point, in the shape of `input`.
+        weight: (classes,), what a surprise by each class counts; the mean of labels divides by their weights' sum.
         ignore_index: a label, not necessarily a class, whose places count for nothing.
         reduction: "mean" (over all labels), "sum" or "none".
         label_smoothing: the share of the target that is spread evenly over all classes (arXiv 1512.00567).
 
-    Raises:
-        TypeError: if `target` is not a Tensor of integers or floats.
-        ValueError: if the shapes do not fit, `reduction` is unknown, or `label_smoothing` is not in [0, 1].
-        IndexError: if a label is negative, or not below the number of classes, and not `ignore_index`.
+    Raises TypeError if `target` is not a Tensor of integers or floats; ValueError if the shapes do not fit,
+    `reduction` is unknown, or `label_smoothing` is not in [0, 1]; IndexError if a label is neither `ignore_index` nor
+    one of 0 to classes - 1.
 
     >>> from lucid import tensor
     >>> round(cross_entropy(tensor([[2.0, 1.0, 0.1]]), tensor([0])).item(), 4)
@@ -361,7 +324,6 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels, all_count = _rows_and_labels("cross_entropy", input, target, weight, ignore_index, reduction)
     if weight is not None or label_smoothing:
-        weight = None if weight is None else weight.detach().to(rows.dtype)
         out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
     elif all_count:
         out = _cross_entropy(rows, labels, reduction=reduction)
@@ -428,7 +390,7 @@ def _check_class_weight(caller: str, weight: Tensor, classes: int) -> None:
 def _weighted_cross_entropy(
     rows: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
-    logs = rows.log_softmax(1)
+    logs, weight = rows.log_softmax(1), None if weight is None else weight.detach().to(rows.dtype)
     loss = nll(logs, labels, weight, ignore_index=ignore_index, reduction=reduction)
     if not smoothing:
         return loss
@@ -471,10 +433,13 @@ def _soft_cross_entropy(
 
 @op(
     floats=True,
-    shared={"kept": lambda xp, g, labels, ignore_index: labels != ignore_index},
-    x=lambda xp, g, x, labels, weight, kept, reduction: (
+    shared={
+        "kept": lambda xp, g, labels, ignore_index: labels != ignore_index,
+        "weights": lambda xp, g, x, labels, weight, kept: _row_weights(xp, labels, weight, kept, x.dtype),
+    },
+    x=lambda xp, g, x, labels, kept, weights, reduction: (
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
-        * _for_rows(xp, xp.where(kept, g * _mean_weight(xp, labels, weight, kept, x.dtype, reduction), 0), "none")
+        * xp.where(kept, g * (weights / xp.sum(weights) if reduction == "mean" else weights), 0)[:, None]
     ),
 )
 def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
@@ -502,12 +467,6 @@ def _row_weights(xp, labels, weight, kept, dtype):
     if weight is None:
         return weights
     return weights * xp.astype(xp.take_along(weight, xp.where(kept, labels, 0), axis=0), dtype=dtype)
-
-
-def _mean_weight(xp, labels, weight, kept, dtype, reduction):
-    """The weight of each row's loss in the result."""
-    weights = _row_weights(xp, labels, weight, kept, dtype)
-    return weights / xp.sum(weights) if reduction == "mean" else weights
 
 
 def nll_loss(
