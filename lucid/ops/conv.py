@@ -22,9 +22,6 @@ from lucid.ops import images
 from lucid.ops.checks import check_tensor
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
-
-
 # Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
 
 
@@ -125,7 +122,8 @@ def conv2d(
     """Every window of the image times the weight: out[n, o, place] = bias[o] + sum over c, k of weight[o, c, k] *
     input[n, c, place * stride + k * dilation - padding], in both dims; zero is read outside of the image.
 
-    As everywhere in deep learning, the kernel is not flipped first: it is a cross-correlation.
+    As everywhere in deep learning, the kernel is not flipped first: it is a cross-correlation. The result is
+    (n, out_channels, *out), or without n; out is (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1.
 
     Args:
         input: (n, channels, height, width), or (channels, height, width).
@@ -136,13 +134,8 @@ def conv2d(
         dilation: how far apart the elements of a window are.
         groups: into how many groups channels are divided; the outputs of a group see the inputs of the same group.
 
-    Returns:
-        (n, out_channels, *out), or without n; out is (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1.
-
-    Raises:
-        ValueError: if a shape does not fit, channels do not divide by `groups`, the kernel is larger than the padded
-            image, or an option is out of range.
-        TypeError: if an option is not an int, or an input not a Tensor.
+    Raises ValueError if a shape does not fit, channels do not divide by `groups`, the kernel is larger than the padded
+    image, or an option is out of range; TypeError if an option is not an int, or an input not a Tensor.
 
     >>> from lucid import ones
     >>> conv2d(ones(1, 1, 3, 3), ones(1, 1, 2, 2)).tolist()
@@ -198,26 +191,18 @@ def conv_transpose2d(
         out[n, o, place * stride + k * dilation - padding] += input[n, c, place] * weight[c, o, k]
 
     for all c, k and places, on top of bias[o]. The gradient of `conv2d` with respect to its input, often used to make
-    images larger.
+    images larger. The result is (n, out_channels, *out), or without n; out is (size - 1) * stride - 2 * padding +
+    dilation * (kernel - 1) + output_padding + 1.
 
     Args:
-        input: (n, channels, height, width), or (channels, height, width).
+        input, bias, groups, dilation: as for `conv2d`.
         weight: (channels, out_channels / groups, kernel height, kernel width).
-        bias: (out_channels,), or None.
         stride: how far apart the products are added.
         padding: how much is cut off all around.
-        output_padding: how much longer the output is at its end. With a stride, several sizes give one size under
-            conv2d; this says which of them is meant.
-        groups, dilation: as for `conv2d`.
+        output_padding: how much longer the output is at its end, below stride or dilation. With a stride, several sizes
+            give one size under conv2d; this says which of them is meant.
 
-    Returns:
-        (n, out_channels, *out), or without n; out is
-        (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1.
-
-    Raises:
-        ValueError: if a shape does not fit, channels do not divide by `groups`, nothing would be left, or an option is
-            out of range; `output_padding` must be below stride or dilation.
-        TypeError: if an option is not an int, or an input not a Tensor.
+    Errors as `conv2d`, and ValueError where nothing would be left.
 
     >>> from lucid import ones
     >>> conv_transpose2d(ones(1, 1, 2, 1), ones(1, 1, 2, 1), stride=2).flatten().tolist()
@@ -237,17 +222,13 @@ def _conv_transpose_grid(
     padding = images.ints(caller, "padding", padding, dims, 0)
     extra = images.ints(caller, "output_padding", output_padding, dims, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ValueError(
-            f"{caller}: output_padding must be smaller than stride or dilation, got {extra} with stride {stride} and "
-            f"dilation {dilation}"
-        )
+        given = f"{extra} with stride {stride} and dilation {dilation}"
+        raise ValueError(f"{caller}: output_padding must be smaller than stride or dilation, got {given}")
     dims_of = zip(out, kernel, stride, padding, dilation, extra, strict=True)
     size = tuple((o - 1) * s - 2 * p + (k - 1) * d + e + 1 for o, k, s, p, d, e in dims_of)
     if any(n < 1 for n in size):
-        raise ValueError(
-            f"{caller}: input of size {out} would give an output of size {size}; it needs a larger kernel than "
-            f"{kernel}, or less padding than {padding}"
-        )
+        need = f"it needs a larger kernel than {kernel}, or less padding than {padding}"
+        raise ValueError(f"{caller}: input of size {out} would give an output of size {size}; {need}")
     return Grid(size, kernel, out, stride, padding, dilation)
 
 
@@ -267,11 +248,9 @@ def _check_shapes(
         raise ValueError(f"{caller}: weight has {weight[0]} {first}, which do not divide by groups={groups}")
     inputs, outputs = (weight[0], weight[1] * groups) if transposed else (weight[1] * groups, weight[0])
     if shape[-dims - 1] != inputs:
-        raise ValueError(
-            f"{caller}: input of shape {shape} has {shape[-dims - 1]} channels, but weight of shape {weight} with "
-            f"groups={groups} takes {inputs}"
-        )
-    if bias is not None and bias != (outputs,):
+        channels = f"{shape[-dims - 1]} channels, but weight of shape {weight} with groups={groups} takes {inputs}"
+        raise ValueError(f"{caller}: input of shape {shape} has {channels}")
+    if bias not in (None, (outputs,)):
         one_each = f"({outputs},), one number for each output channel"
         raise ValueError(f"{caller}: bias must have the shape {one_each}, got {bias}")
     return size, images.ints(caller, "the kernel's size", weight[2:], dims)

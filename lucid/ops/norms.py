@@ -26,10 +26,6 @@ from lucid.ops.elementwise import rsqrt
 from lucid.ops.reductions import norm
 from lucid.ops.shapes import joint_shape
 
-__all__ = [
-    "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
-]  # fmt: skip
-
 
 def _rows(xp, x, dims):
     """x as a matrix, a row for each result of a mean over the last dims, as many as `dims`."""
@@ -52,16 +48,32 @@ def _row_sum(xp, rows, weight=None):
 _row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
 
 
-_rows_of_g = lambda xp, g, unit: xp.reshape(g, shape=unit.shape)
-_along_unit = lambda xp, g, rows, unit: rows * unit
+_of_last_dims = lambda xp, rows, x_shape, dims: xp.reshape(xp.sum(rows, axis=0), shape=x_shape[-dims:])
 
 
-def _row_slope(xp, rows, along, unit, scale, weight, moved=0):
-    """The gradient above, for g = rows * weight; `along` is rows * unit, `moved` the sum of g where a mean was taken
-    out."""
-    share = mean_weight(unit.shape[1])
-    g = rows if weight is None else rows * xp.reshape(weight, shape=(rows.shape[1],))
-    return scale * (g - unit * (share * _row_sum(xp, along, weight)) - share * moved)
+def _row_norm_op(rows_of, **bias):
+    """The decorator of a norm of what `rows_of` gives, with the vjp of a bias if it has one."""
+
+    def x_gradient(xp, g, x_shape, rows, along, unit, scale, weight):  # the one above, for g = rows * weight
+        share = mean_weight(unit.shape[1])
+        moved = _row_sum(xp, rows, weight) if rows_of is _centred else 0
+        g = rows if weight is None else rows * xp.reshape(weight, shape=(rows.shape[1],))
+        return xp.reshape(scale * (g - unit * (share * _row_sum(xp, along, weight)) - share * moved), shape=x_shape)
+
+    return op(
+        floats=True,
+        aux_outputs={
+            "scale": lambda xp, x, dims, eps: _row_scale(xp, rows_of(xp, x, dims), eps),
+            "unit": lambda xp, x, dims, scale: rows_of(xp, x, dims) * scale,
+        },
+        shared={
+            "rows": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
+            "along": lambda xp, g, rows, unit: rows * unit,
+        },
+        x=x_gradient,
+        weight=lambda xp, g, x_shape, along, dims: _of_last_dims(xp, along, x_shape, dims),
+        **bias,
+    )
 
 
 def _learned(unit, weight, bias):
@@ -72,19 +84,7 @@ def _learned(unit, weight, bias):
     return out
 
 
-@op(
-    floats=True,
-    aux_outputs={
-        "scale": lambda xp, x, dims, eps: _row_scale(xp, _centred(xp, x, dims), eps),
-        "unit": lambda xp, x, dims, scale: _centred(xp, x, dims) * scale,
-    },
-    shared={"rows": _rows_of_g, "along": _along_unit},
-    x=lambda xp, g, x_shape, rows, along, unit, scale, weight: xp.reshape(
-        _row_slope(xp, rows, along, unit, scale, weight, _row_sum(xp, rows, weight)), shape=x_shape
-    ),
-    weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
-    bias=lambda xp, g, x_shape, rows, dims: xp.reshape(xp.sum(rows, axis=0), shape=x_shape[-dims:]),
-)
+@_row_norm_op(_centred, bias=lambda xp, g, x_shape, rows, dims: _of_last_dims(xp, rows, x_shape, dims))
 def _layer_norm(xp, x, weight=None, bias=None, *, dims, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias along the last dims."""
     unit = _centred(xp, x, dims)  # (rows, numbers of a row)
@@ -99,16 +99,9 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
 
-    Args:
-        input: (..., *normalized_shape).
-        normalized_shape: the lengths of the dims that mean and variance are taken over.
-        weight, bias: of shape normalized_shape, or None for ones and zeros.
-        eps: keeps the root away from 0.
-
-    Source: Ba et al. 2016, arXiv 1607.06450.
-
-    Raises:
-        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of weight and bias.
+    The input is (..., *normalized_shape), weight and bias of shape normalized_shape, or None for ones and zeros; `eps`
+    keeps the root away from 0. Source: Ba et al. 2016, arXiv 1607.06450. Raises ValueError if `normalized_shape` is not
+    how the input's shape ends, or not the shape of weight and bias.
 
     >>> from lucid import tensor
     >>> layer_norm(tensor([[1.0, 3.0], [10.0, 30.0]]), 2)
@@ -119,18 +112,7 @@ def layer_norm(
     return _in_single(_layer_norm, input, weight, bias, dims=dims, eps=float(eps))
 
 
-@op(
-    floats=True,
-    aux_outputs={
-        "scale": lambda xp, x, dims, eps: _row_scale(xp, _rows(xp, x, dims), eps),
-        "unit": lambda xp, x, dims, scale: _rows(xp, x, dims) * scale,
-    },
-    shared={"rows": _rows_of_g, "along": _along_unit},
-    x=lambda xp, g, x_shape, rows, along, unit, scale, weight: xp.reshape(
-        _row_slope(xp, rows, along, unit, scale, weight), shape=x_shape
-    ),
-    weight=lambda xp, g, x_shape, along, dims: xp.reshape(xp.sum(along, axis=0), shape=x_shape[-dims:]),
-)
+@_row_norm_op(_rows)
 def _rms_norm(xp, x, weight=None, *, dims, eps):
     """x / sqrt(mean(x * x) + eps) * weight along the last dims: no mean is taken out."""
     rows = _rows(xp, x, dims)  # (rows, numbers of a row)
@@ -159,16 +141,9 @@ def group_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
 
-    Args:
-        input: (n, channels, ...).
-        num_groups: into how many groups of one size the channels are split; 1 makes it a layer norm.
-        weight, bias: (channels,), or None for ones and zeros.
-        eps: keeps the root away from 0.
-
-    Source: Wu and He 2018, arXiv 1803.08494.
-
-    Raises:
-        ValueError: if the input has no channels, the groups do not divide them, or weight or bias does not fit them.
+    The input is (n, channels, ...), weight and bias (channels,), or None for ones and zeros; `num_groups` of one size
+    split the channels: 1 makes it a layer norm. Source: Wu and He 2018, arXiv 1803.08494. Raises ValueError if the
+    input has no channels, the groups do not divide them, or weight or bias does not fit them.
     """
     _check_channels("group_norm", input, weight=weight, bias=bias)
     check_groups("group_norm", num_groups, input.shape[1])
@@ -241,24 +216,23 @@ def batch_norm(
     with running averages of them.
 
     Args:
-        input: (n, channels) or (n, channels, ...).
-        running_mean, running_var: (channels,). In training they move towards the batch's, in place, by the share
-            `momentum`; the variance with n - 1 in the denominator. None keeps no statistics.
-        weight, bias: (channels,), or None for ones and zeros.
-        training: whether mean and variance are the batch's own; else they are running_mean and running_var.
-        momentum: the weight of the newest batch.
-        eps: keeps the root away from 0.
+        input, weight, bias, eps: as for `group_norm`.
+        running_mean, running_var: (channels,), mean and var outside of training. In training they move towards the
+            batch's, in place, by the share `momentum`; the variance with n - 1 in the denominator. None keeps none.
 
-    Source: Ioffe and Szegedy 2015, arXiv 1502.03167.
-
-    Raises:
-        ValueError: if the shapes do not fit, there is nothing to normalise by, or in training a channel has one value.
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167. Raises ValueError if the shapes do not fit, there is nothing to
+    normalise by, or in training a channel has one value.
     """
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: with training=False it needs running_mean and running_var, got None")
-        return _in_single(_by_running_statistics, input, running_mean, running_var, weight, bias, eps=float(eps))
+
+        def by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+            scale = rsqrt(var.to(x.dtype) + float(eps))
+            return _of_channels(x - _upright(mean, x), scale if weight is None else scale * weight, bias)
+
+        return _in_single(by_running, input, running_mean, running_var, weight, bias)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
         raise ValueError(
@@ -268,25 +242,13 @@ def batch_norm(
 
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
-        if count:
-            _move(running_mean, mean, momentum)
-            _move(running_var, var * (count / (count - 1)), momentum)
+        pairs = ((running_mean, mean), (running_var, var * (count / (count - 1)))) if count else ()
+        for running, newest in pairs:  # in place and not recorded
+            if running is not None:
+                running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
         return _batch_norm(x, mean, var, weight, bias, eps=float(eps))
 
     return _in_single(by_batch, input, weight, bias)
-
-
-def _by_running_statistics(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float
-) -> Tensor:
-    scale = rsqrt(var.to(x.dtype) + eps)
-    return _of_channels(x - _upright(mean, x), scale if weight is None else scale * weight, bias)
-
-
-def _move(running: Tensor | None, newest: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * newest, in place and not recorded."""
-    if running is not None:
-        running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
 
 
 def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -345,8 +307,7 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, 
 
 
 def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
-    """How many dims `normalized_shape` has; refuses one that is not how the input's shape ends, or not that of the
-    others."""
+    """How many dims `normalized_shape` has, if the input's shape ends so and those of the others are that."""
     check_tensor(caller, "input", input)
     shape = as_shape(caller, normalized_shape)
     if input.shape[-len(shape) :] != shape:
