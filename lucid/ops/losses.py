@@ -7,6 +7,7 @@ adds them up, "mean" divides that by their number.
 from __future__ import annotations
 
 import math
+from functools import wraps
 
 from lucid.core.array import cpu, device_of, namespace
 from lucid.core.elementwise import where
@@ -61,17 +62,12 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
         )
 
 
-def _pair_op(x, target=None, factor=1):
-    """The decorator of a loss of x and target with these vjps, in which `each` is `_element_gradient`. Without that of
-    target the loss is one of x - target, and the vjp of target the negative of that of x."""
-    shared = {"each": lambda xp, g, x_shape, reduction: _element_gradient(g, x_shape, reduction, factor)}
-    if target is not None:
-        return op(floats=True, shared=shared, x=x, target=target)
-    vjps = {"x": lambda xp, g, slope: slope, "target": lambda xp, g, slope: -slope}
-    return op(floats=True, shared={**shared, "slope": x}, **vjps)
+def _difference_op(x):
+    """The decorator of a loss of x - target, with the vjp of x; that of target is its negative."""
+    return op(floats=True, x=x, target=wraps(x)(lambda xp, g, *saved: -x(xp, g, *saved)))
 
 
-@_pair_op(lambda xp, g, x, target, each: (x - target) * each, factor=2)
+@_difference_op(lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2))
 def _mse(xp, x, target, *, reduction="mean"):
     difference = x - target
     difference *= difference
@@ -84,7 +80,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     return _mse(input, target, reduction=reduction)
 
 
-@_pair_op(lambda xp, g, x, target, each: xp.sign(x - target) * each)
+@_difference_op(lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction))
 def _l1(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.abs(x - target), reduction)
 
@@ -95,7 +91,11 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     return _l1(input, target, reduction=reduction)
 
 
-@_pair_op(lambda xp, g, x, target, each, delta: xp.clip(x - target, min=-delta, max=delta) * each)
+@_difference_op(
+    lambda xp, g, x, target, delta, reduction: (
+        xp.clip(x - target, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
+    )
+)
 def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
@@ -111,7 +111,11 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     return _huber(input, target, delta=float(delta), reduction=reduction)
 
 
-@_pair_op(lambda xp, g, x, target, each, beta: xp.clip((x - target) / beta, min=-1, max=1) * each)
+@_difference_op(
+    lambda xp, g, x, target, beta, reduction: (
+        xp.clip((x - target) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
+    )
+)
 def _smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, beta)
@@ -149,9 +153,14 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
-@_pair_op(
-    x=lambda xp, g, x, target, each: (x - target) / xp.maximum(x * (1 - x), 1e-12) * each,
-    target=lambda xp, g, x, each: (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * each,
+@op(
+    floats=True,
+    x=lambda xp, g, x, target, reduction: (
+        (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
+    ),
+    target=lambda xp, g, x, reduction: (
+        (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
+    ),
 )
 def _bce(xp, x, target, *, reduction="mean"):
     with xp.quiet():  # log 0 is meant
@@ -186,7 +195,11 @@ def binary_cross_entropy(
     return _reduce_tensor(_bce(input, target, reduction="none") * weight, reduction)
 
 
-@_pair_op(lambda xp, g, x, target, each: (xp.sigmoid(x) - target) * each, lambda xp, g, x, each: -x * each)
+@op(
+    floats=True,
+    x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
+    target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
+)
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
 
