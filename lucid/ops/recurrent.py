@@ -16,16 +16,26 @@ from lucid.core.matmul import _rows
 from lucid.core.op import op
 
 
-def _x_gradient(xp, d, w_ih, x_shape):
-    """The gradient of x, from that of x @ w_ih', (time * batch, gates * n)."""
-    return xp.reshape(xp.matmul(d, w_ih), shape=x_shape)  # (time, batch, features)
-
-
 def _w_hh_gradient(xp, d, out, h0, x_shape):
     """The gradient of w_hh, from that of h @ w_hh' for h = h0 at first and then `out` one step behind."""
     steps, batch, _ = x_shape
     later = xp.matmul(d[batch:].T, _rows(xp, out[: steps - 1]))  # (gates * n, n)
     return later if h0 is None else later + xp.matmul(d[:batch].T, h0)
+
+
+def _recurrent_op(shared, **others):
+    """The decorator of a network with these shared values, and what its vjps and auxiliary outputs have of their own.
+    `d` is the gradient of x @ w_ih' + b_ih and, unless other vjps say otherwise, h @ w_hh' + b_hh."""
+    vjps = {
+        "x": lambda xp, g, d, w_ih, x_shape: xp.reshape(xp.matmul(d, w_ih), shape=x_shape),  # (time, batch, features)
+        "w_ih": lambda xp, g, d, x: xp.matmul(d.T, _rows(xp, x)),
+        "w_hh": lambda xp, g, d, out, h0, x_shape: _w_hh_gradient(xp, d, out, h0, x_shape),
+        "b_ih": lambda xp, g, total: total,
+        "b_hh": lambda xp, g, total: xp.positive(total),
+        "h0": lambda xp, g, d, w_hh, x_shape: xp.matmul(d[: x_shape[1]], w_hh),
+    }
+    total = {"total": lambda xp, g, d: xp.sum(d, axis=0)}
+    return op(floats=True, shared=shared | total, **vjps | others)
 
 
 def _previous(xp, h0, out, x_shape):
@@ -45,16 +55,7 @@ def _rnn_backward(xp, g, out, w_hh, nonlinearity):
     return xp.cat(*d[::-1], axis=0)
 
 
-@op(
-    floats=True,
-    shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
-    x=lambda xp, g, d, w_ih, x_shape: _x_gradient(xp, d, w_ih, x_shape),
-    w_ih=lambda xp, g, d, x: xp.matmul(d.T, _rows(xp, x)),
-    w_hh=lambda xp, g, d, out, h0, x_shape: _w_hh_gradient(xp, d, out, h0, x_shape),
-    b_ih=lambda xp, g, total: total,
-    b_hh=lambda xp, g, total: xp.positive(total),
-    h0=lambda xp, g, d, w_hh, x_shape: xp.matmul(d[: x_shape[1]], w_hh),
-)
+@_recurrent_op({"d": _rnn_backward})
 def rnn(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, *, nonlinearity="tanh"):
     """h[t] = tanh(x[t] @ w_ih' + b_ih + h[t-1] @ w_hh' + b_hh), or relu of that: every h, (time, batch, n).
     Source: Elman 1990, "Finding structure in time"."""
@@ -125,16 +126,9 @@ def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
     return xp.cat(*d[::-1], axis=0), dc
 
 
-@op(
-    floats=True,
+@_recurrent_op(
+    {"back": _lstm_backward, "d": lambda xp, g, back: back[0]},
     aux_outputs={"gates": _lstm_gates, "cells": _lstm_cells, "squashed": lambda xp, cells: xp.tanh(cells[1:])},
-    shared={"back": _lstm_backward, "total": lambda xp, g, back: xp.sum(back[0], axis=0)},
-    x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
-    w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
-    w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[0], out, h0, x_shape),
-    b_ih=lambda xp, g, total: total,
-    b_hh=lambda xp, g, total: xp.positive(total),
-    h0=lambda xp, g, back, w_hh, x_shape: xp.matmul(back[0][: x_shape[1]], w_hh),
     c0=lambda xp, g, back: back[1],
 )
 def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
@@ -204,14 +198,10 @@ def _gru_backward(xp, g, out, w_hh, h0, inner, gates):
     return xp.cat(to_s[:, : 2 * w_hh.shape[1]], to_y_n, axis=1), to_s, dh
 
 
-@op(
-    floats=True,
+@_recurrent_op(
+    {"back": _gru_backward, "d": lambda xp, g, back: back[0]},
     aux_outputs={"inner": _gru_inner, "gates": _gru_gates},
-    shared={"back": _gru_backward},
-    x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
-    w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[1], out, h0, x_shape),
-    b_ih=lambda xp, g, back: xp.sum(back[0], axis=0),
     b_hh=lambda xp, g, back: xp.sum(back[1], axis=0),
     h0=lambda xp, g, back, w_hh, x_shape: back[2] + xp.matmul(back[1][: x_shape[1]], w_hh),
 )
