@@ -27,7 +27,6 @@ from lucid.ops.reductions import norm as norm_of_lucid
 from lucid.ops.shapes import joint_shape, put_diagonal
 
 
-
 class SignLogabsdet(NamedTuple):
     """What `slogdet` returns."""
 
