@@ -132,11 +132,9 @@ def window_grid(
         reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
         dilated = f", {reach} with dilation {dilation}," if reach != kernel else ""
         padded = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
-        raise ValueError(
-            f"{caller}: the kernel of size {kernel}{dilated} does not fit into the input of size {size}"
-            + (f", {padded} with padding {padding}" if padded != size else "")
-            + "; make it smaller, or padding larger"
-        )
+        image = f"{size}, {padded} with padding {padding}" if padded != size else size
+        text = f"the kernel of size {kernel}{dilated} does not fit into the input of size {image}"
+        raise ValueError(f"{caller}: {text}; make it smaller, or padding larger")
     return Grid(size, kernel, tuple(out), stride, padding, dilation)
 
 

@@ -56,10 +56,8 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
     check_tensor(caller, "target", target)
     check_tensor(caller, "input", input)
     if input._array.shape != target._array.shape:
-        raise ValueError(
-            f"{caller}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; make them equal, "
-            "with reshape, unsqueeze or expand (broadcasting here is nearly always a mistake)"
-        )
+        hint = "make them equal, with reshape, unsqueeze or expand (broadcasting here is nearly always a mistake)"
+        raise ValueError(f"{caller}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; {hint}")
 
 
 def _difference_op(x):
@@ -181,17 +179,16 @@ def binary_cross_entropy(
     the number of elements all the same. Raises ValueError if the shapes differ, `reduction` is unknown, or `input` is
     not made of probabilities.
     """
-    _check_pair("binary_cross_entropy", input, target, reduction)
+    caller = "binary_cross_entropy"
+    _check_pair(caller, input, target, reduction)
     if input.device == "cpu" and input.numel():
         low, high = cpu.min(input._array), cpu.max(input._array)
         if low < 0 or high > 1:  # NaN passes: it shows in the result
-            raise ValueError(
-                f"binary_cross_entropy: input must hold probabilities, 0 to 1, got {low if low < 0 else high}; "
-                "apply a sigmoid, or give the logits to binary_cross_entropy_with_logits"
-            )
+            got = f"{low if low < 0 else high}; apply a sigmoid, or give the logits to {caller}_with_logits"
+            raise ValueError(f"{caller}: input must hold probabilities, 0 to 1, got {got}")
     if weight is None:
         return _bce(input, target, reduction=reduction)
-    _check_weight("binary_cross_entropy", "weight", weight, input)
+    _check_weight(caller, "weight", weight, input)
     return _reduce_tensor(_bce(input, target, reduction="none") * weight, reduction)
 
 
@@ -233,18 +230,14 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
     check_tensor(caller, name, weight)
     pairs = zip(weight.shape[::-1], input.shape[::-1], strict=False)
     if weight.ndim > input.ndim or any(m not in (1, n) for m, n in pairs):
-        raise ValueError(
-            f"{caller}: {name} of shape {weight.shape} does not broadcast to the input's shape {input.shape}"
-        )
+        shapes = f"of shape {weight.shape} does not broadcast to the input's shape {input.shape}"
+        raise ValueError(f"{caller}: {name} {shapes}")
 
 
 @op(
     floats=True,
-    # p - y, the probabilities less the one that should have been 1: the slope is just this where softmax and
-    # cross-entropy are one operation.
-    aux_outputs={
-        "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
-    },
+    # The slope is p - y, the probabilities less the one that should have been 1.
+    aux_outputs={"error": lambda xp, x, labels: _error_of_rows(xp, x, labels)},
     x=lambda xp, g, error, labels_shape, reduction: (
         error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
@@ -253,6 +246,10 @@ def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     losses, error = _row_losses(xp, x, labels)
     return _reduce(xp, losses, reduction), error
+
+
+def _error_of_rows(xp, x, labels):
+    return xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
 
 
 def _row_losses(xp, x, labels):
@@ -281,9 +278,8 @@ def _for_rows(xp, g, reduction):
     floats=True,
     aux_outputs={
         "error": lambda xp, x, labels, ignore_index: xp.where(
-            xp.reshape(labels != ignore_index, shape=(-1, 1)),
-            xp.softmax(x, axis=1)
-            - xp.one_hot(xp.where(labels != ignore_index, labels, 0), classes=x.shape[1], dtype=x.dtype),
+            (labels != ignore_index)[:, None],
+            _error_of_rows(xp, x, xp.where(labels != ignore_index, labels, 0)),
             0,
         ),
         "share": lambda xp, x, labels, ignore_index, reduction: (
@@ -370,10 +366,8 @@ def _rows_and_labels(
         elif len(shape) > 2 and target.shape == shape[:-1]:
             move = "transpose(1, 2)" if len(shape) == 3 else "movedim(-1, 1)"
             hint = f"; the classes are dim 1 of the input: if they are the last dim here, give input.{move}"
-        raise ValueError(
-            f"{caller}: input of shape {shape} needs a target of shape {expected} (integer labels), "
-            f"got shape {target.shape}{hint}"
-        )
+        needs = f"needs a target of shape {expected} (integer labels), got shape {target.shape}{hint}"
+        raise ValueError(f"{caller}: input of shape {shape} {needs}")
     classes = shape[1] if len(shape) > 1 else shape[0]
     if weight is not None:
         _check_class_weight(caller, weight, classes)
@@ -423,16 +417,12 @@ def _soft_cross_entropy(
 ) -> Tensor:
     """cross_entropy for a target of probabilities."""
     if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
-        raise TypeError(
-            f"cross_entropy: target has the shape of labels, {target.shape}, and labels must be integers, got "
-            f"{target.dtype}; convert it with .long()"
-        )
+        must = f"and labels must be integers, got {target.dtype}; convert it with .long()"
+        raise TypeError(f"cross_entropy: target has the shape of labels, {target.shape}, {must}")
     _check_pair("cross_entropy", input, target, reduction)
     if ignore_index >= 0:
-        raise ValueError(
-            f"cross_entropy: ignore_index={ignore_index} is for labels, but target holds probabilities; make those "
-            "of a place 0 instead"
-        )
+        hint = "but target holds probabilities; make those of a place 0 instead"
+        raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for labels, {hint}")
     dim = 1 if input.ndim > 1 else 0
     classes = input.shape[dim]
     if smoothing:

@@ -235,10 +235,9 @@ def batch_norm(
         return _in_single(by_running, input, running_mean, running_var, weight, bias)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
-        raise ValueError(
-            f"batch_norm: input of shape {input.shape} has one value for each channel, whose variance is 0; "
-            "training needs more: a larger batch, or .eval() if this is not training"
-        )
+        needs = "training needs more: a larger batch, or .eval() if this is not training"
+        one = f"input of shape {input.shape} has one value for each channel, whose variance is 0"
+        raise ValueError(f"batch_norm: {one}; {needs}")
 
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
@@ -311,10 +310,8 @@ def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequenc
     check_tensor(caller, "input", input)
     shape = as_shape(caller, normalized_shape)
     if input.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"{caller}: normalized_shape {shape} is not how the input's shape {input.shape} ends; "
-            "give the lengths of the last dims, those to take the mean over"
-        )
+        hint = "give the lengths of the last dims, those to take the mean over"
+        raise ValueError(f"{caller}: normalized_shape {shape} is not how the input's shape {input.shape} ends; {hint}")
     for name, vector in others.items():
         if vector is not None and vector.shape != shape:
             raise ValueError(f"{caller}: {name} has shape {vector.shape}, expected normalized_shape, {shape}")
@@ -341,7 +338,5 @@ def _check_channels(caller: str, input: Tensor, **vectors: Tensor | None) -> Non
         raise ValueError(f"{caller}: input must be (n, channels, ...), got shape {input.shape}")
     for name, vector in vectors.items():
         if vector is not None and vector.shape != input.shape[1:2]:
-            raise ValueError(
-                f"{caller}: {name} has shape {vector.shape}, expected ({input.shape[1]},), a number for each channel "
-                f"of the input, whose shape is {input.shape}"
-            )
+            expected = f"({input.shape[1]},), a number for each channel of the input, whose shape is {input.shape}"
+            raise ValueError(f"{caller}: {name} has shape {vector.shape}, expected {expected}")

@@ -149,10 +149,9 @@ def _pool_grid(
     size, stride = images.image_size(caller, shape, dims), kernel_size if stride is None else stride
     grid = images.window_grid(caller, size, kernel_size, stride, padding, dilation, ceil_mode)
     if any(2 * p > (k - 1) * d + 1 for _, k, _, _, p, d in grid.dims):
-        raise ValueError(
-            f"{caller}: padding must be at most half of the kernel, or windows would see nothing else; got padding "
-            f"{grid.padding}, kernel_size {grid.kernel} and dilation {grid.dilation}"
-        )
+        got = f"padding {grid.padding}, kernel_size {grid.kernel} and dilation {grid.dilation}"
+        most = "at most half of the kernel, or windows would see nothing else"
+        raise ValueError(f"{caller}: padding must be {most}; got {got}")
     return grid
 
 
