@@ -109,9 +109,8 @@ def conv1d(
 ) -> Tensor:  # fmt: skip
     """out[n, o, i] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, i * stride + k * dilation - padding].
 
-    Args, and what is raised, as for `conv2d`, with one dim less: input (n, channels, length) or (channels, length),
-    weight (out_channels, channels / groups, kernel).
-    """
+    `conv2d` with one dim less: input (n, channels, length) or (channels, length), weight (out_channels, channels /
+    groups, kernel)."""
     return _convolve(conv, 1, input, weight, bias, groups, stride, padding, dilation)
 
 
@@ -127,11 +126,9 @@ def conv2d(
 
     Args:
         input: (n, channels, height, width), or (channels, height, width).
-        weight: (out_channels, channels / groups, kernel height, kernel width).
-        bias: (out_channels,), or None.
-        stride: how far apart the windows are; like the next two, one int for all dims or one for each.
-        padding: how many zeros surround the image; "valid" for none, "same" for as many as keep its size.
-        dilation: how far apart the elements of a window are.
+        weight, bias: (out_channels, channels / groups, kernel height, kernel width); (out_channels,), or None.
+        stride, dilation: how far apart the windows are, and the elements of each; an int, or one for each dim.
+        padding: likewise, how many zeros surround the image; "valid" for none, "same" for as many as keep its size.
         groups: into how many groups channels are divided; the outputs of a group see the inputs of the same group.
 
     Raises ValueError if a shape does not fit, channels do not divide by `groups`, the kernel is larger than the padded
@@ -165,7 +162,7 @@ def _conv_grid(
     dilation: Any,
 ) -> Grid:  # fmt: skip
     size, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=False)
-    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
+    stride, dilation = images.ints(caller, "stride", stride, dims), images.ints(caller, "dilation", dilation, dims)
     check_padding(caller, padding, stride)
     if padding == "same":  # with an even kernel, the odd zero goes behind
         before = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
@@ -194,15 +191,10 @@ def conv_transpose2d(
     images larger. The result is (n, out_channels, *out), or without n; out is (size - 1) * stride - 2 * padding +
     dilation * (kernel - 1) + output_padding + 1.
 
-    Args:
-        input, bias, groups, dilation: as for `conv2d`.
-        weight: (channels, out_channels / groups, kernel height, kernel width).
-        stride: how far apart the products are added.
-        padding: how much is cut off all around.
-        output_padding: how much longer the output is at its end, below stride or dilation. With a stride, several sizes
-            give one size under conv2d; this says which of them is meant.
-
-    Errors as `conv2d`, and ValueError where nothing would be left.
+    Args and errors as `conv2d`, and ValueError where nothing would be left. The weight is (channels, out_channels /
+    groups, kernel height, kernel width); products are added `stride` apart, and `padding` is cut off all around. With a
+    stride, several sizes give one size under conv2d: `output_padding`, below stride or dilation, says which is meant,
+    by how much longer the output is at its end.
 
     >>> from lucid import ones
     >>> conv_transpose2d(ones(1, 1, 2, 1), ones(1, 1, 2, 1), stride=2).flatten().tolist()
@@ -218,7 +210,7 @@ def _conv_transpose_grid(
 ) -> Grid:  # fmt: skip
     """The grid of the convolution whose adjoint this is: its `out` is the input, its `size` the output."""
     out, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=True)
-    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
+    stride, dilation = images.ints(caller, "stride", stride, dims), images.ints(caller, "dilation", dilation, dims)
     padding = images.ints(caller, "padding", padding, dims, 0)
     extra = images.ints(caller, "output_padding", output_padding, dims, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):

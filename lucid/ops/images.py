@@ -1,14 +1,11 @@
 """Images: where windows lie over them, and how they get another size.
 
-Images are (n, channels, *size) with one, two or more dims of size: (n, channels, length), (n, channels, height, width),
-... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims. Resizing
+Images are (n, channels, *size) with any number of dims of size. A `Grid` says how windows lie over them; resizing
 multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
 
 Results lie in memory with the batch last, (channels, *size, n), and are handed out with their dims in the usual order.
 What one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in
 float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory and 29 with (n, *size, channels).
-
-Sizes depend on shapes and options alone, and a program has few of those: `cached` keeps the answers.
 """
 
 from __future__ import annotations
@@ -123,13 +120,11 @@ def window_grid(
     dims = len(size)
     kernel, stride = ints(caller, "kernel_size", kernel_size, dims), ints(caller, "stride", stride, dims)
     padding, dilation = ints(caller, "padding", padding, dims, 0), ints(caller, "dilation", dilation, dims)
-    out = []
-    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
-        free = n + 2 * p - (k - 1) * d - 1
-        count = (free + (s - 1 if ceil_mode else 0)) // s + 1
+    out, reach = [], tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    for n, s, p, span in zip(size, stride, padding, reach, strict=True):
+        count = (n + 2 * p - span + (s - 1 if ceil_mode else 0)) // s + 1
         out.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)
     if any(count < 1 for count in out):
-        reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
         dilated = f", {reach} with dilation {dilation}," if reach != kernel else ""
         padded = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
         image = f"{size}, {padded} with padding {padding}" if padded != size else size
@@ -301,14 +296,11 @@ def interpolate(
     input[floor(u) + 1] for t = u - floor(u), dim by dim; with `align_corners` u = i * (old - 1) / (new - 1).
 
     Args:
-        input: (n, channels, length) or (n, channels, height, width); "nearest" takes any number of dims.
-        size, scale_factor: the new size; or a number for all dims, or one for each, that the old one is multiplied by
-            and rounded down.
-        mode: "nearest", "linear" (of signals) or "bilinear" (of images).
-        align_corners: for the last two, whether the outermost places are points that stay where they are; otherwise
-            places are squares, and the outer edges of the outermost stay.
-        recompute_scale_factor: whether places follow from the sizes, and not from a `scale_factor` that does not give
-            a whole number of them.
+        input: (n, channels, length) for "linear", (n, channels, height, width) for "bilinear"; "nearest" takes any.
+        size, scale_factor: the new size; or a number for all dims, or one for each, to multiply the old one by.
+        align_corners: for the last two modes, whether the outermost places are points that stay where they are;
+            otherwise places are squares, and the outer edges of the outermost stay.
+        recompute_scale_factor: whether places follow from the sizes, which are rounded down, not from `scale_factor`.
 
     Raises ValueError for another mode, a shape or align_corners that does not go with it, and unless one of `size` and
     `scale_factor` is given.
@@ -368,14 +360,11 @@ def _nearest(n: int, m: int, factor: float | None) -> SparseMatrix:
 
 
 def _linear(n: int, m: int, factor: float | None, align_corners: bool) -> SparseMatrix:
-    passes: list[list[Any]] = [[], []]
-    for i in range(m):
-        if align_corners:
-            u = i * (n - 1) / (m - 1) if m > 1 else 0.0
-        else:
-            u = max(0.0, (i + 0.5) * (1 / factor if factor else n / m) - 0.5)
-        low = min(int(u), n - 1)
-        t = min(u - low, 1.0) if low < n - 1 else 0.0
-        passes[0] += [(i, low, 1 - t)] if t < 1 else []
-        passes[1] += [(i, low + 1, t)] if t > 0 else []
-    return SparseMatrix(m, n, passes)
+    if align_corners:
+        centres = [i * (n - 1) / (m - 1) if m > 1 else 0.0 for i in range(m)]
+    else:
+        centres = [max(0.0, (i + 0.5) * (1 / factor if factor else n / m) - 0.5) for i in range(m)]
+    mixed = [(min(int(u), n - 1), u) for u in centres]
+    mixed = [(low, min(u - low, 1.0) if low < n - 1 else 0.0) for low, u in mixed]
+    lower = [(i, low, 1 - t) for i, (low, t) in enumerate(mixed) if t < 1]
+    return SparseMatrix(m, n, [lower, [(i, low + 1, t) for i, (low, t) in enumerate(mixed) if t > 0]])

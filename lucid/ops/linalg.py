@@ -78,10 +78,8 @@ _INDEFINITE = "is not positive definite; if only rounding has made it so, pass x
 
 @op(floats=True, A=lambda xp, g, out: -xp.matmul(xp.matmul(_t(xp, out), g), _t(xp, out)))
 def inv(xp, A):
-    """The inverse: inv(A) A = A inv(A) = I; `solve(A, B)` is faster and more accurate than `inv(A) @ B`.
-
-    Raises ValueError for a singular matrix, and for one that is not square.
-    """
+    """The inverse: inv(A) A = A inv(A) = I; `solve(A, B)` is faster and more accurate than `inv(A) @ B`. Raises
+    ValueError for a singular matrix, and for one that is not square."""
     return _lapack(xp, "inv", _SINGULAR, xp.linalg.inv, _square("inv", A))
 
 
@@ -139,10 +137,9 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return _cholesky(A.mT).mT if upper else _cholesky(A)
 
 
-# The gradient of the determinant is the matrix of cofactors. For an invertible x that is det(x) inv(x)', but it exists
-# for every x, and at a singular one (where a loss may well start) it need not be 0. With x = u diag(s) v' it is
-# det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is that of diag(s), in
-# the same bases. For the third order and beyond x must be invertible.
+# The matrix of cofactors is det(x) inv(x)' for an invertible x, but at a singular one it need not be 0. With
+# x = u diag(s) v' it is det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is
+# that of diag(s), in the same bases.
 
 
 @op(floats=True, A=lambda xp, g, A: _per_matrix(xp, g) * xp.cofactor(A))
@@ -293,7 +290,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
         raise ValueError(f"norm: expected two different dims, got {dim!r}")
     if ord is None or ord == "fro":
         return norm_of_lucid(A, 2, (row, column), keepdim)
-    if ord == "nuc" or ord in (2, -2):
+    if ord in ("nuc", 2, -2):
         order = [i for i in range(ndim) if i not in (row, column)] + [row, column]
         # The singular values, in ascending order, are the upper eigenvalues of [[0, matrix], [matrix', 0]].
         m, n, rest = A.shape[row], A.shape[column], ((0, 0),) * (ndim - 1)

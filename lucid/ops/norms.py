@@ -230,7 +230,7 @@ def batch_norm(
 
         def by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
             scale = rsqrt(var.to(x.dtype) + float(eps))
-            return _of_channels(x - _upright(mean, x), scale if weight is None else scale * weight, bias)
+            return _of_channels(x, scale if weight is None else scale * weight, bias, mean)
 
         return _in_single(by_running, input, running_mean, running_var, weight, bias)
     count = input.numel() // max(input.shape[1], 1)
@@ -250,15 +250,12 @@ def batch_norm(
     return _in_single(by_batch, input, weight, bias)
 
 
-def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """x * weight + bias, channel by channel."""
-    x = x if weight is None else x * _upright(weight, x)
-    return x if bias is None else x + _upright(bias, x)
-
-
-def _upright(vector: Tensor, x: Tensor) -> Tensor:
-    """A number for each channel, (channels,), in a shape that broadcasts against x."""
-    return vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
+def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None = None) -> Tensor:
+    """(x - mean) * weight + bias, channel by channel."""
+    upright = lambda vector: vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
+    y = x if mean is None else x - upright(mean)
+    y = y if weight is None else y * upright(weight)
+    return y if bias is None else y + upright(bias)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:

@@ -106,16 +106,14 @@ def max_pool2d(
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Any:  # fmt: skip
     """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k * dilation -
-    padding], in both dims. What lies outside of the image is never the largest.
-
-    The gradient goes to the first of equal elements. A NaN in a window is its maximum.
+    padding], in both dims. What lies outside of the image is never the largest. The gradient goes to the first of equal
+    elements. A NaN in a window is its maximum.
 
     Args:
         input: (n, channels, height, width), or (channels, height, width).
-        kernel_size: of the windows; like the next three, one int for both dims or one for each.
-        stride: how far apart they are; by default they lie side by side.
-        padding: how far they may begin before the image and end behind it, at most half of the kernel.
-        dilation: how far apart the elements of a window are.
+        kernel_size, stride: of the windows, which by default lie side by side; ints, or one for each dim.
+        padding: likewise, how far they may begin before the image and end behind it, at most half of the kernel.
+        dilation: likewise, how far apart the elements of a window are.
         ceil_mode: whether to add a window that sticks out where the last does not reach the end.
         return_indices: whether to return (values, indices), the latter int64 places counted row by row in each image.
 
@@ -171,8 +169,7 @@ def avg_pool2d(
     padding].
 
     Args and errors as `max_pool2d`. `count_include_pad` says whether the zeros of the padding count as elements of a
-    window; `divisor_override`, not 0, is what sums are divided by, whatever a window holds.
-    """
+    window; `divisor_override`, not 0, is what sums are divided by, whatever a window holds."""
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _average(2, "avg_pool2d", _windows, input, *options)
 
