@@ -9,27 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 INSTEAD = {
-    "float": "write lucid.float32, or x.float()",
-    "double": "write lucid.float64, or x.double()",
-    "long": "write lucid.int64, or x.long()",
-    "int": "write lucid.int32, or x.int()",
-    "bool": "write lucid.bool_, or x.bool()",
-    "concat": "write cat",
-    "concatenate": "write cat",
-    "vstack": "write cat(tensors, 0)",
-    "hstack": "write cat(tensors, 1)",
-    "ravel": "write flatten",
+    "float": "write lucid.float32, or x.float()", "double": "write lucid.float64, or x.double()",
+    "long": "write lucid.int64, or x.long()", "int": "write lucid.int32, or x.int()",
+    "bool": "write lucid.bool_, or x.bool()", "concat": "write cat", "concatenate": "write cat",
+    "vstack": "write cat(tensors, 0)", "hstack": "write cat(tensors, 1)", "ravel": "write flatten",
     "select": "write x[i], or x[:, i] for another dim",
     "logical_and": "write x & y for bools, (x != 0) & (y != 0) for numbers",
     "logical_or": "write x | y for bools, (x != 0) | (y != 0) for numbers",
-    "logical_not": "write ~x for bools, x == 0 for numbers",
-    "count_nonzero": "write (x != 0).sum()",
-    "inverse": "write lucid.linalg.inv",
-    "det": "write lucid.linalg.det",
-    "logdet": "write lucid.linalg.slogdet(x).logabsdet",
-    "cholesky": "write lucid.linalg.cholesky",
+    "logical_not": "write ~x for bools, x == 0 for numbers", "count_nonzero": "write (x != 0).sum()",
+    "inverse": "write lucid.linalg.inv", "det": "write lucid.linalg.det",
+    "logdet": "write lucid.linalg.slogdet(x).logabsdet", "cholesky": "write lucid.linalg.cholesky",
     "Generator": "lucid.manual_seed starts the one generator there is",
-}
+}  # fmt: skip
 
 
 def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:

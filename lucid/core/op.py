@@ -70,14 +70,10 @@ class Op:
     shape_rule: Callable[[list[Any]], str] | None = None  # says for which shapes it is defined, in errors
 
     def __init__(
-        self,
-        forward: Callable[..., Any],
-        vjps: dict[str, Callable[..., Any]],
-        view: bool = False,
-        floats: bool = False,
-        aux_outputs: dict[str, Callable[..., Any]] | None = None,
+        self, forward: Callable[..., Any], vjps: dict[str, Callable[..., Any]], view: bool = False,
+        floats: bool = False, aux_outputs: dict[str, Callable[..., Any]] | None = None,
         shared: dict[str, Callable[..., Any]] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.name = forward.__name__.removeprefix("_")
         self.forward, self.vjps, self.view, self.floats = forward, vjps, view, floats
         self.aux_outputs, self.shared = aux_outputs or {}, shared or {}
@@ -507,15 +503,10 @@ def _call_of(op: Op) -> Any:
 
 
 def op(
-    misplaced: None = None,
-    /,
-    *,
-    view: bool = False,
-    floats: bool = False,
+    misplaced: None = None, /, *, view: bool = False, floats: bool = False,
     aux_outputs: dict[str, Callable[..., Any]] | None = None,
-    shared: dict[str, Callable[..., Any]] | None = None,
-    **vjps: Callable[..., Any],
-) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
+    shared: dict[str, Callable[..., Any]] | None = None, **vjps: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:  # fmt: skip
     """Make an operation on Tensors out of a forward on arrays; `vjps` gives the gradient of each input by its name.
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use

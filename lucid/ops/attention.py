@@ -14,19 +14,15 @@ from lucid.ops.reductions import softmax_vjp
 
 
 @op(
-    floats=True,
-    shared={"slope": lambda xp, g, out: softmax_vjp(xp, g, out, -1)},
+    floats=True, shared={"slope": lambda xp, g, out: softmax_vjp(xp, g, out, -1)},
     query=lambda xp, g, slope, key, scale: xp.matmul(slope, key) * scale,
     key=lambda xp, g, slope, query, scale: xp.matmul(xp.swapaxes(slope, a=-1, b=-2), query) * scale,
     mask=lambda xp, g, slope: slope,
-)
+)  # fmt: skip
 @accumulate_in_float32
 def _attention_weights(xp, query, key, mask=None, *, scale):
-    """softmax(query @ key.T * scale + mask) along the keys; 0 throughout where the mask is -inf for every key.
-
-    query is (..., queries, features), key (..., keys, features), the result (..., queries, keys); the mask broadcasts
-    to that. How much each query attends to each key (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1).
-    """
+    """softmax(query @ key.T * scale + mask) along the keys, (..., queries, keys), 0 throughout where the mask, which
+    broadcasts to that, is -inf for every key: how much each query attends to each key."""
     scores = xp.matmul(query, xp.swapaxes(key, a=-1, b=-2))  # (..., queries, keys)
     if not scores.size:
         return scores
@@ -51,27 +47,22 @@ def scaled_dot_product_attention(
     """softmax(query @ key.T * scale + mask) @ value (Vaswani et al. 2017, arXiv 1706.03762).
 
     Args:
-        query: (..., queries, features).
-        key: (..., keys, features).
-        value: (..., keys, features of the result).
+        query, key, value: (..., queries, features), (..., keys, features) and (..., keys, features of the result).
         attn_mask: broadcasts to (..., queries, keys). Of bools: True where the key takes part. Of floats: added
             to the scores, so that -inf keeps a key out. A query that no key is left for gets zeros, as in PyTorch.
         dropout_p: the probability with which each weight is dropped, in training and outside: pass 0 there.
         is_causal: lets query i see the keys up to i only, on top of what `attn_mask` says.
         scale: 1 / sqrt(features) if None.
 
-    Raises:
-        ValueError: if the shapes do not fit, or `dropout_p` is not a probability.
-        TypeError: if the mask holds neither bools nor floats.
+    Raises ValueError if the shapes do not fit, or `dropout_p` is not a probability; TypeError if the mask holds neither
+    bools nor floats.
     """
     caller = "scaled_dot_product_attention"
     weights = attention_weights(caller, query, key, attn_mask, is_causal, scale)  # (..., queries, keys)
     check_tensor(caller, "value", value)
     if value.ndim < 2 or value.shape[-2] != key.shape[-2]:
-        raise ValueError(
-            f"{caller}: key of shape {key.shape} has {key.shape[-2]} keys, but value of shape {value.shape} not as "
-            "many rows; expected (..., keys, features) for both"
-        )
+        value_rows = f"value of shape {value.shape} not as many rows; expected (..., keys, features) for both"
+        raise ValueError(f"{caller}: key of shape {key.shape} has {key.shape[-2]} keys, but {value_rows}")
     check_probability(caller, dropout_p)
     return dropout(weights, dropout_p) @ value  # (..., queries, features of the result)
 
@@ -83,19 +74,15 @@ def attention_weights(
     check_tensor(caller, "query", query)
     check_tensor(caller, "key", key)
     if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
-        raise ValueError(
-            f"{caller}: expected query (..., queries, features) and key (..., keys, features), with as many features, "
-            f"got shapes {query.shape} and {key.shape}"
-        )
+        expected = "query (..., queries, features) and key (..., keys, features), with as many features"
+        raise ValueError(f"{caller}: expected {expected}, got shapes {query.shape} and {key.shape}")
     queries, keys = query.shape[-2], key.shape[-2]
     if mask is not None:
         mask = additive_mask(caller, "attn_mask", mask, query)
         ends = zip(mask.shape[::-1], (keys, queries), strict=False)
         if mask.ndim > max(query.ndim, key.ndim) or any(m not in (1, n) for m, n in ends):
-            raise ValueError(
-                f"{caller}: attn_mask of shape {mask.shape} does not broadcast to the scores, which are "
-                f"(..., {queries}, {keys}) for {queries} queries and {keys} keys"
-            )
+            scores = f"the scores, which are (..., {queries}, {keys}) for {queries} queries and {keys} keys"
+            raise ValueError(f"{caller}: attn_mask of shape {mask.shape} does not broadcast to {scores}")
     if is_causal:
         past = arange(queries, device=query.device).unsqueeze(1) >= arange(keys, device=query.device)  # (queries, keys)
         causal = additive_mask(caller, "is_causal", past, query)

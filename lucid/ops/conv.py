@@ -22,9 +22,6 @@ from lucid.ops import images
 from lucid.ops.checks import check_tensor
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
-
-
 # Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
 
 
@@ -112,9 +109,8 @@ def conv1d(
 ) -> Tensor:  # fmt: skip
     """out[n, o, i] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, i * stride + k * dilation - padding].
 
-    Args, and what is raised, as for `conv2d`, with one dim less: input (n, channels, length) or (channels, length),
-    weight (out_channels, channels / groups, kernel).
-    """
+    `conv2d` with one dim less: input (n, channels, length) or (channels, length), weight (out_channels, channels /
+    groups, kernel)."""
     return _convolve(conv, 1, input, weight, bias, groups, stride, padding, dilation)
 
 
@@ -125,24 +121,18 @@ def conv2d(
     """Every window of the image times the weight: out[n, o, place] = bias[o] + sum over c, k of weight[o, c, k] *
     input[n, c, place * stride + k * dilation - padding], in both dims; zero is read outside of the image.
 
-    As everywhere in deep learning, the kernel is not flipped first: it is a cross-correlation.
+    As everywhere in deep learning, the kernel is not flipped first: it is a cross-correlation. The result is
+    (n, out_channels, *out), or without n; out is (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1.
 
     Args:
         input: (n, channels, height, width), or (channels, height, width).
-        weight: (out_channels, channels / groups, kernel height, kernel width).
-        bias: (out_channels,), or None.
-        stride: how far apart the windows are; like the next two, one int for all dims or one for each.
-        padding: how many zeros surround the image; "valid" for none, "same" for as many as keep its size.
-        dilation: how far apart the elements of a window are.
+        weight, bias: (out_channels, channels / groups, kernel height, kernel width); (out_channels,), or None.
+        stride, dilation: how far apart the windows are, and the elements of each; an int, or one for each dim.
+        padding: likewise, how many zeros surround the image; "valid" for none, "same" for as many as keep its size.
         groups: into how many groups channels are divided; the outputs of a group see the inputs of the same group.
 
-    Returns:
-        (n, out_channels, *out), or without n; out is (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1.
-
-    Raises:
-        ValueError: if a shape does not fit, channels do not divide by `groups`, the kernel is larger than the padded
-            image, or an option is out of range.
-        TypeError: if an option is not an int, or an input not a Tensor.
+    Raises ValueError if a shape does not fit, channels do not divide by `groups`, the kernel is larger than the padded
+    image, or an option is out of range; TypeError if an option is not an int, or an input not a Tensor.
 
     >>> from lucid import ones
     >>> conv2d(ones(1, 1, 3, 3), ones(1, 1, 2, 2)).tolist()
@@ -172,7 +162,7 @@ def _conv_grid(
     dilation: Any,
 ) -> Grid:  # fmt: skip
     size, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=False)
-    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
+    stride, dilation = images.ints(caller, "stride", stride, dims), images.ints(caller, "dilation", dilation, dims)
     check_padding(caller, padding, stride)
     if padding == "same":  # with an even kernel, the odd zero goes behind
         before = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
@@ -198,26 +188,13 @@ def conv_transpose2d(
         out[n, o, place * stride + k * dilation - padding] += input[n, c, place] * weight[c, o, k]
 
     for all c, k and places, on top of bias[o]. The gradient of `conv2d` with respect to its input, often used to make
-    images larger.
+    images larger. The result is (n, out_channels, *out), or without n; out is (size - 1) * stride - 2 * padding +
+    dilation * (kernel - 1) + output_padding + 1.
 
-    Args:
-        input: (n, channels, height, width), or (channels, height, width).
-        weight: (channels, out_channels / groups, kernel height, kernel width).
-        bias: (out_channels,), or None.
-        stride: how far apart the products are added.
-        padding: how much is cut off all around.
-        output_padding: how much longer the output is at its end. With a stride, several sizes give one size under
-            conv2d; this says which of them is meant.
-        groups, dilation: as for `conv2d`.
-
-    Returns:
-        (n, out_channels, *out), or without n; out is
-        (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1.
-
-    Raises:
-        ValueError: if a shape does not fit, channels do not divide by `groups`, nothing would be left, or an option is
-            out of range; `output_padding` must be below stride or dilation.
-        TypeError: if an option is not an int, or an input not a Tensor.
+    Args and errors as `conv2d`, and ValueError where nothing would be left. The weight is (channels, out_channels /
+    groups, kernel height, kernel width); products are added `stride` apart, and `padding` is cut off all around. With a
+    stride, several sizes give one size under conv2d: `output_padding`, below stride or dilation, says which is meant,
+    by how much longer the output is at its end.
 
     >>> from lucid import ones
     >>> conv_transpose2d(ones(1, 1, 2, 1), ones(1, 1, 2, 1), stride=2).flatten().tolist()
@@ -233,21 +210,17 @@ def _conv_transpose_grid(
 ) -> Grid:  # fmt: skip
     """The grid of the convolution whose adjoint this is: its `out` is the input, its `size` the output."""
     out, kernel = _check_shapes(caller, shape, weight, bias, dims, groups, transposed=True)
-    stride, dilation = (images.ints(caller, name, n, dims) for name, n in (("stride", stride), ("dilation", dilation)))
+    stride, dilation = images.ints(caller, "stride", stride, dims), images.ints(caller, "dilation", dilation, dims)
     padding = images.ints(caller, "padding", padding, dims, 0)
     extra = images.ints(caller, "output_padding", output_padding, dims, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ValueError(
-            f"{caller}: output_padding must be smaller than stride or dilation, got {extra} with stride {stride} and "
-            f"dilation {dilation}"
-        )
+        given = f"{extra} with stride {stride} and dilation {dilation}"
+        raise ValueError(f"{caller}: output_padding must be smaller than stride or dilation, got {given}")
     dims_of = zip(out, kernel, stride, padding, dilation, extra, strict=True)
     size = tuple((o - 1) * s - 2 * p + (k - 1) * d + e + 1 for o, k, s, p, d, e in dims_of)
     if any(n < 1 for n in size):
-        raise ValueError(
-            f"{caller}: input of size {out} would give an output of size {size}; it needs a larger kernel than "
-            f"{kernel}, or less padding than {padding}"
-        )
+        need = f"it needs a larger kernel than {kernel}, or less padding than {padding}"
+        raise ValueError(f"{caller}: input of size {out} would give an output of size {size}; {need}")
     return Grid(size, kernel, out, stride, padding, dilation)
 
 
@@ -267,11 +240,9 @@ def _check_shapes(
         raise ValueError(f"{caller}: weight has {weight[0]} {first}, which do not divide by groups={groups}")
     inputs, outputs = (weight[0], weight[1] * groups) if transposed else (weight[1] * groups, weight[0])
     if shape[-dims - 1] != inputs:
-        raise ValueError(
-            f"{caller}: input of shape {shape} has {shape[-dims - 1]} channels, but weight of shape {weight} with "
-            f"groups={groups} takes {inputs}"
-        )
-    if bias is not None and bias != (outputs,):
+        channels = f"{shape[-dims - 1]} channels, but weight of shape {weight} with groups={groups} takes {inputs}"
+        raise ValueError(f"{caller}: input of shape {shape} has {channels}")
+    if bias not in (None, (outputs,)):
         one_each = f"({outputs},), one number for each output channel"
         raise ValueError(f"{caller}: bias must have the shape {one_each}, got {bias}")
     return size, images.ints(caller, "the kernel's size", weight[2:], dims)

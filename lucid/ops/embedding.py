@@ -30,9 +30,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 def row_number(caller: str, padding_idx: int, count: int) -> int:
     """`padding_idx` as one of 0 to count - 1."""
     if not -count <= padding_idx < count:
-        raise IndexError(
-            f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; expected {-count} to {count - 1}"
-        )
+        expected = f"expected {-count} to {count - 1}"
+        raise IndexError(f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; {expected}")
     return padding_idx % count
 
 
@@ -64,21 +63,16 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`.
-
-    The mean stays what it was, so that nothing needs scaling when training is over. Source: Srivastava et al. 2014,
-    "Dropout: a simple way to prevent neural networks from overfitting". Raises ValueError if `p` is not in [0, 1].
-    """
+    """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`. The mean
+    stays what it was. Raises ValueError if `p` is not in [0, 1]. Source: Srivastava et al. 2014, "Dropout: a simple way
+    to prevent neural networks from overfitting"."""
     check_tensor("dropout", "input", input)
     return _dropout("dropout", input, p, training, input.shape)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """`dropout` of whole channels of (n, channels, length) or (channels, length): each is kept or lost as one.
-
-    Neighbours in a channel are so alike that single elements, dropped, would hardly be missed (arXiv 1411.4280).
-    Raises ValueError if `p` is not in [0, 1], or the input has another number of dims.
-    """
+    """`dropout` of whole channels of (n, channels, length) or (channels, length), as neighbours in one are so alike
+    that single elements would hardly be missed (arXiv 1411.4280). Raises ValueError also for other numbers of dims."""
     check_tensor("dropout1d", "input", input)
     if input.ndim not in (2, 3):
         raise ValueError(f"dropout1d: expected (n, channels, length) or (channels, length), got shape {input.shape}")
@@ -86,15 +80,12 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """`dropout` of whole channels of images, (n, channels, height, width): see `dropout1d`. Raises ValueError if
-    `p` is not in [0, 1], or the input has another number of dims. (Of three, PyTorch takes the second for the
+    """`dropout1d` of images, (n, channels, height, width). (Of an input of three dims PyTorch takes the second for the
     channels, and warns that this will change.)"""
     check_tensor("dropout2d", "input", input)
     if input.ndim != 4:
-        raise ValueError(
-            f"dropout2d: expected (n, channels, height, width), got shape {input.shape}; for one image write "
-            "x.unsqueeze(0), and for (n, channels, length) use dropout1d"
-        )
+        hint = "for one image write x.unsqueeze(0), and for (n, channels, length) use dropout1d"
+        raise ValueError(f"dropout2d: expected (n, channels, height, width), got shape {input.shape}; {hint}")
     return _dropout("dropout2d", input, p, training, (*input.shape[:2], 1, 1))
 
 

@@ -1,14 +1,11 @@
 """Images: where windows lie over them, and how they get another size.
 
-Images are (n, channels, *size) with one, two or more dims of size: (n, channels, length), (n, channels, height, width),
-... A `Grid` says how windows lie over them, and from there on one implementation serves any number of dims. Resizing
+Images are (n, channels, *size) with any number of dims of size. A `Grid` says how windows lie over them; resizing
 multiplies each dim by a fixed `SparseMatrix`. Convolution, pooling and padding build on both.
 
 Results lie in memory with the batch last, (channels, *size, n), and are handed out with their dims in the usual order.
 What one element of all windows sees is then a few long runs of memory: the 3 x 3 windows of 64 images, 8 x 4 x 4 in
 float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory and 29 with (n, *size, channels).
-
-Sizes depend on shapes and options alone, and a program has few of those: `cached` keeps the answers.
 """
 
 from __future__ import annotations
@@ -26,8 +23,6 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_tensor
-
-__all__ = ["fold", "interpolate", "unfold"]
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -78,31 +73,33 @@ def check_floats(caller: str, input: Tensor) -> None:
 class Grid:
     """How windows lie over an image. Element k of window w is at w * stride + k * dilation - padding, dim by dim.
 
-    Attributes:
-        size, kernel: the sizes of the image and of a window.
-        out: how many windows there are along each dim.
-        stride, padding, dilation: as above. `dims` has these six for each dim.
-        padded_size: the size of the image with the padding before it, and behind it with what the last window needs.
-        interior: the index of the image in there.
-        inside: whether every element of every window is in the image.
-        disjoint: whether no two windows share a place.
+    `size` and `kernel` are the sizes of the image and of a window, `out` says how many windows there are along each
+    dim. `dims` has all six for each dim.
     """
 
     def __init__(self, size: Shape, kernel: Shape, out: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
         self.size, self.kernel, self.out = size, kernel, out
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.dims = list(zip(size, kernel, out, stride, padding, dilation, strict=True))
+        # The size of the image with the padding before it, and behind it with what the last window needs; its index.
         self.padded_size = tuple(max(n + p, (o - 1) * s + (k - 1) * d + 1) for n, k, o, s, p, d in self.dims)
         self.interior = (slice(None), *(slice(p, p + n) for n, _, _, _, p, _ in self.dims))
-        self.inside = self.padded_size == size
-        self.disjoint = all(s > (k - 1) * d for _, k, _, s, _, d in self.dims)
+        self.inside = self.padded_size == size  # whether every element of every window is in the image
+        self.disjoint = all(s > (k - 1) * d for _, k, _, s, _, d in self.dims)  # no two windows share a place
 
     @cached_property
     def taps(self):
         """(k, windows, places) for each element of a window: the windows that have it in the image, and where there.
         Indices of (channels, *kernel, ...), (channels, *out, n) and (channels, *size, n)."""
-        along = product(*[_taps(*dim) for dim in self.dims])
-        return [tuple((slice(None), *index) for index in zip(*tap, strict=True)) for tap in along]
+        along: list[list[tuple[int, slice, slice]]] = [[] for _ in self.dims]
+        for taps, (n, kernel, out, stride, padding, dilation) in zip(along, self.dims, strict=True):
+            for k in range(kernel):
+                shift = k * dilation - padding
+                first, end = max(0, -(shift // stride)), min(out, (n - 1 - shift) // stride + 1)
+                if first < end:
+                    places = slice(first * stride + shift, (end - 1) * stride + shift + 1, stride)
+                    taps.append((k, slice(first, end), places))
+        return [tuple((slice(None), *index) for index in zip(*tap, strict=True)) for tap in product(*along)]
 
     @cached_property
     def mirrored(self):
@@ -114,18 +111,6 @@ class Grid:
         return Grid(self.out, self.kernel, self.size, self.stride, padding, self.dilation)
 
 
-def _taps(n, kernel, out, stride, padding, dilation):
-    """The taps along one dim."""
-    taps = []
-    for k in range(kernel):
-        shift = k * dilation - padding
-        first, end = max(0, -(shift // stride)), min(out, (n - 1 - shift) // stride + 1)
-        if first < end:
-            places = slice(first * stride + shift, (end - 1) * stride + shift + 1, stride)
-            taps.append((k, slice(first, end), places))
-    return taps
-
-
 @cached
 def window_grid(
     caller: str, size: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool = False
@@ -135,20 +120,16 @@ def window_grid(
     dims = len(size)
     kernel, stride = ints(caller, "kernel_size", kernel_size, dims), ints(caller, "stride", stride, dims)
     padding, dilation = ints(caller, "padding", padding, dims, 0), ints(caller, "dilation", dilation, dims)
-    out = []
-    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
-        free = n + 2 * p - (k - 1) * d - 1
-        count = (free + (s - 1 if ceil_mode else 0)) // s + 1
+    out, reach = [], tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    for n, s, p, span in zip(size, stride, padding, reach, strict=True):
+        count = (n + 2 * p - span + (s - 1 if ceil_mode else 0)) // s + 1
         out.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)
     if any(count < 1 for count in out):
-        reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
         dilated = f", {reach} with dilation {dilation}," if reach != kernel else ""
         padded = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
-        raise ValueError(
-            f"{caller}: the kernel of size {kernel}{dilated} does not fit into the input of size {size}"
-            + (f", {padded} with padding {padding}" if padded != size else "")
-            + "; make it smaller, or padding larger"
-        )
+        image = f"{size}, {padded} with padding {padding}" if padded != size else size
+        text = f"the kernel of size {kernel}{dilated} does not fit into the input of size {image}"
+        raise ValueError(f"{caller}: {text}; make it smaller, or padding larger")
     return Grid(size, kernel, tuple(out), stride, padding, dilation)
 
 
@@ -158,7 +139,7 @@ def batch_last(xp, x):
 
 
 def batch_first(x):
-    """The way back, without copying."""
+    """The reverse, without copying."""
     return x.transpose((x.ndim - 1, *range(x.ndim - 1)))
 
 
@@ -221,11 +202,9 @@ def fold(
 
         out[n, c, window * stride + k * dilation - padding] += input[n, (c, k), window]
 
-    for all k and windows, except for what would be outside of the image.
-
-    (n, channels * elements of a window, windows) gives (n, channels, *output_size); the batch may be left out.
-    Raises ValueError if the number of rows does not divide by the elements of a window, or that of columns is not
-    the number of windows in an image of `output_size`.
+    inside the image. (n, channels * elements of a window, windows) gives (n, channels, *output_size); the batch may be
+    left out. Raises ValueError if the number of rows does not divide by the elements of a window, or that of columns is
+    not the number of windows in an image of `output_size`.
     """
     check_tensor("fold", "input", input)
     size = ints("fold", "output_size", output_size, 2)
@@ -233,27 +212,21 @@ def fold(
     if input.ndim not in (2, 3):
         expected = "the shape (channels * elements of a window, windows), or that with a batch in front"
         raise ValueError(f"fold: input must have {expected}, got {input.shape}")
-    rows, columns = input.shape[-2:]
-    if rows % prod(grid.kernel):
-        raise ValueError(
-            f"fold: input of shape {input.shape} has {rows} rows, which do not divide by the {prod(grid.kernel)} "
-            f"elements of a window of size {grid.kernel}"
-        )
+    (rows, columns), has = input.shape[-2:], f"fold: input of shape {input.shape} has"
+    if rows % (elements := prod(grid.kernel)):
+        window = f"a window of size {grid.kernel}"
+        raise ValueError(f"{has} {rows} rows, which do not divide by the {elements} elements of {window}")
     if columns != prod(grid.out):
         raise ValueError(
-            f"fold: input of shape {input.shape} has {columns} columns, but in an image of size {size} there are "
-            f"{prod(grid.out)} windows, {grid.out}, with kernel_size {grid.kernel}, stride {grid.stride}, padding "
-            f"{grid.padding} and dilation {grid.dilation}"
+            f"{has} {columns} columns, but in an image of size {size} there are {prod(grid.out)} windows, {grid.out}, "
+            f"with kernel_size {grid.kernel}, stride {grid.stride}, padding {grid.padding} and dilation {grid.dilation}"
         )
     return batched(1, input, lambda x: col2im(x, grid=grid))
 
 
 class SparseMatrix:
-    """A matrix with few entries a row: of which of `columns` old places each of `rows` new ones is a weighted sum.
-
-    Its entries, (row, column, weight), come in passes in which each row is named once at most, so that a pass is one
-    addition of arrays.
-    """
+    """A matrix with few entries a row: of which of `columns` old places each of `rows` new ones is a weighted sum. Its
+    entries, (row, column, weight), come in passes, each with a row once at most: a pass is one addition of arrays."""
 
     def __init__(self, rows: int, columns: int, passes: list[list[tuple[int, int, float]]]) -> None:
         self.rows, self.columns, self.passes = rows, columns, [entries for entries in passes if entries]
@@ -264,7 +237,11 @@ class SparseMatrix:
         device of x, in its dtype, and kept for the next time."""
         key = device_of(x), x.dtype
         if key not in self.steps:
-            self.steps[key] = [_step(xp, x.dtype, *zip(*entries, strict=True)) for entries in self.passes]
+            steps = self.steps[key] = []
+            for rows, columns, weights in (zip(*entries, strict=True) for entries in self.passes):
+                kinds = set(weights)
+                weight = float(weights[0]) if len(kinds) == 1 else xp.asarray(cpu.asarray(weights), dtype=x.dtype)
+                steps.append((_index(xp, rows), _index(xp, columns), None if kinds == {1} else weight))
         return self.steps[key]
 
     @cached_property
@@ -272,8 +249,7 @@ class SparseMatrix:
         """The matrix with rows for columns; a pass that names a column twice becomes several."""
         passes: list[list[tuple[int, int, float]]] = []
         for entries in self.passes:
-            turns: Counter[int] = Counter()
-            split = defaultdict(list)
+            turns, split = Counter[int](), defaultdict(list)
             for row, column, weight in entries:
                 split[turns[column]].append((column, row, weight))
                 turns[column] += 1
@@ -281,11 +257,6 @@ class SparseMatrix:
         matrix = SparseMatrix(self.columns, self.rows, passes)
         matrix.__dict__["transposed"] = self
         return matrix
-
-
-def _step(xp, dtype, rows, columns, weights):
-    shared = float(weights[0]) if len(set(weights)) == 1 else xp.asarray(cpu.asarray(weights), dtype=dtype)
-    return _index(xp, rows), _index(xp, columns), None if set(weights) == {1} else shared
 
 
 def _index(xp, places):
@@ -302,20 +273,16 @@ def resample(xp, x, *, matrices):
     for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""
     out = batch_last(xp, x)  # (channels, *size, n)
     for axis, matrix in enumerate(matrices, 1):
-        if matrix is not None:
-            out = _multiplied(xp, out, axis, matrix)
+        if matrix is None:
+            continue
+        old, before, behind = out, (slice(None),) * axis, (1,) * (out.ndim - axis - 1)
+        out = xp.zeros((*old.shape[:axis], matrix.rows, *old.shape[axis + 1 :]), dtype=x.dtype)
+        for rows, columns, weight in matrix.steps_for(xp, x):
+            term = old[(*before, columns)]
+            if weight is not None:
+                term = term * (weight if type(weight) is float else weight.reshape(-1, *behind))
+            out[(*before, rows)] += term
     return batch_first(out if any(matrices) else out.copy())
-
-
-def _multiplied(xp, x, axis, matrix):
-    before, behind = (slice(None),) * axis, (1,) * (x.ndim - axis - 1)
-    out = xp.zeros((*x.shape[:axis], matrix.rows, *x.shape[axis + 1 :]), dtype=x.dtype)
-    for rows, columns, weight in matrix.steps_for(xp, x):
-        term = x[(*before, columns)]
-        if weight is not None:
-            term = term * (weight if type(weight) is float else weight.reshape(-1, *behind))
-        out[(*before, rows)] += term
-    return out
 
 
 def interpolate(
@@ -329,19 +296,14 @@ def interpolate(
     input[floor(u) + 1] for t = u - floor(u), dim by dim; with `align_corners` u = i * (old - 1) / (new - 1).
 
     Args:
-        input: (n, channels, length) or (n, channels, height, width); "nearest" takes any number of dims.
-        size: the new one; or
-        scale_factor: a number for all dims, or one for each, that the old size is multiplied by and rounded down.
-        mode: "nearest" takes one old place; "linear" (of signals) and "bilinear" (of images) go in a straight line
-            from one to the next.
-        align_corners: for the latter, whether the outermost places are points that stay where they are; otherwise
-            places are squares, and the outer edges of the outermost stay.
-        recompute_scale_factor: whether places follow from the sizes, where `scale_factor` does not give a whole number
-            of them, rather than from `scale_factor` itself.
+        input: (n, channels, length) for "linear", (n, channels, height, width) for "bilinear"; "nearest" takes any.
+        size, scale_factor: the new size; or a number for all dims, or one for each, to multiply the old one by.
+        align_corners: for the last two modes, whether the outermost places are points that stay where they are;
+            otherwise places are squares, and the outer edges of the outermost stay.
+        recompute_scale_factor: whether places follow from the sizes, which are rounded down, not from `scale_factor`.
 
-    Raises:
-        ValueError: for another mode, a shape or align_corners that does not go with it, and unless one of `size` and
-            `scale_factor` is given.
+    Raises ValueError for another mode, a shape or align_corners that does not go with it, and unless one of `size` and
+    `scale_factor` is given.
 
     >>> from lucid import tensor
     >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
@@ -369,9 +331,8 @@ def _interpolation(
         expected = "at least 3 dims, (batch, channels, ...)" if mode == "nearest" else f"{LINEAR[mode] + 2} dims"
         raise ValueError(f"{caller}: mode {mode!r} needs an input of {expected}, got shape {shape}")
     if align_corners is not None and mode == "nearest":
-        raise ValueError(
-            f"{caller}: align_corners={align_corners} goes with the modes 'linear' and 'bilinear', not with 'nearest'"
-        )
+        expected = "the modes 'linear' and 'bilinear', not with 'nearest'"
+        raise ValueError(f"{caller}: align_corners={align_corners} goes with {expected}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{caller}: expected size or scale_factor, and not both; got {size} and {scale_factor}")
     if 0 in old:
@@ -382,8 +343,8 @@ def _interpolation(
     else:
         factors = scale_factor if isinstance(scale_factor, tuple) else (scale_factor,) * dims
         if len(factors) != dims or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
-            expected = f"a positive number, or a tuple of {dims}"
-            raise ValueError(f"{caller}: scale_factor must be {expected}, got {scale_factor!r}")
+            numbers = f"a positive number, or a tuple of {dims}"
+            raise ValueError(f"{caller}: scale_factor must be {numbers}, got {scale_factor!r}")
         new = tuple(int(n * float(f)) for n, f in zip(old, factors, strict=True))
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
@@ -399,16 +360,11 @@ def _nearest(n: int, m: int, factor: float | None) -> SparseMatrix:
 
 
 def _linear(n: int, m: int, factor: float | None, align_corners: bool) -> SparseMatrix:
-    """Between two old places, the nearer the more of it. Places are squares, and the outer edges of the outermost meet;
-    with `align_corners` they are points, and the outermost meet."""
-    passes: list[list[Any]] = [[], []]
-    for i in range(m):
-        if align_corners:
-            u = i * (n - 1) / (m - 1) if m > 1 else 0.0
-        else:
-            u = max(0.0, (i + 0.5) * (1 / factor if factor else n / m) - 0.5)
-        low = min(int(u), n - 1)
-        t = min(u - low, 1.0) if low < n - 1 else 0.0
-        passes[0] += [(i, low, 1 - t)] if t < 1 else []
-        passes[1] += [(i, low + 1, t)] if t > 0 else []
-    return SparseMatrix(m, n, passes)
+    if align_corners:
+        centres = [i * (n - 1) / (m - 1) if m > 1 else 0.0 for i in range(m)]
+    else:
+        centres = [max(0.0, (i + 0.5) * (1 / factor if factor else n / m) - 0.5) for i in range(m)]
+    mixed = [(min(int(u), n - 1), u) for u in centres]
+    mixed = [(low, min(u - low, 1.0) if low < n - 1 else 0.0) for low, u in mixed]
+    lower = [(i, low, 1 - t) for i, (low, t) in enumerate(mixed) if t < 1]
+    return SparseMatrix(m, n, [lower, [(i, low + 1, t) for i, (low, t) in enumerate(mixed) if t > 0]])

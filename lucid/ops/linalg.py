@@ -14,6 +14,7 @@ tensor([[0.5 , 0.  ],
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any, NamedTuple
 
 from lucid.core.matmul import matmul
@@ -24,6 +25,20 @@ from lucid.core.shapes import _broadcast_to, _reshape, axis_of
 from lucid.ops.pad import _pad
 from lucid.ops.reductions import norm as norm_of_lucid
 from lucid.ops.shapes import _cat, _transpose, joint_shape, put_diagonal
+
+
+class SignLogabsdet(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class EigenvaluesEigenvectors(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 
 def _square(name, A):
@@ -45,23 +60,15 @@ def _lapack(xp, name, why, routine, *arrays):
         with xp.strict():
             return routine(*arrays)
     except xp.linalg.LinAlgError:
-        raise ValueError(f"{name}: {_failing(xp, routine, arrays)} {why}") from None
-
-
-def _failing(xp, routine, arrays):
-    """The first matrix that a routine fails at, in words."""
-    batch = arrays[0].shape[:-2]
-    for i, matrices in enumerate(zip(*(x.reshape((-1, *x.shape[-2:])) for x in arrays), strict=True)):
-        try:
-            with xp.strict():
-                routine(*matrices)
-        except xp.linalg.LinAlgError:
-            index: list[int] = []
-            for n in reversed(batch):
-                i, last = divmod(i, n)
-                index.insert(0, last)
-            return f"matrix [{', '.join(map(str, index))}] of the batch" if batch else "the matrix"
-    return "a matrix"
+        batch, which = arrays[0].shape[:-2], "a matrix"
+        for index in product(*map(range, batch)):
+            try:
+                with xp.strict():
+                    routine(*(x[index] for x in arrays))
+            except xp.linalg.LinAlgError:
+                which = f"matrix [{', '.join(map(str, index))}] of the batch" if batch else "the matrix"
+                break
+        raise ValueError(f"{name}: {which} {why}") from None
 
 
 _SINGULAR = "is singular: its rows are linearly dependent; x + 1e-6 * eye(n), for example, is close to it and regular"
@@ -71,20 +78,15 @@ _INDEFINITE = "is not positive definite; if only rounding has made it so, pass x
 
 @op(floats=True, A=lambda xp, g, out: -xp.matmul(xp.matmul(_t(xp, out), g), _t(xp, out)))
 def inv(xp, A):
-    """The inverse: inv(A) A = A inv(A) = I.
-
-    `solve(A, B)` is faster and more accurate than `inv(A) @ B`. Raises ValueError for a singular matrix, and for
-    one that is not square.
-    """
+    """The inverse: inv(A) A = A inv(A) = I; `solve(A, B)` is faster and more accurate than `inv(A) @ B`. Raises
+    ValueError for a singular matrix, and for one that is not square."""
     return _lapack(xp, "inv", _SINGULAR, xp.linalg.inv, _square("inv", A))
 
 
 @op(
-    floats=True,
-    shared={"d": lambda xp, g, a: xp.solve(_t(xp, a), g)},
-    a=lambda xp, g, d, out: -xp.matmul(d, _t(xp, out)),
-    b=lambda xp, g, d: d,
-)
+    floats=True, shared={"d": lambda xp, g, a: xp.solve(_t(xp, a), g)},
+    a=lambda xp, g, d, out: -xp.matmul(d, _t(xp, out)), b=lambda xp, g, d: d,
+)  # fmt: skip
 def _solve(xp, a, b):
     """The matrix x for which a x = b; a and b have the same leading axes."""
     return _lapack(xp, "solve", _SINGULAR, xp.linalg.solve, a, b)
@@ -101,9 +103,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     X = B.unsqueeze(-1) if vector else B
     A, X = (A, X) if left or vector else (A.mT, X.mT)
     if X.ndim < 2 or X.shape[-2] != A.shape[-1]:
-        raise ValueError(
-            f"solve: shapes {A.shape} and {B.shape} do not fit; expected (..., n, n) and (..., n, k) or (n,)"
-        )
+        expected = "expected (..., n, n) and (..., n, k) or (n,)"
+        raise ValueError(f"solve: shapes {A.shape} and {B.shape} do not fit; {expected}")
     batch = joint_shape("solve", A.shape[:-2], X.shape[:-2])
     A, X = (x if x.shape[:-2] == batch else _broadcast_to(x, shape=batch + x.shape[-2:]) for x in (A, X))
     X = _solve(A, X)
@@ -127,18 +128,16 @@ def _cholesky_slope(xp, g, out):
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The lower triangular L with a positive diagonal for which L L' = A; with `upper` its transpose.
 
-    A must be symmetric and positive definite; only its lower (with `upper`, upper) triangle is read. The gradient
-    is a symmetric matrix. Raises ValueError for a matrix that is not positive definite, and for one that is not
-    square.
+    A must be symmetric; only its lower (with `upper`, upper) triangle is read. The gradient is a symmetric matrix.
+    Raises ValueError for a matrix that is not positive definite, and for one that is not square.
     """
     _square("cholesky", A)
     return _cholesky(A.mT).mT if upper else _cholesky(A)
 
 
-# The gradient of the determinant is the matrix of cofactors. For an invertible x that is det(x) inv(x)', but it exists
-# for every x, and at a singular one (where a loss may well start) it need not be 0. With x = u diag(s) v' it is
-# det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is that of diag(s), in
-# the same bases. For the third order and beyond x must be invertible.
+# The matrix of cofactors is det(x) inv(x)' for an invertible x, but at a singular one it need not be 0. With
+# x = u diag(s) v' it is det(u) det(v) u diag(c) v', where c[i] is the product of all s but s[i]. Its own derivative is
+# that of diag(s), in the same bases.
 
 
 @op(floats=True, A=lambda xp, g, A: _per_matrix(xp, g) * xp.cofactor(A))
@@ -196,13 +195,6 @@ def _slogdet(xp, x):
     return out
 
 
-class SignLogabsdet(NamedTuple):
-    """What `slogdet` returns."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
 def slogdet(A: Tensor) -> SignLogabsdet:
     """The sign of the determinant and log |det A|, which neither overflow nor underflow; 0 and -inf for singular A.
 
@@ -233,13 +225,6 @@ def _eigh_slope(xp, g_values, g_vectors, values, vectors):
     none = (gaps == 0) & (turn == 0)  # on the diagonal, and of equal eigenvalues whose vectors the loss does not use
     turn = turn / xp.where(none, 1, gaps)
     return xp.matmul(xp.matmul(vectors, turn) + vectors * g_values, _t(xp, vectors))
-
-
-class EigenvaluesEigenvectors(NamedTuple):
-    """What `eigh` returns."""
-
-    eigenvalues: Tensor
-    eigenvectors: Tensor
 
 
 def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
@@ -280,13 +265,10 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
 
     Without `dim`, a 1-D tensor is a vector and a 2-D one a matrix; without `ord` as well, all elements are one vector.
 
-    Args:
-        ord: of vectors, any number, or inf or -inf (`lucid.norm`; None is 2). Of matrices "fro" (None), the root of the
-            sum of squares; "nuc", the sum of the singular values; 2 or -2, the largest or smallest of them; 1 or -1,
-            the largest or smallest sum of magnitudes in a column; inf or -inf, in a row.
-
-    Raises:
-        ValueError: for another `ord`, or more than two dims.
+    The `ord` of vectors is any number, or inf or -inf (`lucid.norm`; None is 2). Of matrices "fro" (None) is the root
+    of the sum of squares; "nuc" the sum of the singular values; 2 or -2 the largest or smallest of them; 1 or -1 the
+    largest or smallest sum of magnitudes in a column; inf or -inf, in a row. Raises ValueError for another `ord`, or
+    more than two dims.
 
     >>> import lucid
     >>> lucid.linalg.norm(lucid.tensor([[3., 0.], [0., 4.]])), lucid.linalg.norm(lucid.tensor([[3., 0.], [0., 4.]]), 2)
@@ -306,9 +288,13 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
         raise ValueError(f"norm: expected two different dims, got {dim!r}")
     if ord is None or ord == "fro":
         return norm_of_lucid(A, 2, (row, column), keepdim)
-    if ord == "nuc" or ord in (2, -2):
+    if ord in ("nuc", 2, -2):
         order = [i for i in range(ndim) if i not in (row, column)] + [row, column]
-        values = _singular_values(_transpose(A, axes=tuple(order)))
+        # The singular values, in ascending order, are the upper eigenvalues of [[0, matrix], [matrix', 0]].
+        m, n, rest = A.shape[row], A.shape[column], ((0, 0),) * (ndim - 1)
+        matrix = _transpose(A, axes=tuple(order))
+        both = _cat(_pad(matrix, widths=(*rest, (m, 0))), _pad(matrix.mT, widths=(*rest, (0, n))), axis=-2)
+        values = _eigh(both)[..., 0, m + n - min(m, n) :]
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
         kept = tuple(1 if i in (row, column) else n for i, n in enumerate(A.shape))
         return _reshape(out, shape=kept) if keepdim else out
@@ -318,12 +304,3 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     sums = A.abs().sum(along, keepdim=True)
     out = sums.amax(over, keepdim=True) if ord > 0 else sums.amin(over, keepdim=True)
     return out if keepdim else out.squeeze((row, column))
-
-
-def _singular_values(A: Tensor) -> Tensor:
-    """The singular values of (..., m, n), in ascending order: the upper eigenvalues of [[0, A], [A', 0]]."""
-    m, n = A.shape[-2:]
-    upper = _pad(A, widths=((0, 0),) * (A.ndim - 1) + ((m, 0),))
-    lower = _pad(A.mT, widths=((0, 0),) * (A.ndim - 1) + ((0, n),))
-    both = _eigh(_cat(upper, lower, axis=-2))
-    return both[..., 0, m + n - min(m, n) :]

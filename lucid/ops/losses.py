@@ -55,10 +55,8 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
     check_tensor(caller, "target", target)
     check_tensor(caller, "input", input)
     if input._array.shape != target._array.shape:
-        raise ValueError(
-            f"{caller}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; make them equal, "
-            "with reshape, unsqueeze or expand (broadcasting here is nearly always a mistake)"
-        )
+        hint = "make them equal, with reshape, unsqueeze or expand (broadcasting here is nearly always a mistake)"
+        raise ValueError(f"{caller}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; {hint}")
 
 
 @op(
@@ -146,15 +144,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
 
-    Args:
-        input: log-probabilities.
-        target: probabilities, or with `log_target` their logarithms; 0 * log(0) counts as 0.
-        reduction: "batchmean" divides the sum by the first dim's length, which is the divergence by its definition;
-            "mean" divides it by the number of elements.
-        log_target: whether the target holds logarithms.
-
-    Raises:
-        ValueError: if the shapes differ, or `reduction` is unknown.
+    The target holds probabilities, or with `log_target` their logarithms; 0 * log(0) counts as 0. The reduction
+    "batchmean" divides the sum by the first dim's length, which is the divergence by its definition; "mean" divides
+    it by the number of elements. Raises ValueError if the shapes differ, or `reduction` is unknown.
     """
     check_reduction("kl_div", reduction, KL_REDUCTIONS)
     _check_pair("kl_div", input, target, "sum")
@@ -174,7 +166,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     x=lambda xp, g, x, target, reduction: (
         (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
     ),
-    target=lambda xp, g, x, target, reduction: (
+    target=lambda xp, g, x, reduction: (
         (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
     ),
 )
@@ -193,27 +185,20 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(target * log(input) + (1 - target) * log(1 - input)) * weight for probabilities; no log goes below -100.
 
-    Args:
-        input: probabilities.
-        target: what they should have been, in the same shape.
-        weight: of each element's loss, in a shape that broadcasts to that; the mean divides by the number of
-            elements all the same.
-        reduction: "mean", "sum" or "none".
-
-    Raises:
-        ValueError: if the shapes differ, `reduction` is unknown, or `input` is not made of probabilities.
+    The target has the shape of `input`; the weight of each element's loss broadcasts to that, and the mean divides by
+    the number of elements all the same. Raises ValueError if the shapes differ, `reduction` is unknown, or `input` is
+    not made of probabilities.
     """
-    _check_pair("binary_cross_entropy", input, target, reduction)
+    caller = "binary_cross_entropy"
+    _check_pair(caller, input, target, reduction)
     if input.device == "cpu" and input.numel():
         low, high = cpu.min(input._array), cpu.max(input._array)
         if low < 0 or high > 1:  # NaN passes: it shows in the result
-            raise ValueError(
-                f"binary_cross_entropy: input must hold probabilities, 0 to 1, got {low if low < 0 else high}; "
-                "apply a sigmoid, or give the logits to binary_cross_entropy_with_logits"
-            )
+            got = f"{low if low < 0 else high}; apply a sigmoid, or give the logits to {caller}_with_logits"
+            raise ValueError(f"{caller}: input must hold probabilities, 0 to 1, got {got}")
     if weight is None:
         return _bce(input, target, reduction=reduction)
-    _check_weight("binary_cross_entropy", "weight", weight, input)
+    _check_weight(caller, "weight", weight, input)
     return _reduce_tensor(_bce(input, target, reduction="none") * weight, reduction)
 
 
@@ -238,10 +223,10 @@ def binary_cross_entropy_with_logits(
     """
     caller = "binary_cross_entropy_with_logits"
     _check_pair(caller, input, target, reduction)
-    if weight is None and pos_weight is None:
-        return _bce_with_logits(input, target, reduction=reduction)
     if pos_weight is None:
-        losses = _bce_with_logits(input, target, reduction="none")
+        losses = _bce_with_logits(input, target, reduction=reduction if weight is None else "none")
+        if weight is None:
+            return losses
     else:
         _check_weight(caller, "pos_weight", pos_weight, input)
         losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
@@ -255,18 +240,14 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
     check_tensor(caller, name, weight)
     pairs = zip(weight.shape[::-1], input.shape[::-1], strict=False)
     if weight.ndim > input.ndim or any(m not in (1, n) for m, n in pairs):
-        raise ValueError(
-            f"{caller}: {name} of shape {weight.shape} does not broadcast to the input's shape {input.shape}"
-        )
+        shapes = f"of shape {weight.shape} does not broadcast to the input's shape {input.shape}"
+        raise ValueError(f"{caller}: {name} {shapes}")
 
 
 @op(
     floats=True,
-    # p - y, the probabilities less the one that should have been 1: the slope is just this where softmax and
-    # cross-entropy are one operation.
-    aux_outputs={
-        "error": lambda xp, x, labels: xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
-    },
+    # The slope is p - y, the probabilities less the one that should have been 1.
+    aux_outputs={"error": lambda xp, x, labels: _error_of_rows(xp, x, labels)},
     x=lambda xp, g, error, labels_shape, reduction: (
         error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
@@ -275,6 +256,10 @@ def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     losses, error = _row_losses(xp, x, labels)
     return _reduce(xp, losses, reduction), error
+
+
+def _error_of_rows(xp, x, labels):
+    return xp.softmax(x, axis=1) - xp.one_hot(labels, classes=x.shape[1], dtype=x.dtype)
 
 
 def _row_losses(xp, x, labels):
@@ -303,10 +288,8 @@ def _for_rows(xp, g, reduction):
     floats=True,
     aux_outputs={
         "error": lambda xp, x, labels, ignore_index: xp.where(
-            xp.reshape(labels != ignore_index, shape=(-1, 1)),
-            xp.softmax(x, axis=1)
-            - xp.one_hot(xp.where(labels != ignore_index, labels, 0), classes=x.shape[1], dtype=x.dtype),
-            0,
+            (labels != ignore_index)[:, None],
+            _error_of_rows(xp, x, xp.where(labels != ignore_index, labels, 0)), 0,
         ),
         "share": lambda xp, x, labels, ignore_index, reduction: (
             1 / xp.maximum(xp.sum(xp.astype(labels != ignore_index, dtype=x.dtype)), 1) if reduction == "mean" else 1
@@ -338,18 +321,16 @@ def cross_entropy(
 
     Args:
         input: logits; shape (classes,), (n, classes) or (n, classes, d1, ...).
-        target: integer labels from 0, in the shape of `input` without its class dimension; or the
-            probabilities of all classes, floating point, in the shape of `input`.
-        weight: (classes,), what a surprise by each class counts; the mean of labels divides by the sum of their
-            weights.
+        target: integer labels from 0, in the shape of `input` without its class dimension; or the probabilities of
+            all classes, floating point, in the shape of `input`.
+        weight: (classes,), what a surprise by each class counts; the mean of labels divides by their weights' sum.
         ignore_index: a label, not necessarily a class, whose places count for nothing.
         reduction: "mean" (over all labels), "sum" or "none".
         label_smoothing: the share of the target that is spread evenly over all classes (arXiv 1512.00567).
 
-    Raises:
-        TypeError: if `target` is not a Tensor of integers or floats.
-        ValueError: if the shapes do not fit, `reduction` is unknown, or `label_smoothing` is not in [0, 1].
-        IndexError: if a label is negative, or not below the number of classes, and not `ignore_index`.
+    Raises TypeError if `target` is not a Tensor of integers or floats; ValueError if the shapes do not fit,
+    `reduction` is unknown, or `label_smoothing` is not in [0, 1]; IndexError if a label is neither `ignore_index` nor
+    one of 0 to classes - 1.
 
     >>> from lucid import tensor
     >>> round(cross_entropy(tensor([[2.0, 1.0, 0.1]]), tensor([0])).item(), 4)
@@ -361,7 +342,6 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels, all_count = _rows_and_labels("cross_entropy", input, target, weight, ignore_index, reduction)
     if weight is not None or label_smoothing:
-        weight = None if weight is None else weight.detach().to(rows.dtype)
         out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
     elif all_count:
         out = _cross_entropy(rows, labels, reduction=reduction)
@@ -395,10 +375,8 @@ def _rows_and_labels(
         elif len(shape) > 2 and target.shape == shape[:-1]:
             move = "transpose(1, 2)" if len(shape) == 3 else "movedim(-1, 1)"
             hint = f"; the classes are dim 1 of the input: if they are the last dim here, give input.{move}"
-        raise ValueError(
-            f"{caller}: input of shape {shape} needs a target of shape {expected} (integer labels), "
-            f"got shape {target.shape}{hint}"
-        )
+        needs = f"needs a target of shape {expected} (integer labels), got shape {target.shape}{hint}"
+        raise ValueError(f"{caller}: input of shape {shape} {needs}")
     classes = shape[1] if len(shape) > 1 else shape[0]
     if weight is not None:
         _check_class_weight(caller, weight, classes)
@@ -428,7 +406,7 @@ def _check_class_weight(caller: str, weight: Tensor, classes: int) -> None:
 def _weighted_cross_entropy(
     rows: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
-    logs = rows.log_softmax(1)
+    logs, weight = rows.log_softmax(1), None if weight is None else weight.detach().to(rows.dtype)
     loss = nll(logs, labels, weight, ignore_index=ignore_index, reduction=reduction)
     if not smoothing:
         return loss
@@ -448,16 +426,12 @@ def _soft_cross_entropy(
 ) -> Tensor:
     """cross_entropy for a target of probabilities."""
     if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
-        raise TypeError(
-            f"cross_entropy: target has the shape of labels, {target.shape}, and labels must be integers, got "
-            f"{target.dtype}; convert it with .long()"
-        )
+        must = f"and labels must be integers, got {target.dtype}; convert it with .long()"
+        raise TypeError(f"cross_entropy: target has the shape of labels, {target.shape}, {must}")
     _check_pair("cross_entropy", input, target, reduction)
     if ignore_index >= 0:
-        raise ValueError(
-            f"cross_entropy: ignore_index={ignore_index} is for labels, but target holds probabilities; make those "
-            "of a place 0 instead"
-        )
+        hint = "but target holds probabilities; make those of a place 0 instead"
+        raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for labels, {hint}")
     dim = 1 if input.ndim > 1 else 0
     classes = input.shape[dim]
     if smoothing:
@@ -471,10 +445,13 @@ def _soft_cross_entropy(
 
 @op(
     floats=True,
-    shared={"kept": lambda xp, g, labels, ignore_index: labels != ignore_index},
-    x=lambda xp, g, x, labels, weight, kept, reduction: (
+    shared={
+        "kept": lambda xp, g, labels, ignore_index: labels != ignore_index,
+        "weights": lambda xp, g, x, labels, weight, kept: _row_weights(xp, labels, weight, kept, x.dtype),
+    },
+    x=lambda xp, g, x, labels, kept, weights, reduction: (
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
-        * _for_rows(xp, xp.where(kept, g * _mean_weight(xp, labels, weight, kept, x.dtype, reduction), 0), "none")
+        * xp.where(kept, g * (weights / xp.sum(weights) if reduction == "mean" else weights), 0)[:, None]
     ),
 )
 def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
@@ -502,12 +479,6 @@ def _row_weights(xp, labels, weight, kept, dtype):
     if weight is None:
         return weights
     return weights * xp.astype(xp.take_along(weight, xp.where(kept, labels, 0), axis=0), dtype=dtype)
-
-
-def _mean_weight(xp, labels, weight, kept, dtype, reduction):
-    """The weight of each row's loss in the result."""
-    weights = _row_weights(xp, labels, weight, kept, dtype)
-    return weights / xp.sum(weights) if reduction == "mean" else weights
 
 
 def nll_loss(

@@ -26,10 +26,6 @@ from lucid.ops.elementwise import rsqrt
 from lucid.ops.reductions import norm
 from lucid.ops.shapes import joint_shape
 
-__all__ = [
-    "batch_norm", "cosine_similarity", "group_norm", "layer_norm", "normalize", "pairwise_distance", "rms_norm",
-]  # fmt: skip
-
 
 def _rows(xp, x, dims):
     """x as a matrix, a row for each result of a mean over the last dims, as many as `dims`."""
@@ -99,16 +95,9 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over the last dims.
 
-    Args:
-        input: (..., *normalized_shape).
-        normalized_shape: the lengths of the dims that mean and variance are taken over.
-        weight, bias: of shape normalized_shape, or None for ones and zeros.
-        eps: keeps the root away from 0.
-
-    Source: Ba et al. 2016, arXiv 1607.06450.
-
-    Raises:
-        ValueError: if `normalized_shape` is not how the input's shape ends, or not the shape of weight and bias.
+    The input is (..., *normalized_shape), weight and bias of shape normalized_shape, or None for ones and zeros; `eps`
+    keeps the root away from 0. Source: Ba et al. 2016, arXiv 1607.06450. Raises ValueError if `normalized_shape` is not
+    how the input's shape ends, or not the shape of weight and bias.
 
     >>> from lucid import tensor
     >>> layer_norm(tensor([[1.0, 3.0], [10.0, 30.0]]), 2)
@@ -159,16 +148,9 @@ def group_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each group of channels of a sample.
 
-    Args:
-        input: (n, channels, ...).
-        num_groups: into how many groups of one size the channels are split; 1 makes it a layer norm.
-        weight, bias: (channels,), or None for ones and zeros.
-        eps: keeps the root away from 0.
-
-    Source: Wu and He 2018, arXiv 1803.08494.
-
-    Raises:
-        ValueError: if the input has no channels, the groups do not divide them, or weight or bias does not fit them.
+    The input is (n, channels, ...), weight and bias (channels,), or None for ones and zeros; `num_groups` of one size
+    split the channels: 1 makes it a layer norm. Source: Wu and He 2018, arXiv 1803.08494. Raises ValueError if the
+    input has no channels, the groups do not divide them, or weight or bias does not fit them.
     """
     _check_channels("group_norm", input, weight=weight, bias=bias)
     check_groups("group_norm", num_groups, input.shape[1])
@@ -241,63 +223,46 @@ def batch_norm(
     with running averages of them.
 
     Args:
-        input: (n, channels) or (n, channels, ...).
-        running_mean, running_var: (channels,). In training they move towards the batch's, in place, by the share
-            `momentum`; the variance with n - 1 in the denominator. None keeps no statistics.
-        weight, bias: (channels,), or None for ones and zeros.
-        training: whether mean and variance are the batch's own; else they are running_mean and running_var.
-        momentum: the weight of the newest batch.
-        eps: keeps the root away from 0.
+        input, weight, bias, eps: as for `group_norm`.
+        running_mean, running_var: (channels,), mean and var outside of training. In training they move towards the
+            batch's, in place, by the share `momentum`; the variance with n - 1 in the denominator. None keeps none.
 
-    Source: Ioffe and Szegedy 2015, arXiv 1502.03167.
-
-    Raises:
-        ValueError: if the shapes do not fit, there is nothing to normalise by, or in training a channel has one value.
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167. Raises ValueError if the shapes do not fit, there is nothing to
+    normalise by, or in training a channel has one value.
     """
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: with training=False it needs running_mean and running_var, got None")
-        return _in_single(_by_running_statistics, input, running_mean, running_var, weight, bias, eps=float(eps))
+
+        def by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+            scale = rsqrt(var.to(x.dtype) + float(eps))
+            return _of_channels(x, scale if weight is None else scale * weight, bias, mean)
+
+        return _in_single(by_running, input, running_mean, running_var, weight, bias)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
-        raise ValueError(
-            f"batch_norm: input of shape {input.shape} has one value for each channel, whose variance is 0; "
-            "training needs more: a larger batch, or .eval() if this is not training"
-        )
+        needs = "training needs more: a larger batch, or .eval() if this is not training"
+        one = f"input of shape {input.shape} has one value for each channel, whose variance is 0"
+        raise ValueError(f"batch_norm: {one}; {needs}")
 
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
-        if count:
-            _move(running_mean, mean, momentum)
-            _move(running_var, var * (count / (count - 1)), momentum)
+        pairs = ((running_mean, mean), (running_var, var * (count / (count - 1)))) if count else ()
+        for running, newest in pairs:  # in place and not recorded
+            if running is not None:
+                running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
         return _batch_norm(x, mean, var, weight, bias, eps=float(eps))
 
     return _in_single(by_batch, input, weight, bias)
 
 
-def _by_running_statistics(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float
-) -> Tensor:
-    scale = rsqrt(var.to(x.dtype) + eps)
-    return _of_channels(x - _upright(mean, x), scale if weight is None else scale * weight, bias)
-
-
-def _move(running: Tensor | None, newest: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * newest, in place and not recorded."""
-    if running is not None:
-        running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
-
-
-def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """x * weight + bias, channel by channel."""
-    x = x if weight is None else x * _upright(weight, x)
-    return x if bias is None else x + _upright(bias, x)
-
-
-def _upright(vector: Tensor, x: Tensor) -> Tensor:
-    """A number for each channel, (channels,), in a shape that broadcasts against x."""
-    return vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
+def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None = None) -> Tensor:
+    """(x - mean) * weight + bias, channel by channel."""
+    upright = lambda vector: vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))
+    y = x if mean is None else x - upright(mean)
+    y = y if weight is None else y * upright(weight)
+    return y if bias is None else y + upright(bias)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:
@@ -345,15 +310,12 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, 
 
 
 def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
-    """How many dims `normalized_shape` has; refuses one that is not how the input's shape ends, or not that of the
-    others."""
+    """How many dims `normalized_shape` has, if the input's shape ends so and those of the others are that."""
     check_tensor(caller, "input", input)
     shape = as_shape(caller, normalized_shape)
     if input.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"{caller}: normalized_shape {shape} is not how the input's shape {input.shape} ends; "
-            "give the lengths of the last dims, those to take the mean over"
-        )
+        hint = "give the lengths of the last dims, those to take the mean over"
+        raise ValueError(f"{caller}: normalized_shape {shape} is not how the input's shape {input.shape} ends; {hint}")
     for name, vector in others.items():
         if vector is not None and vector.shape != shape:
             raise ValueError(f"{caller}: {name} has shape {vector.shape}, expected normalized_shape, {shape}")
@@ -380,7 +342,5 @@ def _check_channels(caller: str, input: Tensor, **vectors: Tensor | None) -> Non
         raise ValueError(f"{caller}: input must be (n, channels, ...), got shape {input.shape}")
     for name, vector in vectors.items():
         if vector is not None and vector.shape != input.shape[1:2]:
-            raise ValueError(
-                f"{caller}: {name} has shape {vector.shape}, expected ({input.shape[1]},), a number for each channel "
-                f"of the input, whose shape is {input.shape}"
-            )
+            expected = f"({input.shape[1]},), a number for each channel of the input, whose shape is {input.shape}"
+            raise ValueError(f"{caller}: {name} has shape {vector.shape}, expected {expected}")

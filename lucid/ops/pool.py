@@ -16,10 +16,6 @@ from lucid.ops.checks import check_tensor
 from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 
-__all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d",
-]  # fmt: skip
-
 
 @op(x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
 def max_pool(xp, x, *, grid):
@@ -30,17 +26,12 @@ def max_pool(xp, x, *, grid):
         best = image[taps[0][2]].copy()
         taps = taps[1:]
     else:
-        best = xp.full((image.shape[0], *grid.out, image.shape[-1]), _lowest(x.dtype), dtype=x.dtype)
+        lowest = -math.inf if x.dtype.kind == "f" else -(2 ** (8 * x.dtype.itemsize - 1)) if x.dtype.kind == "i" else 0
+        best = xp.full((image.shape[0], *grid.out, image.shape[-1]), lowest, dtype=x.dtype)
     for _, windows, places in taps:
         view = best[windows]
         xp.maximum(view, image[places], out=view)
     return batch_first(best)
-
-
-def _lowest(dtype):
-    if dtype.kind == "f":
-        return -math.inf
-    return -(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "i" else 0
 
 
 # Each y goes through its window, element by element, and stays at the first that does not fall short of the maximum. It
@@ -115,22 +106,19 @@ def max_pool2d(
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Any:  # fmt: skip
     """The largest element of every window: out[n, c, place] = max over k of input[n, c, place * stride + k * dilation -
-    padding], in both dims. What lies outside of the image is never the largest.
-
-    The gradient goes to the first of equal elements. A NaN in a window is its maximum.
+    padding], in both dims. What lies outside of the image is never the largest. The gradient goes to the first of equal
+    elements. A NaN in a window is its maximum.
 
     Args:
         input: (n, channels, height, width), or (channels, height, width).
-        kernel_size: of the windows; like the next three, one int for both dims or one for each.
-        stride: how far apart they are; by default they lie side by side.
-        padding: how far they may begin before the image and end behind it, at most half of the kernel.
-        dilation: how far apart the elements of a window are.
+        kernel_size, stride: of the windows, which by default lie side by side; ints, or one for each dim.
+        padding: likewise, how far they may begin before the image and end behind it, at most half of the kernel.
+        dilation: likewise, how far apart the elements of a window are.
         ceil_mode: whether to add a window that sticks out where the last does not reach the end.
         return_indices: whether to return (values, indices), the latter int64 places counted row by row in each image.
 
-    Raises:
-        ValueError: if the shape does not fit, the kernel is larger than the padded image, `padding` than half of the
-            kernel, or an option is out of range.
+    Raises ValueError if the shape does not fit, the kernel is larger than the padded image, `padding` than half of the
+    kernel, or an option is out of range.
 
     >>> from lucid import tensor
     >>> max_pool2d(tensor([[[1.0, 2.0, 5.0, 3.0], [4.0, 0.0, 1.0, 5.0]]]), 2).tolist()
@@ -159,10 +147,9 @@ def _pool_grid(
     size, stride = images.image_size(caller, shape, dims), kernel_size if stride is None else stride
     grid = images.window_grid(caller, size, kernel_size, stride, padding, dilation, ceil_mode)
     if any(2 * p > (k - 1) * d + 1 for _, k, _, _, p, d in grid.dims):
-        raise ValueError(
-            f"{caller}: padding must be at most half of the kernel, or windows would see nothing else; got padding "
-            f"{grid.padding}, kernel_size {grid.kernel} and dilation {grid.dilation}"
-        )
+        got = f"padding {grid.padding}, kernel_size {grid.kernel} and dilation {grid.dilation}"
+        most = "at most half of the kernel, or windows would see nothing else"
+        raise ValueError(f"{caller}: padding must be {most}; got {got}")
     return grid
 
 
@@ -181,14 +168,8 @@ def avg_pool2d(
     """The mean of every window, with zeros around: out[n, c, place] = mean over k of input[n, c, place * stride + k -
     padding].
 
-    Args:
-        input, kernel_size, stride, padding, ceil_mode: as for `max_pool2d`.
-        count_include_pad: whether the zeros of the padding count as elements of a window.
-        divisor_override: what sums are divided by, whatever a window holds.
-
-    Raises:
-        ValueError: as `max_pool2d`, and if `divisor_override` is 0.
-    """
+    Args and errors as `max_pool2d`. `count_include_pad` says whether the zeros of the padding count as elements of a
+    window; `divisor_override`, not 0, is what sums are divided by, whatever a window holds."""
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _average(2, "avg_pool2d", _windows, input, *options)
 
@@ -254,14 +235,12 @@ def _adaptive(caller: str, dims: int, shape: Shape, output_size: Any) -> tuple[S
     sizes = images.ints(caller, "output_size", sizes, dims, 0)
     if 0 in size:
         raise ValueError(f"{caller}: input of size {size} has nothing to average")
-    matrices = tuple(None if n == out else _adaptive_1d(n, out) for n, out in zip(size, sizes, strict=True))
-    return None if all(matrix is not None and matrix.rows == 1 for matrix in matrices) else matrices
-
-
-def _adaptive_1d(n: int, out: int) -> SparseMatrix:
-    spans = [(o * n // out, -(-(o + 1) * n // out)) for o in range(out)]
-    longest = max((end - first for first, end in spans), default=0)
-    return SparseMatrix(out, n, [
-        [(o, first + turn, 1 / (end - first)) for o, (first, end) in enumerate(spans) if first + turn < end]
-        for turn in range(longest)
-    ])  # fmt: skip
+    matrices: list[SparseMatrix | None] = []
+    for n, out in zip(size, sizes, strict=True):
+        spans = [(o * n // out, -(-(o + 1) * n // out)) for o in range(out)]
+        passes = [
+            [(o, first + turn, 1 / (end - first)) for o, (first, end) in enumerate(spans) if first + turn < end]
+            for turn in range(max((end - first for first, end in spans), default=0))
+        ]
+        matrices.append(None if n == out else SparseMatrix(out, n, passes))
+    return None if all(matrix and matrix.rows == 1 for matrix in matrices) else tuple(matrices)

@@ -46,15 +46,13 @@ def _rnn_backward(xp, g, out, w_hh, nonlinearity):
 
 
 @op(
-    floats=True,
-    shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
+    floats=True, shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
     x=lambda xp, g, d, w_ih, x_shape: _x_gradient(xp, d, w_ih, x_shape),
     w_ih=lambda xp, g, d, x: xp.matmul(d.T, _rows(xp, x)),
     w_hh=lambda xp, g, d, out, h0, x_shape: _w_hh_gradient(xp, d, out, h0, x_shape),
-    b_ih=lambda xp, g, total: total,
-    b_hh=lambda xp, g, total: xp.positive(total),
+    b_ih=lambda xp, g, total: total, b_hh=lambda xp, g, total: xp.positive(total),
     h0=lambda xp, g, d, w_hh, x_shape: xp.matmul(d[: x_shape[1]], w_hh),
-)
+)  # fmt: skip
 def rnn(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, *, nonlinearity="tanh"):
     """h[t] = tanh(x[t] @ w_ih' + b_ih + h[t-1] @ w_hh' + b_hh), or relu of that: every h, (time, batch, n).
     Source: Elman 1990, "Finding structure in time"."""
@@ -132,11 +130,10 @@ def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[0], out, h0, x_shape),
-    b_ih=lambda xp, g, total: total,
-    b_hh=lambda xp, g, total: xp.positive(total),
+    b_ih=lambda xp, g, total: total, b_hh=lambda xp, g, total: xp.positive(total),
     h0=lambda xp, g, back, w_hh, x_shape: xp.matmul(back[0][: x_shape[1]], w_hh),
     c0=lambda xp, g, back: back[1],
-)
+)  # fmt: skip
 def lstm(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None, c0=None):
     """With x[t] @ w_ih' + b_ih + h[t-1] @ w_hh' + b_hh in four parts, i, f, g and o,
     c[t] = sigmoid(f) * c[t-1] + sigmoid(i) * tanh(g) and h[t] = sigmoid(o) * tanh(c[t]): every h, and then the last c,
@@ -205,16 +202,13 @@ def _gru_backward(xp, g, out, w_hh, h0, inner, gates):
 
 
 @op(
-    floats=True,
-    aux_outputs={"inner": _gru_inner, "gates": _gru_gates},
-    shared={"back": _gru_backward},
+    floats=True, aux_outputs={"inner": _gru_inner, "gates": _gru_gates}, shared={"back": _gru_backward},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[1], out, h0, x_shape),
-    b_ih=lambda xp, g, back: xp.sum(back[0], axis=0),
-    b_hh=lambda xp, g, back: xp.sum(back[1], axis=0),
+    b_ih=lambda xp, g, back: xp.sum(back[0], axis=0), b_hh=lambda xp, g, back: xp.sum(back[1], axis=0),
     h0=lambda xp, g, back, w_hh, x_shape: back[2] + xp.matmul(back[1][: x_shape[1]], w_hh),
-)
+)  # fmt: skip
 def gru(xp, x, w_ih, w_hh, b_ih=None, b_hh=None, h0=None):
     """With y = x[t] @ w_ih' + b_ih and s = h[t-1] @ w_hh' + b_hh in three parts each, r, z and n,
     h[t] = (1 - z) * n + z * h[t-1] for r = sigmoid(y_r + s_r), z = sigmoid(y_z + s_z) and n = tanh(y_n + r * s_n):

@@ -319,10 +319,9 @@ def cumprod(xp, x, *, axis):
 
 
 @op(
-    shared={"d": lambda xp, g, x, axis: _recurrence_vjp(xp, g, x, axis)},
-    a=lambda xp, g, d: d,
+    shared={"d": lambda xp, g, x, axis: _recurrence_vjp(xp, g, x, axis)}, a=lambda xp, g, d: d,
     x=lambda xp, g, d, out, axis: d * _shifted(xp, out, axis, 0.0),
-)
+)  # fmt: skip
 @accumulate_in_float32
 def recurrence(xp, a, x, *, axis):
     """A running sum along an axis that x makes fade or grow: out[i] = a[i] + x[i] * out[i - 1], and out[0] = a[0]."""

@@ -229,11 +229,10 @@ class Optimizer:
             options[name] = value if domain is None else validation.check_hyperparameter(context, name, value, domain)
         self.check(context, options)
         return GroupOptions(
-            options,
-            static={name: options[name] for name in self._static_names},
+            options, static={name: options[name] for name in self._static_names},
             slots=tuple(x if options.get(self.optional_slots.get(x, ""), True) else None for x in self.slots),
             initial={slot: options[name] for slot, name in self.initial_values.items()},
-        )
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot, in PyTorch's layout: `{"state": {0: {...}}, "param_groups": [{..., "params": [0, ...]}]}`.

@@ -55,9 +55,8 @@ class Rprop(Optimizer):
     pairs = {"etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max")}
     domains = dict.fromkeys(("lr", "step_min", "step_max"), NON_NEGATIVE) | {
         "eta_minus": Domain("a number in (0, 1)", lambda x: 0 < x < 1),
-        "eta_plus": Domain("a finite number above 1", lambda x: 1 < x < inf),
-        "maximize": FLAG,
-    }
+        "eta_plus": Domain("a finite number above 1", lambda x: 1 < x < inf), "maximize": FLAG,
+    }  # fmt: skip
 
     def __init__(
         self, params: Params, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
