@@ -37,14 +37,14 @@ RELEASED = (
 )
 CHANGED = (
     "backward: {name} needs {what} (shape {shape}) as it was when it ran, but it was changed in place since; write "
-    "x = x + ... instead of x += ..., or change a clone(), or call backward() before the change; of h[t] = f(h[t - 1]) "
-    "keep the steps in a list and stack() them. {where}"
+    "x = x + ... instead of x += ..., or change a clone(), or call backward() before the change; for a recurrence "
+    "h[t] = f(h[t - 1]) keep the steps in a list and stack() them. {where}"
 )
 
 
 def reachable(roots: Iterable[Node | None], after: int = 0) -> list[Node]:
-    """Every operation that `roots` were computed from, theirs included, if its sequence number is above `after`: newest
-    first, which is reverse topological order. No leaves."""
+    """Every operation that `roots` were computed from, including the roots' own, if its sequence number is above
+    `after`: newest first, which is reverse topological order. No leaves."""
     seen = {root for root in roots if type(root) is Node and root.sequence > after}
     frontier = list(seen)
     while frontier:
@@ -71,10 +71,10 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
         ValueError: if `shape` does not broadcast to that of `g`.
     """
     lead = len(g.shape) - len(shape)
-    own = shape[-lead:] if lead < 0 else shape  # assignment drops leading ones: t[0] = v with v of shape (1, 3)
+    own = shape[-lead:] if lead < 0 else shape  # t[0] = v with v of shape (1, 3), see ops/inplace.py
     stretched = tuple([i for i, n in enumerate(own, max(lead, 0)) if n != g.shape[i]])
     if any(n != 1 for n in shape[: max(-lead, 0)]) or any(own[i - max(lead, 0)] != 1 for i in stretched):
-        raise ValueError(f"shape {g.shape} does not come of broadcasting shape {shape}")
+        raise ValueError(f"shape {g.shape} cannot result from broadcasting shape {shape}")
     if lead > 0 or stretched:
         g = xp.sum(g, axis=(*range(lead), *stretched), keepdims=True)
     return xp.reshape(g, shape=shape)
@@ -94,7 +94,7 @@ def run_backward(
         RuntimeError: where a node was released before, or a value that it saved was changed in place.
     """
     xp = on_tensors if create_graph else cpu
-    gradients: dict[Node, Any] = {}  # those in flight
+    gradients: dict[Node, Any] = {}  # received, and not yet passed on
     for node, g in seeds:
         g = _copy(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
@@ -122,13 +122,13 @@ def run_backward(
             saved = node.op.saved_as_tensors(node)
         elif type(g) is ndarray:
             xp = cpu
-        else:  # the graph may cross devices
+        else:  # another device, for a graph may cross them, or a NumPy scalar (0-d + 0-d)
             xp = namespace(first_array(g))
             vjp = xp.vjp(node.op)
         if VJP:
             vjp = observed(VJP, node, vjp)
         parts = vjp(xp, g, saved, inputs)
-        for source, part in zip(inputs, parts):  # noqa: B905 (strict costs a keyword)
+        for source, part in zip(inputs, parts):  # noqa: B905 (strict=True is slower)
             if part is None or source is None:
                 continue
             if part.shape != source.shape:
@@ -267,7 +267,8 @@ def backward_from(
     """Add the gradient of this tensor with respect to every leaf it was computed from to that leaf's `grad`.
 
     Args:
-        gradient: the gradient of some later quantity with respect to this tensor, of its shape; 1 for one number.
+        gradient: the gradient of some later quantity with respect to this tensor, of its shape; 1 by default,
+            for a tensor of one element.
         retain_graph: keep the graph for another backward; it is released otherwise.
         create_graph: record this pass too, so that the gradients can be differentiated again.
         inputs: leaves to restrict the gradients to.
@@ -278,5 +279,3 @@ def backward_from(
     """
     backward([self], [gradient], retain_graph, create_graph, inputs)
 
-
-# -- gradients on the way ----------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Operations element by element: arithmetic and exponentials. More are in ops/elementwise.py.
 
-Nothing here undoes broadcasting: where `x` was stretched to meet `y`, backward sums its gradient to size. Where a
-function has no derivative the docstring says what is used instead.
+Nothing here undoes broadcasting: where `x` was stretched to meet `y`, backward sums its gradient to size.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ EVENTS: dict[str, tuple[list[Any], tuple[str, ...], str]] = {
     "forward": (FORWARD, ("op", "forward"), "the function to call in place of `forward`"),
     "node": (NODE, ("node", "out"), "nothing"),
     "vjp": (VJP, ("node", "vjp"), "the function to call in place of `vjp`, with (xp, g, saved, inputs)"),
-    "write": (WRITE, ("array",), "what is kept as the provenance of this write"),
+    "write": (WRITE, ("array",), "what errors may say of where this write came from (see provenance.py)"),
     "backward": (BACKWARD, ("tensors",), "None, or a function without arguments to call when the pass is over"),
     "step": (STEP, ("optimizer", "closure"), "None, or a function of the step's result to call when it is over"),
     "module": (MODULE, ("module", "args"), "None, or a function of the output to call when the module has run"),
@@ -63,7 +63,8 @@ def on(event: str, handler: Callable[..., Any]) -> Subscription:
 
     Args:
         event: "forward", "vjp": an operation's forward, a node's vjps are about to run; "node": a node was recorded,
-            with the tensor's array; "write": an array was changed in place; "backward", "step", "module": a backward
+            with the tensor's array; "write": an array was changed in place (None: an optimizer's
+            parameters); "backward", "step", "module": a backward
             pass, an optimizer's step, the call of a module begins.
         handler: a function of what `EVENTS` lists for the event; what it may return stands there as well.
 
@@ -100,7 +101,7 @@ def begin(handlers: list[Any], *arguments: Any) -> list[Any]:
 
 
 class UnknownProvenance:
-    """What errors say of where a node comes from: only how to find out. `track_provenance` brings one that knows."""
+    """What errors say of where a node comes from: how to find out. `track_provenance` replaces it by one that knows."""
 
     hint = "run the forward inside `with lucid.see.track_provenance():`"
 
@@ -109,7 +110,7 @@ class UnknownProvenance:
         return f"{hint} to see which line it is"
 
     def write(self, node: Any, value: Any, record: Any) -> str:
-        """A sentence on where an operation ran and where a value of its was changed, or on how to find out."""
+        """A sentence on where an operation ran and where one of its saved values was changed, or on how to find out."""
         return f"{self.hint.capitalize()} to see the lines"
 
     def operands(self, names: Any, nodes: Any) -> str:

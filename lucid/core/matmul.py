@@ -20,7 +20,7 @@ def matmul(xp, a, b):
     return xp.matmul(a, b)
 
 
-# For matrices the vjps are g b' and a' g. A 1-D operand gets the axis that matmul gave it for the while.
+# For matrices the vjps are g b' and a' g. A 1-D operand is reshaped to 2-D, as matmul does, and back.
 
 
 def _vjp_a(xp, g, a_shape, b):

@@ -36,8 +36,8 @@ class Node:
         hooks: functions of the output's gradient that run before it is used, in order; None while there are none.
         retain_hooks: functions that are given the gradient after all hooks: what `retain_grad` leaves here.
 
-    Four are there only where somebody set them: `recompute` gives `saved` its values when backward gets here, which
-    then are of the time `saved_at`; `provenance` is where the node came from and `out` the array that it computed.
+    Four are there only where somebody set them: `recompute` gives `saved` its values when backward gets here, and
+    `saved_at` is when it did; `provenance` is where the node came from and `out` the array that it computed.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Leaf(Node):
         self.tensor = ref(tensor)
 
     def name(self) -> str:
-        """Just that."""
+        """The word "leaf"."""
         return "leaf"
 
 
@@ -104,8 +104,8 @@ class Tensor:
     # See `register_view`. Where there is nothing to say, `view_of` and `untracked_alias` are not set, to save time.
     views: list[ref[Tensor]] | None  # those that show this tensor's memory
     view_of: tuple[Tensor, Any, dict[str, Any]] | None  # what a view shows, by which operation and options
-    untracked_alias: bool  # another tensor has this memory, and the graph cannot follow how
-    __array_ufunc__ = None  # so that ndarray * tensor is Tensor.__rmul__ and not NumPy's idea of it
+    untracked_alias: bool  # it shares memory with another tensor in a way that was not recorded
+    __array_ufunc__ = None  # so that ndarray * tensor calls Tensor.__rmul__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
         self._array = data if type(data) is ndarray else as_array(data)
@@ -187,7 +187,7 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
 
 
 class _GradMode(threading.local):
-    recording = True  # whether operations are recorded, in this thread; no_grad() and its kin switch it
+    recording = True  # whether operations are recorded, in this thread; no_grad() and enable_grad() switch it
 
 
 grad_mode = _GradMode()

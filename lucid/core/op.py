@@ -55,7 +55,7 @@ class Op:
         vjps: input -> its vector-Jacobian product.
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options -> their defaults.
-        floats: whether integers are made floats before the forward sees them: small ones would wrap around in it.
+        floats: whether integers are made floats before the forward sees them.
         aux_outputs: name -> what the forward returns after its output, as a function of xp, inputs, options, `out` and
             the ones before it.
         shared: name -> what several vjps name and backward computes before them, a function like them.
@@ -63,7 +63,7 @@ class Op:
         nullable: the inputs that may be None.
         promoted: the inputs that are brought to one dtype before the forward sees them.
         view: whether the output may share memory with the input.
-        user_defined: whether it is of another package: what its forward returns may be anybody's memory.
+        user_defined: whether it is of another package: what its forward returns may share memory with anything.
         call: the operation on Tensors.
     """
 
@@ -86,7 +86,7 @@ class Op:
         self.user_defined = not (forward.__module__ or "").startswith("lucid.")
         self.promoted = [name for name in self.inputs if name in vjps] or self.inputs
         self.input_index = {name: i for i, name in enumerate(vjps)}  # input -> its place in a node's `inputs`
-        self.differentiable = [i for name in vjps for i, each in enumerate(self.inputs) if each == name]  # ... a call's
+        self.differentiable = [self.inputs.index(name) for name in vjps if name in self.inputs]  # ... in a call
         self.all_differentiable = self.differentiable == list(range(len(self.inputs)))
         if self.user_defined:
             self._plan_backward()
@@ -102,7 +102,10 @@ class Op:
         return getattr(self, name)
 
     def _plan_backward(self) -> None:
-        """Decide from the signatures of the vjps what is saved, and what each vjp is called with."""
+        """Decide from the signatures of the vjps what is saved, and what each vjp is called with.
+
+        For `multiply`, saved_names is [y, x], and vjp_args, the places of what each vjp names, {x: [0], y: [1]}.
+        """
         functions = {**self.shared, **self.vjps}
         small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # what is saved without asking who needs it
         known = {*small, *self.inputs, *self.aux_outputs, *self.shared, "out"}
@@ -175,7 +178,7 @@ class Op:
             )
         return lambda xp, g, saved, inputs: [
             None if n is None else call(xp, g, saved)
-            for call, n in zip(calls, inputs)  # noqa: B905 (strict costs a keyword)
+            for call, n in zip(calls, inputs)  # noqa: B905 (strict=True is slower)
         ]
 
     def _getter(self, want: str) -> Callable[..., Any]:
@@ -218,7 +221,7 @@ class Op:
     # -- the forward half --------------------------------------------------------------------------------------
 
     def result(self, xp: Any, operands: Any, arrays: Any, nodes: Any, out: Any, options: dict[str, Any]) -> Tensor:
-        """The output of a call as a Tensor, recorded if need be: what the calls below leave to it is the unusual."""
+        """The output of a call as a Tensor, recorded if need be; the calls below leave the uncommon cases to it."""
         aux: Sequence[Any] = ()
         if self.aux_outputs:
             aux, out = out[1:], out[0]
@@ -332,8 +335,9 @@ def _saver(getters: list[tuple[Callable[..., Any], list[int] | None]]) -> Callab
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------
-# One template for each number of inputs. The usual case, NumPy arrays of one dtype, is recognised in place; everything
-# else goes through promote_operands. `simple` says that the output is all there is to take care of.
+# Fast templates for one and two inputs and for `linear`, and `_nary` for all others. The usual case, NumPy arrays of
+# one dtype, is recognised in place; everything else goes through promote_operands. `simple` says that there are no
+# auxiliary outputs, views or `dtype` option.
 
 
 def _cast(x: Any, dtype: Any) -> Tensor:
@@ -454,7 +458,7 @@ def _nary(op: Op, simple: bool) -> Any:
         if len(operands) != count and not variadic:
             operands, options = op.bind(operands, options)
         arrays, nodes, dtype, usual = [], [], None, not variadic
-        for x, (is_promoted, is_nullable) in zip(operands, kinds):  # noqa: B905 (strict costs a keyword)
+        for x, (is_promoted, is_nullable) in zip(operands, kinds):  # noqa: B905 (strict=True is slower)
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
             else:

@@ -1,8 +1,9 @@
 """Operands that differ: Python numbers, NumPy arrays, dtypes, devices, and the errors that say so.
 
 The calls of op.py handle the usual case themselves, arrays of one dtype on the CPU. The rest comes here. Promotion is
-PyTorch's: float beats int beats bool, and within a kind the wider dtype wins, but a Python number or a 0-d tensor only
-ever changes the kind. So float32 stays float32, and float64 appears only where somebody asked for it.
+PyTorch's: one float operand makes the result float, else one int makes it int, and within a kind the wider dtype wins,
+but a Python number or a 0-d tensor only ever changes the kind. So float32 stays float32, and float64 appears only where
+somebody asked for it. What `op` has besides its name (inputs, promoted, floats, ...) stands in op.py.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _wider(a: Any, b: Any) -> Any:
 
 
 def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any, list[Any], list[Any]]:
-    """The namespace, the arrays and the nodes of `operands`, brought to one device and, where `op` promotes, one dtype.
+    """The namespace, the arrays and the nodes of `operands`, on one device and, where `op` promotes, in one dtype.
 
     A cast of a tensor that needs a gradient is recorded like any operation, by `cast(tensor, dtype)`.
 
@@ -96,7 +97,7 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
         if name not in op.promoted or array is None:
             continue
         if not is_array(array):
-            if name == op.promoted[0]:  # the forward leans on its first array, so a number there becomes one
+            if name == op.promoted[0]:  # forwards may use the methods of their first array
                 arrays[i] = xp.scalar(array, dtype=dtype)
         elif array.dtype != dtype:
             if nodes[i] is None:
@@ -179,7 +180,7 @@ class MixedDevicesError(RuntimeError):
                 where.append((repr(n), x.device))
             elif is_array(x):
                 where.append((f"{n!r}, {'a NumPy array' if type(x) is ndarray else 'an array'},", device_of(x)))
-        gpu = str(max(device for _, device in where))  # "cuda:N" is behind "cpu"
+        gpu = str(max(device for _, device in where))  # "cuda:N" sorts after "cpu"
         self.name, self.modules = name, list[Any]()  # the innermost module first
         self.text = (
             f"operands on different devices, {' and '.join(f'{what} on {device}' for what, device in where)}; move one "

@@ -9,7 +9,7 @@
 
 An instruction is a function by NumPy's name, its operands, and its result. A `Tracer` stands for an array, a
 `ScalarTracer` for a Python number: what is computed from numbers alone, `1 - beta1`, is computed once a call and in
-double precision, not for each element. What does more, a sum or an `if` that depends on an array, is a `TraceError`.
+double precision, not for each element. Anything beyond that, such as a sum or an `if` on an array, is a `TraceError`.
 
 A trace is run in place, with few arrays for all results (optimizers: optim/rule.py), or printed as a kernel for a GPU
 (optimizers, and fused operations).
@@ -100,7 +100,7 @@ class Trace:
     """What a function did when it was run on tracers.
 
     Attributes:
-        xp: the namespace that it is run with when it is not traced: what that has not, is missing here as well.
+        xp: the namespace that it is run with when it is not traced: names missing there are missing here.
         instructions: `(function, operands, result)`, in order; those on numbers alone have a ScalarTracer as result.
     """
 
@@ -146,13 +146,13 @@ class Trace:
         return self._numbers.setdefault(repr(value), ScalarTracer(self, repr(value), bool(value), True, value))
 
     def attribute(self, tracer: Tracer, name: str) -> Any:
-        """What a traced function gets for `tracer.name`: nothing, here, as its result may depend on the array."""
+        """Refuse `tracer.name`, on which the result may depend. A trace of another kind may allow it (gpu/fuse.py)."""
         if not hasattr(self.xp.zeros(0), name):
             raise AttributeError(f"an array has no attribute {name!r}")
         raise TraceError(f"the {name} of an array")
 
     def cast(self, tracer: Tracer, dtype: Any) -> Any:
-        """What a traced function gets for `tracer.astype(dtype)`."""
+        """Refuse `tracer.astype(dtype)`; likewise."""
         raise TraceError(f"a cast to {dtype}")
 
     def scalars(self) -> list[ScalarTracer]:

@@ -87,7 +87,7 @@ class Sequential(IndexedModules[Module]):
             self.extend(modules)  # type: ignore[arg-type]
 
     def forward(self, input: Any) -> Any:
-        """The last module of the one before it of ... the first of `input`."""
+        """Each module is applied to the output of the one before it, the first to `input`."""
         for module in self:
             input = module(input)
         return input

@@ -3,7 +3,7 @@
 A rule is some ten elementwise operations. On a few hundred numbers each takes a microsecond, whatever it computes, so
 small parameters are packed: one evaluation of the rule moves all that a `PackedBucket` holds. Large parameters and
 those on a GPU have buckets of their own (optim/chunks.py, gpu/optimizer_kernel.py). Which parameter is in which bucket
-is a `Plan`, kept until something that it was made from has changed: a gradient that is missing, another array behind a
+is a `Plan`, kept until something that it was made from has changed: a gradient that is missing, another array in a
 parameter, other state.
 
 Packing copies gradients, and parameters only where the rule reads them. Parameters and gradients stay in the arrays
@@ -107,7 +107,7 @@ class Bucket:
         An operation takes 0.76 us with a Python float and 0.38 us with an array of no dimensions (NumPy 2.4, 337
         numbers in float32), so scalars are such arrays, of the dtype that floats would be turned into.
         """
-        flags = [x for x in scalars if type(x) is bool] if self.flags else self.flags
+        flags = [x for x in scalars if type(x) is bool] if self.flags else self.flags  # a rule has them or never has
         if flags != self.flags or (static is not self.static and static != self.static):
             compiled, self.static = self.compile(rule, pattern_of(scalars, static)), static
             self.flags = [x for x in scalars if type(x) is bool]
@@ -131,7 +131,7 @@ class Bucket:
         return [theta, g, *slots, *self.static_scalars, *self.step_scalars, *temporaries]
 
     def temporary(self, use: object, shape: tuple[int, ...]) -> Array:
-        """An array of the workspace for this use, of which there will be more if it was too small."""
+        """An array of the workspace for this use, which grows if it was too small."""
         size, key = prod(shape), (use, self.dtype)
         flat = self.workspace.get(key)
         if flat is None or flat.size < size:
@@ -210,7 +210,7 @@ class Plan:
     """All buckets of a step. Making a plan checks what could go wrong in a step before it changes anything.
 
     `groups` and `state` are the optimizer's; a parameter about to be moved for the first time gets its entry in
-    `state`. `options` is what was read from each group: which slots are in use decides, the numbers may change.
+    `state`. `options` is what was read from each group: other slots need another plan, other numbers do not.
     Errors, which begin with `name`: those of `check_gradient_and_state`, and a ValueError for what is listed twice.
     """
 
@@ -221,7 +221,7 @@ class Plan:
         self.idle = [p for params in self.params for p in params if p._grad is None]
         moving = params_to_move(name, self.params, options, state)  # parameter -> its group
         for p in moving:
-            if not is_writable(p._array):  # a broadcast view, or memory that was only lent
+            if not is_writable(p._array):  # a broadcast view, or read-only memory of somebody else
                 p._array = p._array.copy()
 
         # Two views of one array may overlap. Each must see what the other wrote, so they go one after the other.
@@ -247,7 +247,7 @@ class Plan:
         """This step's gradients for each bucket; None where the plan no longer holds."""
         if options is not self.options:
             slots, known = [each.slots for each in options], [each.slots for each in self.options]
-            params = [list(map(id, group["params"])) for group in groups]  # for a tensor's `==` is another matter
+            params = [list(map(id, group["params"])) for group in groups]  # a tensor's `==` compares elements
             if slots != known or params != [list(map(id, each)) for each in self.params]:
                 return None
             self.options = options
@@ -265,7 +265,7 @@ class Plan:
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
         """Move every parameter once by `rule`, with the gradients that `gradients` gave."""
         tasks: list[Task] = []
-        time, provenance = new_version(None)
+        time, provenance = new_version(None)  # one write, of all parameters
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
@@ -277,7 +277,7 @@ class Plan:
                 state["t"] = t
                 record[1], record[2] = time, provenance
         if tasks:
-            finish(tasks)
+            finish(tasks)  # those that leave any are of one kind
 
 
 # A context in which NumPy warns of nothing: an infinite gradient becomes NaN in its own elements, and must not stop a
@@ -292,5 +292,5 @@ def compute_dtype(dtype: DType) -> DType:
 
 
 def storage_id(array: Array) -> int:
-    """Which memory `array` lies in: the same for all views of one array."""
+    """Which memory `array` lies in: the same for all views of one array, as NumPy gives these one base."""
     return id(array if array.base is None else array.base)

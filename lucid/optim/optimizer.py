@@ -29,14 +29,14 @@ class Optimizer:
 
     A subclass is an equation and the numbers that go into it. It says
 
-    - `rule(xp, theta, g, *slots, *step_scalars, *, hyperparameters)`: the *update* and the new value of each slot.
+    - `rule(xp, theta, g, slots..., step_scalars..., *, hyperparameters...)`: the *update* and the new slots.
       theta becomes theta - update. It is a static method, elementwise, and pure: it returns new arrays and
       writes to none. A rule that scales theta as well, as decoupled weight decay does, returns the scaled theta
-      behind the slots; the update is then subtracted from that;
-    - `slots`: the names of the arrays that the rule keeps for each parameter. They are zero at first, or what the
-      hyperparameter says that `initial_values` maps them to. A slot that `optional_slots` maps to a
+      after the slots; the update is then subtracted from that;
+    - `slots`: the names of the arrays that the rule keeps for each parameter. They are zero at first, or the value
+      of the hyperparameter that `initial_values` names. A slot that `optional_slots` maps to a
       hyperparameter exists only where that is not zero or False; elsewhere the rule gets None for it;
-    - `step_scalars(options, t)`: the numbers that the rule takes behind the slots, new at the t-th update;
+    - `step_scalars(options, t)`: the numbers that the rule takes after the slots, new at the t-th update;
       bools among them may decide what the rule does;
     - `domains`: what each hyperparameter may be; `pairs`: which ones may be given two at a time, as PyTorch
       has `betas`, which becomes `beta1` and `beta2`;
@@ -205,17 +205,17 @@ class Optimizer:
                     p.grad = Tensor(namespace(p.grad._array).zeros_like(p.grad._array))
 
     def _read_groups(self) -> list[GroupOptions]:
-        """The hyperparameters of every group, as they stand now; another list if these or the parameters are new."""
+        """The hyperparameters of every group, as they stand now; another list if anything is new."""
         seen: list[object] = []
         for group in self.param_groups:
             seen += map(group.get, self._names)
             seen += group["params"]
-        # The very objects that were found valid before are valid.
+        # The same objects as at the last step were checked there.
         if len(seen) != len(self._seen) or not all(map(is_, seen, self._seen)):
             groups = enumerate(self.param_groups)
             self._options = [self._group_options(f"{self._name}, group {i}", group) for i, group in groups]
             has_pairs = any(pair in group for group in self.param_groups for pair in self.pairs)
-            self._seen = [] if has_pairs else seen  # one that was added is looked at each time
+            self._seen = [] if has_pairs else seen  # a group with "betas" is read at each step
         return self._options
 
     def _group_options(self, context: str, group: Mapping[str, Any]) -> GroupOptions:

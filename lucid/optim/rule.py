@@ -76,7 +76,7 @@ def title_of(rule: Rule) -> str:
 
 
 def step_scalar_names(rule: Rule, slots: int, count: int) -> list[str]:
-    """What the rule calls the numbers that it takes behind the slots."""
+    """What the rule calls the numbers that it takes after the slots."""
     arguments = list(signature(rule).parameters.values())[3 + slots :]
     names = [a.name for a in arguments if a.kind is Parameter.POSITIONAL_OR_KEYWORD]
     return names if len(names) == count else [f"number{i}" for i in range(count)]
@@ -135,7 +135,7 @@ class RuleTrace(Trace):
 
 
 def last_uses(instructions: Sequence[Instruction], outputs: Iterable[Tracer]) -> dict[Tracer, int]:
-    """Liveness: each value's last instruction, behind which it is dead. Outputs live to the end."""
+    """Liveness: each value's last instruction, after which it is dead. Outputs live to the end."""
     last = {x: i for i, (_, operands, _) in enumerate(instructions) for x in operands}
     return last | dict.fromkeys(outputs, len(instructions))
 
@@ -149,7 +149,7 @@ def allocate(
 ) -> tuple[Code, dict[Tracer, int], int]:  # fmt: skip
     """Give each result of instructions on arrays a register to be written to, by liveness, so that there are few.
 
-    Register i holds input i at first; those behind the inputs are workspace. `outputs` are the results that are needed
+    Register i holds input i at first; those after the inputs are workspace. `outputs` are the results that are needed
     at the end. `homes` maps some of these to the input whose register they must be in by then; no other input is
     overwritten. Gives the code, the register of each value, and how many registers of workspace there are.
     """
@@ -225,7 +225,7 @@ class CompiledRule:
 
 
 def in_place(function: str) -> Callable[..., Any]:
-    """A function of NumPy's that takes the array to write to behind its operands. True and False are 1 and 0 there."""
+    """A function of NumPy's that takes the array to write to after its operands; a bool operand is 1 or 0 to it."""
     return SPECIAL.get(function) or getattr(cpu, function)
 
 
