@@ -16,8 +16,8 @@ import numpy
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-from lucid.data.loader import DataLoader
 from lucid.data.datasets import TensorDataset
+from lucid.data.loader import DataLoader
 
 try:
     from matplotlib.figure import Figure

@@ -174,6 +174,7 @@ cpu = Namespace(
     name="numpy",
     array=ndarray,
     **{name: getattr(numpy, name) for name in SHARED_FUNCTIONS},
+    # ops/numpy_speed.py replaces some of these by faster ones.
     **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},
     one=numpy.ones_like,
     add_at=numpy.add.at,

@@ -142,7 +142,7 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this tensor was made by the user rather than by a recorded operation."""
+        """Whether no recorded operation computed this tensor: PyTorch's sense, wider than the graph's `Leaf`."""
         return self._node is None or type(self._node) is Leaf
 
     @property

@@ -59,7 +59,8 @@ class Op:
         aux_outputs: name -> what the forward returns after its output, as a function of xp, inputs, options, `out` and
             the ones before it.
         shared: name -> what several vjps name and backward computes before them, a function like them.
-        saved_names: what the vjps name; the layout of a node's `saved`.
+        saved_names: what the vjps name, and for a shared value what that is computed from; the layout of a node's
+            `saved`. This, `save`, `vjp`, `vjp_args`, `shared_users` and `recompute_args` come from `_plan_backward`.
         nullable: the inputs that may be None.
         promoted: the inputs that are brought to one dtype before the forward sees them.
         view: whether the output may share memory with the input.

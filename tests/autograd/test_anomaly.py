@@ -10,7 +10,6 @@ import lucid
 import lucid.nn as nn
 from lucid.autograd import Function, checkpoint, detect_anomaly, grad
 from lucid.core.events import EVENTS
-from lucid.core.node import Node
 from lucid.core.op import OPS
 from lucid.nn import functional as F
 

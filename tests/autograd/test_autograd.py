@@ -26,7 +26,6 @@ from lucid.autograd import (
 from lucid.autograd.function import once_differentiable
 from lucid.autograd.gradcheck import GradcheckError
 from lucid.core.events import EVENTS
-from lucid.core.node import Node
 from lucid.nn import functional as F
 
 

@@ -309,7 +309,8 @@ REFUSED = [
     (leaf_view, "add_: this tensor is a view of a leaf that requires a gradient, .*with lucid.no_grad"),
     (leaf_view_from_under_no_grad, "add_: this tensor is a view of a leaf"),
     (leaf_after_its_view, "mul_: this tensor is a view of a leaf"),
-    (view_from_under_no_grad, r"mul_: this tensor is a view, taken under no_grad\(\), of a tensor whose history would not include"),
+    (view_from_under_no_grad,
+     r"mul_: this tensor is a view, taken under no_grad\(\), of a tensor whose history would not include"),
     (expanded, r"add_: the memory of this tensor is read-only \(expand\(\).*write to a .clone\(\)"),
     (view_detached_in_place, r"detach_: a view has its history from the tensor that it shows; use x = x.detach\(\)"),
 ]

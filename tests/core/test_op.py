@@ -44,7 +44,11 @@ def test_what_several_formulas_need_is_computed_once() -> None:
     assert len(runs) == 1
     np.testing.assert_allclose(x.grad.numpy(), y.detach().numpy() * np.exp(x.detach().numpy() * y.detach().numpy()))
     node = exp_of_product(x.detach(), y)._node
-    assert dict(zip(node.op.saved_names, (value is not None for value in node.saved), strict=True)) == {"out": True, "y": False, "x": True}
+    assert dict(zip(node.op.saved_names, (value is not None for value in node.saved), strict=True)) == {
+        "out": True,
+        "y": False,
+        "x": True,
+    }
 
 
 def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None:
@@ -61,7 +65,8 @@ def test_a_step_computed_once_that_asks_for_an_unknown_name_is_refused() -> None
 @lucid.op(
     aux_outputs={"p": lambda xp, x, sharpness: xp.softmax(x * sharpness, axis=-1)},
     shared={"d": lambda xp, g, p, x_shape: xp.reshape(g, shape=(*x_shape[:-1], 1)) * p},
-    x=lambda xp, g, d, values, out, sharpness, x_shape: d * sharpness * (values - xp.reshape(out, shape=(*x_shape[:-1], 1))),
+    x=lambda xp, g, d, values, out, sharpness, x_shape: d * sharpness * (values - xp.reshape(out,
+                                                                                             shape=(*x_shape[:-1], 1))),
     values=lambda xp, g, d: d,
 )
 def soft_pick(xp, x, values, *, sharpness=1.0):
@@ -231,19 +236,33 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
         (lambda: define(body=lambda x: x * 2, x=lambda xp, g: g), TypeError,
          r"odd_one: the forward must begin with xp, got \(x\); xp is the namespace"),
         (lambda: define(body=lambda: 2), TypeError, r"odd_one: the forward must begin with xp, got \(\)"),
-        (lambda: define(x=lambda g: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g\); what it needs follows by name; write @lucid.op"),
-        (lambda: define(x=lambda g, xp: g), TypeError, r"odd_one: the vjp of 'x' must begin with xp and g, got \(g, xp\)"),
-        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda g, out: g}), TypeError, r"odd_one: the vjp of 'd' must begin with xp and g, got \(g, out\)"),
-        (lambda: define(x=lambda xp, g, e: e, aux_outputs={"e": lambda x: x}), TypeError, r"odd_one: the recomputation of 'e' must begin with xp, got \(x\)"),
-        (lambda: lucid.op(lambda xp, x: x), TypeError, r"op: @lucid.op stands without its parentheses.*write @lucid.op\(x=lambda xp, g, y: g"),
-        (lambda: define(body=lambda xp, x: (x, x), x=lambda xp, g: g)(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a tuple; .*aux_outputs=.*lucid.autograd.Function"),
-        (lambda: define(body=lambda xp, *x: [*x], x=lambda xp, g: [g])(leaf([1.0])), TypeError, "odd_one: an operation has one output, and the forward returned a list"),
+        (lambda: define(x=lambda g: g), TypeError,
+         r"odd_one: the vjp of 'x' must begin with xp and g, got \(g\); what it needs follows by name; write "
+         r"@lucid.op"),
+        (lambda: define(x=lambda g, xp: g), TypeError,
+         r"odd_one: the vjp of 'x' must begin with xp and g, got \(g, xp\)"),
+        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda g, out: g}), TypeError,
+         r"odd_one: the vjp of 'd' must begin with xp and g, got \(g, out\)"),
+        (lambda: define(x=lambda xp, g, e: e, aux_outputs={"e": lambda x: x}), TypeError,
+         r"odd_one: the recomputation of 'e' must begin with xp, got \(x\)"),
+        (lambda: lucid.op(lambda xp, x: x), TypeError,
+         r"op: @lucid.op stands without its parentheses.*write @lucid.op\(x=lambda xp, g, y: g"),
+        (lambda: define(body=lambda xp, x: (x, x), x=lambda xp, g: g)(leaf([1.0])), TypeError,
+         "odd_one: an operation has one output, and the forward returned a tuple; "
+         ".*aux_outputs=.*lucid.autograd.Function"),
+        (lambda: define(body=lambda xp, *x: [*x], x=lambda xp, g: [g])(leaf([1.0])), TypeError,
+         "odd_one: an operation has one output, and the forward returned a list"),
         (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a vjp of 'y', but the inputs are x; write @lucid.op"),
-        (lambda: define(x=lambda xp, g, z: g), TypeError, "odd_one: the vjp of 'x' asks for z; it can have out, x, x_shape"),
-        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda xp, g, w: g}), TypeError, "odd_one: the vjp of 'd' asks for w"),
-        (lambda: define(name="multiply", x=lambda xp, g: g), TypeError, "lucid.core.elementwise has an operation 'multiply' already.*give yours another name"),
-        (lambda: define(x={"x": 1}), TypeError, "odd_one: the vjp of 'x' must be a function, got dict; write @lucid.op"),
-        (lambda: define(x=lambda xp, g: g)("text"), TypeError, "odd_one: expected a Tensor, a number or an array for 'x', got str"),
+        (lambda: define(x=lambda xp, g, z: g), TypeError,
+         "odd_one: the vjp of 'x' asks for z; it can have out, x, x_shape"),
+        (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda xp, g, w: g}), TypeError,
+         "odd_one: the vjp of 'd' asks for w"),
+        (lambda: define(name="multiply", x=lambda xp, g: g), TypeError,
+         "lucid.core.elementwise has an operation 'multiply' already.*give yours another name"),
+        (lambda: define(x={"x": 1}), TypeError,
+         "odd_one: the vjp of 'x' must be a function, got dict; write @lucid.op"),
+        (lambda: define(x=lambda xp, g: g)("text"), TypeError,
+         "odd_one: expected a Tensor, a number or an array for 'x', got str"),
         (lambda: define(x=lambda xp, g: g)(), TypeError, "missing 1 required positional argument: 'x'"),
         (lambda: define(x=lambda xp, g: g)(leaf([1.0]), 3), TypeError, "takes 1 positional argument"),
         (lambda: define(x=lambda xp, g: g)(leaf([1.0]), axis=3), TypeError, "unexpected keyword argument 'axis'"),

@@ -13,7 +13,9 @@ from lucid.optim.rule import allocate, compiled_rule, evaluate_rule, last_uses, 
 from tests.optim.training import give, parameter, run_in_place
 
 
-def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str) -> None:
+def both(
+    rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], constants: dict[str, Any], dtype: str
+) -> None:
     """Evaluate `rule` as it stands and in place, on ordinary and on hostile numbers."""
     rng = np.random.default_rng(0)
     theta, g = (rng.standard_normal(257).astype(dtype) for _ in range(2))
@@ -21,7 +23,9 @@ def both(rule: Any, slots: tuple[str | None, ...], numbers: tuple[float, ...], c
     memory = [None if slot is None else np.abs(rng.standard_normal(257)).astype(dtype) for slot in slots]
     kept = g.copy()
     with np.errstate(all="ignore"):
-        new, state = evaluate_rule(rule, cpu, theta.copy(), kept, [None if x is None else x.copy() for x in memory], numbers, constants)
+        new, state = evaluate_rule(
+            rule, cpu, theta.copy(), kept, [None if x is None else x.copy() for x in memory], numbers, constants
+        )
         run_in_place(rule, slots, numbers, constants, theta, g, memory)
     np.testing.assert_array_equal(g, kept)
     for found, value in zip([theta, *memory], [new, *state], strict=True):
@@ -53,13 +57,19 @@ RULES: dict[str, Any] = {
     "slots that change places": lambda xp, theta, g, a, b, lr, *, c: (lr * a, b, a),
     "an old value as the update": lambda xp, theta, g, a, b, lr, *, c: (a, g - c, b * g),
     "old values needed late": lambda xp, theta, g, a, b, lr, *, c: (a * b, a + g * theta, b + theta * a),
-    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (-lr / (2 + c) ** 2 * g, a, b, theta * (1 - lr * c)),
-    "functions": lambda xp, theta, g, a, b, lr, *, c: (xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c), xp.minimum(b, g)),
+    "numbers among themselves": lambda xp, theta, g, a, b, lr, *, c: (-lr / (2 + c) ** 2 * g, a, b,
+                                                                      theta * (1 - lr * c)),
+    "functions": lambda xp, theta, g, a, b, lr, *, c: (xp.sqrt(xp.abs(a)) * xp.sign(g), xp.maximum(a, c),
+                                                       xp.minimum(b, g)),
     "powers, and a minus": lambda xp, theta, g, a, b, lr, *, c: (-theta, g**2 * c, 1 / (b + 2) ** 0.5),
-    "where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a), xp.where(b >= lr, c, a)),
-    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0), xp.where(g > 0, b, a), b + 1.0),
-    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a), xp.where(n, a, b)),
-    "truth values": lambda xp, theta, g, a, b, lr, *, c: (g * (a > b), xp.where((g > 0) & (a != b), a, b), xp.where(~(g < a) | (g == 0), c, b)),
+    "where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(g * a > c, g, b), xp.where(g < 0, 2.0 * a, a),
+                                                   xp.where(b >= lr, c, a)),
+    "where over where": lambda xp, theta, g, a, b, lr, *, c: (xp.where(a <= b, xp.where(c < g, theta, b), 0.0),
+                                                              xp.where(g > 0, b, a), b + 1.0),
+    "a comparison stays": lambda xp, theta, g, a, b, lr, *, c: (xp.where(n := a > b, theta, g), xp.where(n, b, c * a),
+                                                                xp.where(n, a, b)),
+    "truth values": lambda xp, theta, g, a, b, lr, *, c: (g * (a > b), xp.where((g > 0) & (a != b), a, b),
+                                                          xp.where(~(g < a) | (g == 0), c, b)),
     "theta through the memory": lambda xp, theta, g, a, b, lr, *, c: (lr * (a * c + g), a * c + g, b),
     "theta scaled": lambda xp, theta, g, a, b, lr, *, c: (lr * g, a + theta, b, c * theta),
     "theta another": lambda xp, theta, g, a, b, lr, *, c: (lr * theta, g - a, a * theta, b),
@@ -122,7 +132,9 @@ def test_words_among_the_hyperparameters_are_given_as_they_are() -> None:
 def test_theta_is_read_only_where_the_rule_does() -> None:
     constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     for decay in (0, 0.1):
-        compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay}))
+        compiled = compiled_rule(
+            optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay})
+        )
         assert compiled.reads_theta is bool(decay) and not compiled.scales_theta
 
 
@@ -131,8 +143,14 @@ def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtract
     compiled = compiled_rule(optim.Adamax.rule, ("m", "u"), pattern_of([0.1], static))
     assert compiled.workspace == 2 and len(compiled.calls) == 9
     assert str(compiled).splitlines()[1:4] == ["%w0 = multiply %1 %g", "%m = add %m %w0", "%u = multiply %beta2 %u"]
-    assert str(compiled.trace).splitlines()[:3] == ["%0 = multiply %beta1 %m", "%1 = subtract 1 %beta1", "%2 = multiply %1 %g"]
-    assert compiled.static_values(static) == [0.9, 1 - 0.9, 0.999, 1e-8] and compiled.step_values(static, [0.1]) == [0.1]
+    assert str(compiled.trace).splitlines()[:3] == [
+        "%0 = multiply %beta1 %m",
+        "%1 = subtract 1 %beta1",
+        "%2 = multiply %1 %g",
+    ]
+    assert compiled.static_values(static) == [0.9, 1 - 0.9, 0.999, 1e-8] and compiled.step_values(static, [0.1]) == [
+        0.1
+    ]
 
 
 def test_a_trace_of_any_function_gets_registers_by_liveness() -> None:
@@ -159,15 +177,19 @@ def define(slots: tuple[str, ...] = ("m",), **attributes: Any) -> Any:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"rule": lambda theta, g, m: (g, m)}, r"^Own.rule: its arguments must begin with the namespace xp, theta, its gradient g and the slots"),
-    ({"rule": lambda xp, theta, g, lr: (g, g)}, r"the slots \['m'\], got \(xp, theta, g, lr\); write rule\(xp, theta, g, m\)"),
+    ({"rule": lambda theta, g, m: (g, m)},
+     r"^Own.rule: its arguments must begin with the namespace xp, theta, its gradient g and the slots"),
+    ({"rule": lambda xp, theta, g, lr: (g, g)},
+     r"the slots \['m'\], got \(xp, theta, g, lr\); write rule\(xp, theta, g, m\)"),
     ({"rule": lambda xp, theta, g: (g,)}, r"got \(xp, theta, g\); write rule\(xp, theta, g, m\)"),
     ({"rule": lambda xp, theta, g, v, m: (g, m, v), "slots": ("m", "v")}, r"write rule\(xp, theta, g, m, v\)"),
-    ({"rule": lambda xp, theta, g, m: g}, r"expected a tuple of the update and the new value of each of its 1 slots.*got a Tracer"),
+    ({"rule": lambda xp, theta, g, m: g},
+     r"expected a tuple of the update and the new value of each of its 1 slots.*got a Tracer"),
     ({"rule": lambda xp, theta, g, m: (g,)}, r"expected a tuple of the update .* got 1 results"),
     ({"rule": lambda xp, theta, g, m: (xp.sgn(g), m)}, r"^Own.rule: xp.sgn: not in lucid's array namespace"),
     ({"rule": lambda xp, theta, g, m: (g.relu(), m)}, r"^Own.rule: an array has no attribute 'relu'"),
-    ({"rule": lambda xp, theta, g, m: (g, m), "torch_slot_names": {"exp_avg": "n"}}, r"^Own.torch_slot_names: 'n' is no slot"),
+    ({"rule": lambda xp, theta, g, m: (g, m), "torch_slot_names": {"exp_avg": "n"}},
+     r"^Own.torch_slot_names: 'n' is no slot"),
     ({"rule": lambda xp, theta, g, m: (g, m), "optional_slots": {"n": "lr"}}, r"^Own.optional_slots: 'n' is no slot"),
 ]  # fmt: skip
 
@@ -179,7 +201,9 @@ def test_a_rule_that_cannot_work_is_refused_where_it_is_defined(attributes: dict
 
 
 def test_a_rule_that_is_no_static_method_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"^Own.rule: must be a static method.*; write @staticmethod rule\(xp, theta, g\)"):
+    with pytest.raises(
+        TypeError, match=r"^Own.rule: must be a static method.*; write @staticmethod rule\(xp, theta, g\)"
+    ):
         type("Own", (optim.Optimizer,), {"rule": lambda xp, theta, g: (g,)})
 
 

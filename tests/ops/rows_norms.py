@@ -95,14 +95,28 @@ TABLE: dict[str, list[Row]] = {
                           row(lambda m, q, k, v: attend(m, q * 1e3, k, v), *QKV, second=False),
                           row(attend, U(2, 0, 4), U(2, 5, 4), U(2, 5, 2), second=False)],
     # losses
-    "nll_weighted": [row(lambda m, x, t, r=r: functional(m).nll_loss(x, t, numbers(m, x, 3), ignore_index=1, reduction=r), U(4, 3), LABELS) for r in REDUCTIONS]
-    + [row(lambda m, x, t: functional(m).nll_loss(x, t), U(4, 3), SOME), row(lambda m, x, t: functional(m).nll_loss(x, t, numbers(m, x, 3)), U(2, 3, 2), fixed([[0, 2], [1, -100]], "int64"))],
-    "cross_entropy_ignore_index": [row(lambda m, x, t, r=r: functional(m).cross_entropy(x, t, ignore_index=2, reduction=r), U(4, 3), LABELS) for r in REDUCTIONS] + [row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(4, 3), LABELS), row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(3, 3), fixed([2, 0, 2], "int64"))]
-    + [row(lambda m, x, t: functional(m).cross_entropy(x, t), U(4, 3), SOME), row(lambda m, x, t: functional(m).cross_entropy(x, t), U(2, 3, 2), fixed([[0, 2], [1, -100]], "int64"))]
-    + [row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2, reduction="sum"), U(0, 3), fixed([], "int64"))],
-    "cross_entropy_weighted": [row(lambda m, x, t, r=r, s=s: functional(m).cross_entropy(x, t, numbers(m, x, 3), ignore_index=2, reduction=r, label_smoothing=s), U(4, 3), LABELS) for r in REDUCTIONS for s in (0.0, 0.3)]
-    + [row(lambda m, x, t, s=s: functional(m).cross_entropy(x, t, label_smoothing=s), U(4, 3), SOME) for s in (0.0, 0.1, 1.0)]
-    + [row(lambda m, x, t: functional(m).cross_entropy(x, t, numbers(m, x, 3), reduction="none", label_smoothing=0.2), U(2, 3, 2), fixed([[0, 2], [1, -100]], "int64")),
+    "nll_weighted": [row(lambda m, x, t, r=r: functional(m).nll_loss(x, t, numbers(m, x, 3), ignore_index=1,
+                                                                     reduction=r), U(4, 3), LABELS) for r in REDUCTIONS]
+    + [row(lambda m, x, t: functional(m).nll_loss(x, t), U(4, 3), SOME),
+       row(lambda m, x, t: functional(m).nll_loss(x, t, numbers(m, x, 3)), U(2, 3, 2),
+           fixed([[0, 2], [1, -100]], "int64"))],
+    "cross_entropy_ignore_index":
+        [row(lambda m, x, t, r=r: functional(m).cross_entropy(x, t, ignore_index=2, reduction=r), U(4, 3), LABELS)
+         for r in REDUCTIONS]
+    + [row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(4, 3), LABELS),
+       row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2) ** 2, U(3, 3), fixed([2, 0, 2], "int64"))]
+    + [row(lambda m, x, t: functional(m).cross_entropy(x, t), U(4, 3), SOME),
+       row(lambda m, x, t: functional(m).cross_entropy(x, t), U(2, 3, 2), fixed([[0, 2], [1, -100]], "int64"))]
+    + [row(lambda m, x, t: functional(m).cross_entropy(x, t, ignore_index=2, reduction="sum"), U(0, 3),
+           fixed([], "int64"))],
+    "cross_entropy_weighted":
+        [row(lambda m, x, t, r=r, s=s: functional(m).cross_entropy(x, t, numbers(m, x, 3), ignore_index=2, reduction=r,
+                                                                   label_smoothing=s), U(4, 3), LABELS)
+         for r in REDUCTIONS for s in (0.0, 0.3)]
+    + [row(lambda m, x, t, s=s: functional(m).cross_entropy(x, t, label_smoothing=s), U(4, 3), SOME)
+       for s in (0.0, 0.1, 1.0)]
+    + [row(lambda m, x, t: functional(m).cross_entropy(x, t, numbers(m, x, 3), reduction="none", label_smoothing=0.2),
+           U(2, 3, 2), fixed([[0, 2], [1, -100]], "int64")),
        row(lambda m, x, t: functional(m).cross_entropy(x, t, numbers(m, x, 3)), U(3), fixed(1, "int64"))],
     "cross_entropy_probabilities":
         [row(lambda m, x, t, r=r: functional(m).cross_entropy(x, t, numbers(m, x, 3), reduction=r, label_smoothing=0.3),

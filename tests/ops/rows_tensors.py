@@ -80,8 +80,10 @@ TABLE: dict[str, list[Row]] = {
                      row(lambda m, x: x.diag(diagonal=-1), U(2)), row(lambda m, x: m.diag(x), U(0))],
     # by index
     "scatter_add_along": [
-        row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
-        row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)), row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3), ints([]), U(0)),
+        row(lambda m, x, i, s: m.scatter_add(x, 1, i, s), U(2, 3), I23, U(2, 4)),
+        row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3, 5), I23, U(2, 4)),
+        row(lambda m, x, i, s: x.scatter_add(-1, i, s), U(3), ints([2, 2, 0, 2]), U(4)),
+        row(lambda m, x, i, s: x.scatter_add(0, i, s), U(3), ints([]), U(0)),
     ],
     "scatter": [
         row(lambda m, x, i, s: m.scatter(x, 1, i, s), U(2, 3), ints([[0, 2], [1, 0]]), U(2, 2)),

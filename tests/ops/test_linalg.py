@@ -157,8 +157,10 @@ def test_integers_become_floats_and_halves_are_refused() -> None:
 
 two = lucid.ones(2, 2)
 REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
-    "not a tensor": (lambda: linalg.inv([[1.0]]), TypeError, "inv: expected a Tensor, a number or an array for 'A', got list"),
-    "not square": (lambda: linalg.det(lucid.ones(2, 3)), ValueError, "det: expected a square matrix or a batch of them, (..., n, n), got shape (2, 3)"),
+    "not a tensor": (lambda: linalg.inv([[1.0]]), TypeError,
+                     "inv: expected a Tensor, a number or an array for 'A', got list"),
+    "not square": (lambda: linalg.det(lucid.ones(2, 3)), ValueError,
+                   "det: expected a square matrix or a batch of them, (..., n, n), got shape (2, 3)"),
     "a vector": (lambda: linalg.cholesky(lucid.ones(3)), ValueError, "cholesky: expected a square matrix"),
     "eigh of a rectangle": (lambda: linalg.eigh(lucid.ones(2, 3)), ValueError, "eigh: expected a square matrix"),
     "slogdet of a rectangle": (lambda: linalg.slogdet(lucid.ones(2, 3)), ValueError,

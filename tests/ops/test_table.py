@@ -172,7 +172,11 @@ def test_what_is_saved_is_what_the_formulas_ask_for(row: Row) -> None:
     for only in [None, *(i for i, array in enumerate(row.arrays) if array.dtype.kind == "f")]:
         for node in reachable([row.f(lucid, *tensors(row, only=only))._node]):
             spec = node.op
-            running = list(spec.vjps) if spec.variadic else [n for n, p in zip(spec.vjps, node.inputs, strict=True) if p is not None]
+            running = (
+                list(spec.vjps)
+                if spec.variadic
+                else [n for n, p in zip(spec.vjps, node.inputs, strict=True) if p is not None]
+            )
             asked = set().union(*(asked_for(spec, spec.vjps[name]) for name in running))
             saved = dict(zip(spec.saved_names, node.saved, strict=True))
             assert asked <= saved.keys(), f"{spec.name} keeps no {asked - saved.keys()}"
@@ -285,8 +289,12 @@ def test_every_operation_has_rows() -> None:
     assert not missing, f"no row in tests/ops/table.py runs {missing}"
 
 
-# Operations that are not given a single number: they need a dim to work along, or are spared by the function around them.
-NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose conv_weight cross_entropy cross_entropy_ignore_index cumprod cumsum det diagonal eigh flip gru im2col inv layer_norm linear lstm matmul max_pool nll pad scatter_add_along put_diagonal recurrence resample rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
+# Operations that are not given a single number: they need a dim to work along, or are spared by the function around
+# them.
+NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose "
+                "conv_weight cross_entropy cross_entropy_ignore_index cumprod cumsum det diagonal eigh flip gru im2col "
+                "inv layer_norm linear lstm matmul max_pool nll pad scatter_add_along put_diagonal recurrence resample "
+                "rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
 
 
 def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> None:
@@ -315,7 +323,12 @@ def surface() -> dict[str, Any]:
     places = {"lucid": vars(lucid), "lucid.nn.functional": vars(lucid.nn.functional)}
     if hasattr(lucid, "linalg"):
         places["lucid.linalg"] = {name: getattr(lucid.linalg, name) for name in lucid.linalg.__all__}
-    found = {f"{place}.{name}": value for place, names in places.items() for name, value in names.items() if not name.startswith("_")}
+    found = {
+        f"{place}.{name}": value
+        for place, names in places.items()
+        for name, value in names.items()
+        if not name.startswith("_")
+    }
     for name in dir(lucid.Tensor):
         value = inspect.getattr_static(lucid.Tensor, name)
         found[f"Tensor.{name}"] = value.fget if isinstance(value, property) else value

@@ -14,7 +14,11 @@ ints = lucid.tensor([0, 2, 1])
 
 
 def of_square(name: str, f: Callable[..., Any]) -> list[Error]:
-    return [(lambda: f(x23), ValueError, rf"{name}: expected a square matrix or a batch of them, \(..., n, n\), got shape \(2, 3\)"), (lambda: f(x3), ValueError, rf"{name}: .* got shape \(3,\)"), (lambda: f([1.0]), TypeError, f"{name}: expected a Tensor, (a number or an array for 'A', )?got list")]  # fmt: skip
+    return [(lambda: f(x23), ValueError,
+             rf"{name}: expected a square matrix or a batch of them, \(..., n, n\), got shape \(2, 3\)"),
+            (lambda: f(x3), ValueError, rf"{name}: .* got shape \(3,\)"),
+            (lambda: f([1.0]), TypeError,
+             f"{name}: expected a Tensor, (a number or an array for 'A', )?got list")]  # fmt: skip
 
 
 ERRORS: dict[str, list[Error]] = {

@@ -12,7 +12,7 @@ import pytest
 import lucid
 from lucid import nn
 from lucid.core.events import EVENTS
-from lucid.core.node import Node, Tensor
+from lucid.core.node import Tensor
 
 
 class Net(nn.Module):
@@ -57,7 +57,8 @@ def test_modules_are_told_by_their_path() -> None:
     tanh = out._node.inputs[0]
     assert lucid.see.provenance(out).module == "layers.1"  # type: ignore[union-attr]
     assert lucid.see.provenance(out).modules == (("", "Net"), ("layers.1", "Linear"))  # type: ignore[union-attr]
-    assert lucid.see.provenance(out).function == "forward"  # type: ignore[union-attr]  # the innermost line of the user's
+    # type: ignore[union-attr]  # the innermost line of the user's
+    assert lucid.see.provenance(out).function == "forward"
     assert lucid.see.provenance(tanh).module == "Net"  # type: ignore[union-attr]
     assert lucid.see.provenance(loss).module == "MSELoss"  # type: ignore[union-attr]
     del net
@@ -90,7 +91,8 @@ def test_a_function_knows_its_line() -> None:
 
     with lucid.see.track_provenance():
         y = Twice.apply(lucid.ones(2, requires_grad=True))
-    assert lucid.see.provenance(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"  # type: ignore[union-attr]
+    # type: ignore[union-attr]
+    assert lucid.see.provenance(y).expression == "Twice.apply(lucid.ones(2, requires_grad=True))"
     assert y._node.out is y._array
 
 
@@ -150,7 +152,8 @@ def test_what_is_remembered_keeps_nothing_alive() -> None:
 
 
 def test_see_is_loaded_when_it_is_used() -> None:
-    program = "import sys, lucid; assert 'lucid.see' not in sys.modules; lucid.see.track_provenance; print(lucid.see.__name__)"
+    used = "lucid.see.track_provenance; print(lucid.see.__name__)"
+    program = f"import sys, lucid; assert 'lucid.see' not in sys.modules; {used}"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "lucid.see"
 

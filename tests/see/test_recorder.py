@@ -358,7 +358,11 @@ def test_a_summary_of_tied_repeated_and_unused_modules() -> None:
     assert str(random) == str(lucid.get_rng_state()) and all(m.training for m in model.modules())
     assert all(m._hooks is None for m in model.modules()) and not FORWARD
     rows = {row.name: row for row in made.rows}
-    assert rows["inner"].calls == 2 and rows["inner.0"].multiply_adds == 2 * 3 * 36 and rows["inner"].multiply_adds == rows["inner.0"].multiply_adds
+    assert (
+        rows["inner"].calls == 2
+        and rows["inner.0"].multiply_adds == 2 * 3 * 36
+        and rows["inner"].multiply_adds == rows["inner.0"].multiply_adds
+    )
     assert rows["spare"].calls == 0 and rows["out"].own == 0 and rows["out"].tied
     assert made.parameters == sum(p.numel() for p in model.parameters()) == sum(row.own for row in made.rows)
     text = str(made)

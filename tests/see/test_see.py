@@ -143,7 +143,9 @@ def test_functions_of_several_outputs_and_checkpoints() -> None:
     y = (a * b).sum() + checkpoint(lambda t: t.tanh().sin().sum(), x)
     trace = lucid.see.steps(y)
     (step,) = [step for step in trace if step.op == "Both" and isinstance(step.gradient, tuple)]
-    assert step.contributions[0].formula == "a * 2 + b * ctx.saved_tensors[0].exp()" and step.contributions[0].input == "x"
+    assert (
+        step.contributions[0].formula == "a * 2 + b * ctx.saved_tensors[0].exp()" and step.contributions[0].input == "x"
+    )
     assert str(trace) and lucid.see.page(y).text
     y.backward()
     same(trace, [x])
@@ -211,7 +213,12 @@ def test_formulas_of_all_kinds() -> None:
 def test_numbers_are_put_in_where_that_helps() -> None:
     assert with_numbers("g * y", {"g": "1", "y": "-2"}) == "1 * (-2)"
     assert with_numbers("xp.exp(g)", {"g": "1"}) == "exp(1)"
-    assert with_numbers("g", {"g": "1"}) == with_numbers("g * y", {"g": "1"}) == with_numbers("g * x.size", {"g": "1", "x": "2"}) == ""
+    assert (
+        with_numbers("g", {"g": "1"})
+        == with_numbers("g * y", {"g": "1"})
+        == with_numbers("g * x.size", {"g": "1", "x": "2"})
+        == ""
+    )
     assert active_branch("a if n == 2 else b", {"n": 2}) == "a" and active_branch("a if n == 2 else b", {"n": 1}) == "b"
     assert active_branch("a if odd(n) else b", {"n": 2}) == "a if odd(n) else b"
 
@@ -281,7 +288,8 @@ def test_modules_are_groups_that_can_be_folded() -> None:
         inside = {box.number for box in group.boxes()}
         into = {e.target for e in made.edges if e.target in inside and e.source not in inside}
         assert all(
-            made.boxes[n].node.sequence <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op")
+            made.boxes[n].node.sequence
+            <= max(made.boxes[m].node.sequence for m in inside if made.boxes[m].kind == "op")
             for n in into
         )
 
@@ -400,7 +408,17 @@ def test_a_notebook_gets_the_page_in_a_frame_and_a_run_below_the_graph() -> None
 
 
 def test_small_values_are_shown_in_full_and_large_ones_as_means() -> None:
-    assert encode_value(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {"shape": [2], "full": [0.1, 0.33333334], "low": 0.1, "high": 0.333333, "mean": 0.216667, "std": 0, "zeros": 0, "nan": 0, "infinite": 0}
+    assert encode_value(lucid.tensor([0.1, 1 / 3])) | {"std": 0} == {
+        "shape": [2],
+        "full": [0.1, 0.33333334],
+        "low": 0.1,
+        "high": 0.333333,
+        "mean": 0.216667,
+        "std": 0,
+        "zeros": 0,
+        "nan": 0,
+        "infinite": 0,
+    }
     stripes = lucid.tensor(np.tile(np.repeat([[1.0, -1 / 3, 0.0]], 30, axis=1), (40, 1)))
     found = encode_value(stripes)
     assert found is not None and (found["rows"], found["columns"]) == (20, 18)
@@ -443,9 +461,13 @@ def joined() -> None:
 
 HERE = r"test_see\.py:\d+, in"
 TOLD = {
-    changed: (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y \+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
-    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ", r"track_provenance\(\):` to see which line it is"),
-    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: nn.Sequential", "to see where 'x' comes from"),
+    changed:
+        (rf"First it was run at .*{HERE} changed: y = lucid.ones.*exp\(\); then it was changed at .*{HERE} changed: y "
+         rf"\+= 1.*; then came backward\(\)", r"track_provenance\(\):` to see the lines"),
+    walked_twice: (rf"The first operation that has freed its arrays is sum; it was run at .*{HERE} walked_twice: y = ",
+                   r"track_provenance\(\):` to see which line it is"),
+    misfit: (rf"it happened in module 2 \(Linear\); 'x' is what tanh gave at .*{HERE} misfit, in module 1: "
+             rf"nn.Sequential", "to see where 'x' comes from"),
     unfit: (rf"convert first.*; 'x' is what multiply gave at .*{HERE} unfit: h = ", "to see where 'x' comes from"),
     joined: (rf"; 'arrays' is what multiply gave at .*{HERE} joined: h = ", "to see where 'arrays' comes from"),
 }
