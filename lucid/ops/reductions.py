@@ -4,6 +4,7 @@ products, variances, norms, softmax, running sums. The first ones, sum and mean,
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -157,8 +158,7 @@ def _centred(xp, x, axis):
 
 def _degrees(x_shape, axis, correction):
     """The degrees of freedom: how many elements there are, less `correction`, but not below 0."""
-    n = count(x_shape, axis) - correction
-    return n if n > 0 else 0
+    return builtins.max(count(x_shape, axis) - correction, 0)
 
 
 def _squares(xp, x, axis, correction, keepdims):

@@ -15,7 +15,7 @@ BOTH = ["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 # Who must wait: how many elements a mask picks, and whether a matrix has an inverse, decide what comes next. And an
 # index that is a list has to get there.
-MAY_WAIT = {"syncs at linalg.py", "syncs at shapes.py", "uploads at shapes.py"}
+MAY_WAIT = {"syncs at linalg.py", "syncs at indexing.py", "uploads at indexing.py"}
 
 
 @contextlib.contextmanager
