@@ -177,6 +177,13 @@ class Op:
                 None if inputs[0] is None else first(xp, g, saved),
                 None if inputs[1] is None else second(xp, g, saved),
             )
+        if len(calls) == 3:
+            first, second, third = calls
+            return lambda xp, g, saved, inputs: (
+                None if inputs[0] is None else first(xp, g, saved),
+                None if inputs[1] is None else second(xp, g, saved),
+                None if inputs[2] is None else third(xp, g, saved),
+            )
         return lambda xp, g, saved, inputs: [
             None if n is None else call(xp, g, saved)
             for call, n in zip(calls, inputs)  # noqa: B905 (strict=True is slower)
@@ -293,6 +300,8 @@ def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> l
 
 def _on_saved(f: Callable[..., Any], places: list[int], whole: list[int] | None) -> Callable[..., Any]:
     """A vjp as a function of (xp, g, saved), which takes its further arguments from these places of `saved`."""
+    if not places:
+        return lambda xp, g, saved: f(xp, g)
     if len(places) == 1:
         (i,) = places
         return lambda xp, g, saved: f(xp, g, saved[i])
