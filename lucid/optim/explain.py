@@ -125,9 +125,7 @@ Preview = tuple[int, dict[str, Any], str, list[str], dict[str, Any]]  # t, numbe
 
 def preview_rule(optimizer: Any, p: Any, context: str, settings: GroupOptions) -> Preview:
     """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has.
-
-    The last is state, by its labels, and the new theta, "theta after", whole and in one dimension.
-    """
+    The last is state, by its labels, and the new theta, "theta after", whole and in one dimension."""
     theta, entry, slots = p._array, optimizer.state.get(p, {}), settings.slots
     check_gradient_and_state(context, p, entry, slots)
     t = entry.get("t", 0) + 1
