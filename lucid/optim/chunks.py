@@ -164,10 +164,18 @@ def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:
     """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will not
     do. A view of what was packed will not: it would keep all of that alive."""
     old = state.get(slot, initial)
-    fits = type(old) is type(theta) and (old.dtype, device_of(old)) == (compute_dtype(theta.dtype), device_of(theta))
-    if not fits or old.base is not None or not is_writable(old):
-        state[slot] = new_state(theta, old)
-    return state[slot]
+    new = as_state(theta, old)
+    if new is old and (old.base is not None or not is_writable(old)):
+        new = new_state(theta, old)
+    state[slot] = new
+    return new
+
+
+def as_state(theta: Array, old: Any) -> Array:
+    """`old` itself if it is an array as the state of `theta` has, of its device and dtype; else a new one."""
+    dtype, device = compute_dtype(theta.dtype), device_of(theta)
+    fits = type(old) is type(theta) and old.dtype == dtype and device_of(old) == device
+    return old if fits else new_state(theta, old)
 
 
 def new_state(theta: Array, initial: Any = 0) -> Array:
