@@ -116,8 +116,8 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
 
 
 def run_parallel(tasks: Sequence[Task]) -> None:
-    """Do all of these; if they are many, on all cores: each thread takes the next one when it is free. Chunks do
-    not overlap and the arithmetic is the same, so the result is too, to the bit, whichever thread does what."""
+    """Do all of these; if they are many, on all cores: each thread takes the next one when it is free.
+    Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads."""
     workers = min(worker_count(), len(tasks)) if len(tasks) >= PARALLEL else 1
     left, failures = deque(tasks), list[BaseException]()
 
@@ -161,8 +161,8 @@ def worker_count() -> int:
 
 
 def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:
-    """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will not
-    do. A view of what was packed will not: it would keep all of that alive."""
+    """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will
+    not do. A view of what was packed will not: it would keep all of that alive."""
     old = state.get(slot, initial)
     new = as_state(theta, old)
     if new is old and (old.base is not None or not is_writable(old)):

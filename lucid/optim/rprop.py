@@ -26,8 +26,8 @@ class Rprop(Optimizer):
     gradient has turned stands still once, and does not go back as in the paper: Igel and Huesken 2003
     (Neurocomputing 50) name this iRprop- and find it better. `lr` is where the step sizes begin; a schedule,
     or whoever changes it later, has no effect on a parameter that has been moved. Groups have eta_minus,
-    eta_plus, step_min and step_max; the state: `{"t": updates so far, "before": g_{t-1}, "delta": array}`. All
-    else, and errors, as for Adamax.
+    eta_plus, step_min and step_max; the state: `{"t": updates so far, "before": g_{t-1}, "delta": array}`.
+    All else, and errors, as for Adamax.
 
     Args:
         params: as for Adamax.

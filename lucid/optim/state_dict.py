@@ -90,8 +90,8 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
         state = optimizer._with_own_names(state, params)
     else:
         state = {i: with_own_names(entry, optimizer.torch_slot_names) for i, entry in state.items()}
-    needed = [slot for slot in optimizer.slots if slot not in optimizer.optional_slots]
-    mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches, slots=optimizer.slots, needed=needed))
+    slots, needed = optimizer.slots, [x for x in optimizer.slots if x not in optimizer.optional_slots]
+    mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches, slots=slots, needed=needed))
     problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
     likely = guess_optimizer(saved, known)
     if likely and kind not in likely and (problems or kind in known):
@@ -117,8 +117,8 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
 
 
 def torch_difference(kind: type, group: Group) -> str:
-    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state; keys that mean nothing
-    here are removed from it. A ValueError if it does so much otherwise that its state must not be loaded."""
+    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state; keys that mean
+    nothing here are removed from it. A ValueError if that is so much that the state must not be loaded."""
     names = {base.__name__ for base in kind.__mro__}
     if "Adam" in names:  # there, one with `decoupled_weight_decay` is AdamW
         decoupled = group.pop("decoupled_weight_decay", "AdamW" in names)
@@ -142,8 +142,8 @@ def torch_difference(kind: type, group: Group) -> str:
 def match_parameters(
     context: str, indices: Sequence[Sequence[Any]], names: Sequence[Any], own: Sequence[Group], problems: list[str]
 ) -> dict[Any, Any]:
-    """Saved index -> parameter here: by name where there are names on both sides, else in order. A ValueError if
-    there are not as many groups, or, where it goes in order, not as many parameters in each."""
+    """Saved index -> parameter here: by name where there are names on both sides, else in order. A ValueError
+    if there are not as many groups, or, where it goes in order, not as many parameters in each."""
     own_names = [group.get("param_names") for group in own]
     by_name = len(indices) == len(own) and None not in names and None not in own_names
     saved_sizes, own_sizes = list(map(len, indices)), [len(group["params"]) for group in own]

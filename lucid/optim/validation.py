@@ -234,8 +234,8 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
     without = [i for i, names in enumerate(names_of_all) if names is None]
     if 0 < len(without) < len(names_of_all):
         raise TypeError(
-            f"{name}: all groups must have names for their parameters or none, got none in group {without[0]}; "
-            "write (name, parameter) pairs in all of them"
+            f"{name}: all groups must have names for their parameters or none, got none in group "
+            f"{without[0]}; write (name, parameter) pairs in all of them"
         )
     for own_name, count in Counter(own_name for names in names_of_all for own_name in names or ()).items():
         if count > 1:
@@ -249,8 +249,8 @@ def warn_of_no_gradient(optimizer: Any) -> None:
     if not optimizer._warned:
         optimizer._warned = True
         warnings.warn(
-            f"{optimizer._name}.step: no parameter has a gradient, so nothing moved. Call loss.backward() before "
-            "step(), and zero_grad() before backward() or after step(), not between them; if you do, the parameters "
-            "given to this optimizer are not those that the loss was computed from (of another model, or replaced "
-            "since), or all are frozen", UserWarning, stacklevel=3,
+            f"{optimizer._name}.step: no parameter has a gradient, so nothing moved. Call loss.backward() "
+            "before step(), and zero_grad() before backward() or after step(), not between them; if you do, "
+            "the parameters given to this optimizer are not those that the loss was computed from (of another "
+            "model, or replaced since), or all are frozen", UserWarning, stacklevel=3,
         )  # fmt: skip
