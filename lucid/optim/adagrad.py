@@ -20,15 +20,13 @@ class Adagrad(Optimizer):
 
     An element that rarely has a gradient moves far when it has one, which suits sparse features. As G only
     grows, every element slows down in time. eps is the paper's delta; `lr_decay` is PyTorch's.
+    Its state: `{"t": updates so far, "G": array}`; other attributes, and errors, as for Adamax.
 
     Args:
         params, lr, eps, weight_decay: as for Adamax, G in the place of u; lambda is weight_decay.
         lr_decay: how much slower the steps get, on top of what G does.
         initial_accumulator_value: what G begins with.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "G": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -80,16 +78,14 @@ class Adadelta(Optimizer):
 
     The mean size of past gradients stands below and that of past steps above, so that a step has theta's unit
     and the paper needs no learning rate (lr = 1). As w begins at zero, the first steps are of the size of
-    sqrt(eps).
+    sqrt(eps). Its state: `{"t": updates so far, "v": array, "w": array}`; other attributes, and errors,
+    as for Adamax.
 
     Args:
         params, lr, weight_decay: as for Adamax, lambda being weight_decay.
         rho: how much of v, and of w, is kept from one step to the next, in [0, 1].
         eps: added to both means before the roots; what the first steps are made of.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "v": array, "w": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -138,7 +134,8 @@ class RMSprop(Optimizer):
     1308.0850, equations 38 to 41), it is the standard deviation: an element whose gradients are alike moves
     faster and faster. eps stands outside of the root, as in PyTorch; Graves has it inside. Under the root
     v - m^2 is held at 0 or above: for gradients that are all alike rounding takes it below, and PyTorch's
-    parameters become NaN there.
+    parameters become NaN there. Its state: `{"t": updates so far, "v": array}`, centered also `"m"`, with
+    momentum also `"b"`; other attributes, and errors, as for Adamax.
 
     Args:
         params, lr, eps, weight_decay: as for Adamax, r in the place of u; lambda is weight_decay.
@@ -146,10 +143,6 @@ class RMSprop(Optimizer):
         momentum: how much of b is kept from one step to the next; with 0 there is no b.
         centered: divide by the standard deviation.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "v": array}`, centered also `"m"`,
-            with momentum also `"b"`. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)

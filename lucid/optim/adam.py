@@ -25,16 +25,13 @@ class Adam(Optimizer):
 
     As v forgets, a rare large gradient soon counts for nothing, and Adam may fail to converge. With `amsgrad`
     the largest v so far, `v_max`, stands in the place of v in the division. As in PyTorch it is the largest
-    of the uncorrected ones; Reddi et al. correct nothing.
+    of the uncorrected ones; Reddi et al. correct nothing. All else, and errors, are as for Adamax,
+    but for the state: `{"t": updates so far, "m": array, "v": array}`, `"v_max"` with amsgrad.
 
     Args:
         params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
         amsgrad: divide by the largest v so far.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; `"v_max"` with
-            amsgrad. All else, and errors, as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)

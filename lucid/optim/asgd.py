@@ -23,6 +23,7 @@ class ASGD(Optimizer):
     million updates that is theta; give the update from which on theta only dances.
 
     As all hyperparameters here, lr counts at once. In PyTorch a new lr counts one update later.
+    Its state: `{"t": updates so far, "mean": array}`; other attributes, and errors, as for Adamax.
 
     Args:
         params, weight_decay: as for Adamax, lambda being weight_decay.
@@ -31,9 +32,6 @@ class ASGD(Optimizer):
         alpha: the power with which the step size falls.
         t0: the update after which the mean is begun.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "mean": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0], requires_grad=True)

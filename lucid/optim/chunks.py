@@ -117,9 +117,7 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
 
 def run_parallel(tasks: Sequence[Task]) -> None:
     """Do all of these; if they are many, on all cores: each thread takes the next one when it is free.
-
-    Chunks do not overlap and the arithmetic is the same, so the result is, to the bit, whoever does what.
-    """
+    Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads."""
     workers = min(worker_count(), len(tasks)) if len(tasks) >= PARALLEL else 1
     left, failures = deque(tasks), list[BaseException]()
 
@@ -163,15 +161,21 @@ def worker_count() -> int:
 
 
 def own_state(state: State, slot: str, theta: Array, initial: float) -> Array:
-    """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will not do.
-
-    A view of what was packed will not: it would keep all of that alive.
-    """
+    """The array under the name of `slot`, for the parameter with the array `theta`; a new one if the old will
+    not do. A view of what was packed will not: it would keep all of that alive."""
     old = state.get(slot, initial)
-    fits = type(old) is type(theta) and (old.dtype, device_of(old)) == (compute_dtype(theta.dtype), device_of(theta))
-    if not fits or old.base is not None or not is_writable(old):
-        state[slot] = new_state(theta, old)
-    return state[slot]
+    new = as_state(theta, old)
+    if new is old and (old.base is not None or not is_writable(old)):
+        new = new_state(theta, old)
+    state[slot] = new
+    return new
+
+
+def as_state(theta: Array, old: Any) -> Array:
+    """`old` itself if it is an array as the state of `theta` has, of its device and dtype; else a new one."""
+    dtype, device = compute_dtype(theta.dtype), device_of(theta)
+    fits = type(old) is type(theta) and old.dtype == dtype and device_of(old) == device
+    return old if fits else new_state(theta, old)
 
 
 def new_state(theta: Array, initial: Any = 0) -> Array:

@@ -35,7 +35,7 @@ class Explanation(NamedTuple):
     notes: list[str]  # what the numbers do not show
     table: dict[str, list[Any]]  # for the elements that move most: index, theta, g, slots before and after, ...
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [self.title, *wrap(f"group: {assignments(self.options)}", 100, subsequent_indent="    ")]
         if self.numbers:
             lines += wrap(f"now: {assignments(self.numbers)}", 100, subsequent_indent="    ")
@@ -52,9 +52,6 @@ class Explanation(NamedTuple):
             for label, row in rows.items():
                 lines += ["  ".join([f"  {label:{width}}", *(f"{text:>{longest}}" for text in row)])]
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return str(self)
 
     def _repr_html_(self) -> str:
         """The same for a notebook, in the colours of the page, light or dark: tables do not always take them."""
@@ -82,11 +79,7 @@ LABEL = f'scope="row" style="text-align: left; {LINE}"'
 
 
 def explain(optimizer: Any, parameter: Any, count: int) -> Explanation:
-    """What `optimizer.step()` would do to `parameter`; see `Optimizer.explain`.
-
-    Raises:
-        ValueError: if no group of the optimizer has the parameter.
-    """
+    """What `step()` would do to `parameter`; see `Optimizer.explain`. A ValueError if it is in no group."""
     name = type(optimizer).__name__
     count = WHOLE(f"{name}.explain", "largest", count)
     groups = enumerate(optimizer.param_groups)
@@ -125,9 +118,7 @@ Preview = tuple[int, dict[str, Any], str, list[str], dict[str, Any]]  # t, numbe
 
 def preview_rule(optimizer: Any, p: Any, context: str, settings: GroupOptions) -> Preview:
     """What the rule returns for the arguments of the next step: in float32 at least, whatever the parameter has.
-
-    The last is state, by its labels, and the new theta, "theta after", whole and in one dimension.
-    """
+    The last is state, by its labels, and the new theta, "theta after", whole and in one dimension."""
     theta, entry, slots = p._array, optimizer.state.get(p, {}), settings.slots
     check_gradient_and_state(context, p, entry, slots)
     t = entry.get("t", 0) + 1

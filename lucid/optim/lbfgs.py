@@ -13,11 +13,11 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucid.autograd.grad_mode import enable_grad
-from lucid.core.array import Array, device_of, is_writable, namespace
+from lucid.core.array import Array, is_writable, namespace
 from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.optim.buckets import compute_dtype
-from lucid.optim.chunks import new_state
+from lucid.optim.chunks import as_state
 from lucid.optim.line_search import Point, strong_wolfe
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.state_dict import mismatches, scalar
@@ -214,8 +214,8 @@ class LBFGS(Optimizer):
         counts = {(entry.get("t"), *(len(entry.get(name, ())) for name in self.histories)) for entry in entries}
         if len(counts) > 1 or self.state.keys() != set(params):
             return 0, [], [], []
-        g_before, move = ([as_state(p, self.state[p][name]) for p in params] for name in ("g", "move"))
-        s, y = ([[as_state(p, v) for v in self.state[p][name]] for p in params] for name in self.histories)
+        g_before, move = ([as_state(p._array, self.state[p][name]) for p in params] for name in ("g", "move"))
+        s, y = ([[as_state(p._array, v) for v in self.state[p][k]] for p in params] for k in self.histories)
         pairs = zip(zip(*s, strict=True), zip(*y, strict=True), strict=True)
         return entries[0]["t"], g_before, move, [Pair(list(a), list(b), dot(a, b)) for a, b in pairs]
 
@@ -320,13 +320,6 @@ def gradients(params: Sequence[Any]) -> Vector:
     """The gradients, copied; zero for a parameter that has none any more."""
     arrays = [namespace(p._array).zeros_like(p._array) if p._grad is None else p._grad._array for p in params]
     return [array.astype(compute_dtype(p._array.dtype)) for array, p in zip(arrays, params, strict=True)]
-
-
-def as_state(p: Any, array: Array) -> Array:
-    """`array` in the dtype and on the device that the state of `p` has now."""
-    theta, dtype = p._array, compute_dtype(p._array.dtype)
-    fits = type(array) is type(theta) and array.dtype == dtype and device_of(array) == device_of(theta)
-    return array if fits else new_state(theta, array)
 
 
 def dot(a: Sequence[Array], b: Sequence[Array]) -> float:

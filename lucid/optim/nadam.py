@@ -28,16 +28,14 @@ class NAdam(Optimizer):
     The step already uses the momentum that the next one will have: it looks one step ahead. As in PyTorch
     beta1, and not mu, decays m; the paper uses mu for both. The product of the mus is that of the present
     beta1 and psi, as beta^t is in all of Adam's corrections, so it follows from t; PyTorch keeps the product
-    of those that there were.
+    of those that there were. Its state: `{"t": updates so far, "m": array, "v": array}`; other attributes,
+    and errors, as for Adamax.
 
     Args:
         params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
         momentum_decay: psi, how fast the momentum grows.
         decoupled_weight_decay: let theta lose lr * lambda of itself instead, as AdamW does.
         maximize: go uphill.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)
@@ -76,10 +74,8 @@ class NAdam(Optimizer):
 
     @staticmethod
     def step_scalars(options: dict[str, Any], t: int) -> tuple[float, ...]:
-        """The factors of m and of g, eps, and the share of theta that decoupled decay leaves.
-
-        Above and below the division stands sqrt(1 - beta2^t) as a factor, as in Adam.
-        """
+        """The factors of m and of g, eps, and the share of theta that decoupled decay leaves. Above and below
+        the division stands sqrt(1 - beta2^t) as a factor, as in Adam."""
         lr, root = options["lr"], sqrt(1 - options["beta2"] ** t)
         mus = options["beta1"], options["momentum_decay"]
         by_m = lr * mu(*mus, t + 1) / (1 - product_of_mus(*mus, t + 1))
@@ -122,13 +118,11 @@ class RAdam(Optimizer):
     and Adam's first steps may go far astray; here they are plain momentum (the first five, with the default
     betas), then r lets the division in little by little: a warm-up that needs no schedule. As in PyTorch the
     bound is 5, which the authors' own code uses; the paper says 4.
+    Its state: `{"t": updates so far, "m": array, "v": array}`; all else, and errors, as for Adamax.
 
     Args:
         params, lr, betas, eps, weight_decay: as for Adamax, v in the place of u; lambda is weight_decay.
         decoupled_weight_decay, maximize: as for NAdam.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "m": array, "v": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)

@@ -226,7 +226,7 @@ class Optimizer:
             if name not in group:
                 raise ValueError(f"{context}: {name} is missing; set group[{name!r}], by default to {default!r}")
             value, domain = group[name], self.domains.get(name)
-            options[name] = value if domain is None else validation.check_hyperparameter(context, name, value, domain)
+            options[name] = value if domain is None else domain(context, name, value)
         self.check(context, options)
         return GroupOptions(
             options, static={name: options[name] for name in self._static_names},

@@ -25,7 +25,9 @@ class Rprop(Optimizer):
     turns. That needs gradients without noise: of all the data, not of a batch. As in PyTorch an element whose
     gradient has turned stands still once, and does not go back as in the paper: Igel and Huesken 2003
     (Neurocomputing 50) name this iRprop- and find it better. `lr` is where the step sizes begin; a schedule,
-    or whoever changes it later, has no effect on a parameter that has been moved.
+    or whoever changes it later, has no effect on a parameter that has been moved. Groups have eta_minus,
+    eta_plus, step_min and step_max; the state: `{"t": updates so far, "before": g_{t-1}, "delta": array}`.
+    All else, and errors, as for Adamax.
 
     Args:
         params: as for Adamax.
@@ -33,10 +35,6 @@ class Rprop(Optimizer):
         etas: eta_minus in (0, 1) and eta_plus above 1, the factors of a step size.
         step_sizes: step_min and step_max; a ValueError if step_min is above.
         maximize: go uphill.
-
-    Attributes:
-        param_groups, defaults: as for Adamax, with eta_minus, eta_plus, step_min and step_max.
-        state: parameter -> `{"t": updates so far, "before": g_{t-1}, "delta": array}`; errors as for Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, -20.0], requires_grad=True)
@@ -98,16 +96,14 @@ class Lion(Optimizer):
         m_t     = beta2 * m_{t-1} + (1 - beta2) * g_t                   m_0 = 0
 
     Every element with a gradient moves by lr at each step, so lr is to be smaller than for Adam, by three to
-    ten times, and lambda larger by as much (section 5 of the paper). It remembers one array and not two.
+    ten times, and lambda larger by as much (section 5 of the paper). It remembers one array and not two: its
+    state: `{"t": updates so far, "m": array}`. Other attributes, and errors, as for Adamax.
 
     Args:
         params: as for Adamax.
         lr: the learning rate: how far every element moves.
         betas: the share of m in the direction of a step, and how much of m is kept; both in [0, 1).
         weight_decay: lambda, decoupled: at each update theta loses lr * lambda of itself.
-
-    Attributes:
-        state: parameter -> `{"t": updates so far, "m": array}`; else, and errors, as Adamax.
 
     >>> import lucid
     >>> w = lucid.tensor([1.0, 2.0], requires_grad=True)

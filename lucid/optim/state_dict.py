@@ -58,11 +58,9 @@ def plain(value: Any) -> Any:
 
 
 def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None:
-    """Give `optimizer` the groups and state in `saved`; see `Optimizer.load_state_dict`. `known` are the optimizers
-    whose state it might be by mistake.
-
-    An optimizer may have its own `torch_difference`, `_with_own_names` and `_mismatches`; elsewhere those here do.
-    """
+    """Give `optimizer` the groups and state in `saved`; see `Optimizer.load_state_dict`. `known` are the
+    optimizers whose state it might be by mistake. `optimizer` may have its own `torch_difference`,
+    `_with_own_names` and `_mismatches`; elsewhere those here do."""
     kind, own = type(optimizer), optimizer.param_groups
     context = f"{kind.__name__}.load_state_dict"
     try:
@@ -88,8 +86,12 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
             optimizer._group_options(f"group {i}", group)
         except (TypeError, ValueError) as error:
             problems.append(str(error))
-    state = getattr(optimizer, "_with_own_names", partial(with_own_names, optimizer))(state, params)
-    mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches_of_slots, optimizer))
+    if hasattr(optimizer, "_with_own_names"):
+        state = optimizer._with_own_names(state, params)
+    else:
+        state = {i: with_own_names(entry, optimizer.torch_slot_names) for i, entry in state.items()}
+    slots, needed = optimizer.slots, [x for x in optimizer.slots if x not in optimizer.optional_slots]
+    mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches, slots=slots, needed=needed))
     problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
     likely = guess_optimizer(saved, known)
     if likely and kind not in likely and (problems or kind in known):
@@ -115,9 +117,8 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
 
 
 def torch_difference(kind: type, group: Group) -> str:
-    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state, out of which it takes keys
-    that mean nothing here. A ValueError if it does so much otherwise that its state must not be loaded.
-    """
+    """What PyTorch's optimizer of this name does otherwise, or "", for a group of its state; keys that mean
+    nothing here are removed from it. A ValueError if that is so much that the state must not be loaded."""
     names = {base.__name__ for base in kind.__mro__}
     if "Adam" in names:  # there, one with `decoupled_weight_decay` is AdamW
         decoupled = group.pop("decoupled_weight_decay", "AdamW" in names)
@@ -127,11 +128,9 @@ def torch_difference(kind: type, group: Group) -> str:
                 f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
                 f"load it into lucid.optim.{other}"
             )
-    if "Adamax" not in names:
-        return ""
-    if group.pop("maximize", False):
+    if "Adamax" in names and group.pop("maximize", False):
         raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
-    if not group.get("eps"):
+    if "Adamax" not in names or not group.get("eps"):
         return ""
     return (
         "PyTorch's Adamax adds eps to |grad| inside the maximum, this one to u at the division, so training goes "
@@ -143,10 +142,8 @@ def torch_difference(kind: type, group: Group) -> str:
 def match_parameters(
     context: str, indices: Sequence[Sequence[Any]], names: Sequence[Any], own: Sequence[Group], problems: list[str]
 ) -> dict[Any, Any]:
-    """Saved index -> parameter here: by name where there are names on both sides, else in order.
-
-    A ValueError if there are not as many groups, or, where it goes in order, not as many parameters in each.
-    """
+    """Saved index -> parameter here: by name where there are names on both sides, else in order. A ValueError
+    if there are not as many groups, or, where it goes in order, not as many parameters in each."""
     own_names = [group.get("param_names") for group in own]
     by_name = len(indices) == len(own) and None not in names and None not in own_names
     saved_sizes, own_sizes = list(map(len, indices)), [len(group["params"]) for group in own]
@@ -174,12 +171,8 @@ def match_parameters(
     return matched
 
 
-def with_own_names(optimizer: Any, state: Mapping[Any, Any], params: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A saved state under the names that it has here; `params` gives the parameter of each index."""
-    return {i: _with_own_names(entry, optimizer.torch_slot_names) for i, entry in state.items()}
-
-
-def _with_own_names(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
+def with_own_names(entry: Any, torch_slot_names: Mapping[str, str | None]) -> Any:
+    """The saved state of one parameter under the names that it has here."""
     if not isinstance(entry, Mapping):
         return entry
     own: Entry = {}
@@ -214,12 +207,6 @@ def mismatches(context: str, p: Any, entry: Any, slots: Collection[str], needed:
     expected = f"expected {tuple(p.shape)} as its parameter"
     problems += [f"{slot} has shape {shape}, {expected}" for slot, shape in shapes if shape != p.shape]
     return [f"{context}: {problem}" for problem in problems]
-
-
-def mismatches_of_slots(optimizer: Any, context: str, p: Any, entry: Any) -> list[str]:
-    """The same for an optimizer with slots."""
-    needed = [slot for slot in optimizer.slots if slot not in optimizer.optional_slots]
-    return mismatches(context, p, entry, optimizer.slots, needed)
 
 
 def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]:

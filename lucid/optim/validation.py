@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import signature
 from math import inf, isnan
@@ -21,17 +20,25 @@ from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
 
-@dataclass(frozen=True)
 class Domain:
     """What a number may be: in words, as a test, and as the Python type that it is computed with."""
 
-    text: str
-    holds: Callable[[float], bool]
-    kind: type = float
+    def __init__(self, text: str, holds: Callable[[float], bool], kind: type = float) -> None:
+        self.text, self.holds, self.kind = text, holds, kind
 
     def __call__(self, context: str, name: str, value: Any) -> Any:
-        """`value`, checked."""
-        return check_hyperparameter(context, name, value, self)
+        """`value` as a Python float, int or bool; a TypeError for another type, a ValueError outside."""
+        is_flag = self.kind is bool
+        wrong_type = isinstance(value, bool) is not is_flag or not isinstance(value, (float, Real))
+        try:
+            number = inf if wrong_type else float(value)
+        except OverflowError:  # an int beyond every float
+            number = inf
+        if wrong_type or not self.holds(number):  # which no NaN is
+            end = f" instead of a {type(value).__name__}" if wrong_type else ""
+            text = f"{context}: {name} must be {self.text}, got {value!r}; give it such a value{end}"
+            raise (TypeError if wrong_type else ValueError)(text)
+        return self.kind(number)
 
 
 Check = Callable[[str, str, Any], Any]
@@ -46,19 +53,6 @@ WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and 
 FLAG = Domain("True or False", lambda x: True, bool)
 Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
 BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
-
-
-def check_hyperparameter(context: str, name: str, value: Any, domain: Domain) -> Any:
-    """`value` as a Python float, int or bool; a TypeError for no number (or flag), a ValueError outside the domain."""
-    wrong_type = isinstance(value, bool) is not (domain.kind is bool) or not isinstance(value, (float, Real))
-    try:
-        number = inf if wrong_type else float(value)
-    except OverflowError:  # an int beyond every float
-        number = inf
-    if wrong_type or not domain.holds(number):  # which no NaN is
-        error, end = (TypeError, f" instead of a {type(value).__name__}") if wrong_type else (ValueError, "")
-        raise error(f"{context}: {name} must be {domain.text}, got {value!r}; give it such a value{end}")
-    return domain.kind(number)
 
 
 def one_of(*words: str) -> Check:
@@ -158,19 +152,6 @@ def check_parameter(context: str, p: Any) -> None:
         raise ValueError(f"{expected}, got a tensor that does not; call requires_grad_() on it first")
 
 
-def check_names(context: str, names: Sequence[list[str] | None]) -> None:
-    """Refuse groups of which some have names for their parameters and others not, and a name that comes twice."""
-    without = [i for i, own in enumerate(names) if own is None]
-    if 0 < len(without) < len(names):
-        raise TypeError(
-            f"{context}: all groups must have names for their parameters or none, got none in group {without[0]}; "
-            "write (name, parameter) pairs in all of them"
-        )
-    for name, count in Counter(name for own in names for name in own or ()).items():
-        if count > 1:
-            raise ValueError(f"{context}: a name must be of one parameter, got {name!r} {count} times; rename others")
-
-
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     """Refuse a keyword that the constructor does not know, in a sentence that lists those it does."""
     known = signature(cls.__init__).parameters  # type: ignore[misc]
@@ -198,12 +179,8 @@ def params_to_move(
 
 
 def check_gradient_and_state(context: str, p: Any, state: Mapping[Any, Any], slots: Sequence[str | None]) -> None:
-    """Refuse what would go wrong half-way through a step.
-
-    Raises:
-        TypeError: for a parameter that is no longer of a float dtype.
-        ValueError: for a gradient or state that does not fit its parameter.
-    """
+    """Refuse what would go wrong half-way through a step: with a TypeError a parameter that is no longer of a
+    float dtype, with a ValueError a gradient or state that does not fit its parameter."""
     theta, g = p._array, p._grad._array
     if theta.dtype.kind != "f":
         raise TypeError(f"{context} must be of a float dtype, got {theta.dtype} by now; assign float data to it")
@@ -254,7 +231,16 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
         added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
     if not any(group["params"] for group in added):
         raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
-    check_names(name, names_of_all)
+    without = [i for i, names in enumerate(names_of_all) if names is None]
+    if 0 < len(without) < len(names_of_all):
+        raise TypeError(
+            f"{name}: all groups must have names for their parameters or none, got none in group "
+            f"{without[0]}; write (name, parameter) pairs in all of them"
+        )
+    for own_name, count in Counter(own_name for names in names_of_all for own_name in names or ()).items():
+        if count > 1:
+            got = f"got {own_name!r} {count} times; rename others"
+            raise ValueError(f"{name}: a name must be of one parameter, {got}")
     return added
 
 
@@ -262,9 +248,9 @@ def warn_of_no_gradient(optimizer: Any) -> None:
     """Warn, once, whoever called `step` although no parameter has a gradient."""
     if not optimizer._warned:
         optimizer._warned = True
-        text = (
-            "no parameter has a gradient, so nothing moved. Call loss.backward() before step(), and zero_grad() before "
-            "backward() or after step(), not between them; if you do, the parameters given to this optimizer are not "
-            "those that the loss was computed from (of another model, or replaced since), or all are frozen"
-        )
-        warnings.warn(f"{optimizer._name}.step: {text}", UserWarning, stacklevel=3)
+        warnings.warn(
+            f"{optimizer._name}.step: no parameter has a gradient, so nothing moved. Call loss.backward() "
+            "before step(), and zero_grad() before backward() or after step(), not between them; if you do, "
+            "the parameters given to this optimizer are not those that the loss was computed from (of another "
+            "model, or replaced since), or all are frozen", UserWarning, stacklevel=3,
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from math import cos, pi
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.base import AbsoluteLR, for_group
+from lucid.optim.schedulers.base import AbsoluteLR, first_rates, for_group  # noqa: F401  (for the doctests)
 from lucid.optim.validation import FLAG, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, WHOLE, function, one_of
 
 
@@ -24,7 +24,6 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
     T_cur counts from the last restart; the i-th fall takes T_i = T_0 * T_mult^i epochs, down to eta_min, and
     then the learning rate jumps back to `base`. T_0 and T_mult are whole numbers of 1 or more.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(CosineAnnealingWarmRestarts, 7, T_0=2, T_mult=2)
     [1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0]
     """
@@ -70,7 +69,6 @@ class CyclicLR(AbsoluteLR):
         scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
         cycle_momentum: False; a ValueError for True.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(CyclicLR, 8, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
     [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
     """
@@ -132,7 +130,6 @@ class OneCycleLR(AbsoluteLR):
         cycle_momentum: as for CyclicLR.
         div_factor, final_div_factor, three_phase: as above, the factors above 0.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(OneCycleLR, 10, max_lr=1.0, total_steps=10, anneal_strategy="linear")
     [0.04, 0.52, 1.0, 0.8571, 0.7143, 0.5714, 0.4286, 0.2857, 0.1429, 0.0]
     """
@@ -192,7 +189,6 @@ class NoamScheduler(AbsoluteLR):
     first `step()`, has the learning rate of step 1. `model_size` is the width of the model, d_model in the
     paper; it and `warmup_steps` are 1 or more. The learning rates of the optimizer's groups are not used.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(NoamScheduler, 10, model_size=4, warmup_steps=4)
     [0.0625, 0.0625, 0.125, 0.1875, 0.25, 0.2236, 0.2041, 0.189, 0.1768, 0.1667]
     """

@@ -1,5 +1,5 @@
 """Schedules of the epoch or the loss: each multiplies the learning rate it finds; LambdaLR the first one."""
-# ruff: noqa: I001  (several names a line)
+# ruff: noqa: F401, I001  (several names a line; the doctests use first_rates)
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, for_group
+from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, first_rates, for_group
 from lucid.optim.validation import (
     ABOVE_0_TO_1, HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, UNIT_INTERVAL, WHOLE, WHOLE_FROM_0, function,
     list_of, one_of,
@@ -55,7 +55,6 @@ class MultiStepLR(LRScheduler):
 
     `milestones` is a list of epochs, 1 or more each; one listed twice counts twice. `gamma` is 0 or more.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
     [1.0, 0.5, 0.5, 0.25]
     """
@@ -76,7 +75,6 @@ class ExponentialLR(LRScheduler):
 
         lr_t = base * gamma^t                           with a gamma of 0 or more
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(ExponentialLR, 3, gamma=0.5)
     [1.0, 0.5, 0.25]
     """
@@ -100,7 +98,6 @@ class ConstantLR(LRScheduler):
 
     `factor` is in (0, 1], `total_iters` 1 or more.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(ConstantLR, 4, factor=0.25, total_iters=2)
     [0.25, 0.25, 1.0, 1.0]
     """
@@ -128,7 +125,6 @@ class LinearLR(LRScheduler):
 
     `start_factor` is in (0, 1], `end_factor` in [0, 1], and `total_iters` 1 or more.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(LinearLR, 5, start_factor=0.25, total_iters=3)
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
@@ -162,7 +158,6 @@ class PolynomialLR(LRScheduler):
 
     The fall takes `total_iters` epochs, 1 or more: a straight line for `power` 1, steeper at first for more.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(PolynomialLR, 5, total_iters=4, power=2)
     [1.0, 0.5625, 0.25, 0.0625, 0.0]
     """
@@ -187,7 +182,6 @@ class CosineAnnealingLR(LRScheduler):
     At epoch T_max, 1 or more, it is `eta_min`. As in PyTorch it then climbs back along the wave, and falls
     again; the paper restarts at `base` at once, which is CosineAnnealingWarmRestarts.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(CosineAnnealingLR, 4, T_max=3)
     [1.0, 0.75, 0.25, 0.0]
     """
@@ -215,7 +209,6 @@ class LambdaLR(AbsoluteLR):
     is refused in `step`. The functions are not part of the `state_dict`: give the same ones again when you
     resume. As each rate is computed from `base`, this overwrites what others, or you, have put in `lr`.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(LambdaLR, 2, lambda epoch: 1 / (1 + epoch))
     [1.0, 0.5]
     """
@@ -244,7 +237,6 @@ class MultiplicativeLR(LambdaLR):
 
     Args and errors as LambdaLR.
 
-    >>> from lucid.optim.schedulers.base import first_rates
     >>> first_rates(MultiplicativeLR, 3, lambda epoch: 0.5)
     [1.0, 0.5, 0.25]
     """
