@@ -12,8 +12,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
-from lucid.core.shapes import accepts_axis
+from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, mean_weight, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, take_along
 
@@ -130,13 +129,11 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
     name = operation.__name__
 
-    def reduced(x, dim=None, correction=1, keepdim=False, **more):
-        if more:
-            correction = int(bool(more.pop("unbiased"))) if "unbiased" in more else correction
-            dim, keepdim = core.read_keywords(name, more, dim, keepdim)
+    def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        correction = correction if unbiased is None else int(bool(unbiased))
         return operation(x, axis=core.axes(name, dim), correction=number(correction), keepdims=keepdim)
 
-    return core.public_form(operation, reduced)
+    return method()(accepts_axis(core.public_form(operation, reduced)))
 
 
 @with_correction
@@ -264,7 +261,7 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        return core.public_form(operation, accepts_axis(along))
+        return method()(accepts_axis(core.public_form(operation, along)))
 
     return decorate
 

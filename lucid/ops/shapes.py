@@ -14,8 +14,8 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.reductions import sum
-from lucid.core.shapes import _broadcast_to, _reshape, accepts_axis, axis_of, reshape, sizes
+from lucid.core.reductions import accepts_axis, sum
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
 from lucid.ops.indexing import _getitem
 
 __all__ = [

@@ -11,7 +11,8 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.shapes import _broadcast_to, accepts_axis, axis_of, reshape
+from lucid.core.reductions import accepts_axis
+from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
 from lucid.ops.elementwise import _where
