@@ -14,7 +14,7 @@ from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
 from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, mean_weight, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
-from lucid.ops.indexing import ValuesIndices, take_along
+from lucid.ops.indexing import ValuesIndices, pick
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min",
@@ -60,11 +60,8 @@ def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepd
         return of_all(x)
     if not isinstance(dim, int):
         return of_two(x, dim)
-    indices = index_of(x, dim, True)
-    values = take_along(x, indices, axis=dim) if x.ndim else positive(x)
-    if not keepdim and x.ndim:
-        values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesIndices(values, indices)
+    picked = pick(x, index_of(x, dim, True), dim)
+    return picked if keepdim or not x.ndim else ValuesIndices(*[t.squeeze(dim) for t in picked])
 
 
 @reduction(several=False)
@@ -127,11 +124,10 @@ def _others(xp, x, axis):
 
 def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
-    name = operation.__name__
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
         correction = correction if unbiased is None else int(bool(unbiased))
-        return operation(x, axis=core.axes(name, dim), correction=number(correction), keepdims=keepdim)
+        return operation(x, axis=core.axes(operation.__name__, dim), correction=number(correction), keepdims=keepdim)
 
     return method()(accepts_axis(core.public_form(operation, reduced)))
 
@@ -184,12 +180,7 @@ def _over(xp, g, out):
     return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, out, ord, axis: _norm_vjp(
-        xp, expand_reduced(xp, g, x.shape, axis), x, expand_reduced(xp, out, x.shape, axis), ord
-    ),
-)
+@op(floats=True, x=lambda xp, g, x, out, ord, axis: _norm_vjp(xp, g, x, out, ord, axis))
 @accumulate_in_float32
 def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
@@ -201,7 +192,8 @@ def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     return powers if ord == 1 else powers ** (1 / ord)
 
 
-def _norm_vjp(xp, g, x, out, ord):
+def _norm_vjp(xp, g, x, out, ord, axis):
+    g, out = expand_reduced(xp, g, x.shape, axis), expand_reduced(xp, out, x.shape, axis)
     if ord == 2:
         return x * _over(xp, g, out)
     if ord == 1:
@@ -227,12 +219,7 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 
 
 @reduction
-@op(
-    floats=True,
-    x=lambda xp, g, x, out, axis: (
-        expand_reduced(xp, g, x.shape, axis) * _softmax_of(xp, x, expand_reduced(xp, out, x.shape, axis))
-    ),
-)
+@op(floats=True, x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis))
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
@@ -243,7 +230,8 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
     return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
 
 
-def _softmax_of(xp, x, out):
+def _shares(xp, x, out, axis):
+    out = expand_reduced(xp, out, x.shape, axis)
     return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
 
 
@@ -309,9 +297,8 @@ def cumsum(xp, x, *, axis):
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].
 
-    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k on,
-    divides by nothing: it is right where elements are 0, to any order.
-    """
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k
+    on, divides by nothing: it is right where elements are 0, to any order."""
     return core.widen_integers(x).cumprod(axis=axis)
 
 
