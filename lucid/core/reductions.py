@@ -55,8 +55,9 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
             x = x.to(dtype) if converts else x
         if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
             dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-            if odd := next(iter(more), None):
-                raise TypeError(f"{name}: unexpected keyword {odd!r}; expected dim and keepdim (or axis and keepdims)")
+            if more:
+                odd = f"{name}: unexpected keyword {next(iter(more))!r}"
+                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims)")
         return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
 
     return method()(public_form(operation, reduced))

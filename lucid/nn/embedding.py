@@ -15,15 +15,15 @@ from lucid.ops.embedding import row_number
 
 
 class Embedding(Module):
-    """weight[input]: a table of learned vectors, looked up by number; they start from the standard normal distribution.
+    """weight[input]: a table of learned vectors, looked up by number; they start as standard normal numbers.
 
     Args:
         num_embeddings, embedding_dim: rows of the table, and the length of each.
         padding_idx: a row that starts as zeros and gets no gradient, for places that hold nothing.
         device, dtype: of the table; float32 by default.
 
-    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an int, or
-    is negative; an IndexError if there is no row `padding_idx`."""
+    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an int
+    or is negative; an IndexError if there is no row `padding_idx`."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: Any = None,

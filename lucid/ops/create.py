@@ -45,7 +45,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
     Python floats become float32 (see `set_default_dtype`), ints int64; arrays and tensors keep their dtype.
 
-    Raises ValueError for ragged lists, TypeError for things that are not numbers and integers with `requires_grad`.
+    Raises ValueError for ragged lists, TypeError for what is no number and for integers with `requires_grad`.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1, 2],

@@ -25,8 +25,8 @@ def library_function(
     name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, operator: Any = None,
     **of_op: Any,
 ) -> Any:  # fmt: skip
-    """The operation that array libraries have as a function `name` of one or two numbers, or that an `operator` is;
-    also the method of that name or those given, and `reflected` as in `method`. Other arguments are those of `op`."""
+    """The operation that array libraries have as a function `name` of one or two numbers, or that `operator` is;
+    also the method of that name or those given, `reflected` as in `method`. Other arguments are those of `op`."""
 
     def unary(xp, x):
         return (operator or getattr(xp, name))(x)
@@ -195,12 +195,12 @@ floor_divide = library_function(
 
 
 logical_and = library_function(
-    "logical_and", "x & y: of bools, whether both hold; of integers, bit by bit.", "__and__", "__rand__", operands=2,
-    operator=operator.and_,
+    "logical_and", "x & y: of bools, whether both hold; of integers, bit by bit.", "__and__", "__rand__",
+    operands=2, operator=operator.and_,
 )  # fmt: skip
 logical_or = library_function(
-    "logical_or", "x | y: of bools, whether one holds; of integers, bit by bit.", "__or__", "__ror__", operands=2,
-    operator=operator.or_,
+    "logical_or", "x | y: of bools, whether one holds; of integers, bit by bit.", "__or__", "__ror__",
+    operands=2, operator=operator.or_,
 )  # fmt: skip
 logical_xor = library_function(
     "logical_xor", "x ^ y: of bools, whether just one holds; of integers, bit by bit.", "__xor__", "__rxor__",

@@ -40,7 +40,8 @@ NumPy arrays can be); write to a .clone()"""
 # setitem(y, v, index=2:, view_chain=[getitem 1]).
 @op(
     x=lambda xp, g, index, view_chain: xp.setitem(
-        g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)), index=index, view_chain=view_chain
+        g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
+        index=index, view_chain=view_chain,
     ),
     value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
 )  # fmt: skip
@@ -102,7 +103,7 @@ class ViewGroup:
                 raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
 
     def rebase(self, node: Node | None, index: tuple[Any, ...] | None = None) -> None:
-        """Give the tensor and all that share its memory the history `node`, of all of it or of its `index`."""
+        """Give the tensor and all that share its memory the history `node` of all, or of its `index`."""
         if self.tensor is not self.base or index is not None:
             spec = setitem.op  # type: ignore[attr-defined]
             options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}

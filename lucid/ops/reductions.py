@@ -126,8 +126,8 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
-        correction = correction if unbiased is None else int(bool(unbiased))
-        return operation(x, axis=core.axes(operation.__name__, dim), correction=number(correction), keepdims=keepdim)
+        correction = number(correction if unbiased is None else int(bool(unbiased)))
+        return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
 
     return method()(accepts_axis(core.public_form(operation, reduced)))
 
@@ -219,7 +219,9 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 
 
 @reduction
-@op(floats=True, x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis))
+@op(
+    floats=True, x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis)
+)
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
@@ -297,8 +299,8 @@ def cumsum(xp, x, *, axis):
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].
 
-    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k
-    on, divides by nothing: it is right where elements are 0, to any order."""
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from
+    k on, divides by nothing: it is right where elements are 0, to any order."""
     return core.widen_integers(x).cumprod(axis=axis)
 
 

@@ -45,7 +45,7 @@ class Methods(Tensor):
         return view
 
     def detach_(self) -> Tensor:
-        """Forget the history of this tensor itself. Raises RuntimeError for a view, which has another's history."""
+        """Forget this tensor's own history. Raises RuntimeError for a view, whose history is another's."""
         if getattr(self, "view_of", None) is not None:
             raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
         self._node = None
