@@ -10,8 +10,8 @@ from lucid.autograd.hooks import RemovableHandle
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
     ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Flatten, Hardsigmoid, Hardswish, Hardtanh, Identity,
-    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Softsign, Tanh,
-    Tanhshrink, Unflatten,
+    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Softsign,
+    Tanh, Tanhshrink, Unflatten,
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList

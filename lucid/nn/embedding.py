@@ -22,8 +22,8 @@ class Embedding(Module):
         padding_idx: a row that starts as zeros and gets no gradient, for places that hold nothing.
         device, dtype: of the table; float32 by default.
 
-    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an int
-    or is negative; an IndexError if there is no row `padding_idx`."""
+    The `weight` is a Parameter (num_embeddings, embedding_dim). A TypeError or ValueError if a size is not an
+    int or is negative; an IndexError if there is no row `padding_idx`."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: Any = None,

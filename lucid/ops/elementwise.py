@@ -25,8 +25,8 @@ def library_function(
     name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, operator: Any = None,
     **of_op: Any,
 ) -> Any:  # fmt: skip
-    """The operation that array libraries have as a function `name` of one or two numbers, or that `operator` is;
-    also the method of that name or those given, `reflected` as in `method`. Other arguments are those of `op`."""
+    """The operation that array libraries have as a function `name` of one or two numbers, or that `operator`
+    is; also the method of that name or those given, `reflected` as in `method`. The rest goes to `op`."""
 
     def unary(xp, x):
         return (operator or getattr(xp, name))(x)

@@ -45,8 +45,8 @@ def getitem_of(x: Tensor, index: Any) -> Tensor:
 def normal_index(x: Tensor, index: Any) -> tuple[Any, ...]:
     """An index in the form that the operations take: a tuple without Tensors and lists.
 
-    Raises TypeError for floats, strings and other things that do not index; on a GPU IndexError for an index that
-    is out of bounds, which NumPy finds by itself."""
+    Raises TypeError for floats, strings and other things that do not index; on a GPU IndexError for an index
+    that is out of bounds, which NumPy finds by itself."""
     parts = index if type(index) is tuple else (index,)
     if len(parts) == x.ndim and all(type(part) is int for part in parts):
         return (*parts, Ellipsis)  # one element: NumPy would give a number, with the Ellipsis it gives a view

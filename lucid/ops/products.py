@@ -150,7 +150,7 @@ def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[s
 
 class _Plan:
     """A list of operations, each on operands or on results of those before it, by their numbers: `steps`, of
-    (operation, the numbers of its inputs, its options). `sizes` has the length of the dims with each label."""
+    (operation, the numbers of its inputs, its options). `sizes` has the length of each label's dims."""
 
     def __init__(self, operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Labels) -> None:
         self.steps: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = []

@@ -12,7 +12,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, mean_weight, reduction
+from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
 
@@ -161,7 +161,7 @@ def _squares(xp, x, axis, correction, keepdims):
 
 
 def _var_vjp(xp, g, x, axis, correction):
-    weight = 2 * mean_weight(_degrees(x.shape, axis, correction))
+    weight = 2 * core.mean_weight(_degrees(x.shape, axis, correction))
     return _centred(xp, x, axis) * (expand_reduced(xp, g, x.shape, axis) * weight)
 
 
@@ -220,7 +220,8 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 
 @reduction
 @op(
-    floats=True, x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis)
+    floats=True,
+    x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis),
 )
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
@@ -299,8 +300,8 @@ def cumsum(xp, x, *, axis):
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].
 
-    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from
-    k on, divides by nothing: it is right where elements are 0, to any order."""
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i
+    from k on, divides by nothing: it is right where elements are 0, to any order."""
     return core.widen_integers(x).cumprod(axis=axis)
 
 

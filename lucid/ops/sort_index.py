@@ -197,7 +197,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
 
 @method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the first.
+    """The k largest (or smallest) elements along `dim`, best first, and their indices; of equals the first.
     `sorted=False` makes no difference here. Raises ValueError if there are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
