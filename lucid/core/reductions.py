@@ -28,6 +28,20 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
 
 
+def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with NumPy's `axis` and `keepdims` accepted for `dim` and `keepdim`."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if "axis" in options:
+            options["dim"] = options.pop("axis")
+        if "keepdims" in options:
+            options["keepdim"] = options.pop("keepdims")
+        return function(*args, **options)
+
+    return call
+
+
 def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
     """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
     `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`."""
@@ -36,31 +50,24 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
     name = operation.__name__
 
     def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
-        if more:
-            dim, keepdim = read_keywords(name, more, dim, keepdim)
-        if dim is not None:
-            dim = axes(name, dim, several)
         if dtype is not None:
-            x = x.to(dtype) if converts else read_keywords(name, {"dtype": dtype}, dim, keepdim)
-        return operation(x, axis=dim, keepdims=keepdim)
+            more = more if converts else {"dtype": dtype}
+            x = x.to(dtype) if converts else x
+        if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
+            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+            if more:
+                odd = f"{name}: unexpected keyword {next(iter(more))!r}"
+                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims)")
+        return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
 
-    return public_form(operation, reduced)
-
-
-def read_keywords(name: str, more: dict[str, Any], dim: Any, keepdim: Any) -> tuple[Any, Any]:
-    """`dim` and `keepdim`, which may also be among the keywords as `axis` and `keepdims`. TypeError for others."""
-    dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-    if more:
-        odd = next(iter(more))
-        raise TypeError(f"{name}: unexpected keyword {odd!r}; expected dim and keepdim (or axis and keepdims)")
-    return dim, keepdim
+    return method()(public_form(operation, reduced))
 
 
 def public_form(operation: Any, function: Any) -> Any:
-    """`function` under the name and docstring of an operation, and as the method of that name."""
+    """`function` under the name and docstring of an operation."""
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
         setattr(function, attribute, getattr(operation, attribute))
-    return method()(function)
+    return function
 
 
 def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:

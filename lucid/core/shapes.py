@@ -7,8 +7,6 @@ PyTorch's name, which checks its arguments.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from lucid.core.node import Tensor, method
@@ -16,20 +14,6 @@ from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 
 __all__ = ["broadcast_to", "reshape", "swapaxes", "transpose"]
-
-
-def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with NumPy's `axis` and `keepdims` accepted for `dim` and `keepdim`."""
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        if "axis" in options:
-            options["dim"] = options.pop("axis")
-        if "keepdims" in options:
-            options["keepdim"] = options.pop("keepdims")
-        return function(*args, **options)
-
-    return call
 
 
 def axis_of(name: str, dim: Any, ndim: int) -> int:

@@ -9,13 +9,14 @@ from lucid._suggest import suggesting as _suggesting
 from lucid.autograd.hooks import RemovableHandle
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
-    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Embedding, Flatten, Hardsigmoid, Hardswish, Hardtanh,
-    Identity, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus,
-    Softsign, Tanh, Tanhshrink, Unflatten,
+    ELU, GELU, GLU, SELU, Dropout, Dropout1d, Dropout2d, Flatten, Hardsigmoid, Hardswish, Hardtanh, Identity,
+    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Softsign,
+    Tanh, Tanhshrink, Unflatten,
 )  # fmt: skip
 from lucid.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from lucid.nn.containers import ModuleDict, ModuleList, ParameterList
 from lucid.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from lucid.nn.embedding import Embedding
 from lucid.nn.layers import Linear, Sequential
 from lucid.nn.losses import (
     BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss,

@@ -45,9 +45,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
     Python floats become float32 (see `set_default_dtype`), ints int64; arrays and tensors keep their dtype.
 
-    Raises:
-        ValueError: for ragged lists.
-        TypeError: for things that are not numbers, and for integers with `requires_grad`.
+    Raises ValueError for ragged lists, TypeError for what is no number and for integers with `requires_grad`.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
@@ -92,9 +90,7 @@ def as_count(name: str, what: str, n: Any) -> int:
 def from_numpy(array: Any) -> Tensor:
     """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
 
-    Raises:
-        TypeError: for anything but a NumPy array of a dtype that lucid has.
-    """
+    Raises TypeError for anything but a NumPy array of a dtype that lucid has."""
     if not isinstance(array, ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
     as_dtype(array.dtype)
@@ -219,7 +215,6 @@ def set_default_device(device: Any) -> None:
     """Make `device` the one where creation functions, and so new modules, put their tensors; None is the CPU again.
 
     What follows another tensor or array still has that one's device: `zeros_like(x)`, `x.new_zeros(3)`,
-    `from_numpy(array)`. Raises ValueError for a device that lucid does not know. Whether there is such a GPU shows
-    when it is first used.
-    """
+    `from_numpy(array)`. Raises ValueError for a device that lucid does not know. Whether there is such a GPU
+    shows when it is first used."""
     arrays.DEFAULT.device = as_device("cpu" if device is None else device)

@@ -5,6 +5,7 @@ remainders, bits, where, clamp, and the first activations. Arithmetic, exp, log 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from lucid.core.array import get_default_dtype, int64, namespace
@@ -21,16 +22,17 @@ __all__ = [
 
 
 def library_function(
-    name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, **of_op: Any
-) -> Any:
-    """The operation that array libraries have as a function `name` of one or two numbers, also the method of that
-    name or those given, and `reflected` as in `method`; the other arguments are those of `op`."""
+    name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, operator: Any = None,
+    **of_op: Any,
+) -> Any:  # fmt: skip
+    """The operation that array libraries have as a function `name` of one or two numbers, or that `operator`
+    is; also the method of that name or those given, `reflected` as in `method`. The rest goes to `op`."""
 
     def unary(xp, x):
-        return getattr(xp, name)(x)
+        return (operator or getattr(xp, name))(x)
 
     def binary(xp, x, y):
-        return getattr(xp, name)(x, y)
+        return (operator or getattr(xp, name))(x, y)
 
     forward = binary if operands == 2 else unary
     forward.__name__ = forward.__qualname__ = name
@@ -45,17 +47,8 @@ less_equal = library_function("less_equal", "Whether x <= y, element by element.
 greater = library_function("greater", "Whether x > y, element by element.", "__gt__", "gt", operands=2)
 greater_equal = library_function("greater_equal", "Whether x >= y, element by element.", "__ge__", "ge", operands=2)
 eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
-
-
-@method("__eq__")
-def _is_equal(self: Tensor, other: Any) -> Any:
-    return False if other is None else equal(self, other)
-
-
-@method("__ne__")
-def _is_not_equal(self: Tensor, other: Any) -> Any:
-    return True if other is None else not_equal(self, other)
-
+method("__eq__")(lambda self, other: False if other is None else equal(self, other))
+method("__ne__")(lambda self, other: True if other is None else not_equal(self, other))
 
 sqrt = library_function(
     "sqrt", "The square root, the y >= 0 with y * y = x, NaN below 0; its gradient at 0 is infinite.",
@@ -201,32 +194,21 @@ floor_divide = library_function(
 )  # fmt: skip
 
 
-@method("__and__", "__rand__")
-@op()
-def logical_and(xp, x, y):
-    """x & y: of bools, whether both hold; of integers, bit by bit."""
-    return x & y
-
-
-@method("__or__", "__ror__")
-@op()
-def logical_or(xp, x, y):
-    """x | y: of bools, whether one holds; of integers, bit by bit."""
-    return x | y
-
-
-@method("__xor__", "__rxor__")
-@op()
-def logical_xor(xp, x, y):
-    """x ^ y: of bools, whether just one holds; of integers, bit by bit."""
-    return x ^ y
-
-
-@method("__invert__")
-@op()
-def invert(xp, x):
-    """~x: of bools, not; of integers, bit by bit."""
-    return ~x
+logical_and = library_function(
+    "logical_and", "x & y: of bools, whether both hold; of integers, bit by bit.", "__and__", "__rand__",
+    operands=2, operator=operator.and_,
+)  # fmt: skip
+logical_or = library_function(
+    "logical_or", "x | y: of bools, whether one holds; of integers, bit by bit.", "__or__", "__ror__",
+    operands=2, operator=operator.or_,
+)  # fmt: skip
+logical_xor = library_function(
+    "logical_xor", "x ^ y: of bools, whether just one holds; of integers, bit by bit.", "__xor__", "__rxor__",
+    operands=2, operator=operator.xor,
+)  # fmt: skip
+invert = library_function(
+    "invert", "~x: of bools, not; of integers, bit by bit.", "__invert__", operator=operator.invert
+)
 
 
 @method()

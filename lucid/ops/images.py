@@ -73,9 +73,8 @@ def check_floats(caller: str, input: Tensor) -> None:
 class Grid:
     """How windows lie over an image. Element k of window w is at w * stride + k * dilation - padding, dim by dim.
 
-    `size` and `kernel` are the sizes of the image and of a window, `out` says how many windows there are along each
-    dim. `dims` has all six for each dim.
-    """
+    `size` and `kernel` are the sizes of the image and of a window, `out` says how many windows there are
+    along each dim. `dims` has all six for each dim."""
 
     def __init__(self, size: Shape, kernel: Shape, out: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
         self.size, self.kernel, self.out = size, kernel, out
@@ -187,9 +186,8 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
 
     (n, channels, height, width) gives (n, channels * elements of a window, windows): out[n, (c, k), window] =
     input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A convolution is
-    `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out. Raises ValueError for another shape, a
-    kernel larger than the padded image, or an option out of range.
-    """
+    `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out. Raises ValueError for another shape,
+    a kernel larger than the padded image, or an option out of range."""
     check_tensor("unfold", "input", input)
     grid = window_grid("unfold", image_size("unfold", input.shape, 2), kernel_size, stride, padding, dilation)
     return batched(2, input, lambda x: im2col(x, grid=grid))
@@ -202,10 +200,9 @@ def fold(
 
         out[n, c, window * stride + k * dilation - padding] += input[n, (c, k), window]
 
-    inside the image. (n, channels * elements of a window, windows) gives (n, channels, *output_size); the batch may be
-    left out. Raises ValueError if the number of rows does not divide by the elements of a window, or that of columns is
-    not the number of windows in an image of `output_size`.
-    """
+    inside the image. (n, channels * elements of a window, windows) gives (n, channels, *output_size); the
+    batch may be left out. Raises ValueError if the number of rows does not divide by the elements of a
+    window, or that of columns is not the number of windows in an image of `output_size`."""
     check_tensor("fold", "input", input)
     size = ints("fold", "output_size", output_size, 2)
     grid = window_grid("fold", size, kernel_size, stride, padding, dilation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lucid.core.array import cpu, int64, is_array, namespace, ndarray, to_device
+from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 
@@ -44,10 +45,8 @@ def getitem_of(x: Tensor, index: Any) -> Tensor:
 def normal_index(x: Tensor, index: Any) -> tuple[Any, ...]:
     """An index in the form that the operations take: a tuple without Tensors and lists.
 
-    Raises:
-        TypeError: for floats, strings and other things that do not index.
-        IndexError: on a GPU, for an index that is out of bounds; NumPy finds these by itself.
-    """
+    Raises TypeError for floats, strings and other things that do not index; on a GPU IndexError for an index
+    that is out of bounds, which NumPy finds by itself."""
     parts = index if type(index) is tuple else (index,)
     if len(parts) == x.ndim and all(type(part) is int for part in parts):
         return (*parts, Ellipsis)  # one element: NumPy would give a number, with the Ellipsis it gives a view
@@ -78,9 +77,8 @@ def _normal_part(part: Any) -> Any:
     else:
         return part.__index__()
     if part.dtype.kind not in "iub":
-        raise TypeError(
-            f"getitem: an index of {part.dtype} values; expected ints, slices, None, ... or int and bool tensors"
-        )
+        expected = "expected ints, slices, None, ... or int and bool tensors"
+        raise TypeError(f"getitem: an index of {part.dtype} values; {expected}")
     return part
 
 
@@ -111,3 +109,8 @@ class ValuesIndices(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+
+def pick(x: Tensor, indices: Tensor, dim: int) -> ValuesIndices:
+    """The elements of x at `indices` along `dim`, and these; a 0-d tensor has one element to give."""
+    return ValuesIndices(take_along(x, indices, axis=dim) if x.ndim else positive(x), indices)

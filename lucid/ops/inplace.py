@@ -103,8 +103,7 @@ class ViewGroup:
                 raise RuntimeError(OWN_HISTORY.format(name=name, shape=view.shape))
 
     def rebase(self, node: Node | None, index: tuple[Any, ...] | None = None) -> None:
-        """Give the tensor, and all that share its memory, the history `node`, of all of it or of its
-        `index`."""
+        """Give the tensor and all that share its memory the history `node` of all, or of its `index`."""
         if self.tensor is not self.base or index is not None:
             spec = setitem.op  # type: ignore[attr-defined]
             options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}

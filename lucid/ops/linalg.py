@@ -128,9 +128,8 @@ def _cholesky_slope(xp, g, out):
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The lower triangular L with a positive diagonal for which L L' = A; with `upper` its transpose.
 
-    A must be symmetric; only its lower (with `upper`, upper) triangle is read. The gradient is a symmetric matrix.
-    Raises ValueError for a matrix that is not positive definite, and for one that is not square.
-    """
+    A must be symmetric; only its lower (with `upper`, upper) triangle is read. The gradient is a symmetric
+    matrix. Raises ValueError for a matrix that is not positive definite, and for one that is not square."""
     _square("cholesky", A)
     return _cholesky(A.mT).mT if upper else _cholesky(A)
 
@@ -144,9 +143,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 def det(xp, A):
     """The determinant, one number for each matrix: sum over permutations p of sign(p) * A[0, p[0]] * A[1, p[1]] * ...
 
-    Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative; from
-    the third on A must be invertible. Raises ValueError for a matrix that is not square.
-    """
+    Its gradient is the matrix of cofactors, right for singular matrices too, and so is the second derivative;
+    from the third on A must be invertible. Raises ValueError for a matrix that is not square."""
     return xp.linalg.det(_square("det", A))
 
 
@@ -198,9 +196,8 @@ def _slogdet(xp, x):
 def slogdet(A: Tensor) -> SignLogabsdet:
     """The sign of the determinant and log |det A|, which neither overflow nor underflow; 0 and -inf for singular A.
 
-    The gradient is that of log |det A|, inv(A)'; the sign has none. Raises ValueError for a matrix that is not
-    square; from `backward()`, for a singular one.
-    """
+    The gradient is that of log |det A|, inv(A)'; the sign has none. Raises ValueError for a matrix that is
+    not square; from `backward()`, for a singular one."""
     both = _slogdet(_square("slogdet", A))
     return SignLogabsdet(both.detach()[0].clone(), both[1].clone())
 
@@ -230,11 +227,10 @@ def _eigh_slope(xp, g_values, g_vectors, values, vectors):
 def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns: A V = V diag(w).
 
-    Only the lower (UPLO="U": upper) triangle of A is read; the gradient is a symmetric matrix. An eigenvector has
-    no sign of its own: a loss must not depend on which of v and -v comes out. Where eigenvalues are equal, the
-    gradient of the eigenvectors, and the second derivative of the eigenvalues, do not exist and come out infinite
-    or NaN. Raises ValueError for a matrix that is not square, and another UPLO.
-    """
+    Only the lower (UPLO="U": upper) triangle of A is read; the gradient is a symmetric matrix. An eigenvector
+    has no sign of its own: a loss must not depend on which of v and -v comes out. Where eigenvalues are
+    equal, the gradient of the eigenvectors, and the second derivative of the eigenvalues, do not exist and
+    come out infinite or NaN. Raises ValueError for a matrix that is not square, and another UPLO."""
     if UPLO not in ("L", "U"):
         raise ValueError(f"eigh: expected UPLO to be 'L' or 'U', got {UPLO!r}")
     _square("eigh", A)

@@ -135,16 +135,12 @@ def _parse(equation: str, operands: tuple[Shape, ...]) -> tuple[tuple[Labels, ..
     return tuple(labels), named
 
 
-
-
 def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Labels) -> Tensor:
     """The sum of the products of `operands` over every label that is not in `output`."""
     values = list(operands)
     for operation, inputs, options in _plan(tuple([x._array.shape for x in operands]), labels, output).steps:
         values.append(operation(*[values[i] for i in inputs], **options))
     return values[-1]
-
-
 
 
 def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[str | int]:
@@ -154,8 +150,7 @@ def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[s
 
 class _Plan:
     """A list of operations, each on operands or on results of those before it, by their numbers: `steps`, of
-    (operation, the numbers of its inputs, its options). `sizes` are the lengths of the dims with each
-    label."""
+    (operation, the numbers of its inputs, its options). `sizes` has the length of each label's dims."""
 
     def __init__(self, operands: tuple[Shape, ...], labels: tuple[Labels, ...], output: Labels) -> None:
         self.steps: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = []
@@ -238,15 +233,15 @@ class _Plan:
         return x if shape is None or shape == self.shape(order) else self.add(_reshape, x, shape=shape)
 
 
+_plan = lru_cache(maxsize=256)(_Plan)  # making a plan takes longer than a small product
+
+
 @method()
 def dot(x: Tensor, other: Tensor) -> Tensor:
     """sum(x * other), for two 1-D tensors of one length. Raises ValueError for other shapes."""
     if ndim_of("dot", x) != 1 or ndim_of("dot", other) != 1 or x.shape != other.shape:
         raise ValueError(f"dot: expected two 1-D tensors of one length, got shapes {x.shape} and {other.shape}")
     return matmul(x, other)
-
-
-_plan = lru_cache(maxsize=256)(_Plan)  # making a plan takes longer than a small product
 
 
 @method()

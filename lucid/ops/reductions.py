@@ -13,10 +13,9 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, mean_weight, reduction
-from lucid.core.shapes import accepts_axis
+from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
-from lucid.ops.indexing import ValuesIndices, take_along
+from lucid.ops.indexing import ValuesIndices, pick
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min",
@@ -62,11 +61,8 @@ def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepd
         return of_all(x)
     if not isinstance(dim, int):
         return of_two(x, dim)
-    indices = index_of(x, dim, True)
-    values = take_along(x, indices, axis=dim) if x.ndim else positive(x)
-    if not keepdim and x.ndim:
-        values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesIndices(values, indices)
+    picked = pick(x, index_of(x, dim, True), dim)
+    return picked if keepdim or not x.ndim else ValuesIndices(*[t.squeeze(dim) for t in picked])
 
 
 @reduction(several=False)
@@ -129,15 +125,12 @@ def _others(xp, x, axis):
 
 def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
-    name = operation.__name__
 
-    def reduced(x, dim=None, correction=1, keepdim=False, **more):
-        if more:
-            correction = int(bool(more.pop("unbiased"))) if "unbiased" in more else correction
-            dim, keepdim = core.read_keywords(name, more, dim, keepdim)
-        return operation(x, axis=core.axes(name, dim), correction=number(correction), keepdims=keepdim)
+    def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        correction = number(correction if unbiased is None else int(bool(unbiased)))
+        return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
 
-    return core.public_form(operation, reduced)
+    return method()(accepts_axis(core.public_form(operation, reduced)))
 
 
 @with_correction
@@ -168,7 +161,7 @@ def _squares(xp, x, axis, correction, keepdims):
 
 
 def _var_vjp(xp, g, x, axis, correction):
-    weight = 2 * mean_weight(_degrees(x.shape, axis, correction))
+    weight = 2 * core.mean_weight(_degrees(x.shape, axis, correction))
     return _centred(xp, x, axis) * (expand_reduced(xp, g, x.shape, axis) * weight)
 
 
@@ -187,12 +180,7 @@ def _over(xp, g, out):
     return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, out, ord, axis: _norm_vjp(
-        xp, expand_reduced(xp, g, x.shape, axis), x, expand_reduced(xp, out, x.shape, axis), ord
-    ),
-)
+@op(floats=True, x=lambda xp, g, x, out, ord, axis: _norm_vjp(xp, g, x, out, ord, axis))
 @accumulate_in_float32
 def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
@@ -204,7 +192,8 @@ def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     return powers if ord == 1 else powers ** (1 / ord)
 
 
-def _norm_vjp(xp, g, x, out, ord):
+def _norm_vjp(xp, g, x, out, ord, axis):
+    g, out = expand_reduced(xp, g, x.shape, axis), expand_reduced(xp, out, x.shape, axis)
     if ord == 2:
         return x * _over(xp, g, out)
     if ord == 1:
@@ -232,9 +221,7 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 @reduction
 @op(
     floats=True,
-    x=lambda xp, g, x, out, axis: (
-        expand_reduced(xp, g, x.shape, axis) * _softmax_of(xp, x, expand_reduced(xp, out, x.shape, axis))
-    ),
+    x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis),
 )
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
@@ -246,7 +233,8 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
     return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
 
 
-def _softmax_of(xp, x, out):
+def _shares(xp, x, out, axis):
+    out = expand_reduced(xp, out, x.shape, axis)
     return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
 
 
@@ -264,7 +252,7 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        return core.public_form(operation, accepts_axis(along))
+        return method()(accepts_axis(core.public_form(operation, along)))
 
     return decorate
 
@@ -312,9 +300,8 @@ def cumsum(xp, x, *, axis):
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].
 
-    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i from k on,
-    divides by nothing: it is right where elements are 0, to any order.
-    """
+    Its gradient, the product of the elements before x[k] times the sum of g[i] x[k + 1] ... x[i] for all i
+    from k on, divides by nothing: it is right where elements are 0, to any order."""
     return core.widen_integers(x).cumprod(axis=axis)
 
 

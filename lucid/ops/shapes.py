@@ -14,8 +14,8 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.reductions import sum
-from lucid.core.shapes import _broadcast_to, _reshape, accepts_axis, axis_of, reshape, sizes
+from lucid.core.reductions import accepts_axis, sum
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
 from lucid.ops.indexing import _getitem
 
 __all__ = [
@@ -56,11 +56,7 @@ def _inverse(axes):
 
 @method()
 def permute(x: Tensor, *dims: Any) -> Tensor:
-    """x with its dims in the order given: a view.
-
-    Raises:
-        ValueError: if `dims` does not name each dim once.
-    """
+    """x with its dims in the order given: a view. Raises ValueError if `dims` does not name each dim once."""
     ndim = ndim_of("permute", x)
     order = tuple([axis_of("permute", d, ndim) for d in sizes("permute", dims)])
     if sorted(order) != list(range(ndim)):
@@ -92,9 +88,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def _list_of_tensors(name: str, tensors: Any, dim: Any) -> list[Any]:
     if not isinstance(dim, int):
-        raise TypeError(
-            f"{name}: expected an int for dim, got {type(dim).__name__}; pass the tensors as one list, {name}([x, y])"
-        )
+        hint = f"pass the tensors as one list, {name}([x, y])"
+        raise TypeError(f"{name}: expected an int for dim, got {type(dim).__name__}; {hint}")
     if isinstance(tensors, Tensor) and not tensors.ndim or not hasattr(tensors, "__iter__"):
         raise TypeError(f"{name}: expected a sequence of tensors, got {type(tensors).__name__}")
     return list(tensors)
@@ -182,11 +177,9 @@ def roll(x: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | Non
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """For 1-D tensors of n, m, ... elements as many grids of shape (n, m, ...), each running through one of them.
-
-    The i-th grid runs along dim i with indexing="ij"; with "xy" the first two dims are exchanged. A list does as
-    well. Raises ValueError for tensors of more than one dim, or another indexing.
-    """
+    """For 1-D tensors of n, m, ... elements as many grids of shape (n, m, ...), each running through one of
+    them. The i-th grid runs along dim i with indexing="ij"; with "xy" the first two dims are exchanged. A
+    list does as well. Raises ValueError for tensors of more than one dim, or another indexing."""
     axes = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
     if indexing not in ("ij", "xy"):
         raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
@@ -307,11 +300,9 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 @op(
-    view=True,
-    x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(
-        g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2
-    ),
-)
+    view=True, x=lambda xp, g, x_shape, offset, axis1, axis2:
+    xp.put_diagonal(g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2),
+)  # fmt: skip
 def _diagonal(xp, x, *, offset=0, axis1=0, axis2=1):
     """The elements x[i, i + offset] of two axes, along a new last axis that stands for both."""
     return xp.diagonal(x, offset, axis1, axis2)
@@ -388,7 +379,6 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 def trace(x: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix. Raises ValueError if x is not 2-D."""
     if ndim_of("trace", x) != 2:
-        raise ValueError(
-            f"trace: expected a matrix, got shape {x.shape}; x.diagonal(0, -2, -1).sum(-1) is that of a batch"
-        )
+        batch = "x.diagonal(0, -2, -1).sum(-1) is that of a batch"
+        raise ValueError(f"trace: expected a matrix, got shape {x.shape}; {batch}")
     return sum(_diagonal(x))

@@ -1,21 +1,20 @@
 """Elements picked by their position or their rank, and put back: gather and its relatives, masks, sorting. Each
-function has PyTorch's name, and most are also the method of that name.
-"""
+function has PyTorch's name, and most are also the method of that name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lucid.core.array import namespace
-from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.core.shapes import _broadcast_to, accepts_axis, axis_of, reshape
+from lucid.core.reductions import accepts_axis
+from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
 from lucid.ops.elementwise import _where
-from lucid.ops.indexing import ValuesIndices, _getitem, take_along
+from lucid.ops.indexing import ValuesIndices, _getitem, pick, take_along
 from lucid.ops.inplace import in_place, setitem
 from lucid.ops.shapes import _along, joint_shape, narrow
 
@@ -193,26 +192,19 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = Fals
     >>> lucid.tensor([3., 1., 2.]).sort(descending=True).values
     tensor([3., 2., 1.])
     """
-    indices = _order("sort", x, dim, descending)
-    return ValuesIndices(_pick(x, indices, dim), indices)
+    return pick(x, _order("sort", x, dim, descending), dim)
 
 
 @method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) elements along `dim`, the best first, and their indices; of equals the
-    first ones. `sorted=False` allows another order, and makes no difference here. Raises ValueError if there
-    are not k."""
+    """The k largest (or smallest) elements along `dim`, best first, and their indices; of equals the first.
+    `sorted=False` makes no difference here. Raises ValueError if there are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
     if not isinstance(k, int) or not 0 <= k <= n:
         raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k!r}")
     indices = _order("topk", x, dim, largest)
-    indices = narrow(indices, dim, 0, k).clone() if ndim else indices
-    return ValuesIndices(_pick(x, indices, dim), indices)
-
-
-def _pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
-    return take_along(x, indices, axis=dim) if x.ndim else positive(x)
+    return pick(x, narrow(indices, dim, 0, k).clone() if ndim else indices, dim)
 
 
 for _function in (masked_fill, scatter, scatter_add):

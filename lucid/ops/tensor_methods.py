@@ -26,11 +26,7 @@ class Methods(Tensor):
         return self._array.ndim
 
     def item(self) -> Any:
-        """The one element as a Python number.
-
-        Raises:
-            ValueError: if there is more than one, or none.
-        """
+        """The one element as a Python number. Raises ValueError if there is more than one, or none."""
         if self._array.size != 1:
             raise ValueError(f"item: expected one element, got shape {self.shape}; use .tolist(), or reduce it first")
         return self._array.item() if type(self._array) is ndarray else to_numpy(self._array).item()
@@ -49,8 +45,7 @@ class Methods(Tensor):
         return view
 
     def detach_(self) -> Tensor:
-        """Forget the history of this tensor itself. Raises RuntimeError for a view, whose history is
-        another's."""
+        """Forget this tensor's own history. Raises RuntimeError for a view, whose history is another's."""
         if getattr(self, "view_of", None) is not None:
             raise RuntimeError("detach_: a view has its history from the tensor that it shows; use x = x.detach()")
         self._node = None
@@ -89,11 +84,9 @@ class Methods(Tensor):
             raise ValueError(f"t: expected at most 2 dims, got shape {self.shape}; use transpose(dim0, dim1) or mT")
         return permute(self, 1, 0) if self.ndim == 2 else self
 
-
     def cuda(self, index: Any = 0) -> Tensor:
         """This tensor on a GPU."""
         return self.to(f"cuda:{index}")
-
 
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of `data` with this dtype and device."""
