@@ -59,7 +59,8 @@ def attached() -> Iterator[str]:
             if value.fset is not None:
                 yield f"    @{name}.setter\n    def {name}(self, value: Any) -> None: ..."
         elif inspect.isfunction(value) and name not in own:
-            yield f"    def {name}{signature(value)}: ..."
+            text = signature(value)  # `==` of object gives a bool
+            yield f"    def {name}{text.replace('-> Tensor', '-> Any') if name in ('__eq__', '__ne__') else text}: ..."
 
 
 def _class(tree: ast.Module) -> ast.ClassDef:
