@@ -71,7 +71,7 @@ EQUIVALENT: dict[str, str] = {
     "reductions._norm_vjp: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)": "the same",
     "reductions._over: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)":
         "what stands in is masked",
-    "reductions._softmax_of: 0 in xp.where(out == -math.inf, 0, out) -> 1 in xp.where(out == -math.inf, 0, out)":
+    "reductions._shares: 0 in xp.where(out == -math.inf, 0, out) -> 1 in xp.where(out == -math.inf, 0, out)":
         "exp of -inf, less whatever number",
 }  # fmt: skip
 
