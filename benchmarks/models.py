@@ -26,7 +26,7 @@ from race import BATCHES, BETA1, BETA2, EPS, LR, TORCH, Contenders, Step
 import lucid
 import lucid.nn
 import lucid.optim
-from lucid.core.op import OPS
+from lucid.core import events
 
 PROFILED_STEPS, QUICKEST, SHOWN = 200, 50, 6  # steps, how many of them count, operations in the table
 
@@ -136,19 +136,16 @@ def profile(step: Any) -> list[list[str]]:
 
         return run
 
-    step()  # which compiles the operations
-    watched = [(spec, spec.forward, spec.back) for spec in OPS.values() if spec.back is not None]
-    for spec, forward, back in watched:
-        spec.call.__globals__["forward"], spec.back = timed(spec.name, 0, forward), timed(spec.name, 1, back)
+    step()  # which plans what the operations save
     step.optimizer.step = timed("Adamax", 0, step.optimizer.step)
     steps = []
-    for _ in range(PROFILED_STEPS):
-        spent.clear()
-        began = perf_counter()
-        step()
-        steps.append((perf_counter() - began, spent.copy()))
-    for spec, forward, back in watched:
-        spec.call.__globals__["forward"], spec.back = forward, back
+    forwards = events.on("forward", lambda op, forward: timed(op.name, 0, forward))
+    with forwards, events.on("vjp", lambda node, vjp: timed(node.op.name, 1, vjp)):
+        for _ in range(PROFILED_STEPS):
+            spent.clear()
+            began = perf_counter()
+            step()
+            steps.append((perf_counter() - began, spent.copy()))
 
     quickest = sorted(steps, key=lambda each: each[0])[:QUICKEST]  # the others waited for somebody else
 
@@ -161,7 +158,7 @@ def profile(step: Any) -> list[list[str]]:
     others = rows[SHOWN:]
     if len(others) > 1:
         rows[SHOWN:] = [(f"{len(others)} others", sum(row[1] for row in others), sum(row[2] for row in others))]
-    rows.append(("Python: calls, nodes, the walk", whole - sum(a + b for _, a, b in rows), 0.0))
+    rows.append(("Python: calls, nodes, the backward pass", whole - sum(a + b for _, a, b in rows), 0.0))
     return [[name, f"{a:,.0f}", f"{b:,.0f}" if b else "", f"{(a + b) / whole:.0%}"] for name, a, b in rows]
 
 
@@ -177,7 +174,7 @@ def main() -> None:
         ours, theirs = (f"{median(times[name]) * 1e6:,.0f}" for name in ("lucid", variant))
         reached = f"{race.ratio(times[variant], times['lucid']):.2f} (at least {case.target})"
         rows.append([case.name, ours, theirs, reached])
-        parts = report.table(["operation", "forward µs", "back µs", "of the step"], profile(steps["lucid"]))
+        parts = report.table(["operation", "forward µs", "backward µs", "of the step"], profile(steps["lucid"]))
         profiles.append(f"## {case.name}\n\n{parts}")
     head = ["model", "lucid µs", "PyTorch µs", "PyTorch / lucid (target)"]
     report.publish(
@@ -186,7 +183,7 @@ def main() -> None:
         f"{report.table(head, rows)}\n\n"
         f"Medians over {rounds} rounds taken in turn; a ratio is the median of those within a round.\n"
         "PyTorch is eager, with the faster of its two Adamax variants; `benchmarks/README.md` has the rest.\n\n"
-        "Below, where lucid's time goes, with a clock around each operation's forward and way back: means over the\n"
+        "Below, where lucid's time goes, with a clock around each operation's forward and backward: means over the\n"
         f"{QUICKEST} quickest of {PROFILED_STEPS} steps.\n\n" + "\n\n".join(profiles),
     )
 
