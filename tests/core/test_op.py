@@ -293,3 +293,11 @@ def test_what_is_kept_may_be_told_in_terms_of_what_is_kept_before_it() -> None:
 
     x = leaf([0.3, -0.2])
     assert gradcheck(softplus_kept, x) and gradgradcheck(softplus_kept, x)
+
+
+def test_a_plan_that_another_thread_has_just_made_is_found():
+    op = lucid.exp.op
+    save = op.save  # plans it
+    assert op.__getattr__("save") is save  # what a thread calls that looked for it a moment earlier
+    with pytest.raises(AttributeError, match="operations have no attribute 'saves'"):
+        op.__getattr__("saves")
