@@ -10,6 +10,7 @@ import pytest
 
 import lucid
 from lucid.nn import functional as F
+from lucid.optim import lr_scheduler
 
 inf, nan = math.inf, math.nan
 
@@ -130,6 +131,13 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                   for f in (lambda x: x, lambda x: lucid.maximum(x, 0), lucid.relu)], [True] * 3),
 }  # fmt: skip
 
+
+def optimizer_of(lr: float = 1.0) -> Any:
+    p = lucid.tensor([1.0], requires_grad=True)
+    p.sum().backward()
+    return lucid.optim.SGD([p], lr=lr)
+
+
 VALUES: dict[str, tuple[Any, Any]] = {
     "`0 ** 0` is 1": (lambda: (lucid.tensor([0.0]) ** 0).tolist(), [1]),
     "an empty `sum` is 0, an empty `prod` 1":
@@ -179,6 +187,13 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                 align_corners=a).tolist()[0][0][1] for a in (False, True)], [0.25, 1 / 3]),
     "`sigmoid` keeps its relative accuracy":
         (lambda: [abs(lucid.tensor(-80.0, dtype="float64").sigmoid().item() / math.exp(-80) - 1) < 1e-15], [True]),
+    "`ReduceLROnPlateau` takes `threshold` of the size of a negative best":
+        (lambda: [o := optimizer_of(), p := lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.1),
+                  p.step(-1.0), p.step(-0.95), o.param_groups[0]["lr"]][-1:], [0.1]),
+    "schedules over one optimizer multiply, in any order":
+        (lambda: [o := optimizer_of(), e := lr_scheduler.ExponentialLR(o, 0.5),
+                  c := lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)), o.step(), e.step(), c.step(),
+                  o.param_groups[0]["lr"]][-1:], [0.25]),
 }  # fmt: skip
 
 ERRORS: dict[str, tuple[Any, type[Exception]]] = {
