@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import random
 from dataclasses import dataclass
 
 import pytest
@@ -23,15 +24,15 @@ class Net(nn.Module):
         self.note, self.plain = "text", lucid.ones(2)
 
 
-NAMES = [
+NAMES = [  # its own, then those of its modules
     "scale",
+    "heads.7.0",
+    "pair.0",
     "layers.0.weight",
     "layers.0.bias",
     "layers.1.0.weight",
     "heads.left.weight",
     "heads.left.bias",
-    "heads.7.0",
-    "pair.0",
 ]
 
 
@@ -40,6 +41,66 @@ def test_parameters_are_found_where_they_stand_and_in_order():
     assert [name for name, _ in net.named_parameters()] == NAMES
     assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
     assert net.get_parameter("layers.1.0.weight") is net.layers[1][0].weight
+
+
+def mixed(seed, depth=2):
+    """A class made of parameters, buffers and modules that are assigned in any order, in lucid and in PyTorch."""
+    rng = random.Random(seed)
+    kinds = [rng.choice(["parameter", "buffer", "scratch", "linear", "norm", "mixed", "none"]) for _ in range(6)]
+
+    def make(nn, tensor, base):
+        class Mixed(base):
+            def __init__(self):
+                super().__init__()
+                inner = make_inner(nn, tensor, base)
+                made = {"linear": lambda: nn.Linear(2, 2), "norm": lambda: nn.BatchNorm1d(2), "mixed": inner,
+                        "parameter": lambda: nn.Parameter(tensor([1.0]))}  # fmt: skip
+                for i, kind in enumerate(kinds):
+                    if kind == "none":
+                        self.register_parameter(f"x{i}", None)
+                    elif kind in ("buffer", "scratch"):
+                        self.register_buffer(f"x{i}", tensor([1.0]), persistent=kind == "buffer")
+                    else:
+                        setattr(self, f"x{i}", made[kind]())
+                for i, kind in enumerate(kinds):  # what is given anew, or later, keeps its place
+                    if kind in ("none", "parameter") and i % 2:
+                        setattr(self, f"x{i}", nn.Parameter(tensor([2.0])))
+
+        return Mixed
+
+    make_inner = mixed(seed + 1, depth - 1) if depth else lambda nn, tensor, base: lambda: nn.Linear(1, 1)
+    return make
+
+
+def test_own_parameters_come_before_those_of_modules():
+    class Two(nn.Module):
+        def __init__(self):
+            self.layer, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+            self.register_buffer("count", lucid.tensor(0))
+            self.scale, self.more = nn.Parameter([1.0]), [nn.Linear(1, 1), nn.Parameter([2.0])]
+
+    layers = ["layer.weight", "layer.bias", "norm.weight", "norm.bias", "more.0.weight", "more.0.bias"]
+    names = ["scale", "more.1", *layers]
+    assert [name for name, _ in Two().named_parameters()] == names
+    norms = ["norm.running_mean", "norm.running_var", "norm.num_batches_tracked"]
+    assert [name for name, _ in Two().named_buffers()] == ["count", *norms]
+    assert list(Two().state_dict()) == [*names[:2], "count", *names[2:6], *norms, *names[6:]]
+    tied = Two()
+    tied.layer.weight = tied.late = nn.Parameter(lucid.ones(2, 2))  # the first name is that of the first place
+    assert [name for name, p in tied.named_parameters() if p is tied.late] == ["late"]
+
+
+@pytest.mark.parity
+def test_every_order_is_pytorchs():
+    import torch
+
+    for seed in range(60):
+        make = mixed(seed)
+        ours, theirs = make(nn, lucid.tensor, nn.Module)(), make(torch.nn, torch.tensor, torch.nn.Module)()
+        assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+        assert [n for n, _ in ours.named_buffers()] == [n for n, _ in theirs.named_buffers()]
+        assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+        assert list(ours.state_dict()) == list(theirs.state_dict())
 
 
 def test_parameters_of_a_module_alone_and_under_a_prefix():
@@ -99,7 +160,7 @@ def test_modules_in_a_circle_are_walked_once():
     loop = [nn.Parameter([3.0])]
     loop.append(loop)
     parent.loop = loop
-    assert [name for name, _ in parent.named_parameters()] == ["w", "child.v", "loop.0"]
+    assert [name for name, _ in parent.named_parameters()] == ["w", "loop.0", "child.v"]
 
 
 def test_whatever_comes_and_goes_later_is_seen():

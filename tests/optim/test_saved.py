@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import nn, optim
 from lucid.optim import SGD, Adam, Adamax
 from tests.optim.training import equal, give, parameter
 
@@ -90,6 +90,41 @@ def test_a_reordered_model_finds_its_state_by_name(order: Any, tmp_path: Any) ->
     assert (
         fresh.param_groups[0]["param_names"] == own_names == [name for name, _ in order([(name, 0) for name in NAMES])]
     )
+
+
+def test_a_state_from_before_the_order_was_pytorchs_is_loaded_by_name() -> None:
+    """Own parameters came after modules that were assigned earlier, and two of equal shape changed places."""
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            self.inner, self.scale = nn.PReLU(), nn.Parameter([1.0])
+
+        def forward(self, x: lucid.Tensor) -> lucid.Tensor:
+            return self.inner(x) * self.scale
+
+    old_order = ["inner.weight", "scale"]
+    lucid.manual_seed(0)
+    x, models = lucid.randn(8), [Scaled() for _ in range(4)]
+    assert [name for name, _ in models[0].named_parameters()] == old_order[::-1]
+
+    def train_on(model: nn.Module, optimizer: Any) -> None:
+        for _ in range(3):
+            optimizer.zero_grad()
+            (model(x) - 1).square().sum().backward()
+            optimizer.step()
+
+    by_name = lambda model: [(name, model.get_parameter(name)) for name in old_order]
+    model, named, plain = models[0], optim.Adamax(by_name(models[0])), optim.Adamax([p for _, p in by_name(models[1])])
+    train_on(model, named)
+    train_on(models[1], plain)
+    without_names = plain.state_dict()
+    without_names["param_groups"][0]["param_names"] = old_order  # as docs/optimizers.md says
+    for again, saved in zip(models[2:], (named.state_dict(), without_names), strict=True):
+        again.load_state_dict(model.state_dict())
+        fresh = optim.Adamax(again.named_parameters())
+        fresh.load_state_dict(saved)
+        for name, p in again.named_parameters():
+            assert np.array_equal(fresh.state[p]["m"], named.state[model.get_parameter(name)]["m"])
 
 
 @pytest.mark.parametrize("here, there", [(False, True), (True, False)])
