@@ -122,16 +122,15 @@ class BatchNorm(Norm):
     Args:
         num_features: how many channels there are, the second dim of the input.
         momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
-        track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics. As an
-            attribute it can be changed: with False training leaves the averages that there are as they are.
+        track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics. Set
+            to False later, training leaves them as they are.
         eps, affine, bias, device, dtype: as in `GroupNorm`; device and dtype of the buffers, too.
 
     Attributes:
         weight, bias: Parameters (num_features,), ones and zeros at first; or None.
         running_mean, running_var: buffers (num_features,), zeros and ones at first, the variance with n - 1 in the
             denominator; or None.
-        num_batches_tracked: buffer, an int64: how many batches went into them, not counting those that were empty or
-            refused; or None."""
+        num_batches_tracked: buffer, an int64: how many batches, but for empty ones, went into them; or None."""
 
     sizes, options = ("num_features",), ("eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None

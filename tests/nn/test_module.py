@@ -3,12 +3,13 @@
 import copy
 import pickle
 import random
+import time
 from dataclasses import dataclass
 
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import nn, optim
 
 
 class Net(nn.Module):
@@ -530,3 +531,64 @@ def test_a_parameter_is_not_lost_to_an_assignment() -> None:
     assert [name for name, _ in layer.named_parameters()] == ["weight"]
     del layer.weight
     layer.weight = lucid.ones(3, 2)  # meant so
+
+
+def appended(n):
+    layers = nn.ModuleList()
+    for _ in range(n):
+        layers.append(nn.Tanh())
+    return layers
+
+
+def in_groups(n, names=False):
+    optimizer = optim.Adamax([("first", nn.Parameter([1.0]))] if names else [nn.Parameter([1.0])])
+    for i in range(n):
+        p = nn.Parameter([1.0])
+        optimizer.add_param_group({"params": [(f"p{i}", p)] if names else [p]})
+
+
+GROWING = {  # what takes n steps, once it is built of n parts; and how many parts
+    "Sequential": (lambda n: n, lambda n: nn.Sequential(*[nn.Tanh()] * n), 8000),
+    "ModuleList.append": (lambda n: n, appended, 8000),
+    "ModuleList +=": (lambda n: (appended(n), [nn.Tanh()] * n), lambda both: both[0].__iadd__(both[1]), 8000),
+    "named_parameters": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
+                         lambda model: list(model.named_parameters()), 8000),
+    "load_state_dict": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
+                        lambda model: model.load_state_dict(model.state_dict()), 4000),
+    "add_param_group": (lambda n: n, in_groups, 2000),
+    "add_param_group with names": (lambda n: n, lambda n: in_groups(n, names=True), 2000),
+    "interpolate": (lambda n: lucid.ones(1, 1, 10), lambda x, n: nn.functional.interpolate(x, n), 2_000_000),
+    "interpolate, linear": (lambda n: lucid.ones(1, 1, 10),
+                            lambda x, n: nn.functional.interpolate(x, n, mode="linear"), 1_000_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_time_grows_with_the_number_of_parts_and_not_with_its_square(what):
+    prepare, run, most = GROWING[what]
+
+    def seconds(n):
+        prepared = prepare(n)
+        start = time.perf_counter()
+        run(prepared, n) if what.startswith("interpolate") else run(prepared)
+        return time.perf_counter() - start
+
+    few, many = (min(seconds(n + i) for i in range(4)) for n in (most // 8, most))
+    assert many < 1  # second
+    assert many < 24 * few or what.startswith("interpolate")  # 8 in linear time, 64 in quadratic; the cache ends there
+
+
+def test_a_name_that_is_free_is_found_after_any_history():
+    layers = nn.Sequential({"a": nn.Tanh(), "b": nn.Tanh()})
+    layers.append(nn.Tanh())
+    assert [name for name, _ in layers.named_children()] == ["a", "b", "2"]
+    layers.note = "text"
+    layers.train(False)
+    layers.append(nn.Tanh())
+    setattr(layers, "4", "taken")
+    layers.append(nn.Tanh())
+    assert [name for name, _ in layers.named_children()] == ["a", "b", "2", "3", "5"]
+    plain = nn.ModuleList([nn.Tanh() for _ in range(4)])
+    del plain[1]
+    plain.append(nn.Tanh()).insert(0, nn.Tanh())
+    assert [name for name, _ in plain.named_children()] == ["0", "1", "2", "3", "4"]

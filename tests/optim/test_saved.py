@@ -265,3 +265,26 @@ def test_a_closure_that_forgets_backward_is_told() -> None:
     p = parameter(1.0)
     with pytest.warns(UserWarning, match="no parameter has a gradient"):
         assert SGD([p]).step(lambda: 3.0) == 3.0
+
+
+def test_groups_that_were_edited_by_hand_are_looked_at_anew() -> None:
+    """What an optimizer keeps of its groups, so that adding many takes linear time, is never trusted to refuse."""
+    a, b, c, d = (parameter(float(i)) for i in range(4))
+    optimizer = Adamax([a, b])
+    optimizer.add_param_group({"params": [c]})
+    optimizer.param_groups[0]["params"].remove(a)
+    optimizer.add_param_group({"params": [a, d]})  # it is gone from there
+    for group, p in [(2, a), (0, b), (1, c), (2, d)]:
+        with pytest.raises(ValueError, match=rf"^Adamax, group 3: parameter 0 is the same as .* \d of group {group}"):
+            optimizer.add_param_group({"params": [p]})
+    del optimizer.param_groups[1]
+    optimizer.add_param_group({"params": [c]})
+    with pytest.raises(ValueError, match="parameter 1 is the same as parameter 0 of group 3"):
+        optimizer.add_param_group({"params": [e := parameter(5.0), e]})
+    named = Adamax([("a", a)])
+    named.add_param_group({"params": [("b", b)]})
+    with pytest.raises(ValueError, match="a name must be of one parameter, got 'a' 2 times; rename others"):
+        named.add_param_group({"params": [("a", c)]})
+    named.param_groups[0]["param_names"][0] = "z"
+    named.add_param_group({"params": [("a", c)]})
+    assert [group["param_names"] for group in named.param_groups] == [["z"], ["b"], ["a"]]

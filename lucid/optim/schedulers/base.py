@@ -20,7 +20,6 @@ from math import isclose
 from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
-from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.sgd import SGD
@@ -120,8 +119,7 @@ class LRScheduler:
     def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
         """Go to `epoch` from where the learning rates are `lrs`; they were `bases` before any schedule."""
         rate = partial(self.rate, epoch) if epoch else self.start
-        moved = [(rate(lr, bases[i], i), zeros) for i, (lr, zeros) in enumerate(lrs)]
-        self._write(epoch, moved)
+        self._write(epoch, [(rate(lr, bases[i], i), zeros) for i, (lr, zeros) in enumerate(lrs)])
         self.last_epoch, self.base_lrs = epoch, list(bases)
 
     def get_last_lr(self) -> list[float]:
@@ -134,20 +132,16 @@ class LRScheduler:
         if without := [i for i, group in enumerate(groups) if "lr" not in group]:
             raise ValueError(f"{context}: group {without[0]} of the optimizer has no 'lr' to schedule; set group['lr']")
         lrs = [NON_NEGATIVE(f"{context}, group {i}", "lr", group["lr"]) for i, group in enumerate(groups)]
-        return [
-            (lr, 0) if lr else RATE(context, "lr_without_zeros", group.get("lr_without_zeros", lr))
-            for lr, group in zip(lrs, groups, strict=True)
-        ]
+        found = [lr or group.get("lr_without_zeros", lr) for lr, group in zip(lrs, groups, strict=True)]
+        return list_of(RATE)(context, "lr_without_zeros", found)
 
     def _write(self, epoch: int, lrs: list[Rate]) -> None:
         """Put the learning rates into the groups: all, or none if one of them is out of range."""
         context = f"{self._name}, epoch {epoch}, group"
         lrs = [(NON_NEGATIVE(f"{context} {i}", "lr", lr), zeros) for i, (lr, zeros) in enumerate(lrs)]
         for group, (lr, zeros) in zip(self.optimizer.param_groups, lrs, strict=True):
-            group["lr"] = 0.0 if zeros else lr
             group.pop("lr_without_zeros", None)
-            if zeros:
-                group["lr_without_zeros"] = [lr, zeros]
+            group.update({"lr": 0.0, "lr_without_zeros": [lr, zeros]} if zeros else {"lr": lr})
 
     def _checked(self, context: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """`numbers`, any of those that this schedule holds, checked and converted."""
@@ -269,12 +263,9 @@ def for_group(value: Any, i: int) -> Any:
 def first_rates(schedule: Callable[..., LRScheduler], epochs: int, *args: Any, **options: Any) -> list[float]:
     """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1:
     what the examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
-    parameter, rates = Parameter([1.0]), []
-    parameter.grad = Tensor([0.0])
-    optimizer = SGD([parameter], lr=1.0)
-    scheduler = schedule(optimizer, *args, **options)
+    scheduler, rates = schedule(SGD([Parameter([1.0])], lr=1.0), *args, **options), []
+    WARNED.add(scheduler.optimizer)  # which makes no step
     for _ in range(epochs):
         rates.append(round(scheduler.get_last_lr()[0], 4))
-        optimizer.step()
         scheduler.step()
     return rates

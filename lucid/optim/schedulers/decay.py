@@ -28,16 +28,8 @@ class StepLR(LRScheduler):
         step_size: epochs between one change and the next, 1 or more.
         gamma: the factor, 0 or more.
 
-    >>> import lucid
-    >>> w = lucid.ones(1, requires_grad=True)
-    >>> optimizer = lucid.optim.SGD([w], lr=1.0)
-    >>> scheduler = lucid.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    >>> for epoch in range(5):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     w.sum().backward()
-    ...     optimizer.step()  # for every batch
-    ...     scheduler.step()
-    1.0 1.0 0.5 0.5 0.25
+    >>> first_rates(StepLR, 5, step_size=2, gamma=0.5)
+    [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
     checks = {"step_size": WHOLE, "gamma": NON_NEGATIVE}
