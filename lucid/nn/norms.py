@@ -170,13 +170,13 @@ class BatchNorm(Norm):
             raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
         momentum: Any = 0.0 if self.momentum is None else self.momentum
         mean, var, counter = self.running_mean, self.running_var, self.num_batches_tracked
-        training, tracks = self.training or mean is None, self.track_running_stats
-        if self.training and not tracks:  # also where that was set later
-            mean = var = None
+        training = self.training or mean is None
+        if self.training and not self.track_running_stats:  # also where that was set later
+            mean = var = counter = None
         if self.momentum is None and mean is not None and counter is not None:  # a tensor: a GPU is not waited for
             momentum = 1 / (counter + 1).to(mean.dtype)
         out = F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
-        if self.training and tracks and counter is not None and input.numel() and not grad_mode.recomputing:
+        if self.training and counter is not None and input.numel() and not grad_mode.recomputing:
             counter.add_(1)
         return out
 

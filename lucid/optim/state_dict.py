@@ -131,10 +131,8 @@ def torch_difference(kind: type, group: Group) -> str:
     if "AdamaxW" in names and group.get("weight_decay"):
         raise ValueError("its weight decay is not decoupled, which makes it the state of Adamax; load it into that")
     if kind.__name__ == "Adamax" and group.pop("maximize", False):
-        raise ValueError(
-            "it is of an Adamax with maximize=True, which goes uphill; set its group['maximize'] to False and negate "
-            "the loss, or load it into AdamaxW(..., weight_decay=0, maximize=True)"
-        )
+        ways = "set its group['maximize'] to False and negate the loss, or load it into AdamaxW(..., weight_decay=0)"
+        raise ValueError(f"it is of an Adamax with maximize=True, which goes uphill; {ways}")
     if "Adamax" not in names or not group.get("eps"):
         return ""
     return (

@@ -167,8 +167,10 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
 
 def uphill(cls: type) -> str:
     """What to do instead of giving `maximize` to an optimizer that has none: never to leave it out."""
-    kinds = [f", or use {kind.__name__}(..., weight_decay=0, maximize=True)" for kind in cls.__subclasses__()]
-    return "to go uphill negate the loss, (-loss).backward()" + "".join(kinds[:1])
+    inits = {kind.__name__: kind.__dict__.get("__init__") for kind in cls.__subclasses__()}
+    kinds = [name for name, init in inits.items() if init and "maximize" in signature(init).parameters]
+    ways = [f", or use {kind}(..., weight_decay=0, maximize=True)" for kind in kinds[:1]]
+    return "".join(["to go uphill negate the loss, (-loss).backward()", *ways])
 
 
 def params_to_move(
@@ -219,7 +221,8 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
     """New groups for an optimizer, as `param_groups` has them; errors as `Optimizer` says."""
     name, present = optimizer._name, optimizer.param_groups
     count, position = KNOWN.get(optimizer, (0, {}))  # so that adding many groups one by one takes linear time
-    position, new = position if count == len(present) else positions(present), {}
+    position = position if count == len(present) else positions(present)
+    new: dict[Any, tuple[int, int]] = {}
     added: list[dict[str, Any]] = []
     for i, group in enumerate(groups, len(present)):
         context = f"{name}, group {i}"

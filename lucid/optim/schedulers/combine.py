@@ -1,4 +1,5 @@
 """Schedules made of other schedules: one after the other, or all at once."""
+# ruff: noqa: F401  (the doctests use other schedules)
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.base import LRScheduler, Rate
-from lucid.optim.schedulers.decay import ReduceLROnPlateau
+from lucid.optim.schedulers.base import LRScheduler, Rate, first_rates
+from lucid.optim.schedulers.decay import ConstantLR, ExponentialLR, LinearLR, ReduceLROnPlateau
 from lucid.optim.validation import WHOLE_FROM_0, is_sequence, list_of
 
 
@@ -54,18 +55,9 @@ class SequentialLR(CompositeLR):
             loss, a ValueError for one of another optimizer.
         milestones: the epochs, increasing, at which the second, the third and so on takes over.
 
-    >>> import lucid
-    >>> w = lucid.ones(1, requires_grad=True)
-    >>> w.sum().backward()
-    >>> optimizer = lucid.optim.SGD([w], lr=1.0)
-    >>> warm_up = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
-    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler = lucid.optim.SequentialLR(optimizer, [warm_up, fall], milestones=[4])
-    >>> for epoch in range(7):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     optimizer.step()
-    ...     scheduler.step()
-    0.25 0.5 0.75 1.0 1.0 0.5 0.25
+    >>> parts = lambda optimizer: [LinearLR(optimizer, 0.25, total_iters=3), ExponentialLR(optimizer, gamma=0.5)]
+    >>> first_rates(lambda optimizer: SequentialLR(optimizer, parts(optimizer), milestones=[4]), 7)
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25]
     """
 
     checks = {"milestones": list_of(WHOLE_FROM_0)}
@@ -98,18 +90,9 @@ class ChainedScheduler(CompositeLR):
         schedulers: as for SequentialLR.
         optimizer: theirs; not needed.
 
-    >>> import lucid
-    >>> w = lucid.ones(1, requires_grad=True)
-    >>> w.sum().backward()
-    >>> optimizer = lucid.optim.SGD([w], lr=1.0)
-    >>> half = lucid.optim.ConstantLR(optimizer, factor=0.5, total_iters=2)
-    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler = lucid.optim.ChainedScheduler([half, fall])
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     optimizer.step()
-    ...     scheduler.step()
-    0.5 0.25 0.25 0.125
+    >>> parts = lambda optimizer: [ConstantLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, gamma=0.5)]
+    >>> first_rates(lambda optimizer: ChainedScheduler(parts(optimizer)), 4)
+    [0.5, 0.25, 0.25, 0.125]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
