@@ -167,8 +167,8 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
 
 def uphill(cls: type) -> str:
     """What to do instead of giving `maximize` to an optimizer that has none: never to leave it out."""
-    inits = {kind.__name__: kind.__dict__.get("__init__") for kind in cls.__subclasses__()}
-    kinds = [name for name, init in inits.items() if init and "maximize" in signature(init).parameters]
+    subclasses: list[Any] = cls.__subclasses__()
+    kinds = [kind.__name__ for kind in subclasses if "maximize" in signature(kind.__init__).parameters]
     ways = [f", or use {kind}(..., weight_decay=0, maximize=True)" for kind in kinds[:1]]
     return "".join(["to go uphill negate the loss, (-loss).backward()", *ways])
 
