@@ -70,20 +70,6 @@ def public_form(operation: Any, function: Any) -> Any:
     return function
 
 
-def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The forward, with half precision summed up in single: 65,504 is soon passed, and counts above it are infinite."""
-
-    @wraps(forward)
-    def widened(xp, x, *others, **options):
-        if x.dtype.char != "e":
-            return forward(xp, x, *others, **options)
-        wide = [a.astype("float32") if a is not None and a.dtype.char == "e" else a for a in (x, *others)]
-        out = forward(xp, *wide, **options)
-        return xp.asarray(out).astype(x.dtype)
-
-    return widened
-
-
 def mean_weight(n):
     """1 / n, and NaN for n = 0: the weight of one element in a mean."""
     return 1 / n if n else math.nan
@@ -126,12 +112,11 @@ def sum(xp, x, *, axis=None, keepdims=False):
 
 @reduction(converts=True)
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x_shape, axis: xp.broadcast_to(
         expand_reduced(xp, g * mean_weight(count(x_shape, axis)), x_shape, axis), shape=x_shape
     ),
 )
-@accumulate_in_float32
 def mean(xp, x, *, axis=None, keepdims=False):
     """The mean over `dim`, sum(x) / n of n elements; of integers and bools too, as a float; NaN of nothing."""
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)

@@ -8,7 +8,7 @@ import math
 import operator
 from typing import Any
 
-from lucid.core.array import get_default_dtype, int64, namespace
+from lucid.core.array import float16, float32, get_default_dtype, int64, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -56,7 +56,9 @@ sqrt = library_function(
 )  # fmt: skip
 sign = library_function("sign", "-1, 0 or 1; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
 abs = library_function("abs", "|x|; the gradient at 0 is 0.", "__abs__", "abs", x=lambda xp, g, x: g * xp.sign(x))
-expm1 = library_function("expm1", "exp(x) - 1, exact near 0.", floats=True, x=lambda xp, g, x: g * xp.exp(x))
+expm1 = library_function(
+    "expm1", "exp(x) - 1, exact near 0.", floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.exp(x)
+)
 log1p = library_function("log1p", "log(1 + x), exact near 0.", floats=True, x=lambda xp, g, x: g / (1 + x))
 log2 = library_function(
     "log2", "The logarithm to base 2, log(x) / log(2).", floats=True, x=lambda xp, g, x: g / (x * math.log(2))
@@ -88,7 +90,10 @@ def power(xp, x, y):
     return x**y
 
 
-@op(x=lambda xp, g, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else xp.zeros_like(g))
+@op(
+    in_single="cpu",
+    x=lambda xp, g, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else xp.zeros_like(g),
+)
 def power_number(xp, x, *, exponent):
     """x to the power of one number. Its vjp can look at the number, and needs no logarithm."""
     return x**exponent
@@ -106,7 +111,8 @@ def pow(x: Any, exponent: Any) -> Tensor:
         x = x.to(int64) if x.dtype.kind == "b" else x
         return power_number(x, exponent=exponent)
     if isinstance(x, (int, float)) and exponent.dtype.kind == "f":
-        x = exponent.new_tensor(x)  # the vjp takes its logarithm, in the exponent's dtype
+        # The vjp takes its logarithm, in the exponent's dtype; half may not hold it.
+        x = exponent.detach().to(float32 if exponent.dtype == float16 else exponent.dtype).new_tensor(x)
     return power(x, exponent)
 
 
@@ -157,6 +163,8 @@ def round(x: Tensor, decimals: int = 0) -> Tensor:
     ndim_of("round", x)
     if x.dtype.kind != "f" and decimals >= 0:
         return positive(x)
+    if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
+        return round(x.to(float32), decimals).to(float16)
     return rint(x * 10.0**decimals) / 10.0**decimals if decimals else rint(x)
 
 
@@ -258,7 +266,7 @@ clip = clamp
 
 
 @method()
-@op(floats=True, x=lambda xp, g, out: g * (out * (1 - out)))
+@op(floats=True, in_single="cpu", x=lambda xp, g, out: g * (out * (1 - out)))
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)): small values keep their relative accuracy, unlike 0.5 * tanh(x / 2) + 0.5."""
     with xp.quiet():  # exp(-x) may overflow to inf, whose reciprocal is the right 0

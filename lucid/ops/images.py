@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_tensor
 
 T = TypeVar("T")
@@ -165,15 +164,14 @@ def add_windows(xp, columns, channels, grid):
     return image
 
 
-@op(x=lambda xp, g, grid: xp.col2im(g, grid=grid))
+@op(in_single=True, x=lambda xp, g, grid: xp.col2im(g, grid=grid))
 def im2col(xp, x, *, grid):
     """All windows of x, (n, channels, *size), one after the other: (n, channels * elements of a window, windows)."""
     windows = window_view(xp, x, grid).copy()
     return batch_first(windows.reshape(x.shape[1] * prod(grid.kernel), prod(grid.out), x.shape[0]))
 
 
-@op(columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
-@accumulate_in_float32
+@op(in_single=True, columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
 def col2im(xp, columns, *, grid):
     """The adjoint of im2col: (n, channels * elements of a window, windows) added up to (n, channels, *size)."""
     n, rows, windows = columns.shape
@@ -263,8 +261,10 @@ def _index(xp, places):
     return slice(places[0], places[-1] + 1, step) if even else xp.asarray(cpu.asarray(places))
 
 
-@op(x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])))
-@accumulate_in_float32
+@op(
+    in_single=True,
+    x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])),
+)
 def resample(xp, x, *, matrices):
     """Each dim of size of x, (n, channels, *size), multiplied by a matrix, out[i] = sum of matrix[i, j] * x[j], or left
     for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""

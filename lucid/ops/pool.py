@@ -17,7 +17,7 @@ from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 
 
-@op(x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
+@op(in_single=True, x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
 def max_pool(xp, x, *, grid):
     """The largest element of every window, NaN if it has one: (n, channels, *size) gives (n, channels, *out). The
     gradient goes to the first of equals, and of NaNs."""

@@ -128,6 +128,8 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "NaN spoils `max`, `maximum` and `relu`":
         (lambda: [math.isnan(f(lucid.tensor([nan, 1.0])).max().item())
                   for f in (lambda x: x, lambda x: lucid.maximum(x, 0), lucid.relu)], [True] * 3),
+    "`tanh`, `sigmoid` and `exp` of half have the slope of the number before it was rounded":
+        (lambda: [0 < slope(lambda x: x.half().tanh().double(), [4.5])[0] < 5e-4], [True]),
 }  # fmt: skip
 
 VALUES: dict[str, tuple[Any, Any]] = {
@@ -179,6 +181,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                 align_corners=a).tolist()[0][0][1] for a in (False, True)], [0.25, 1 / 3]),
     "`sigmoid` keeps its relative accuracy":
         (lambda: [abs(lucid.tensor(-80.0, dtype="float64").sigmoid().item() / math.exp(-80) - 1) < 1e-15], [True]),
+    "half beside a number that it cannot hold is computed in single":
+        (lambda: [(lucid.tensor([0.01]).half() * n).tolist() for n in (1e5, lucid.tensor([100_000]))], [[1000]] * 2),
 }  # fmt: skip
 
 ERRORS: dict[str, tuple[Any, type[Exception]]] = {
