@@ -8,7 +8,7 @@ import math
 import operator
 from typing import Any
 
-from lucid.core.array import float16, float32, get_default_dtype, int64, namespace
+from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -86,8 +86,8 @@ isfinite = library_function("isfinite", "Whether each element is neither NaN nor
     y=lambda xp, g, x, y, out: g * out * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
 )
 def power(xp, x, y):
-    """x to the power y, element by element."""
-    return x**y
+    """x to the power y, element by element; of bools, as int64."""
+    return (x.astype("int64") if x.dtype.kind == "b" else x) ** y
 
 
 @op(
@@ -192,14 +192,31 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     return bool(isclose(x, other, rtol, atol, equal_nan).all())
 
 
-remainder = library_function(
-    "remainder", "What is left of x after whole multiples of y; it has the sign of y, as in Python.", "__mod__",
-    operands=2, reflected="__rmod__", x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
-)  # fmt: skip
-floor_divide = library_function(
-    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2,
-    reflected="__rfloordiv__", x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
-)  # fmt: skip
+@method("__mod__", reflected="__rmod__")
+@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y))
+def remainder(xp, x, y):
+    """What is left of x after whole multiples of y; it has the sign of y, as in Python. Raises ZeroDivisionError for
+    integers and a y of 0."""
+    return xp.remainder(_dividend("remainder", xp, x, y), y)
+
+
+@method("__floordiv__", reflected="__rfloordiv__")
+@op(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
+def floor_divide(xp, x, y):
+    """x / y rounded down. A staircase: its gradient is 0. Raises ZeroDivisionError for integers and a y of 0."""
+    return xp.floor_divide(_dividend("floor_divide", xp, x, y), y)
+
+
+def _dividend(name, xp, x, y):
+    """x, of bools as int64, unless an integer would be divided by 0, which the libraries let pass."""
+    if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
+        return x
+    text = f"{name}: integers cannot be divided by 0; divide floats, x.float(), where that is an infinity or NaN"
+    if xp is not cpu and is_array(y):
+        xp.assert_in_range((y == 0).astype("int64"), 0, 1, text, error=ZeroDivisionError)
+    elif not cpu.asarray(y).all():
+        raise ZeroDivisionError(text)
+    return x.astype("int64") if x.dtype.kind == "b" else x
 
 
 logical_and = library_function(
@@ -222,8 +239,8 @@ invert = library_function(
 @method()
 @op(x=lambda xp, g, x: g * (2 * x))
 def square(xp, x):
-    """x * x."""
-    return x * x
+    """x * x; of bools, as int64."""
+    return x * x if x.dtype is not bool_ else (x * x).astype("int64")
 
 
 @method()

@@ -90,7 +90,7 @@ def _read(xp, x, places):
 def _reached(xp, top):
     """Maxima with the batch last, and infinity for NaN: nothing but a NaN (or infinity) does not fall short of that."""
     top = batch_last(xp, top)
-    return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype))
+    return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype)) if top.dtype.kind == "f" else top
 
 
 def max_pool1d(

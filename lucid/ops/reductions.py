@@ -9,7 +9,6 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
-from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
@@ -290,14 +289,14 @@ def log_softmax(xp, x, *, axis):
     return out
 
 
-@along_dim(of_a_number=positive)
+@along_dim(of_a_number=core.sum)
 @op(in_single=True, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
 def cumsum(xp, x, *, axis):
     """The running sum along `dim`: out[i] = x[0] + ... + x[i]."""
     return core.widen_integers(x).cumsum(axis=axis)
 
 
-@along_dim(of_a_number=positive)
+@along_dim(of_a_number=prod)
 @op(in_single=True, x=lambda xp, g, x, out, axis: _shifted(xp, out, axis, 1.0) * _recurrence_vjp(xp, g, x, axis))
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].

@@ -266,6 +266,18 @@ def test_half_precision_is_summed_and_multiplied_in_single(gpu: str) -> None:
     assert many_rows.item() == pytest.approx(0.6931, rel=1e-3)
 
 
+def test_integers_divided_by_0_are_refused_when_the_gpu_is_waited_for() -> None:
+    with there("stand-in"):
+        x = lucid.tensor([1, 0])
+        for f, name in ((lambda: 6 // x, "floor_divide"), (lambda: x % x, "remainder")):
+            out = f()
+            with pytest.raises(ZeroDivisionError, match=f"{name}: integers cannot be divided by 0.*a GPU reports this"):
+                out.tolist()
+        with pytest.raises(ZeroDivisionError, match="floor_divide"):
+            x // 0
+        assert (6 // (x + 1)).tolist() == [3, 6] and (x.float() // 0).isinf().tolist() == [True, False]
+
+
 # -- errors ----------------------------------------------------------------------------------------------------------
 
 

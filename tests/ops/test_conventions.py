@@ -183,6 +183,9 @@ VALUES: dict[str, tuple[Any, Any]] = {
         (lambda: [abs(lucid.tensor(-80.0, dtype="float64").sigmoid().item() / math.exp(-80) - 1) < 1e-15], [True]),
     "half beside a number that it cannot hold is computed in single":
         (lambda: [(lucid.tensor([0.01]).half() * n).tolist() for n in (1e5, lucid.tensor([100_000]))], [[1000]] * 2),
+    "a sum of integers is int64, a product of several tensors keeps their dtype":
+        (lambda: [x := lucid.tensor([200, 100], dtype="uint8"),
+                  [x.sum().item(), (x @ x).item(), lucid.einsum("i,j->", x, x).item()]][1], [300, 80, 144]),
 }  # fmt: skip
 
 ERRORS: dict[str, tuple[Any, type[Exception]]] = {
@@ -200,6 +203,7 @@ ERRORS: dict[str, tuple[Any, type[Exception]]] = {
         (lambda: lucid.linalg.inv(lucid.ones(2, 2)), ValueError),
     "indices out of range, negative ones too, in `gather`, `scatter`, `index_select` and their kin":
         (lambda: lucid.ones(3).gather(0, lucid.tensor([-1])), IndexError),
+    "integers divided by 0, in `//` and `%`": (lambda: lucid.tensor([1]) // 0, ZeroDivisionError),
 }  # fmt: skip
 
 
