@@ -133,12 +133,12 @@ def _as_operand(op: Any, name: str, operand: Any) -> Any:
         return operand
     if type(operand) in NUMBERS or (operand is None and name in op.nullable):
         return operand
-    if is_array(operand):
-        return operand.item() if operand.ndim == 0 and device_of(operand) == "cpu" else operand
+    if is_array(operand) and (operand.ndim or device_of(operand) != "cpu"):
+        return operand
     if hasattr(operand, "item") and getattr(operand, "shape", None) == ():  # a NumPy scalar counts as a Python number
-        return operand.item()
-    if isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
-        return float(operand) if isinstance(operand, float) else int(operand)
+        operand = operand.item()
+    if type(operand) is bool or isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
+        return operand if type(operand) is bool else float(operand) if isinstance(operand, float) else int(operand)
     raise TypeError(
         f"{op.name}: expected a Tensor, a number or an array for {name!r}, got {type_name(operand)}; "
         f"lucid.tensor(...) makes a Tensor of it"
@@ -153,8 +153,16 @@ def type_name(value: Any) -> str:
 
 
 def number(value: Any) -> Any:
-    """A NumPy scalar as the Python number it stands for, which changes no dtype; anything else as it is."""
-    return value.item() if is_scalar(value) else value
+    """A NumPy scalar or 0-d array as the Python number it stands for, which changes no dtype; all else as it is."""
+    return value.item() if is_scalar(value) or (type(value) is ndarray and not value.ndim) else value
+
+
+def as_number(name: str, argument: str, n: Any) -> Any:
+    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor. Raises TypeError for anything else."""
+    n = n.item() if getattr(n, "shape", None) == () else n
+    if not isinstance(n, (int, float)):
+        raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
+    return n
 
 
 def ndim_of(name: str, x: Any) -> int:

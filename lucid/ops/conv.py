@@ -25,11 +25,10 @@ from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_
 
 
 @op(
-    in_single=True,
-    x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
+    in_single=True, x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, x, grid, groups: xp.conv_weight(x, g, grid=grid, groups=groups),
     bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
-)
+)  # fmt: skip
 def conv(xp, x, weight, bias=None, *, grid, groups):
     """The windows of x, (n, c, *size), each times the weight, (o, c / groups, *kernel), plus bias: (n, o, *out). The
     channels of a group of outputs look at those of the same group of inputs."""
@@ -38,11 +37,10 @@ def conv(xp, x, weight, bias=None, *, grid, groups):
 
 
 @op(
-    in_single=True,
-    y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
+    in_single=True, y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, y, grid, groups: xp.conv_weight(g, y, grid=grid, groups=groups),
     bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
-)
+)  # fmt: skip
 def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
     """The weight, (o, c / groups, *kernel), times each element of y, (n, o, *out), added where that element's window
     lies, plus bias: (n, c, *size)."""
@@ -58,10 +56,9 @@ def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
 
 
 @op(
-    in_single=True,
-    x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
+    in_single=True, x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
     y=lambda xp, g, x, grid, groups: xp.conv(x, g, grid=grid, groups=groups),
-)
+)  # fmt: skip
 def conv_weight(xp, x, y, *, grid, groups):
     """For each element of a weight the sum of the products of what it joins: x, (n, c, *size), and y, (n, o, *out),
     give (o, c / groups, *kernel)."""

@@ -12,7 +12,7 @@ from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, in
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number, result_type
+from lucid.core.promotion import as_number, ndim_of, number, result_type
 
 __all__ = [
     "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
@@ -161,6 +161,7 @@ def rint(xp, x):
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbour; the gradient is 0."""
     ndim_of("round", x)
+    decimals = as_number("round", "decimals", decimals)
     if x.dtype.kind != "f" and decimals >= 0:
         return positive(x)
     if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
@@ -270,13 +271,20 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
     ndim_of("clamp", x)
-    min, max = number(min), number(max)
+    min, max = _bound(min), _bound(max)
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         x = x if min is None else _where(x < min, min, x)
         return x if max is None else _where(x > max, max, x)
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = x.to(get_default_dtype())
     return _clip(x, min=min, max=max)
+
+
+def _bound(bound):
+    if bound is None or isinstance(bound, Tensor) or type(bound) in (int, float):
+        return bound
+    bound = number(bound)
+    return Tensor(bound) if is_array(bound) else as_number("clamp", "min and max", bound)
 
 
 clip = clamp

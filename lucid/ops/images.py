@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import number
 from lucid.ops.checks import check_tensor
 
 T = TypeVar("T")
@@ -30,10 +31,12 @@ MaybeInts = int | None | tuple[int | None, ...]
 
 
 def cached(f: Callable[..., T]) -> Callable[..., T]:
-    """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples."""
+    """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples, and 0-d
+    arrays as numbers."""
     known = lru_cache(maxsize=1024)(f)
     keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
-    return lambda *args: known(*[a if type(a) in keys or not hasattr(a, "__iter__") else tuple(a) for a in args])
+    plain = lambda a: tuple(a) if hasattr(a, "__iter__") else a
+    return lambda *args: known(*[a if type(a) in keys else plain(number(a)) for a in args])
 
 
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
@@ -342,7 +345,8 @@ def _interpolation(
         if len(factors) != dims or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
             numbers = f"a positive number, or a tuple of {dims}"
             raise ValueError(f"{caller}: scale_factor must be {numbers}, got {scale_factor!r}")
-        new = tuple(int(n * float(f)) for n, f in zip(old, factors, strict=True))
+        # 120 / 88 is rounded, and 88 times that ends just below 120: as much is added as the two roundings may take.
+        new = tuple(int(n * float(f) * (1 + 2**-51)) for n, f in zip(old, factors, strict=True))
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
         scales = scales if recompute else factors

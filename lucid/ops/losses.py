@@ -11,6 +11,7 @@ import math
 from lucid.core.array import cpu, device_of, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_number
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor
@@ -335,7 +336,7 @@ def cross_entropy(
     0.417
     """
     if label_smoothing:
-        check_smoothing("cross_entropy", label_smoothing)
+        label_smoothing = check_smoothing("cross_entropy", label_smoothing)
     if isinstance(target, Tensor) and target.dtype.kind == "f":
         check_tensor("cross_entropy", "input", input)
         return _in_single(_soft_cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
@@ -349,10 +350,12 @@ def cross_entropy(
     return out if rows is input or reduction != "none" else out.reshape(target.shape)
 
 
-def check_smoothing(caller: str, label_smoothing: float) -> None:
-    """Refuse a `label_smoothing` outside of [0, 1]."""
+def check_smoothing(caller: str, label_smoothing: float) -> float:
+    """`label_smoothing` as a Python number, unless it is outside of [0, 1]."""
+    label_smoothing = as_number(caller, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{caller}: label_smoothing is a share and must be in [0, 1], got {label_smoothing}")
+    return label_smoothing
 
 
 def _rows_and_labels(

@@ -11,7 +11,7 @@ from typing import Any
 from lucid.core import reductions as core
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
+from lucid.core.promotion import as_number, ndim_of, number
 from lucid.core.reductions import accepts_axis, count, expand_reduced, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
@@ -126,8 +126,8 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
-        correction = number(correction if unbiased is None else int(bool(unbiased)))
-        return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
+        n = as_number(operation.__name__, "correction", correction if unbiased is None else int(bool(unbiased)))
+        return operation(x, axis=core.axes(operation.__name__, dim), correction=n, keepdims=keepdim)
 
     return method()(accepts_axis(core.public_form(operation, reduced)))
 
@@ -209,7 +209,7 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
-    p = 2 if p == "fro" else p
+    p = 2 if isinstance(p, str) and p == "fro" else number(p)
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (math.inf, -math.inf):

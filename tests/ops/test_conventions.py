@@ -183,6 +183,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
         (lambda: [abs(lucid.tensor(-80.0, dtype="float64").sigmoid().item() / math.exp(-80) - 1) < 1e-15], [True]),
     "half beside a number that it cannot hold is computed in single":
         (lambda: [(lucid.tensor([0.01]).half() * n).tolist() for n in (1e5, lucid.tensor([100_000]))], [[1000]] * 2),
+    "`interpolate` by 120 / 88 of 88 pixels has 120":
+        (lambda: F.interpolate(lucid.zeros(1, 1, 88), scale_factor=120 / 88).shape[2], 120),
     "a sum of integers is int64, a product of several tensors keeps their dtype":
         (lambda: [x := lucid.tensor([200, 100], dtype="uint8"),
                   [x.sum().item(), (x @ x).item(), lucid.einsum("i,j->", x, x).item()]][1], [300, 80, 144]),
