@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice
+from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -142,7 +143,7 @@ class Op:
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
         always = {n for n in self.saved_names if n in small or len(users[n]) == len(self.vjps)}
-        self.save = _saver([(self._getter(n), None if n in always else users[n]) for n in self.saved_names])
+        self.save = _saver([self._getter(n, None if n in always else users[n]) for n in self.saved_names])
         place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
         self.vjp_args = {n: [place[want] for want in wants] for n, wants in args.items()}
 
@@ -163,9 +164,11 @@ class Op:
             shared = [(_on_saved(functions[n], self.vjp_args[n], None), self.shared_users[n]) for n in self.shared]
 
             def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
+                values, every = [*saved], all(inputs)
                 for call, users in shared:
-                    saved = (*saved, call(xp, g, saved) if any(inputs[i] is not None for i in users) else None)
-                return [None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs)]  # noqa: B905
+                    needed = every or any(inputs[i] is not None for i in users)
+                    values.append(call(xp, g, values) if needed else None)
+                return [None if n is None else call(xp, g, values) for call, n in zip(calls, inputs)]  # noqa: B905
 
             return vjp_after_shared
         if self.variadic:
@@ -194,27 +197,38 @@ class Op:
             for call, n in zip(calls, inputs)  # noqa: B905 (strict=True is slower)
         ]
 
-    def _getter(self, want: str) -> Callable[..., Any]:
-        """A function of a call's arrays, output, auxiliary outputs and options: the value of this name."""
+    def _getter(self, want: str, users: list[int] | None) -> Callable[..., Any]:
+        """A function of a call's arrays, nodes, output, auxiliary outputs and options: the value of this name; None
+        where no operand in `users`, if they are given, needs a gradient."""
+        if users is not None:
+            get, (first, *rest) = self._getter(want, None), users
+            if want in self.inputs and not rest:
+                i = self.inputs.index(want)
+                return lambda arrays, nodes, out, aux, options: None if nodes[first] is None else arrays[i]
+            return lambda arrays, nodes, out, aux, options: (
+                None
+                if nodes[first] is None and not any(nodes[j] is not None for j in rest)
+                else get(arrays, nodes, out, aux, options)
+            )
         if want in self.options:
             default = self.options[want]
-            return lambda arrays, out, aux, options: options.get(want, default)
+            return lambda arrays, nodes, out, aux, options: options.get(want, default)
         if want == "out":
-            return lambda arrays, out, aux, options: out
+            return lambda arrays, nodes, out, aux, options: out
         if want in self.aux_outputs:
             k = list(self.aux_outputs).index(want)
-            return lambda arrays, out, aux, options: aux[k]
+            return lambda arrays, nodes, out, aux, options: aux[k]
         if self.variadic:
             if want in self.inputs:
-                return lambda arrays, out, aux, options: tuple(arrays)
-            return lambda arrays, out, aux, options: tuple([array.shape for array in arrays])
+                return lambda arrays, nodes, out, aux, options: tuple(arrays)
+            about = attrgetter(want.rpartition("_")[2])  # the shape or the dtype
+            return lambda arrays, nodes, out, aux, options: tuple(map(about, arrays))
+        i = self.inputs.index(want.removesuffix("_shape").removesuffix("_dtype"))
         if want in self.inputs:
-            i = self.inputs.index(want)
-            return lambda arrays, out, aux, options: arrays[i]
-        i = self.inputs.index(want.rpartition("_")[0])
+            return lambda arrays, nodes, out, aux, options: arrays[i]
         if want.endswith("_dtype"):
-            return lambda arrays, out, aux, options: arrays[i].dtype
-        return lambda arrays, out, aux, options: arrays[i].shape
+            return lambda arrays, nodes, out, aux, options: arrays[i].dtype
+        return lambda arrays, nodes, out, aux, options: arrays[i].shape
 
     def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
         """What a node saved, as Tensors with their history: what its vjps run on under create_graph."""
@@ -248,7 +262,7 @@ class Op:
         else:
             tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
         if self.view:
-            register_view(operands[0], tensor, self, {**self.options, **options})
+            register_view(operands[0], tensor, self, options)
         elif self.user_defined:
             for x in operands:
                 register_view(x, tensor, self, {})
@@ -314,47 +328,35 @@ def _on_saved(f: Callable[..., Any], places: list[int], whole: list[int] | None)
         return lambda xp, g, saved: f(xp, g, saved[i])
     if places == whole:
         return lambda xp, g, saved: f(xp, g, *saved)
-    return lambda xp, g, saved: f(xp, g, *[saved[i] for i in places])
+    pick = itemgetter(*places)
+    return lambda xp, g, saved: f(xp, g, *pick(saved))
 
 
-def _saver(getters: list[tuple[Callable[..., Any], list[int] | None]]) -> Callable[..., tuple[Any, ...]]:
-    """A function of a call that gives the values of `saved_names`; None for an array that no vjp which runs needs.
-
-    With each getter come the operands for whose vjps its value is needed, or None if that is all of them.
-    """
-    if not getters:
+def _saver(gets: list[Callable[..., Any]]) -> Callable[..., tuple[Any, ...]]:
+    """A function of a call that gives the values of `saved_names`, one from each of these getters."""
+    if not gets:
         return lambda arrays, nodes, out, aux, options: ()
-    if all(users is None for _, users in getters):
-        gets = [get for get, _ in getters]
-        if len(gets) == 1:
-            (f,) = gets
-            return lambda arrays, nodes, out, aux, options: (f(arrays, out, aux, options),)
-        if len(gets) == 3:  # losses
-            f, g, h = gets
-            return lambda arrays, nodes, out, aux, options: (
-                f(arrays, out, aux, options), g(arrays, out, aux, options), h(arrays, out, aux, options),
-            )  # fmt: skip
-        return lambda arrays, nodes, out, aux, options: tuple([get(arrays, out, aux, options) for get in gets])
-    if len(getters) == 2 and all(users is not None and len(users) == 1 for _, users in getters):  # x * y, x @ y
-        (first, (i,)), (second, (j,)) = getters  # type: ignore[misc]
+    if len(gets) == 1:
+        (f,) = gets
+        return lambda arrays, nodes, out, aux, options: (f(arrays, nodes, out, aux, options),)
+    if len(gets) == 2:
+        f, g = gets
         return lambda arrays, nodes, out, aux, options: (
-            None if nodes[i] is None else first(arrays, out, aux, options),
-            None if nodes[j] is None else second(arrays, out, aux, options),
-        )
-
-    def save(arrays: Any, nodes: Any, out: Any, aux: Any, options: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple([
-            get(arrays, out, aux, options) if users is None or any(nodes[i] is not None for i in users) else None
-            for get, users in getters
-        ])  # fmt: skip
-
-    return save
+            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
+        )  # fmt: skip
+    if len(gets) == 4:  # matmul, linear
+        f, g, h, i = gets
+        return lambda arrays, nodes, out, aux, options: (
+            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
+            h(arrays, nodes, out, aux, options), i(arrays, nodes, out, aux, options),
+        )  # fmt: skip
+    return lambda arrays, nodes, out, aux, options: tuple([get(arrays, nodes, out, aux, options) for get in gets])
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------
-# Fast templates for one and two inputs and for `linear`, and `_nary` for all others. The usual case, NumPy arrays of
-# one dtype, is recognised in place; everything else goes through promote_operands. `simple` says that there are no
-# auxiliary outputs, views or `dtype` option.
+# Fast templates for one, two and three inputs, and `_nary` for all others. The usual case, NumPy arrays of one dtype,
+# is recognised in place; everything else goes through promote_operands. `simple` says that there are no auxiliary
+# outputs, no `dtype` option, and no view of the first of several inputs.
 
 
 def _cast(x: Any, dtype: Any) -> Tensor:
@@ -370,7 +372,7 @@ def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tens
 
 
 def _unary(op: Op, simple: bool) -> Any:
-    forward, floats, in_single = op.forward, op.floats, op.in_single
+    forward, floats, in_single, view = op.forward, op.floats, op.in_single, op.view
 
     def call(x: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -397,8 +399,12 @@ def _unary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if node is None or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (array,)))
-        return Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
+            tensor = Tensor(out if out.dtype is float32 else default_float(out, (array,)))
+        else:
+            tensor = Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
+        if view:
+            register_view(x, tensor, op, options)
+        return tensor
 
     return call
 
@@ -442,9 +448,9 @@ def _binary(op: Op, simple: bool) -> Any:
 
 
 def _ternary(op: Op, simple: bool) -> Any:
-    forward, in_single = op.forward, op.in_single
+    forward, floats, in_single = op.forward, op.floats, op.in_single
 
-    def call(x: Any, y: Any, z: Any = None, **options: Any) -> Tensor:
+    def call(x: Any, y: Any, z: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
@@ -457,9 +463,9 @@ def _ternary(op: Op, simple: bool) -> Any:
             c, o = z._array, z._node
         else:
             c, o = z, None
-        if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
+        if type(a) is ndarray and (b is None or (type(b) is ndarray and b.dtype is a.dtype)) and (
             c is None or (type(c) is ndarray and c.dtype is a.dtype)
-        ) and not (in_single and a.dtype is float16):
+        ) and (not floats or a.dtype.kind == "f") and not (in_single and a.dtype is float16):
             xp, compute = cpu, forward
         else:
             if (promoted := promote_operands(op, (x, y, z), _cast)) is None:
@@ -529,14 +535,16 @@ def _call_of(op: Op) -> Any:
     template = _nary
     if count <= 2 and not (op.variadic or op.nullable):
         template = [_nary, _unary, _binary][count]
-    if count == 3 and op.nullable == {op.inputs[2]} and op.all_differentiable and not op.floats:  # linear
+    optional = [name in op.nullable for name in op.inputs]
+    if optional in ([False, False, True], [False, True, True]) and op.all_differentiable:  # linear, layer_norm
         template = _ternary
-    simple = op.all_differentiable and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
-    call = template(op, simple)
+    simple = op.all_differentiable and not (op.aux_outputs or op.user_defined or "dtype" in op.options)
+    call = template(op, simple and not (op.view and count > 1))
     code = call.__code__
     inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
-    own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
+    defaults = (None,) * len(op.nullable) if template is _ternary else None
+    own = FunctionType(code, call.__globals__, op.name, defaults, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]
     return own
