@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from lucid.core.array import float16, float32
 from lucid.core.elementwise import tanh
 from lucid.core.node import Tensor
 from lucid.core.op import op
@@ -106,8 +105,8 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 def mish(input: Tensor) -> Tensor:
     """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
-    if isinstance(input, Tensor) and input.dtype == float16:
-        return mish(input.to(float32)).to(float16)
+    if isinstance(input, Tensor) and input._array.dtype.char == "e":
+        return mish(input.float()).half()
     return input * tanh(_softplus(input))
 
 

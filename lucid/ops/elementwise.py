@@ -8,7 +8,7 @@ import math
 import operator
 from typing import Any
 
-from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace
+from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace, ndarray
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -23,16 +23,17 @@ __all__ = [
 
 def library_function(
     name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, operator: Any = None,
-    **of_op: Any,
+    first: Any = None, **of_op: Any,
 ) -> Any:  # fmt: skip
     """The operation that array libraries have as a function `name` of one or two numbers, or that `operator`
-    is; also the method of that name or those given, `reflected` as in `method`. The rest goes to `op`."""
+    is; also the method of that name or those given, `reflected` as in `method`. `first` makes x of name, xp, x and y.
+    The rest goes to `op`."""
 
     def unary(xp, x):
         return (operator or getattr(xp, name))(x)
 
     def binary(xp, x, y):
-        return (operator or getattr(xp, name))(x, y)
+        return (operator or getattr(xp, name))(x if first is None else first(name, xp, x, y), y)
 
     forward = binary if operands == 2 else unary
     forward.__name__ = forward.__qualname__ = name
@@ -161,7 +162,6 @@ def rint(xp, x):
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbour; the gradient is 0."""
     ndim_of("round", x)
-    decimals = as_number("round", "decimals", decimals)
     if x.dtype.kind != "f" and decimals >= 0:
         return positive(x)
     if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
@@ -193,21 +193,6 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     return bool(isclose(x, other, rtol, atol, equal_nan).all())
 
 
-@method("__mod__", reflected="__rmod__")
-@op(x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y))
-def remainder(xp, x, y):
-    """What is left of x after whole multiples of y; it has the sign of y, as in Python. Raises ZeroDivisionError for
-    integers and a y of 0."""
-    return xp.remainder(_dividend("remainder", xp, x, y), y)
-
-
-@method("__floordiv__", reflected="__rfloordiv__")
-@op(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
-def floor_divide(xp, x, y):
-    """x / y rounded down. A staircase: its gradient is 0. Raises ZeroDivisionError for integers and a y of 0."""
-    return xp.floor_divide(_dividend("floor_divide", xp, x, y), y)
-
-
 def _dividend(name, xp, x, y):
     """x, of bools as int64, unless an integer would be divided by 0, which the libraries let pass."""
     if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
@@ -218,6 +203,17 @@ def _dividend(name, xp, x, y):
     elif not cpu.asarray(y).all():
         raise ZeroDivisionError(text)
     return x.astype("int64") if x.dtype.kind == "b" else x
+
+
+remainder = library_function(
+    "remainder", "What is left of x after whole multiples of y; it has the sign of y, as in Python.", "__mod__",
+    operands=2, reflected="__rmod__", first=_dividend,
+    x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
+)  # fmt: skip
+floor_divide = library_function(
+    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2, first=_dividend,
+    reflected="__rfloordiv__", x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
+)  # fmt: skip
 
 
 logical_and = library_function(
@@ -271,20 +267,16 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
     ndim_of("clamp", x)
-    min, max = _bound(min), _bound(max)
+    min, max = (
+        b if b is None or type(b) in (int, float) or isinstance(b, Tensor)
+        else Tensor(b) if type(b) is ndarray and b.ndim else as_number("clamp", "min and max", b) for b in (min, max)
+    )  # fmt: skip
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         x = x if min is None else _where(x < min, min, x)
         return x if max is None else _where(x > max, max, x)
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = x.to(get_default_dtype())
     return _clip(x, min=min, max=max)
-
-
-def _bound(bound):
-    if bound is None or isinstance(bound, Tensor) or type(bound) in (int, float):
-        return bound
-    bound = number(bound)
-    return Tensor(bound) if is_array(bound) else as_number("clamp", "min and max", bound)
 
 
 clip = clamp

@@ -31,8 +31,7 @@ MaybeInts = int | None | tuple[int | None, ...]
 
 
 def cached(f: Callable[..., T]) -> Callable[..., T]:
-    """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples, and 0-d
-    arrays as numbers."""
+    """f of shapes and options, with its last 1,024 answers kept. Lists count as tuples, 0-d arrays as numbers."""
     known = lru_cache(maxsize=1024)(f)
     keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
     plain = lambda a: tuple(a) if hasattr(a, "__iter__") else a
@@ -264,10 +263,7 @@ def _index(xp, places):
     return slice(places[0], places[-1] + 1, step) if even else xp.asarray(cpu.asarray(places))
 
 
-@op(
-    in_single=True,
-    x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])),
-)
+@op(in_single=True, x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([m and m.transposed for m in matrices])))
 def resample(xp, x, *, matrices):
     """Each dim of size of x, (n, channels, *size), multiplied by a matrix, out[i] = sum of matrix[i, j] * x[j], or left
     for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""

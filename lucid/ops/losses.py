@@ -336,7 +336,8 @@ def cross_entropy(
     0.417
     """
     if label_smoothing:
-        label_smoothing = check_smoothing("cross_entropy", label_smoothing)
+        label_smoothing = as_number("cross_entropy", "label_smoothing", label_smoothing)
+        check_smoothing("cross_entropy", label_smoothing)
     if isinstance(target, Tensor) and target.dtype.kind == "f":
         check_tensor("cross_entropy", "input", input)
         return _in_single(_soft_cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
@@ -350,12 +351,10 @@ def cross_entropy(
     return out if rows is input or reduction != "none" else out.reshape(target.shape)
 
 
-def check_smoothing(caller: str, label_smoothing: float) -> float:
-    """`label_smoothing` as a Python number, unless it is outside of [0, 1]."""
-    label_smoothing = as_number(caller, "label_smoothing", label_smoothing)
+def check_smoothing(caller: str, label_smoothing: float) -> None:
+    """Refuse a `label_smoothing` outside of [0, 1]."""
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{caller}: label_smoothing is a share and must be in [0, 1], got {label_smoothing}")
-    return label_smoothing
 
 
 def _rows_and_labels(

@@ -19,7 +19,6 @@ from typing import Any
 from lucid.core.array import cpu, float16, float32, float64, get_default_dtype, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import as_number
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of
 from lucid.ops.checks import check_tensor
@@ -274,7 +273,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: 
     tensor([[0.6, 0.8]])
     """
     check_tensor("normalize", "input", input)
-    eps = as_number("normalize", "eps", eps)
     return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=eps), input)
 
 
@@ -289,7 +287,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     check_tensor("cosine_similarity", "x1", x1)
     check_tensor("cosine_similarity", "x2", x2)
-    eps = as_number("cosine_similarity", "eps", eps)
     shape = joint_shape("cosine_similarity", x1.shape, x2.shape)
     axis = axis_of("cosine_similarity", dim, len(shape))
     a, b = (normalize(x.expand(shape), 2, axis, eps) for x in (x1, x2))
@@ -303,7 +300,6 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     >>> pairwise_distance(tensor([[3.0, 0.0]]), tensor([[0.0, 4.0]]))
     tensor([5.])
     """
-    eps = as_number("pairwise_distance", "eps", eps)
     return _in_single(lambda x: norm(x + eps, p, -1, keepdim), x1 - x2)
 
 

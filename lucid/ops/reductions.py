@@ -276,10 +276,7 @@ def softmax(xp, x, *, axis):
 
 
 @along_dim(hint=CLASSES)
-@op(
-    floats=True, in_single="cpu",
-    x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True),
-)  # fmt: skip
+@op(floats=True, in_single="cpu", x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 def log_softmax(xp, x, *, axis):
     """log(softmax(x)) along `dim`, without overflow."""
     if not x.size:

@@ -8,7 +8,7 @@ from typing import Any
 from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import as_number, ndim_of, number
+from lucid.core.promotion import ndim_of, number
 from lucid.core.reductions import accepts_axis
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
@@ -124,8 +124,7 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
         raise ValueError(f"index_add: expected a 1-D index and a source of shape {expected}, {got}")
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
-    scaled = source if alpha == 1 else source * as_number("index_add", "alpha", alpha)
-    return x + indexing.scatter_add(scaled, shape=x.shape, index=positions)
+    return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
 
 
 @method()
