@@ -197,11 +197,12 @@ def _dividend(name, xp, x, y):
     """x, of bools as int64, unless an integer would be divided by 0, which the libraries let pass."""
     if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
         return x
-    text = f"{name}: integers cannot be divided by 0; divide floats, x.float(), where that is an infinity or NaN"
+    way_out = "divide floats, x.float(), where that is an infinity or NaN"
+    error = ZeroDivisionError(f"{name}: integers cannot be divided by 0; {way_out}")
     if xp is not cpu and is_array(y):
-        xp.assert_in_range((y == 0).astype("int64"), 0, 1, text, error=ZeroDivisionError)
+        xp.assert_in_range((y == 0).astype("int64"), 0, 1, error)
     elif not cpu.asarray(y).all():
-        raise ZeroDivisionError(text)
+        raise error
     return x.astype("int64") if x.dtype.kind == "b" else x
 
 

@@ -140,9 +140,8 @@ def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Label
     values = list(operands)
     for operation, inputs, options in _plan(tuple([x._array.shape for x in operands]), labels, output).steps:
         values.append(operation(*[values[i] for i in inputs], **options))
-    if len(operands) > 1 and values[-1]._array.dtype.kind != "f":  # a product keeps the dtype, where a sum widens it
-        return values[-1].to(result_type([x._array for x in operands]))
-    return values[-1]
+    keep = len(operands) == 1 or values[-1]._array.dtype.kind == "f"  # a product has its operands' dtype, a sum int64
+    return values[-1] if keep else values[-1].to(result_type([x._array for x in operands]))
 
 
 def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[str | int]:
