@@ -308,13 +308,13 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
             data = numpy.array(_without_tensors(data))
         except ValueError as error:
             raise ValueError(
-                f"expected nested lists that form a full rectangle, got {_short(data)} ({error})"
+                f"expected nested lists that form a full rectangle, got {short(data)} ({error})"
             ) from None
         if dtype is None and not has_dtype and (data.dtype.kind == "f" or not data.size):
             dtype = DEFAULT.dtype
     native = data.dtype.newbyteorder("=")
     if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
-        raise TypeError(f"cannot make a tensor of {native} values such as {_short(data)}; expected numbers or bools")
+        raise TypeError(f"cannot make a tensor of {native} values such as {short(data)}; expected numbers or bools")
     wanted = native if dtype is None else dtype
     target = as_device(device)
     if not data.ndim and target != "cpu" and isinstance(data, ndarray):  # a number is an argument of the kernel
@@ -331,6 +331,7 @@ def _without_tensors(data: Any) -> Any:
     return to_numpy(data._array) if hasattr(data, "_array") else data
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """The beginning of a value's repr."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -9,6 +9,7 @@ somebody asked for it. What `op` has besides its name (inputs, promoted, floats,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 from lucid.core.array import (
@@ -23,6 +24,7 @@ from lucid.core.array import (
     is_scalar,
     namespace,
     ndarray,
+    short,
 )
 from lucid.core.events import describe
 from lucid.core.node import Tensor
@@ -136,12 +138,35 @@ def type_name(value: Any) -> str:
     """The name of a value's type, and of another library's Tensor also the library."""
     kind = type(value)
     library = kind.__module__.partition(".")[0]
-    return f"{library}.{kind.__name__}" if kind.__name__ in ("Tensor", "Parameter") else kind.__name__
+    foreign = kind.__name__ in ("Tensor", "Parameter") and library != "lucid"
+    return f"{library}.{kind.__name__}" if foreign else kind.__name__
+
+
+def shown(value: Any) -> str:
+    """A value as errors show it: a tensor or array by its type and shape, all else by its beginning."""
+    shape = getattr(value, "shape", ())
+    return f"{type_name(value)} of shape {tuple(shape)}" if shape else short(value)
 
 
 def number(value: Any) -> Any:
     """A NumPy scalar as the Python number it stands for, which changes no dtype; anything else as it is."""
     return value.item() if is_scalar(value) else value
+
+
+def as_int(name: str, what: str, n: Any, hint: str = "") -> int:
+    """`n` as a Python int, for every dim, size and count: an int, a NumPy integer, or a 0-d tensor of one.
+
+    Raises:
+        TypeError: for anything else, and for a bool, which is no place among dims; `hint` ends the sentence.
+    """
+    if type(n) is int:
+        return n
+    try:
+        if isinstance(n, bool) or getattr(n, "dtype", None) == bool_:
+            raise TypeError
+        return index(n)
+    except TypeError:
+        raise TypeError(f"{name}: expected an int for {what}, got {shown(n)}{hint}") from None
 
 
 def ndim_of(name: str, x: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lucid.core.node import method
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 
 __all__ = ["mean", "sum"]
 
@@ -21,11 +22,14 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     Raises:
         TypeError: for anything else.
     """
-    if dim is None or isinstance(dim, int):
+    if dim is None or type(dim) is int:
         return dim
-    if several and isinstance(dim, (tuple, list)) and all(isinstance(d, int) for d in dim):
-        return tuple(dim) or None  # as in PyTorch: no dims named are all of them
-    raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
+    try:
+        if several and isinstance(dim, (tuple, list)):
+            return tuple([as_int(name, "dim", d) for d in dim]) or None  # as in PyTorch: no dims named are all of them
+        return as_int(name, "dim", dim)
+    except TypeError:
+        raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}") from None
 
 
 def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lucid.core.array import Array, cpu, device_of, namespace
 from lucid.core.node import Tensor
-from lucid.core.promotion import type_name
+from lucid.core.promotion import as_int, type_name
 
 UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}  # bytes -> dtype
 
@@ -29,11 +29,9 @@ def check_integers(caller: str, name: str, indices: Tensor) -> None:
 
 def check_count(caller: str, name: str, value: int, least: int = 0) -> int:
     """`value`, if it can be a number of things, and of at least so many."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{caller}: {name} must be an int, got {value!r}")
-    if value < least:
-        raise ValueError(f"{caller}: {name} must be {least} or more, got {value}")
-    return value
+    if (count := as_int(caller, name, value)) < least:
+        raise ValueError(f"{caller}: {name} must be {least} or more, got {count}")
+    return count
 
 
 def check_probability(caller: str, p: float) -> None:

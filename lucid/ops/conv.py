@@ -19,7 +19,7 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import accumulate_in_float32
 from lucid.ops import images
-from lucid.ops.checks import check_tensor
+from lucid.ops.checks import check_count, check_tensor
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
 # Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
@@ -230,8 +230,7 @@ def _check_shapes(
     """The sizes of the image and of the kernel, once input, weight and bias fit together. A transposed convolution's
     weight is (in, out / groups, *kernel), another's (out, in / groups, *kernel)."""
     size = images.image_size(caller, shape, dims)
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ValueError(f"{caller}: groups must be an int of 1 or more, got {groups!r}")
+    check_count(caller, "groups", groups, 1)
     first, second = ("in_channels", "out_channels") if transposed else ("out_channels", "in_channels")
     if len(weight) != dims + 2:
         expected = f"({first}, {second} / groups, and {dims} of the kernel)"

@@ -12,6 +12,7 @@ from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import sizes
+from lucid.ops.checks import check_count
 
 __all__ = [
     "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
@@ -73,20 +74,6 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return Tensor(create_on(device, "empty", lengths("empty", size), dtype=float_dtype(dtype)), requires_grad)
 
 
-def as_int(name: str, what: str, n: Any) -> int:
-    """`n` as a Python int; a TypeError for what is none."""
-    if not hasattr(n, "__index__"):
-        raise TypeError(f"{name}: expected an int for {what}, got {n!r}")
-    return n.__index__()
-
-
-def as_count(name: str, what: str, n: Any) -> int:
-    """The same, of 0 or more."""
-    if (count := as_int(name, what, n)) < 0:
-        raise ValueError(f"{name}: expected {what} to be 0 or more, got {count}")
-    return count
-
-
 def from_numpy(array: Any) -> Tensor:
     """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
 
@@ -112,7 +99,7 @@ def from_dlpack(source: Any) -> Tensor:
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of n rows and m (n) columns of zeros."""
-    rows, columns = as_count("eye", "n", n), as_count("eye", "m", n if m is None else m)
+    rows, columns = check_count("eye", "n", n), check_count("eye", "m", n if m is None else m)
     return Tensor(create_on(device, "eye", rows, columns, dtype=float_dtype(dtype)), requires_grad)
 
 
@@ -121,7 +108,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly apart."""
     start, end = as_number("linspace", "start", start), as_number("linspace", "end", end)
-    array = cpu.linspace(start, end, as_count("linspace", "steps", steps))
+    array = cpu.linspace(start, end, check_count("linspace", "steps", steps))
     return from_host(array, float_dtype(dtype), device, requires_grad)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lucid.core.array import float32, int64, to_device
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 from lucid.ops.checks import check_integers, check_probability, check_range, check_tensor
 from lucid.ops.elementwise import where
 from lucid.ops.indexing import _getitem
@@ -29,10 +30,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 def row_number(caller: str, padding_idx: int, count: int) -> int:
     """`padding_idx` as one of 0 to count - 1."""
-    if not -count <= padding_idx < count:
+    if not -count <= (row := as_int(caller, "padding_idx", padding_idx)) < count:
         expected = f"expected {-count} to {count - 1}"
         raise IndexError(f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; {expected}")
-    return padding_idx % count
+    return row % count
 
 
 @op()
@@ -54,7 +55,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     [[1, 0, 0], [0, 0, 1]]
     """
     check_integers("one_hot", "tensor", tensor)
-    if num_classes == -1:
+    if as_int("one_hot", "num_classes", num_classes) == -1:
         if not tensor.numel():
             raise ValueError("one_hot: no labels, so num_classes must be given")
         num_classes = max(int(tensor.max().item()) + 1, 1)

@@ -10,7 +10,6 @@ float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory
 
 from __future__ import annotations
 
-import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_tensor
 
@@ -40,7 +40,8 @@ def cached(f: Callable[..., T]) -> Callable[..., T]:
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
     """An option for each dim, given as one int for all or as `dims` of them, none below `least`."""
     try:
-        numbers = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
+        several = value if isinstance(value, (tuple, list)) else (value,) * dims
+        numbers = tuple([as_int(caller, name, n) for n in several])
     except TypeError:
         raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
     if len(numbers) != dims:

@@ -19,8 +19,9 @@ from typing import Any
 from lucid.core.array import cpu, float16, float32, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 from lucid.core.reductions import mean_weight
-from lucid.core.shapes import axis_of
+from lucid.core.shapes import axis_of, sizes
 from lucid.ops.checks import check_tensor
 from lucid.ops.elementwise import rsqrt
 from lucid.ops.reductions import norm
@@ -324,15 +325,15 @@ def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequenc
 
 def as_shape(caller: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """`normalized_shape` as a tuple of at least one int."""
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
-    if not shape or not all(isinstance(n, int) and n > 0 for n in shape):
+    shape = sizes(caller, (normalized_shape,))
+    if not shape or min(shape) < 1:
         raise ValueError(f"{caller}: normalized_shape must be a positive int, or several, got {normalized_shape!r}")
     return shape
 
 
 def check_groups(caller: str, num_groups: int, channels: int) -> None:
     """Refuse groups that are not all of one size."""
-    if not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+    if as_int(caller, "num_groups", num_groups) < 1 or channels % num_groups:
         raise ValueError(f"{caller}: num_groups must divide the {channels} channels, got {num_groups!r}")
 
 

@@ -17,9 +17,9 @@ from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import as_int, ndim_of
 from lucid.core.reductions import sum
-from lucid.core.shapes import _reshape, axis_of
+from lucid.core.shapes import _reshape, axis_of, sizes
 from lucid.ops.shapes import _diagonal, _transpose
 
 Shape = tuple[int, ...]
@@ -64,8 +64,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     (2, 5)
     """
     least = min(ndim_of("tensordot", a), ndim_of("tensordot", b))
-    if isinstance(dims, int):
-        if not 0 <= dims <= least:
+    if hasattr(dims, "__index__") and not getattr(dims, "ndim", 0):
+        if not 0 <= (dims := as_int("tensordot", "dims", dims)) <= least:
             has = f"is more than one of the shapes {a.shape} and {b.shape} has, or less than 0"
             raise ValueError(f"tensordot: dims {dims} {has}")
         dims = range(a.ndim - dims, a.ndim), range(dims)
@@ -84,11 +84,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def _two_lists(dims: Any) -> tuple[Sequence[int], Sequence[int]]:
-    dims = dims.tolist() if hasattr(dims, "tolist") else dims
     try:
-        of_a, of_b = ([ds] if isinstance(ds, int) else list(ds) for ds in dims)
-        if not all(isinstance(d, int) for d in of_a + of_b):
-            raise TypeError
+        of_a, of_b = (sizes("tensordot", (ds,)) for ds in dims)
     except (TypeError, ValueError):
         raise TypeError(f"tensordot: expected dims to be an int or two lists of ints, got {dims!r}") from None
     return of_a, of_b

@@ -9,10 +9,11 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
+from lucid.core.array import is_array
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
+from lucid.core.promotion import as_int, ndim_of, number
 from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
@@ -59,8 +60,9 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return of_all(x)
-    if not isinstance(dim, int):
+    if isinstance(dim, (Tensor, float)) or is_array(dim):
         return of_two(x, dim)
+    dim = as_int(index_of.__name__.removeprefix("arg"), "dim", dim, "; or a tensor to compare with")
     picked = pick(x, index_of(x, dim, True), dim)
     return picked if keepdim or not x.ndim else ValuesIndices(*[t.squeeze(dim) for t in picked])
 
@@ -127,6 +129,8 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        if isinstance(dim, bool):  # PyTorch's x.var(unbiased)
+            dim, unbiased = None, dim
         correction = number(correction if unbiased is None else int(bool(unbiased)))
         return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
 
@@ -210,7 +214,7 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
-    p = 2 if p == "fro" else p
+    p = 2 if isinstance(p, str) and p == "fro" else number(p)
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (math.inf, -math.inf):
@@ -246,8 +250,8 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
         name = operation.__name__
 
         def along(x: Tensor, dim: int | None = None) -> Tensor:
-            if not isinstance(dim, int):
-                raise TypeError(f"{name}: expected an int for dim, got {dim!r}{hint}")
+            if type(dim) is not int:
+                dim = as_int(name, "dim", dim, hint)
             if of_a_number is not None and not ndim_of(name, x):
                 return of_a_number(x)
             return operation(x, axis=dim)

@@ -8,7 +8,7 @@ from typing import Any
 from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
+from lucid.core.promotion import as_int, ndim_of, number
 from lucid.core.reductions import accepts_axis
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
@@ -201,8 +201,8 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     `sorted=False` makes no difference here. Raises ValueError if there are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
-    if not isinstance(k, int) or not 0 <= k <= n:
-        raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k!r}")
+    if not 0 <= (k := as_int("topk", "k", k)) <= n:
+        raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k}")
     indices = _order("topk", x, dim, largest)
     return pick(x, narrow(indices, dim, 0, k).clone() if ndim else indices, dim)
 

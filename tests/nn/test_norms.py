@@ -211,7 +211,7 @@ X = lucid.ones(4, 6)
         (lambda: nn.GroupNorm(2, 4)(X), ValueError, "GroupNorm: expected (n, 4, ...), got shape (4, 6)"),
         (lambda: nn.LayerNorm((3, 0)), ValueError,
          "LayerNorm: normalized_shape must be a positive int, or several, got (3, 0)"),
-        (lambda: nn.RMSNorm(2.5), ValueError, "RMSNorm: normalized_shape must be a positive int, or several, got 2.5"),
+        (lambda: nn.RMSNorm(2.5), TypeError, "RMSNorm: expected ints, or a tuple of ints, got (2.5,)"),
         (lambda: F.cosine_similarity(X, X, dim=2), IndexError,
          "cosine_similarity: dim 2 is out of range for a 2-D tensor"),
     ],

@@ -301,7 +301,7 @@ def lstm(**options: object) -> nn.LSTM:
     [
         (lambda: nn.LSTM(0, 4), ValueError, "LSTM: input_size must be 1 or more, got 0"),
         (lambda: nn.GRU(3, -1), ValueError, "GRU: hidden_size must be 1 or more, got -1"),
-        (lambda: nn.RNN(3, 4.0), TypeError, "RNN: hidden_size must be an int, got 4.0"),
+        (lambda: nn.RNN(3, 4.0), TypeError, "RNN: expected an int for hidden_size, got 4.0"),
         (lambda: nn.RNN(3, 4, 0), ValueError, "RNN: num_layers must be 1 or more, got 0"),
         (lambda: lstm(dropout=1.5, num_layers=2), ValueError,
          r"LSTM: dropout is a probability and must be in \[0, 1\], got 1.5"),

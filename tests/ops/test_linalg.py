@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
                               "cholesky: the matrix is not positive definite; if only rounding"),
     "UPLO": (lambda: linalg.eigh(two, "M"), ValueError, "eigh: expected UPLO to be 'L' or 'U', got 'M'"),
     "half a power": (lambda: linalg.matrix_power(two, 0.5), TypeError,
-                     "matrix_power: expected n to be an int, got 0.5"),
+                     "matrix_power: expected an int for n, got 0.5"),
     "norm of what": (lambda: linalg.norm(lucid.ones(2, 2, 2), 2), ValueError,
                      "norm: expected one dim or two, got None for shape (2, 2, 2)"),
     "norm by dim twice": (lambda: linalg.norm(two, 2, (0, -2)), ValueError,

@@ -94,7 +94,7 @@ def recurrent(name: str, make: Callable[..., Any]) -> list[Error]:
 def unit(name: str, make: Callable[..., Any]) -> list[Error]:
     return [(lambda: make(3, 4)(lucid.ones(2, 7)), ValueError,
              rf"{name}: input has 7 features, .* expected input_size=3"),
-            (lambda: make(3, 4.0), TypeError, f"{name}: hidden_size must be an int, got 4.0")]  # fmt: skip
+            (lambda: make(3, 4.0), TypeError, f"{name}: expected an int for hidden_size, got 4.0")]  # fmt: skip
 
 
 def reduced(name: str, make: Callable[..., Any]) -> Error:
@@ -128,8 +128,8 @@ ERRORS: dict[str, list[Error]] = {
                    r"linear: shapes .* do not fit: the input is a single number; expected \(..., features\)"),
                   (lambda: nn.Linear(2, 2)(lucid.tensor(1.0)), ValueError, "linear: .* the input is a single number"),
                   (lambda: nn.Linear(2, 3)(logits), ValueError, r"linear: shapes \(4, 3\) and \(3, 2\)"),
-                  (lambda: nn.Linear(2.0, 3), TypeError, "Linear: in_features must be an int, got 2.0"),
-                  (lambda: nn.Linear(2, True), TypeError, "Linear: out_features must be an int, got True"),
+                  (lambda: nn.Linear(2.0, 3), TypeError, "Linear: expected an int for in_features, got 2.0"),
+                  (lambda: nn.Linear(2, True), TypeError, "Linear: expected an int for out_features, got True"),
                   (lambda: nn.Linear(-1, 3), ValueError, "Linear: in_features must be 0 or more, got -1")],
     "F.dropout": [(lambda: F.dropout(logits, 1.5), ValueError,
                    r"dropout: p is a probability and must be in \[0, 1\], got 1.5")],
@@ -149,7 +149,7 @@ ERRORS: dict[str, list[Error]] = {
                      "embedding: padding_idx 4 is not one of the 4 rows; expected -4 to 3")],
     "nn.Embedding": [(lambda: nn.Embedding(4, 2)(lucid.tensor(-1)), IndexError,
                       "embedding: input holds -1, but there are 4 rows"),
-                     (lambda: nn.Embedding(3, "x"), TypeError, "Embedding: embedding_dim must be an int, got 'x'"),
+                     (lambda: nn.Embedding(3, "x"), TypeError, "Embedding: expected an int for embedding_dim, got 'x'"),
                      (lambda: nn.Embedding(4, 2, padding_idx=9), IndexError,
                       "Embedding: padding_idx 9 is not one of the 4 rows")],
     "F.one_hot": [(lambda: F.one_hot(lucid.tensor([1, 3]), 3), IndexError,
@@ -193,7 +193,8 @@ ERRORS: dict[str, list[Error]] = {
                       (lambda make=make: make(2, 4, 3, groups=3), ValueError,
                        f"{name}: in_channels=2 does not divide by groups=3"),
                       (lambda make=make: make(2, 4, 0), ValueError, f"{name}: kernel_size must be 1 or more, got 0"),
-                      (lambda make=make: make(2.0, 4, 3), TypeError, f"{name}: in_channels must be an int, got 2.0")]
+                      (lambda make=make: make(2.0, 4, 3), TypeError,
+                       f"{name}: expected an int for in_channels, got 2.0")]
        for name, f, dims, make in (("Conv1d", "conv1d", 1, nn.Conv1d), ("Conv2d", "conv2d", 2, nn.Conv2d),
                                    ("ConvTranspose1d", "conv_transpose1d", 1, nn.ConvTranspose1d),
                                    ("ConvTranspose2d", "conv_transpose2d", 2, nn.ConvTranspose2d))},

@@ -87,7 +87,7 @@ ERRORS: dict[str, list[Error]] = {
                      "eigh: expected UPLO to be 'L' or 'U', got 'X'")],
     "linalg.matrix_power": [*of_square("matrix_power", lambda A: lucid.linalg.matrix_power(A, 2)),
                             (lambda: lucid.linalg.matrix_power(square, 0.5), TypeError,
-                             "matrix_power: expected n to be an int, got 0.5"),
+                             "matrix_power: expected an int for n, got 0.5"),
                             (lambda: lucid.linalg.matrix_power(square, -1), ValueError, "singular")],
     "linalg.norm": [(lambda: lucid.linalg.norm(x23, "max"), ValueError, "norm: .*'max'"),
                     (lambda: lucid.linalg.norm(x23, dim=(0, 1, 2)), ValueError, "norm: ")],
