@@ -24,6 +24,8 @@ float16, float32, float64 = numpy.dtype("float16"), numpy.dtype("float32"), nump
 int8, int16, int32, int64 = (numpy.dtype(name) for name in ("int8", "int16", "int32", "int64"))
 uint8, bool_ = numpy.dtype("uint8"), numpy.dtype("bool")
 DTYPES = {str(dtype): dtype for dtype in (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)}
+_KNOWN = frozenset(DTYPES.values())
+NO_NUMBERS = "cannot make a tensor of {} values such as {}; expected numbers or bools, in this machine's byte order"
 
 
 def as_dtype(dtype: Any) -> DType:
@@ -286,11 +288,36 @@ def text_of(array: Array, prefix: str) -> str:
     )
 
 
-def as_array(data: Any) -> Array:
-    """`data` as an array: itself if it is one, a 0-d one for a NumPy scalar, else what `from_data` makes of it."""
-    if isinstance(data, numpy.generic) and data.dtype.kind in "biuf":
-        return numpy.asarray(data)
-    return data if is_array(data) else from_data(data, None)
+def as_array(data: Any, shared: bool = False) -> Array:
+    """`data` as an array that lucid can compute with: every array that users give comes in by this door.
+
+    An array of one of lucid's dtypes is itself; a NumPy scalar is a 0-d one. What a subclass adds to NumPy's arrays,
+    such as the `*` of numpy.matrix, is left behind, and bytes in foreign order are turned round, in a copy. Of what is
+    no array `from_data` makes one.
+
+    Raises:
+        TypeError: for complex numbers, objects and other dtypes that lucid has not, and for masked arrays; if the
+            memory must be `shared`, also where only a copy would do.
+    """
+    data = data if type(data) is ndarray else _plain(data)
+    if type(data) is not ndarray and not is_array(data):
+        return from_data(data, None)
+    if data.dtype not in _KNOWN:
+        native = DTYPES.get(str(data.dtype.newbyteorder("=")))
+        if native is None or shared:
+            hint = "" if native is None else "; lucid.tensor(...) makes a copy in that order"
+            raise TypeError(NO_NUMBERS.format(data.dtype, short(data)) + hint)
+        data = data.astype(native)
+    return data
+
+
+def _plain(data: Any) -> Any:
+    """A NumPy scalar, or an array of a subclass, as an array of NumPy's own class; anything else as it is."""
+    if type(data) is ndarray or not isinstance(data, (ndarray, numpy.generic)):
+        return data
+    if hasattr(data, "mask"):
+        raise TypeError(f"expected an array without a mask, got {short(data)}; fill it, array.filled(0), say")
+    return numpy.asarray(data)
 
 
 def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
@@ -302,8 +329,9 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
         ValueError: for ragged nested lists.
         TypeError: for strings, objects and other things that are not numbers.
     """
+    data = _plain(data)
     if not is_array(data):
-        has_dtype = isinstance(data, numpy.generic) or hasattr(data, "__array__")
+        has_dtype = hasattr(data, "__array__")
         try:
             data = numpy.array(_without_tensors(data))
         except ValueError as error:
@@ -314,7 +342,7 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
             dtype = DEFAULT.dtype
     native = data.dtype.newbyteorder("=")
     if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
-        raise TypeError(f"cannot make a tensor of {native} values such as {short(data)}; expected numbers or bools")
+        raise TypeError(NO_NUMBERS.format(native, short(data)))
     wanted = native if dtype is None else dtype
     target = as_device(device)
     if not data.ndim and target != "cpu" and isinstance(data, ndarray):  # a number is an argument of the kernel

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
-from lucid.core.array import Array, Device, DType, as_array, device_of, ndarray, storage_of
+from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
 from lucid.core.events import NODE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,8 +107,10 @@ class Tensor:
     untracked_alias: bool  # it shares memory with another tensor in a way that was not recorded
     __array_ufunc__ = None  # so that ndarray * tensor calls Tensor.__rmul__, not NumPy's loop over elements
 
-    def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
-        self._array = data if type(data) is ndarray else as_array(data)
+    def __init__(self, data: Any, requires_grad: bool = False, _node: Any = ...) -> None:
+        if _node is ...:  # from users: what comes from operations is an array of the right kind already
+            data, _node = as_array(data), None
+        self._array = data
         self._node = _node
         self._grad = None
         self.views = None

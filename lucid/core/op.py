@@ -27,7 +27,7 @@ from itertools import islice
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
+from lucid.core.array import as_array, cpu, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
@@ -241,7 +241,8 @@ class Op:
         if grad_mode.recording and any(inputs):
             tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
         else:
-            tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
+            out = out if "dtype" in self.options or not operands else default_float(out, arrays)
+            tensor = Tensor(out, False, None)
         if self.view:
             register_view(operands[0], tensor, self, {**self.options, **options})
         elif self.user_defined:
@@ -363,7 +364,7 @@ def _unary(op: Op, simple: bool) -> Any:
         if isinstance(x, Tensor):
             array, node = x._array, x._node
         else:
-            array, node = x, None
+            array, node = as_array(x) if type(x) is ndarray else x, None
         if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
             xp, compute = cpu, forward
         else:
@@ -380,7 +381,7 @@ def _unary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if node is None or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (array,)))
+            return Tensor(out if out.dtype is float32 else default_float(out, (array,)), False, None)
         return Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
 
     return call
@@ -393,11 +394,11 @@ def _binary(op: Op, simple: bool) -> Any:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = x, None
+            a, m = as_array(x) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = y, None
+            b, n = as_array(y) if type(y) is ndarray else y, None
         if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
             not floats or m is not None or a.dtype.kind == "f"
         ):
@@ -416,7 +417,7 @@ def _binary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if (m is None and n is None) or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (a, b)))
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b)), False, None)
         return Tensor(out, False, Node(op, (m, n), op.save((a, b), (m, n), out, (), options), out))
 
     return call
@@ -429,15 +430,15 @@ def _ternary(op: Op, simple: bool) -> Any:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = x, None
+            a, m = as_array(x) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = y, None
+            b, n = as_array(y) if type(y) is ndarray else y, None
         if isinstance(z, Tensor):
             c, o = z._array, z._node
         else:
-            c, o = z, None
+            c, o = as_array(z) if type(z) is ndarray else z, None
         if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
             c is None or (type(c) is ndarray and c.dtype is a.dtype)
         ):
@@ -456,7 +457,7 @@ def _ternary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if (m is None and n is None and o is None) or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)))
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)), False, None)
         return Tensor(out, False, Node(op, (m, n, o), op.save((a, b, c), (m, n, o), out, (), options), out))
 
     return call
@@ -474,7 +475,7 @@ def _nary(op: Op, simple: bool) -> Any:
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
             else:
-                array, node = x, None
+                array, node = as_array(x) if type(x) is ndarray else x, None
             arrays.append(array)
             nodes.append(node)
             if type(array) is not ndarray:

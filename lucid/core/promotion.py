@@ -14,6 +14,7 @@ from typing import Any
 
 from lucid.core.array import (
     AxisError,
+    as_array,
     bool_,
     cpu,
     device_of,
@@ -119,10 +120,11 @@ def _as_operand(op: Any, name: str, operand: Any) -> Any:
     if op.variadic:
         if not is_array(operand):
             raise TypeError(f"{op.name}: expected tensors, got {type_name(operand)}")
-        return operand
+        return as_array(operand)
     if type(operand) in NUMBERS or (operand is None and name in op.nullable):
         return operand
     if is_array(operand):
+        operand = as_array(operand)
         return operand.item() if operand.ndim == 0 and device_of(operand) == "cpu" else operand
     if hasattr(operand, "item") and getattr(operand, "shape", None) == ():  # a NumPy scalar counts as a Python number
         return operand.item()

@@ -8,7 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 from lucid.core import array as arrays
-from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray
+from lucid.core.array import (
+    DTYPES,
+    Device,
+    as_array,
+    as_device,
+    as_dtype,
+    cpu,
+    create_on,
+    from_data,
+    int64,
+    is_array,
+    ndarray,
+)
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import sizes
@@ -80,8 +92,7 @@ def from_numpy(array: Any) -> Tensor:
     Raises TypeError for anything but a NumPy array of a dtype that lucid has."""
     if not isinstance(array, ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
-    as_dtype(array.dtype)
-    return Tensor(array)
+    return Tensor(as_array(array, shared=True))
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -91,10 +102,12 @@ def from_dlpack(source: Any) -> Tensor:
     >>> from_dlpack(numpy.arange(3.0))
     tensor([0., 1., 2.], dtype=float64)
     """
+    if is_array(source):
+        return Tensor(as_array(source, shared=True))
     if not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: expected what has __dlpack__, such as an array, got {type(source).__name__}")
     on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
-    return Tensor((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source))
+    return Tensor(as_array((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source), shared=True))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -147,8 +160,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without copying where it is a tensor or a NumPy array of the right dtype already."""
     if isinstance(data, Tensor):
         return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
-    if is_array(data) and str(data.dtype) in DTYPES:
-        out = Tensor(data).to(data.dtype if dtype is None else dtype)
+    if is_array(data) and (dtype is None or str(data.dtype) in DTYPES):
+        out = Tensor(data).to(dtype=dtype)
         return out if device is None and out.device != "cpu" else out.to(as_device(device))
     return tensor(data, dtype, device)
 
