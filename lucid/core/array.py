@@ -227,9 +227,27 @@ def is_scalar(value: Any) -> bool:
 
 def storage_of(array: Any) -> Any:
     """The array whose memory `array` shows: itself, or what it is a view of."""
-    while is_array(array.base):
-        array = array.base
+    while is_array(base := array.base) or is_array(base := getattr(base, "base", None)):  # as_strided puts one between
+        array = base
     return array
+
+
+def extent_of(array: Array) -> tuple[int, int]:
+    """The addresses where the memory of `array` begins and ends, whatever owns it: two arrays overlap only if these
+    stretches do, and a buffer, a file or another library may lie behind both."""
+    start = array.__array_interface__["data"][0] if isinstance(array, ndarray) else array.data.ptr
+    if not array.size:
+        return start, start
+    reach = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
+    return start + sum(x for x in reach if x < 0), start + sum(x for x in reach if x > 0) + array.itemsize
+
+
+def overlap(a: Array, b: Array) -> bool:
+    """Whether two arrays show one storage, or memory that overlaps in another way."""
+    if storage_of(a) is storage_of(b):
+        return True
+    (start, end), (other, other_end) = extent_of(a), extent_of(b)
+    return start < other_end and other < end
 
 
 def is_writable(array: Array) -> bool:

@@ -55,7 +55,8 @@ DATA = np.array([[0.5, -1.0], [1.5, 2.0]])
 REFUSED = {
     "complex": DATA.astype(complex), "objects": DATA.astype(object), "text": DATA.astype(str), "raw": DATA.astype("V8"),
     "structured": np.zeros((2, 2), [("a", "f4")]), "times": DATA.astype("datetime64[s]"),
-    "long": DATA.astype("longdouble"), "spans": DATA.astype("timedelta64[s]"), "masked": np.ma.masked_array(DATA, DATA < 0),
+    "long": DATA.astype("longdouble"), "spans": DATA.astype("timedelta64[s]"),
+    "masked": np.ma.masked_array(DATA, DATA < 0),
 }  # fmt: skip
 
 
