@@ -57,7 +57,7 @@ RULES: dict[str, Callable[[list[Any]], Any]] = {
 
 
 def trained(way: Any, rule: str, size: int, of_gradient: bool) -> list[bytes]:
-    """What two overlapping parameters are after three steps; the second one's gradient may be the first one's memory."""
+    """What two overlapping parameters are after three steps; a gradient may be in it."""
     memory = np.random.default_rng(0).normal(size=3 * size).astype("float32")
     arrays = way(memory, [(0, 2 * size), (size, 3 * size), (size // 2, 5 * size // 2)])
     ps = [nn.Parameter(np.zeros(2 * size, "float32")) for _ in range(2)]
