@@ -25,7 +25,7 @@ int8, int16, int32, int64 = (numpy.dtype(name) for name in ("int8", "int16", "in
 uint8, bool_ = numpy.dtype("uint8"), numpy.dtype("bool")
 DTYPES = {str(dtype): dtype for dtype in (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)}
 _KNOWN = frozenset(DTYPES.values())
-NO_NUMBERS = "cannot make a tensor of {} values such as {}; expected numbers or bools, in this machine's byte order"
+NO_NUMBERS = "{}cannot make a tensor of {} values such as {}; expected numbers or bools, in this machine's byte order"
 
 
 def as_dtype(dtype: Any) -> DType:
@@ -306,25 +306,21 @@ def text_of(array: Array, prefix: str) -> str:
     )
 
 
-def as_array(data: Any, shared: bool = False) -> Array:
+def as_array(data: Any, caller: str = "", shared: bool = False) -> Array:
     """`data` as an array that lucid can compute with: every array that users give comes in by this door.
 
-    An array of one of lucid's dtypes is itself; a NumPy scalar is a 0-d one. What a subclass adds to NumPy's arrays,
-    such as the `*` of numpy.matrix, is left behind, and bytes in foreign order are turned round, in a copy. Of what is
-    no array `from_data` makes one.
-
-    Raises:
-        TypeError: for complex numbers, objects and other dtypes that lucid has not, and for masked arrays; if the
-            memory must be `shared`, also where only a copy would do.
+    An array of one of lucid's dtypes is itself; of what is no array `from_data` makes one. What a subclass adds, such
+    as the `*` of numpy.matrix, is left behind, and bytes in foreign order are turned round, in a copy. A TypeError for
+    dtypes that lucid has not, and for masks; if the memory must be `shared`, also where only a copy would do.
     """
     data = data if type(data) is ndarray else _plain(data)
     if type(data) is not ndarray and not is_array(data):
-        return from_data(data, None)
+        return from_data(data, None, caller=caller)
     if data.dtype not in _KNOWN:
         native = DTYPES.get(str(data.dtype.newbyteorder("=")))
         if native is None or shared:
             hint = "" if native is None else "; lucid.tensor(...) makes a copy in that order"
-            raise TypeError(NO_NUMBERS.format(data.dtype, short(data)) + hint)
+            raise TypeError(NO_NUMBERS.format(f"{caller}: " * bool(caller), data.dtype, short(data)) + hint)
         data = data.astype(native)
     return data
 
@@ -338,7 +334,7 @@ def _plain(data: Any) -> Any:
     return numpy.asarray(data)
 
 
-def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
+def from_data(data: Any, dtype: DType | None, device: Any = None, caller: str = "") -> Array:
     """A new array of nested lists, numbers or arrays: Python floats become the default dtype, arrays keep theirs.
 
     Without a `device`, an array of a GPU stays there, and all else goes to the default device.
@@ -353,14 +349,13 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
         try:
             data = numpy.array(_without_tensors(data))
         except ValueError as error:
-            raise ValueError(
-                f"expected nested lists that form a full rectangle, got {short(data)} ({error})"
-            ) from None
+            text = f"expected nested lists that form a full rectangle, got {short(data)} ({error})"
+            raise ValueError(f"{caller}{': ' * bool(caller)}{text}") from None
         if dtype is None and not has_dtype and (data.dtype.kind == "f" or not data.size):
             dtype = DEFAULT.dtype
     native = data.dtype.newbyteorder("=")
     if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
-        raise TypeError(NO_NUMBERS.format(native, short(data)))
+        raise TypeError(NO_NUMBERS.format(f"{caller}: " * bool(caller), native, short(data)))
     wanted = native if dtype is None else dtype
     target = as_device(device)
     if not data.ndim and target != "cpu" and isinstance(data, ndarray):  # a number is an argument of the kernel
@@ -379,5 +374,5 @@ def _without_tensors(data: Any) -> Any:
 
 def short(value: Any) -> str:
     """The beginning of a value's repr."""
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."

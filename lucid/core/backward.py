@@ -242,8 +242,8 @@ def backward(
 ) -> None:
     """`Tensor.backward` from several tensors at once."""
     after = begin(BACKWARD, tensors) if BACKWARD else ()
-    if isinstance(inputs, Tensor):
-        inputs = [inputs]
+    if inputs is not None:
+        inputs = [inputs] if isinstance(inputs, Tensor) or not hasattr(inputs, "__iter__") else list(inputs)
     if inputs is not None and not (inputs and all(isinstance(t, Tensor) and type(t._node) is Leaf for t in inputs)):
         raise ValueError(f"backward: expected inputs to be leaf tensors that require a gradient, got {inputs!r}")
     targets = None if inputs is None else {t._node for t in inputs}

@@ -30,7 +30,7 @@ from typing import Any
 from lucid.core.array import as_array, cpu, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
-from lucid.core.promotion import default_float, describe_error, promote_operands
+from lucid.core.promotion import NotAnOperand, default_float, describe_error, promote_operands
 
 OPS: dict[str, Op] = {}
 on_tensors = SimpleNamespace()  # name -> the operation on Tensors: `xp` for vjps under create_graph
@@ -92,7 +92,6 @@ class Op:
         if self.user_defined:
             self._plan_backward()
         self.call: Any = _call_of(self)
-        self.call.op = self
 
     # -- what is saved, and the backward half ------------------------------------------------------------------
 
@@ -358,21 +357,21 @@ def _cast(x: Any, dtype: Any) -> Tensor:
 
 
 def _unary(op: Op, simple: bool) -> Any:
-    forward, floats = op.forward, op.floats
+    forward, floats, name = op.forward, op.floats, op.name
 
     def call(x: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             array, node = x._array, x._node
         else:
-            array, node = as_array(x) if type(x) is ndarray else x, None
-        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
-            xp, compute = cpu, forward
-        else:
-            xp, (array,), (node,) = promote_operands(op, (x,), _cast)
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            array, node = as_array(x, name) if type(x) is ndarray else x, None
         try:
+            if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
+                xp, compute = cpu, forward
+            else:
+                xp, (array,), (node,) = promote_operands(op, (x,), _cast)
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
             raise describe_error(op, error, (array,), (node,)) from error
@@ -387,29 +386,32 @@ def _unary(op: Op, simple: bool) -> Any:
     return call
 
 
-def _binary(op: Op, simple: bool) -> Any:
-    forward, floats, alike = op.forward, op.floats, len(op.promoted) == 2
+def _binary(op: Op, simple: bool, operator: bool) -> Any:
+    foreign: Any = NotAnOperand if operator else ()
+    forward, floats, alike, name = op.forward, op.floats, len(op.promoted) == 2, op.name
 
     def call(x: Any, y: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = as_array(x) if type(x) is ndarray else x, None
+            a, m = as_array(x, name) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = as_array(y) if type(y) is ndarray else y, None
-        if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
-            not floats or m is not None or a.dtype.kind == "f"
-        ):
-            xp, compute = cpu, forward
-        else:
-            xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            b, n = as_array(y, name) if type(y) is ndarray else y, None
         try:
+            if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
+                not floats or m is not None or a.dtype.kind == "f"
+            ):
+                xp, compute = cpu, forward
+            else:
+                xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, a, b, **options) if options else compute(xp, a, b)
+        except foreign:
+            return NotImplemented
         except Exception as error:
             raise describe_error(op, error, (a, b), (m, n)) from error
         if not simple:
@@ -424,31 +426,31 @@ def _binary(op: Op, simple: bool) -> Any:
 
 
 def _ternary(op: Op, simple: bool) -> Any:
-    forward = op.forward
+    forward, name = op.forward, op.name
 
     def call(x: Any, y: Any, z: Any = None, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = as_array(x) if type(x) is ndarray else x, None
+            a, m = as_array(x, name) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = as_array(y) if type(y) is ndarray else y, None
+            b, n = as_array(y, name) if type(y) is ndarray else y, None
         if isinstance(z, Tensor):
             c, o = z._array, z._node
         else:
-            c, o = as_array(z) if type(z) is ndarray else z, None
-        if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
-            c is None or (type(c) is ndarray and c.dtype is a.dtype)
-        ):
-            xp, compute = cpu, forward
-        else:
-            xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            c, o = as_array(z, name) if type(z) is ndarray else z, None
         try:
+            if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
+                c is None or (type(c) is ndarray and c.dtype is a.dtype)
+            ):
+                xp, compute = cpu, forward
+            else:
+                xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, a, b, c, **options) if options else compute(xp, a, b, c)
         except Exception as error:
             raise describe_error(op, error, (a, b, c), (m, n, o)) from error
@@ -464,7 +466,7 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 
 def _nary(op: Op, simple: bool) -> Any:
-    forward, floats, variadic, count = op.forward, op.floats, op.variadic, len(op.inputs)
+    forward, floats, variadic, count, name = op.forward, op.floats, op.variadic, len(op.inputs), op.name
     kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
@@ -475,7 +477,7 @@ def _nary(op: Op, simple: bool) -> Any:
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
             else:
-                array, node = as_array(x) if type(x) is ndarray else x, None
+                array, node = as_array(x, name) if type(x) is ndarray else x, None
             arrays.append(array)
             nodes.append(node)
             if type(array) is not ndarray:
@@ -483,14 +485,14 @@ def _nary(op: Op, simple: bool) -> Any:
             elif is_promoted:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
-        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f")):
-            xp, compute = cpu, forward
-        else:
-            xp, arrays, nodes = promote_operands(op, operands, _cast)
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
         try:
+            if not count or (usual and dtype is not None and (not floats or dtype.kind == "f")):
+                xp, compute = cpu, forward
+            else:
+                xp, arrays, nodes = promote_operands(op, operands, _cast)
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, *arrays, **options)
         except Exception as error:
             raise describe_error(op, error, arrays, nodes) from error
@@ -499,23 +501,27 @@ def _nary(op: Op, simple: bool) -> Any:
     return call
 
 
-def _call_of(op: Op) -> Any:
+def _call_of(op: Op, operator: bool = False) -> Any:
     """The operation on Tensors: a template with a copy of its code for this operation alone. CPython adapts a code
     object's instructions to what they meet; one that all operations share would be adapted to none of them."""
     count = len(op.inputs)
-    template = _nary
+    template: Any = _nary
     if count <= 2 and not (op.variadic or op.nullable):
         template = [_nary, _unary, _binary][count]
     if count == 3 and op.nullable == {op.inputs[2]} and op.all_differentiable and not op.floats:  # linear
         template = _ternary
     simple = op.all_differentiable and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
-    call = template(op, simple)
+    call = template(op, simple, *[operator] * (template is _binary))
     code = call.__code__
     inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
     own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]
+    own.op = op  # type: ignore[attr-defined]
+    if template is _binary and not operator:
+        # For x + y: NotImplemented where y is no number.
+        own.operator = _call_of(op, True)  # type: ignore[attr-defined]
     return own
 
 

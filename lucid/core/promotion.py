@@ -111,6 +111,10 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
     return xp, arrays, nodes
 
 
+class NotAnOperand(TypeError):
+    """What is no number: to Python's operators `NotImplemented`, so that the other side is asked."""
+
+
 def _is_cpu_float(array: Any) -> bool:
     return type(array) is ndarray and array.dtype.kind == "f"
 
@@ -130,7 +134,7 @@ def _as_operand(op: Any, name: str, operand: Any) -> Any:
         return operand.item()
     if isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
         return float(operand) if isinstance(operand, float) else int(operand)
-    raise TypeError(
+    raise (TypeError if "." in type_name(operand) else NotAnOperand)(  # another library's Tensor is told so
         f"{op.name}: expected a Tensor, a number or an array for {name!r}, got {type_name(operand)}; "
         f"lucid.tensor(...) makes a Tensor of it"
     )
@@ -231,7 +235,7 @@ def describe_error(op: Any, error: Exception, arrays: Sequence[Any], nodes: Sequ
 
 
 def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
-    if not isinstance(error, (ValueError, IndexError, TypeError, MemoryError)):
+    if isinstance(error, RuntimeError) or not isinstance(error, BUILTIN if op.user_defined else TOLD):
         raise error
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     message, all_shapes = str(error), " and ".join(map(str, shapes))
@@ -239,10 +243,10 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
         n = error.ndim
         extent = f"{-n} to {n - 1}" if n else "none, for it has no dimensions"
         return IndexError(f"{op.name}: dim {error.axis} is out of range for shape {shapes[0]}; expected {extent}")
-    if isinstance(error, (ValueError, IndexError)) and op.shape_rule is not None:
+    if isinstance(error, (ValueError, IndexError)) and op.shape_rule is not None and shapes:
         return ValueError(f"{op.name}: shapes {all_shapes} do not fit: {op.shape_rule(shapes)}")
     if message.startswith(f"{op.name}:"):
-        raise error
+        raise TypeError(message) if isinstance(error, NotAnOperand) else error
     if isinstance(error, MemoryError):
         array = next((a for a in arrays if is_array(a)), None)
         if array is not None and (left := namespace(array).memory_error(error)):
@@ -254,5 +258,17 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
         return TypeError(f"{op.name}: not defined for {dtypes}; convert first, with .float(), .long() or .bool()")
     if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
         return ValueError(f"{op.name}: shapes {all_shapes} do not broadcast together")
-    kind = next(kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind))
-    return kind(f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")
+    return of_kind(error, f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")
+
+
+BUILTIN = (NotImplementedError, TypeError, KeyError, IndexError, ValueError, RuntimeError, MemoryError)
+TOLD = (*BUILTIN, AttributeError, ArithmeticError, OSError)  # what is told again in the name of a function of lucid's
+
+
+def of_kind(error: Exception, text: str) -> Exception:
+    """An exception with this text, of the built-in kind of `error`. One that says more of the inside than of what was
+    wrong becomes a TypeError (no such attribute) or a ValueError (a number too large, 1 / 0)."""
+    if isinstance(error, OSError) or type(error).__module__.startswith("lucid."):
+        return type(error)(text)
+    kind = next((kind for kind in BUILTIN if isinstance(error, kind)), None)
+    return (kind or (TypeError if isinstance(error, AttributeError) else ValueError))(text)

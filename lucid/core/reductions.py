@@ -10,6 +10,7 @@ from typing import Any
 from lucid.core.node import method
 from lucid.core.op import op
 from lucid.core.promotion import as_int
+from lucid.core.refusals import after
 
 __all__ = ["mean", "sum"]
 
@@ -41,7 +42,10 @@ def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
             options["dim"] = options.pop("axis")
         if "keepdims" in options:
             options["keepdim"] = options.pop("keepdims")
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            return after(error, function, args, options)
 
     return call
 
@@ -54,15 +58,18 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
     name = operation.__name__
 
     def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
-        if dtype is not None:
-            more = more if converts else {"dtype": dtype}
-            x = x.to(dtype) if converts else x
-        if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
-            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-            if more:
-                odd = f"{name}: unexpected keyword {next(iter(more))!r}"
-                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims)")
-        return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
+        try:
+            if dtype is not None:
+                more = more if converts else {"dtype": dtype}
+                x = x.to(dtype) if converts else x
+            if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
+                dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
+                if more:
+                    odd = f"{name}: unexpected keyword {next(iter(more))!r}"
+                    raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims), as t.{name}(dim=0)")
+            return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
+        except Exception as error:
+            return after(error, reduced, (x, dim, keepdim), {"dtype": dtype})
 
     return method()(public_form(operation, reduced))
 

@@ -12,6 +12,7 @@ million numbers belongs elsewhere.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
 from typing import Any, ClassVar, NamedTuple, Self
@@ -20,6 +21,7 @@ from lucid.core.array import cpu, device_of, is_array, to_device, to_numpy
 from lucid.core.events import MODULE
 from lucid.core.node import Tensor, bump_version
 from lucid.core.promotion import MixedDevicesError
+from lucid.core.refusals import after
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_observed
@@ -105,6 +107,10 @@ class Module(HookMethods, Conveniences):
         except MixedDevicesError as error:
             error.modules.append(self)  # for its text: which module it happened in
             raise
+        except Exception as error:
+            if not type(self).__module__.startswith("lucid."):
+                raise
+            return after(error, type(self).forward, (self, *args), kwargs, type(self).__name__)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; a TypeError if it is a Parameter and `value` neither a Parameter nor None, for it would
@@ -218,6 +224,14 @@ class Module(HookMethods, Conveniences):
             tensors[name]._array[...] = value
             bump_version(tensors[name]._array)
         return IncompatibleKeys(missing, unexpected)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle has; of a computed tensor the numbers alone, with a UserWarning that names it."""
+        computed = {name: x for name, x in vars(self).items() if isinstance(x, Tensor) and not x.is_leaf}
+        for name in computed:
+            text = f"copy: {type(self).__name__}.{name} is a computed tensor, whose history is not copied"
+            warnings.warn(f"{text}; compute it in forward, or assign x.detach()", UserWarning, stacklevel=4)
+        return vars(self) | {name: x.detach() for name, x in computed.items()}
 
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr; layers show their sizes here."""

@@ -19,7 +19,7 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import accumulate_in_float32
 from lucid.ops import images
-from lucid.ops.checks import check_count, check_tensor
+from lucid.ops.checks import check_count
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
 # Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
@@ -147,10 +147,6 @@ def _convolve(
 ) -> Tensor:  # fmt: skip
     caller, grid_of = ("conv", _conv_grid) if operation is conv else ("conv_transpose", _conv_transpose_grid)
     caller += f"{dims}d"
-    check_tensor(caller, "input", input)
-    check_tensor(caller, "weight", weight)
-    if bias is not None:
-        check_tensor(caller, "bias", bias)
     shapes = input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
     grid = grid_of(caller, dims, *shapes, groups, *options)
     return batched(dims, input, lambda x: operation(x, weight, bias, grid=grid, groups=groups))

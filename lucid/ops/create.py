@@ -22,7 +22,6 @@ from lucid.core.array import (
     ndarray,
 )
 from lucid.core.node import Tensor
-from lucid.core.promotion import ndim_of
 from lucid.core.shapes import sizes
 from lucid.ops.checks import check_count
 
@@ -130,7 +129,6 @@ def like(create: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
     name = f"{create.__name__}_like"
 
     def create_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        ndim_of(name, x)
         options = {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
         return create(x.shape, **options, requires_grad=requires_grad)
 
@@ -146,7 +144,6 @@ empty_like = like(empty, "Whatever the memory held,")
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere, in the shape, dtype and device of x."""
-    ndim_of("full_like", x)
     dtype, device = x.dtype if dtype is None else dtype, x.device if device is None else device
     return full(x.shape, fill_value, dtype, device, requires_grad)
 

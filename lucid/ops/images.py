@@ -22,7 +22,6 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import as_int
 from lucid.core.reductions import accumulate_in_float32
-from lucid.ops.checks import check_tensor
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -46,8 +45,8 @@ def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape
         raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
     if len(numbers) != dims:
         raise ValueError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}")
-    if any(n < least for n in numbers):
-        raise ValueError(f"{caller}: {name} must be {least} or more, got {value!r}")
+    if not all(least <= n < 2**63 for n in numbers):
+        raise ValueError(f"{caller}: {name} must be {least} or more, and below 2**63, got {value!r}")
     return numbers
 
 
@@ -66,7 +65,6 @@ def batched(dims: int, input: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
 
 def check_floats(caller: str, input: Tensor) -> None:
     """Refuse what is not a Tensor of floats."""
-    check_tensor(caller, "input", input)
     if not input.is_floating_point():
         raise TypeError(f"{caller}: input must hold floats to be averaged, got {input.dtype}; convert it with .float()")
 
@@ -189,7 +187,6 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
     input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A convolution is
     `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out. Raises ValueError for another shape,
     a kernel larger than the padded image, or an option out of range."""
-    check_tensor("unfold", "input", input)
     grid = window_grid("unfold", image_size("unfold", input.shape, 2), kernel_size, stride, padding, dilation)
     return batched(2, input, lambda x: im2col(x, grid=grid))
 
@@ -204,7 +201,6 @@ def fold(
     inside the image. (n, channels * elements of a window, windows) gives (n, channels, *output_size); the
     batch may be left out. Raises ValueError if the number of rows does not divide by the elements of a
     window, or that of columns is not the number of windows in an image of `output_size`."""
-    check_tensor("fold", "input", input)
     size = ints("fold", "output_size", output_size, 2)
     grid = window_grid("fold", size, kernel_size, stride, padding, dilation)
     if input.ndim not in (2, 3):
@@ -307,7 +303,6 @@ def interpolate(
     >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
     [[[0.0, 0.5, 1.0]]]
     """
-    check_tensor("interpolate", "input", input)
     if mode != "nearest":
         check_floats("interpolate", input)
     options = size, scale_factor, mode, align_corners, recompute_scale_factor
@@ -344,6 +339,7 @@ def _interpolation(
             numbers = f"a positive number, or a tuple of {dims}"
             raise ValueError(f"{caller}: scale_factor must be {numbers}, got {scale_factor!r}")
         new = tuple(int(n * float(f)) for n, f in zip(old, factors, strict=True))
+        new = ints(caller, "the new size", new, dims, 0)
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
         scales = scales if recompute else factors

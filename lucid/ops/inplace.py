@@ -19,6 +19,7 @@ from lucid.core.array import is_array, is_writable, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
+from lucid.core.refusals import after
 from lucid.ops.elementwise import clamp, relu
 from lucid.ops.indexing import normal_index
 
@@ -197,7 +198,10 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
     @method(name, *operators)
     @wraps(function, updated=())
     def change(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return assign_in_place(self, name, function(self, *args, **options))
+        try:
+            return assign_in_place(self, name, function(self, *args, **options))
+        except Exception as error:
+            return after(error, change, (self, *args), options)
 
     change.__name__, change.__qualname__ = name, f"Tensor.{name}"
     change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from lucid.core.array import is_array
 from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
@@ -45,12 +46,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> lucid.einsum("ij,jk->ik", a, b).shape, lucid.einsum("ij->", a), lucid.einsum("...i,...i->...", a, a)
     ((2, 4), tensor(6.), tensor([3., 3.]))
     """
-    if not isinstance(equation, str):
-        raise TypeError(f"einsum: expected the equation first, a string, got {type(equation).__name__}")
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    for x in operands:
-        ndim_of("einsum", x)
+    operands = tuple([Tensor(x) if is_array(x) else x for x in operands])
     return _contract(operands, *_parse(equation, tuple([x._array.shape for x in operands])))
 
 

@@ -12,7 +12,7 @@ import numpy
 
 from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
 from lucid.core.node import Tensor
-from lucid.core.promotion import as_int, ndim_of
+from lucid.core.promotion import as_int
 from lucid.ops.checks import check_count
 from lucid.ops.create import as_tensor, float_dtype, from_host, lengths, like
 
@@ -112,7 +112,6 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
-    ndim_of("multinomial", probabilities)
     if probabilities.dtype.kind != "f":
         got = f"got {probabilities.dtype}; convert with .float()"
         raise TypeError(f"multinomial: expected weights of a float dtype, {got}")

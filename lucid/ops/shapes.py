@@ -87,12 +87,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return _cat(*arrays, axis=axis)
 
 
-def _cat_rule(shapes: list[Any]) -> str:
-    if () in shapes:
-        return "a 0-d tensor has no dim to be joined along; stack([x, y]) joins along a new one"
-    return "expected the same number of dimensions, and the same lengths but along the dim that is joined"
-
-
+_cat_rule = lambda shapes: (
+    "a 0-d tensor has no dim to be joined along; stack([x, y]) joins along a new one" if () in shapes
+    else "expected the same number of dimensions, and the same lengths but along the dim that is joined"
+)  # fmt: skip
 _cat.op.shape_rule = _cat_rule  # type: ignore[attr-defined]
 
 

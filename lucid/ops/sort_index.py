@@ -73,8 +73,6 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
     if not isinstance(src, Tensor):
-        for tensor in (x, index):
-            ndim_of("scatter", tensor)
         src = _broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
     return setitem(x, src, index=indexing.grid_along(namespace(x._array), index._array, axis))
@@ -145,8 +143,6 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 
 def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
     """The mask, if it is one."""
-    ndim_of(name, x)
-    ndim_of(name, mask)
     if mask.dtype.kind != "b":
         raise TypeError(f"{name}: expected a bool mask, got {mask.dtype}; write t != 0")
     return mask

@@ -70,8 +70,8 @@ def one_of(*words: str) -> Check:
 def function(context: str, name: str, value: Any) -> Any:
     """A check for something that can be called."""
     if not callable(value):
-        expected = f"{context}: {name} must be a function of the epoch"
-        raise TypeError(f"{expected}, got a {type(value).__name__}; write lambda epoch: 0.95**epoch, say")
+        of, say = ("no arguments", "") if name == "closure" else ("the epoch", "; write lambda epoch: 0.95**epoch, say")
+        raise TypeError(f"{context}: {name} must be a function of {of}, got a {type(value).__name__}{say}")
     return value
 
 
@@ -143,7 +143,8 @@ def check_parameter(context: str, p: Any) -> None:
     """Refuse what cannot be trained."""
     expected = f"{context} must be a Parameter, or a leaf tensor that requires a gradient"
     if not isinstance(p, Tensor):
-        raise TypeError(f"{expected}, got a {type(p).__name__}; wrap the numbers in lucid.nn.Parameter(...)")
+        advice = "give model.parameters(), or wrap numbers in lucid.nn.Parameter(...)"
+        raise TypeError(f"{expected}, got a {type(p).__name__}; {advice}")
     if p.dtype.kind != "f":
         raise TypeError(f"{expected}, of a float dtype, got {p.dtype}; convert it with .float() first")
     if not p.is_leaf:
@@ -159,6 +160,7 @@ def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
         expected = ", ".join(list(known)[1:])
         advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
+        advice = "negate the loss" if unknown[0] == "maximize" else advice
         raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
 
 

@@ -187,7 +187,7 @@ X = lucid.ones(4, 6)
         (lambda: F.layer_norm(X, 6, lucid.ones(4)), ValueError,
          "layer_norm: weight has shape (4,), expected normalized_shape, (6,)"),
         (lambda: F.layer_norm(X, 6, None, lucid.ones(1, 6)), ValueError, "layer_norm: bias has shape (1, 6), expected"),
-        (lambda: F.layer_norm([1.0], 1), TypeError, "layer_norm: input must be a Tensor, got list"),
+        (lambda: F.layer_norm([1.0], 1), TypeError, "layer_norm: expected a Tensor for 'input', got list"),
         (lambda: F.rms_norm(X, (6,), lucid.ones(5)), ValueError, "rms_norm: weight has shape (5,)"),
         (lambda: F.rms_norm(X, 5), ValueError, "rms_norm: normalized_shape (5,) is not how"),
         (lambda: F.group_norm(X, 4), ValueError, "group_norm: num_groups must divide the 6 channels, got 4"),
