@@ -233,8 +233,7 @@ def storage_of(array: Any) -> Any:
 
 
 def extent_of(array: Array) -> tuple[int, int]:
-    """The addresses where the memory of `array` begins and ends, whatever owns it: two arrays overlap only if these
-    stretches do, and a buffer, a file or another library may lie behind both."""
+    """The addresses where the memory of `array` begins and ends, whatever owns it: a buffer, say, or a file."""
     start = array.__array_interface__["data"][0] if isinstance(array, ndarray) else array.data.ptr
     if not array.size:
         return start, start
@@ -244,10 +243,8 @@ def extent_of(array: Array) -> tuple[int, int]:
 
 def overlap(a: Array, b: Array) -> bool:
     """Whether two arrays show one storage, or memory that overlaps in another way."""
-    if storage_of(a) is storage_of(b):
-        return True
     (start, end), (other, other_end) = extent_of(a), extent_of(b)
-    return start < other_end and other < end
+    return storage_of(a) is storage_of(b) or (start < other_end and other < end)
 
 
 def is_writable(array: Array) -> bool:

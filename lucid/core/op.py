@@ -520,8 +520,7 @@ def _call_of(op: Op, operator: bool = False) -> Any:
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]
     own.op = op  # type: ignore[attr-defined]
     if template is _binary and not operator:
-        # For x + y: NotImplemented where y is no number.
-        own.operator = _call_of(op, True)  # type: ignore[attr-defined]
+        own.operator = _call_of(op, True)  # type: ignore[attr-defined]  # x + y, which may be NotImplemented
     return own
 
 

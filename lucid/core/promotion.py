@@ -112,7 +112,7 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
 
 
 class NotAnOperand(TypeError):
-    """What is no number: to Python's operators `NotImplemented`, so that the other side is asked."""
+    """It is no number: NotImplemented to Python's operators, which then ask the other side."""
 
 
 def _is_cpu_float(array: Any) -> bool:
@@ -150,8 +150,7 @@ def type_name(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value as errors show it: a tensor or array by its type and shape, all else by its beginning."""
-    shape = getattr(value, "shape", ())
-    return f"{type_name(value)} of shape {tuple(shape)}" if shape else short(value)
+    return f"{type_name(value)} of shape {tuple(value.shape)}" if getattr(value, "shape", ()) else short(value)
 
 
 def number(value: Any) -> Any:
@@ -160,11 +159,7 @@ def number(value: Any) -> Any:
 
 
 def as_int(name: str, what: str, n: Any, hint: str = "") -> int:
-    """`n` as a Python int, for every dim, size and count: an int, a NumPy integer, or a 0-d tensor of one.
-
-    Raises:
-        TypeError: for anything else, and for a bool, which is no place among dims; `hint` ends the sentence.
-    """
+    """`n` as a Python int, for every dim, size and count; a TypeError for what is no integer, and for a bool."""
     if type(n) is int:
         return n
     try:
@@ -266,8 +261,7 @@ TOLD = (*BUILTIN, AttributeError, ArithmeticError, OSError)  # what is told agai
 
 
 def of_kind(error: Exception, text: str) -> Exception:
-    """An exception with this text, of the built-in kind of `error`. One that says more of the inside than of what was
-    wrong becomes a TypeError (no such attribute) or a ValueError (a number too large, 1 / 0)."""
+    """An exception of the built-in kind of `error`: for a missing attribute TypeError, for arithmetic ValueError."""
     if isinstance(error, OSError) or type(error).__module__.startswith("lucid."):
         return type(error)(text)
     kind = next((kind for kind in BUILTIN if isinstance(error, kind)), None)

@@ -25,29 +25,9 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     """
     if dim is None or type(dim) is int:
         return dim
-    try:
-        if several and isinstance(dim, (tuple, list)):
-            return tuple([as_int(name, "dim", d) for d in dim]) or None  # as in PyTorch: no dims named are all of them
-        return as_int(name, "dim", dim)
-    except TypeError:
-        raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}") from None
-
-
-def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with NumPy's `axis` and `keepdims` accepted for `dim` and `keepdim`."""
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        if "axis" in options:
-            options["dim"] = options.pop("axis")
-        if "keepdims" in options:
-            options["keepdim"] = options.pop("keepdims")
-        try:
-            return function(*args, **options)
-        except Exception as error:
-            return after(error, function, args, options)
-
-    return call
+    if several and isinstance(dim, (tuple, list)):
+        return tuple([as_int(name, "dim", d) for d in dim]) or None  # as in PyTorch: no dims named are all of them
+    return as_int(name, "dim", dim)
 
 
 def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
@@ -62,7 +42,7 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
             if dtype is not None:
                 more = more if converts else {"dtype": dtype}
                 x = x.to(dtype) if converts else x
-            if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
+            if more:
                 dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
                 if more:
                     odd = f"{name}: unexpected keyword {next(iter(more))!r}"

@@ -1,9 +1,8 @@
 """What does a refusal say? The function, the argument, what was expected and what came.
 
-Nothing here is asked before a call, so one that succeeds pays nothing. When a public function has failed, its arguments
-are held against the annotations in its signature: one that cannot be meant is named, and a NumPy array where a Tensor
-is expected is wrapped, and the call made again. What lucid says in words of its own only gets the function's name, if
-it is not there yet, and what was raised in a user's code is left as it is.
+Nothing here is asked before a call. When a public function has failed, its arguments are held against the annotations
+in its signature: one that cannot be meant is named, and with NumPy arrays made Tensors the call is made again. What
+lucid says in words only gets the function's name, and what was raised in a user's code is left as it is.
 """
 
 from __future__ import annotations
@@ -22,29 +21,25 @@ from lucid.core.array import as_array, is_array
 from lucid.core.node import Tensor
 from lucid.core.promotion import TOLD, MixedDevicesError, of_kind, shown, type_name
 
-Test = Callable[[Any], Any]
-_is_bool: Test = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
-_is_int: Test = lambda x: hasattr(x, "__index__") and not _is_bool(x) and not getattr(x, "ndim", 0)
-_is_list: Test = lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes, Mapping))
-KINDS: dict[str, tuple[str, Test]] = {  # the head of an annotation -> what errors call it, and whether a value is one
+_is_bool: Callable[[Any], Any] = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
+_is_int: Callable[[Any], Any] = lambda x: hasattr(x, "__index__") and not _is_bool(x) and not getattr(x, "ndim", 0)
+_is_list = lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes, Mapping))
+KINDS: dict[str, tuple[str, Any]] = {  # the head of an annotation -> what errors call it, and whether a value is one
     "None": ("None", lambda x: x is None),
     "Tensor": ("a Tensor", lambda x: isinstance(x, Tensor) or is_array(x)),
     "bool": ("True or False", _is_bool),
     "int": ("an int", _is_int),
     "float": ("a number", lambda x: isinstance(x, Real) or (hasattr(x, "item") and not getattr(x, "ndim", 0))),
     "str": ("a text", lambda x: isinstance(x, str)),
-    "Ints": ("an int, or one for each dim", lambda x: _is_int(x) or (_is_list(x) and all(map(_is_int, x)))),
     "Callable": ("a function", callable),
     **dict.fromkeys(("Iterable", "Sequence", "list", "tuple"), ("a list", _is_list)),
     **dict.fromkeys(("Mapping", "dict"), ("a dict", lambda x: isinstance(x, Mapping))),
 }
 _OURS = {"lucid", "numpy", "cupy", *sys.stdlib_module_names}
-# Too quick for a call in between, which takes 0.1 us: these check themselves what they are given. The last line are
-# methods that only lucid calls.
+# Too quick for a call in between, 0.1 us: they check what they are given. The last three only lucid calls.
 QUICK = frozenset("""
     backward_from broadcast_to chunk detach expand flatten is_tensor narrow permute reshape split swapaxes transpose
-    unbind unsqueeze view Tensor.__init__ LBFGS.step Optimizer.step
-    forward check step_scalars
+    unbind unsqueeze view Tensor.__init__ LBFGS.step Optimizer.step forward check step_scalars
 """.split())
 
 
@@ -71,6 +66,11 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
+        if "out" in options:
+            raise TypeError(f"{name}: write t.{name}() of a Tensor, not numpy.{name}(t)") from None
+        renamed = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in options.items()}
+        if renamed.keys() != options.keys() <= {"axis", *signature(function).parameters, "keepdims"}:
+            return naming(function)(*args, **renamed)  # NumPy's words for PyTorch's
         raise error from None
     given, parameters = bound.arguments, signature(function).parameters
     kinds = {k: [x.strip().partition("[")[0] for x in str(parameters[k].annotation).split("|")] for k in given}
@@ -81,10 +81,10 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
             return function(*bound.args, **bound.kwargs)
         except Exception as second:
             return after(second, function, bound.args, bound.kwargs, name)
-    names = rf"(?:{name}|{type(args[0]).__name__ if 'self' in parameters and args else name})"
+    names = rf"(?:{name}|{type(args[0]).__name__ if 'self' in given else name})"
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     other = (start := re.match(r"([\w.]+): ", text)) and start[1] not in parameters  # another function's name
-    if re.search(rf"^{names}\b|\b{names}[:(]", text) or (other and function.__name__ == "forward"):
+    if re.search(rf"^{names}\b|^forward: |\b{names}[:(]", text) or (other and function.__name__ == "forward"):
         raise error
     if isinstance(error, OSError) and error.errno:
         raise type(error)(error.errno, f"{name}: {error.strerror}", error.filename) from error
@@ -93,11 +93,10 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
         values = value if parameters[key].kind is Parameter.VAR_POSITIONAL else (value,)
         odd = [value for value in values if not any(test(value) for _, test in known)]
         if odd and len(known) == len(kinds[key]):
-            expected, got = " or ".join(what for what, _ in known), type_name(odd[0])
-            got = got if "Tensor" in kinds[key] else shown(odd[0])
-            raise TypeError(f"{name}: expected {expected} for {key!r}, got {got}") from error
+            got = (type_name if "Tensor" in kinds[key] else shown)(odd[0])
+            raise TypeError(f"{name}: expected {' or '.join(x for x, _ in known)} for {key!r}, got {got}") from error
     values = ", ".join(f"{key}={shown(value)}" for key, value in given.items() if key != "self")
-    inside = "" if source == "lucid" else f" (given {values})"
+    inside = f" (given {values})" if source == "Python" else ""
     raise of_kind(error, f"{name}: {text or type(error).__name__}{inside}") from error
 
 
@@ -114,8 +113,8 @@ def _source(error: Exception) -> str:
 
 
 def guard(*owners: Any) -> None:
-    """Have the public functions of these modules and classes, and those of the modules' classes, name themselves. The
-    operations do already, and so do the functions that were made by a decorator: those have attributes."""
+    """Have the public functions in modules and in their classes name themselves. Operations, and what a decorator has
+    made, do already: they have attributes."""
     for owner in owners:
         for key, value in list(vars(owner).items()):
             if isinstance(value, type) and not isinstance(owner, type):

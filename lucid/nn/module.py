@@ -12,7 +12,6 @@ million numbers belongs elsewhere.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
 from typing import Any, ClassVar, NamedTuple, Self
@@ -224,14 +223,6 @@ class Module(HookMethods, Conveniences):
             tensors[name]._array[...] = value
             bump_version(tensors[name]._array)
         return IncompatibleKeys(missing, unexpected)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle has; of a computed tensor the numbers alone, with a UserWarning that names it."""
-        computed = {name: x for name, x in vars(self).items() if isinstance(x, Tensor) and not x.is_leaf}
-        for name in computed:
-            text = f"copy: {type(self).__name__}.{name} is a computed tensor, whose history is not copied"
-            warnings.warn(f"{text}; compute it in forward, or assign x.detach()", UserWarning, stacklevel=4)
-        return vars(self) | {name: x.detach() for name, x in computed.items()}
 
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr; layers show their sizes here."""

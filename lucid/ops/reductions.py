@@ -14,7 +14,8 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of, number
-from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
+from lucid.core.reductions import accumulate_in_float32, count, expand_reduced, reduction
+from lucid.core.refusals import naming
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
 
@@ -44,7 +45,6 @@ def argmax(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
 
@@ -96,7 +96,6 @@ def amin(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
     return _extreme(minimum, amin, argmin, x, dim, keepdim)
@@ -134,7 +133,7 @@ def with_correction(operation: Any) -> Any:
         correction = number(correction if unbiased is None else int(bool(unbiased)))
         return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
 
-    return method()(accepts_axis(core.public_form(operation, reduced)))
+    return method()(naming(core.public_form(operation, reduced)))
 
 
 @with_correction
@@ -210,7 +209,6 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 
 
 @method()
-@accepts_axis
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
@@ -256,7 +254,7 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        return method()(accepts_axis(core.public_form(operation, along)))
+        return method()(naming(core.public_form(operation, along)))
 
     return decorate
 

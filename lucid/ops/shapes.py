@@ -14,7 +14,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of, type_name
-from lucid.core.reductions import accepts_axis, sum
+from lucid.core.reductions import sum
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
 from lucid.ops.indexing import _getitem
 
@@ -25,7 +25,6 @@ __all__ = [
 
 
 @method()
-@accepts_axis
 def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dims of length 1, or without those of `dim` that have length 1."""
     ndim = ndim_of("squeeze", x)
@@ -80,7 +79,6 @@ def index_along(axis, ndim, index):
     return (slice(None),) * (axis % ndim) + (index,)
 
 
-@accepts_axis
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors joined along a dim they have; the others must agree."""
     arrays, axis = _list_of_tensors("cat", tensors, dim)
@@ -252,7 +250,6 @@ def _stack(xp, *arrays, axis=0):
     return xp.concatenate([a.reshape(a.shape[:new] + (1,) + a.shape[new:]) for a in arrays], axis=new)
 
 
-@accepts_axis
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, joined along a new dim. Raises ValueError if the shapes differ."""
     tensors, dim = _list_of_tensors("stack", tensors, dim)

@@ -9,7 +9,6 @@ from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of, number
-from lucid.core.reductions import accepts_axis
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
@@ -166,7 +165,6 @@ def _argsort(xp, x, *, axis, descending=False):
 
 
 @method()
-@accepts_axis
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The int64 indices that sort x along `dim`; equals keep their order, always, and NaN is the largest."""
     return _order("argsort", x, dim, descending)
@@ -179,7 +177,6 @@ def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
 
 
 @method()
-@accepts_axis
 def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesIndices:
     """x sorted along `dim`, and the index in x of each value. Equals keep their order, with `stable` and without; NaN
     is the largest. The gradient of each value goes to the element it was.

@@ -12,12 +12,11 @@ that the user sees; state lies in a bucket's arrays, of which each parameter's s
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from functools import partial
-from itertools import accumulate, islice, takewhile
+from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
@@ -293,26 +292,20 @@ def compute_dtype(dtype: DType) -> DType:
 
 
 class Memory:
-    """The stretches of memory that some arrays lie in; those that overlap are one stretch.
-
-    `owned`: whether each array has memory of its own. Another that has, too, then shares none of it, unless its id is
-    one of `ids`: that tells at a tenth of the price.
-    """
+    """The stretches of memory that some arrays lie in, those that overlap made one. If each is `owned`, another that
+    has memory of its own shares none, unless its id is one of `ids`: that tells at a tenth of the price."""
 
     def __init__(self, arrays: Sequence[Array]) -> None:
-        self.owned, self.ids = all(array.base is None for array in arrays), set(map(id, arrays))
+        self.owned, self.ids = all(array.base is None for array in arrays), Counter(map(id, arrays))
         self.stretches: list[list[int]] = []  # [start, end, how many arrays], by address
         for start, end in sorted(map(extent_of, arrays)):
-            if self.stretches and start < self.stretches[-1][1]:
-                self.stretches[-1][1:] = max(end, self.stretches[-1][1]), self.stretches[-1][2] + 1
-            else:
-                self.stretches.append([start, end, 1])
+            if not self.stretches or start >= self.stretches[-1][1]:
+                self.stretches.append([start, end, 0])
+            self.stretches[-1][1:] = max(end, self.stretches[-1][1]), self.stretches[-1][2] + 1
 
     def count(self, array: Array) -> int:
         """How many of the arrays lie in stretches that `array` reaches."""
         if self.owned and array.base is None:
-            return int(id(array) in self.ids)
+            return self.ids[id(array)]
         start, end = extent_of(array)
-        first = bisect_right(self.stretches, start, key=lambda stretch: stretch[1])
-        reached = takewhile(lambda stretch: stretch[0] < end, islice(self.stretches, first, None))
-        return sum(count for _, _, count in reached)
+        return sum(count for low, high, count in self.stretches if low < end and start < high)

@@ -84,6 +84,15 @@ def test_what_overlaps_moves_as_slices_do(
     assert trained(way, rule, size, of_gradient) == trained(slices, rule, size, of_gradient)
 
 
+def test_one_array_in_two_parameters_is_moved_twice() -> None:
+    ps = [nn.Parameter(np.zeros(3)) for _ in range(2)]
+    ps[1]._array = ps[0]._array
+    for p in ps:
+        p.grad = lucid.ones(3, dtype=lucid.float64)
+    optim.SGD(ps, lr=0.5).step()
+    assert ps[0].tolist() == [-1, -1, -1]
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_a_write_in_place_keeps_what_it_replaces(way: Any) -> None:
     """The second product saves x, and goes into y, which shows the same memory."""
