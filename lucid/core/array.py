@@ -227,7 +227,9 @@ def is_scalar(value: Any) -> bool:
 
 def storage_of(array: Any) -> Any:
     """The array whose memory `array` shows: itself, or what it is a view of."""
-    while is_array(base := array.base) or is_array(base := getattr(base, "base", None)):  # as_strided puts one between
+    while (base := array.base) is not None:
+        if not is_array(base) and not is_array(base := getattr(base, "base", None)):  # as_strided puts one between
+            break
         array = base
     return array
 

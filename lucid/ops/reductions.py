@@ -60,7 +60,7 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return of_all(x)
-    if isinstance(dim, (Tensor, float)) or is_array(dim):
+    if type(dim) is not int and (isinstance(dim, (Tensor, float)) or is_array(dim)):
         return of_two(x, dim)
     dim = as_int(index_of.__name__.removeprefix("arg"), "dim", dim, "; or a tensor to compare with")
     picked = pick(x, index_of(x, dim, True), dim)

@@ -94,10 +94,12 @@ _cat.op.shape_rule = _cat_rule  # type: ignore[attr-defined]
 
 def _list_of_tensors(name: str, tensors: Any, dim: Any) -> tuple[list[Any], int]:
     """The tensors as a list, and `dim` as an int."""
-    hint = f"pass the tensors as one list, {name}([x, y])"
-    axis = as_int(name, "dim", dim, f"; {hint}")
+    if type(tensors) is list and type(dim) is int:
+        return tensors, dim
+    hint = f"; pass the tensors as one list, {name}([x, y])"
+    axis = as_int(name, "dim", dim, hint)
     if isinstance(tensors, (str, dict)) or not getattr(tensors, "ndim", 1) or not hasattr(tensors, "__iter__"):
-        raise TypeError(f"{name}: expected a sequence of tensors, got {type_name(tensors)}; {hint}")
+        raise TypeError(f"{name}: expected a sequence of tensors, got {type_name(tensors)}{hint}")
     return list(tensors), axis
 
 
