@@ -9,6 +9,7 @@ docs/reading.md says in which order to read the source. This file gathers what i
 # ruff: noqa: F403  (each file says in its __all__ what of it is public)
 
 import math as _math
+import sys as _sys
 
 from lucid.core.array import Device as device
 from lucid.core.array import bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, uint8
@@ -32,6 +33,10 @@ from lucid.autograd.grad_mode import *
 from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
+
+from lucid.core.refusals import guard as _guard
+
+_guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from weakref import ref
 
 from lucid.autograd.grad_mode import no_grad, set_grad_enabled
-from lucid.core.array import cpu, storage_of, to_device
+from lucid.core.array import cpu, overlap, to_device
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
 from lucid.core.promotion import type_name
@@ -138,7 +138,7 @@ def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
                 op.output_nodes[i] = ref(source)
             results[i] = t = Tensor(t._array, False, source)
             for other in tensors:  # where memory is also another's, neither may be changed in place in the graph
-                if storage_of(other._array) is storage_of(t._array):
+                if overlap(other._array, t._array):
                     t.untracked_alias = other.untracked_alias = True
             tensors.append(t)
     return tuple(results) if several else results[0]

@@ -21,6 +21,7 @@ from lucid.core.array import cpu, device_of, is_array, to_device, to_numpy
 from lucid.core.events import MODULE
 from lucid.core.node import Tensor, bump_version
 from lucid.core.promotion import MixedDevicesError
+from lucid.core.refusals import after
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_observed
@@ -106,6 +107,10 @@ class Module(HookMethods, Conveniences):
         except MixedDevicesError as error:
             error.modules.append(self)  # for its text: which module it happened in
             raise
+        except Exception as error:
+            if not type(self).__module__.startswith("lucid."):
+                raise
+            return after(error, type(self).forward, (self, *args), kwargs, type(self).__name__)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; a TypeError if it is a Parameter and `value` neither a Parameter nor None, for it would

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from lucid.core.array import is_array, is_writable, ndarray, storage_of
+from lucid.core.array import is_array, is_writable, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
+from lucid.core.refusals import after
 from lucid.ops.elementwise import clamp, relu
 from lucid.ops.indexing import normal_index
 
@@ -124,10 +125,6 @@ def _move_history(tensor: Tensor, node: Any) -> None:
         node.retain_hooks = {**(node.retain_hooks or {}), id(tensor): old.retain_hooks.pop(id(tensor))}
 
 
-def _same_storage(a: Any, b: Any) -> bool:
-    return is_array(a) and storage_of(a) is storage_of(b)
-
-
 def _group_to_write(tensor: Tensor, name: str, recorded: Any) -> ViewGroup | None:
     """The group whose history a write belongs to, unless that is refused; None where there can be no history."""
     if not is_writable(tensor._array):
@@ -152,7 +149,8 @@ def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
         new = new.to(tensor.dtype)
     array, node = tensor._array, new._node
     if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
-        node.saved = tuple([value.copy() if _same_storage(value, array) else value for value in node.saved or ()])
+        shows = lambda value: is_array(value) and overlap(value, array)
+        node.saved = tuple([value.copy() if shows(value) else value for value in node.saved or ()])
     array[...] = new._array
     bump_version(array)
     if node is not None and group is not None:
@@ -172,7 +170,7 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
         if type(array) is not type(mine) or (recorded and array.dtype is not mine.dtype):
             value = value.to(tensor)
             array, node = value._array, value._node
-        if type(mine) is not ndarray and _same_storage(array, mine):
+        if type(mine) is not ndarray and overlap(array, mine):
             array = array.copy()  # NumPy sees to overlaps by itself
     try:
         mine[index] = array
@@ -200,7 +198,10 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
     @method(name, *operators)
     @wraps(function, updated=())
     def change(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return assign_in_place(self, name, function(self, *args, **options))
+        try:
+            return assign_in_place(self, name, function(self, *args, **options))
+        except Exception as error:
+            return after(error, change, (self, *args), options)
 
     change.__name__, change.__qualname__ = name, f"Tensor.{name}"
     change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."

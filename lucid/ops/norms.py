@@ -19,9 +19,9 @@ from typing import Any
 from lucid.core.array import cpu, float16, float32, float64, get_default_dtype, namespace
 from lucid.core.node import Tensor, grad_mode
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 from lucid.core.reductions import mean_weight
-from lucid.core.shapes import axis_of
-from lucid.ops.checks import check_tensor
+from lucid.core.shapes import axis_of, sizes
 from lucid.ops.elementwise import rsqrt
 from lucid.ops.reductions import norm
 from lucid.ops.shapes import joint_shape
@@ -273,7 +273,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: 
     >>> normalize(tensor([[3.0, 4.0]]))
     tensor([[0.6, 0.8]])
     """
-    check_tensor("normalize", "input", input)
     return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=eps), input)
 
 
@@ -286,8 +285,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> cosine_similarity(tensor([[3.0, 0.0]]), tensor([[1.0, 1.0]]))
     tensor([0.7071])
     """
-    check_tensor("cosine_similarity", "x1", x1)
-    check_tensor("cosine_similarity", "x2", x2)
     shape = joint_shape("cosine_similarity", x1.shape, x2.shape)
     axis = axis_of("cosine_similarity", dim, len(shape))
     a, b = (normalize(x.expand(shape), 2, axis, eps) for x in (x1, x2))
@@ -314,7 +311,6 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Any, **options:
 
 def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
     """How many dims `normalized_shape` has, if the input's shape ends so and those of the others are that."""
-    check_tensor(caller, "input", input)
     shape = as_shape(caller, normalized_shape)
     if input.shape[-len(shape) :] != shape:
         hint = "give the lengths of the last dims, those to take the mean over"
@@ -327,20 +323,19 @@ def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequenc
 
 def as_shape(caller: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """`normalized_shape` as a tuple of at least one int."""
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
-    if not shape or not all(isinstance(n, int) and n > 0 for n in shape):
+    shape = sizes(caller, (normalized_shape,))
+    if not shape or min(shape) < 1:
         raise ValueError(f"{caller}: normalized_shape must be a positive int, or several, got {normalized_shape!r}")
     return shape
 
 
 def check_groups(caller: str, num_groups: int, channels: int) -> None:
     """Refuse groups that are not all of one size."""
-    if not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+    if as_int(caller, "num_groups", num_groups) < 1 or channels % num_groups:
         raise ValueError(f"{caller}: num_groups must divide the {channels} channels, got {num_groups!r}")
 
 
 def _check_channels(caller: str, input: Tensor, **vectors: Tensor | None) -> None:
-    check_tensor(caller, "input", input)
     if input.ndim < 2:
         raise ValueError(f"{caller}: input must be (n, channels, ...), got shape {input.shape}")
     for name, vector in vectors.items():

@@ -12,7 +12,6 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
-from lucid.ops.checks import check_tensor
 from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 
@@ -129,7 +128,6 @@ def max_pool2d(
 
 def _max_pool(dims: int, input: Tensor, return_indices: bool, *options: Any) -> Any:
     caller = f"max_pool{dims}d"
-    check_tensor(caller, "input", input)
     grid = _pool_grid(caller, dims, input._array.shape, *options)
     out = batched(dims, input, lambda x: max_pool(x, grid=grid))
     if not return_indices:

@@ -9,10 +9,12 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
+from lucid.core.array import is_array
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import as_number, ndim_of, number
-from lucid.core.reductions import accepts_axis, count, expand_reduced, reduction
+from lucid.core.promotion import as_int, as_number, ndim_of, number
+from lucid.core.reductions import count, expand_reduced, reduction
+from lucid.core.refusals import naming
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
 
@@ -42,7 +44,6 @@ def argmax(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
 
@@ -58,8 +59,9 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return of_all(x)
-    if not isinstance(dim, int):
+    if type(dim) is not int and (isinstance(dim, (Tensor, float)) or is_array(dim)):
         return of_two(x, dim)
+    dim = as_int(index_of.__name__.removeprefix("arg"), "dim", dim, "; or a tensor to compare with")
     picked = pick(x, index_of(x, dim, True), dim)
     return picked if keepdim or not x.ndim else ValuesIndices(*[t.squeeze(dim) for t in picked])
 
@@ -93,7 +95,6 @@ def amin(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
     return _extreme(minimum, amin, argmin, x, dim, keepdim)
@@ -126,10 +127,12 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        if isinstance(dim, bool):  # PyTorch's x.var(unbiased)
+            dim, unbiased = None, dim
         n = as_number(operation.__name__, "correction", correction if unbiased is None else int(bool(unbiased)))
         return operation(x, axis=core.axes(operation.__name__, dim), correction=n, keepdims=keepdim)
 
-    return method()(accepts_axis(core.public_form(operation, reduced)))
+    return method()(naming(core.public_form(operation, reduced)))
 
 
 @with_correction
@@ -205,7 +208,6 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 
 
 @method()
-@accepts_axis
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
@@ -245,13 +247,13 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
         name = operation.__name__
 
         def along(x: Tensor, dim: int | None = None) -> Tensor:
-            if not isinstance(dim, int):
-                raise TypeError(f"{name}: expected an int for dim, got {dim!r}{hint}")
+            if type(dim) is not int:
+                dim = as_int(name, "dim", dim, hint)
             if of_a_number is not None and not ndim_of(name, x):
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        return method()(accepts_axis(core.public_form(operation, along)))
+        return method()(naming(core.public_form(operation, along)))
 
     return decorate
 

@@ -178,7 +178,8 @@ L = lucid.tensor(X).float()
         (lambda: F.cross_entropy(L, L, lucid.ones(2)), ValueError, "cross_entropy: weight must have shape (3,)"),
         (lambda: F.nll_loss(L, T, lucid.ones(3, 1)), ValueError,
          "nll_loss: weight must have shape (3,), one for each class, got shape (3, 1)"),
-        (lambda: F.cross_entropy(L, T, [1.0, 1.0, 1.0]), TypeError, "cross_entropy: weight must be a Tensor, got list"),
+        (lambda: F.cross_entropy(L, T, [1.0, 1.0, 1.0]), TypeError,
+         "cross_entropy: expected a Tensor or None for 'weight', got list"),
         (lambda: F.cross_entropy(L, T, label_smoothing=1.5), ValueError,
          "cross_entropy: label_smoothing is a share and must be in [0, 1], got 1.5"),
         (lambda: F.cross_entropy(L, L, label_smoothing=-0.1), ValueError,
@@ -203,7 +204,8 @@ L = lucid.tensor(X).float()
          "binary_cross_entropy: weight of shape (6,) does not broadcast to the input's shape (6, 3)"),
         (lambda: F.binary_cross_entropy_with_logits(L, L, pos_weight=lucid.ones(2, 6, 3)), ValueError,
          "pos_weight of shape (2, 6, 3) does not broadcast to the input's shape (6, 3)"),
-        (lambda: F.binary_cross_entropy_with_logits(L, L, 2.0), TypeError, "weight must be a Tensor, got float"),
+        (lambda: F.binary_cross_entropy_with_logits(L, L, 2.0), TypeError,
+         "expected a Tensor or None for 'weight', got float"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str) -> None:
