@@ -34,7 +34,7 @@ from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
 
-from lucid.core.refusals import guard as _guard
+from lucid.ops.refusals import guard as _guard
 
 _guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
 

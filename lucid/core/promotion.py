@@ -276,7 +276,9 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
     return of_kind(error, f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")
 
 
-BUILTIN = (NotImplementedError, TypeError, KeyError, IndexError, ValueError, RuntimeError, MemoryError)
+BUILTIN = (
+    NotImplementedError, TypeError, KeyError, IndexError, ValueError, RuntimeError, MemoryError, ZeroDivisionError,
+)  # fmt: skip
 TOLD = (*BUILTIN, AttributeError, ArithmeticError, OSError)  # what is told again in the name of a function of lucid's
 
 

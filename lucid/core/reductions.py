@@ -10,7 +10,6 @@ from lucid.core.array import as_dtype, float16, float32
 from lucid.core.node import method
 from lucid.core.op import op
 from lucid.core.promotion import as_int
-from lucid.core.refusals import after
 
 __all__ = ["mean", "sum"]
 
@@ -38,22 +37,19 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
     name = operation.__name__
 
     def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
-        try:
-            if dtype is not None:
-                if converts:
-                    if operation.op.floats and as_dtype(dtype).kind != "f":
-                        raise TypeError(f"{name}: expected a float dtype, got {dtype!r}")
-                    x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
-                    return reduced(x, dim, keepdim, **more).to(dtype)
-                more = {"dtype": dtype}
+        if dtype is not None:
+            if converts:
+                if operation.op.floats and as_dtype(dtype).kind != "f":
+                    raise TypeError(f"{name}: expected a float dtype, got {dtype!r}")
+                x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
+                return reduced(x, dim, keepdim, **more).to(dtype)
+            more = {"dtype": dtype}
+        if more:
+            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
             if more:
-                dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-                if more:
-                    odd = f"{name}: unexpected keyword {next(iter(more))!r}"
-                    raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims), as t.{name}(dim=0)")
-            return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
-        except Exception as error:
-            return after(error, reduced, (x, dim, keepdim), {"dtype": dtype})
+                odd = f"{name}: unexpected keyword {next(iter(more))!r}"
+                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims), as t.{name}(dim=0)")
+        return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
 
     return method()(public_form(operation, reduced))
 

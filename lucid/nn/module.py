@@ -21,10 +21,10 @@ from lucid.core.array import cpu, device_of, is_array, to_device, to_numpy
 from lucid.core.events import MODULE
 from lucid.core.node import Tensor, bump_version
 from lucid.core.promotion import MixedDevicesError
-from lucid.core.refusals import after
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_observed
+from lucid.ops.refusals import after
 
 Entry = tuple[str, "Tensor | Module", bool]  # its name, the object itself, whether state_dict has it
 PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes are: passed over at once

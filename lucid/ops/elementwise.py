@@ -8,7 +8,7 @@ import math
 import operator
 from typing import Any
 
-from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace, ndarray
+from lucid.core.array import as_array, bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
@@ -270,7 +270,8 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
         raise ValueError("clamp: expected min or max (or both), got neither")
     min, max = (
         b if b is None or type(b) in (int, float) or isinstance(b, Tensor)
-        else Tensor(b) if type(b) is ndarray and b.ndim else as_number("clamp", "min and max", b) for b in (min, max)
+        else Tensor(as_array(b, "clamp")) if is_array(b) and b.ndim else as_number("clamp", "min and max", b)
+        for b in (min, max)
     )  # fmt: skip
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         x = x if min is None else _where(x < min, min, x)

@@ -19,9 +19,9 @@ from lucid.core.array import is_array, is_writable, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
-from lucid.core.refusals import after
 from lucid.ops.elementwise import clamp, relu
 from lucid.ops.indexing import normal_index
+from lucid.ops.refusals import after
 
 LEAF = """{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost \
 to it; write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."""

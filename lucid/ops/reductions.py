@@ -14,9 +14,9 @@ from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, as_number, ndim_of, number
 from lucid.core.reductions import count, expand_reduced, reduction
-from lucid.core.refusals import naming
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
+from lucid.ops.refusals import naming
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min",

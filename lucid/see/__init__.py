@@ -10,7 +10,7 @@
 import sys as _sys
 
 from lucid.autograd.provenance import Provenance, provenance, track_provenance
-from lucid.core.refusals import guard as _guard
+from lucid.ops.refusals import guard as _guard
 from lucid.see.doctor import Finding, Report, doctor, watch
 from lucid.see.drawing import Graph, Page, page, to_dot, to_mermaid, to_svg
 from lucid.see.profiler import Summary, profile, summary

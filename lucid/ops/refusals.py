@@ -113,13 +113,15 @@ def _source(error: Exception) -> str:
 
 
 def guard(*owners: Any) -> None:
-    """Have the public functions in modules and in their classes name themselves. Operations, and what a decorator has
-    made, do already: they have attributes."""
+    """Have the public functions in modules and in their classes name themselves. Operations, and what most decorators
+    have made, do already: they have attributes. The public form of an operation has one, `op`."""
     for owner in owners:
         for key, value in list(vars(owner).items()):
             if isinstance(value, type) and not isinstance(owner, type):
                 guard(*[base for base in value.__mro__ if base.__module__.startswith("lucid.")])
-            elif type(value) is FunctionType and value.__module__.startswith("lucid.") and not vars(value):
+            elif type(value) is FunctionType and value.__module__.startswith("lucid.") and (
+                not vars(value) or (vars(value).keys() == {"op"} and value.op.call is not value)  # type: ignore[attr-defined]
+            ):
                 name, takes = value.__name__, value.__code__.co_varnames[:2] not in ((), ("self",))
                 public = name == "__init__" or (name.isidentifier() and name[0] != "_")
                 if public and takes and not QUICK & {name, value.__qualname__}:
