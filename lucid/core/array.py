@@ -178,6 +178,7 @@ cpu = Namespace(
     **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},
     one=numpy.ones_like,
     add_at=numpy.add.at,
+    maximum_at=numpy.maximum.at,
     scalar=numpy.asarray,
     linspace=numpy.linspace,
     from_dlpack=numpy.from_dlpack,

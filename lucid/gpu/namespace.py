@@ -145,7 +145,8 @@ def _load() -> CupyNamespace:
     vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), buckets=[GpuBucket])
     xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
-    xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided
+    xp.erf, xp.as_strided = erf, cupy.lib.stride_tricks.as_strided
+    xp.add_at, xp.maximum_at = cupy.add.at, cupy.maximum.at
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
     xp.strict = partial(cupyx.errstate, linalg="raise")

@@ -96,6 +96,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                        for n in slope(lambda x: lucid.linalg.eigh(x).eigenvectors[0, 1], [[2, 0], [0, 2]])[0])]],
          [[[1, 0], [0, 1]], [True]]),
     "repeated indices add up": (lambda: slope(lambda x: x[[0, 0, 1]], [1, 2]), [2, 1]),
+    "a value that another one is written over has slope 0":
+        (lambda: slope(lambda y: [x := lucid.zeros(2, dtype="float64"), x.__setitem__([0, 0, 1], y), x * 3][-1],
+                       [1, 2, 3]), [0, 3, 3]),
     "`logsumexp` of all -inf is -inf with slope 0": (lambda: slope(lambda x: x.logsumexp(0), [-inf, -inf]), [0, 0]),
     "`softmax` survives -inf": (lambda: slope(lambda x: x.softmax(0)[0], [0, -inf]), [0, 0]),
     "attention to no key at all gives zeros with slope 0":
