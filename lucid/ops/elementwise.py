@@ -247,8 +247,8 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     ndim_of("clamp", x)
     min, max = number(min), number(max)
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        x = x if min is None else _where(x < min, min, x)
-        return x if max is None else _where(x > max, max, x)
+        x = x if min is None else _where((x < min) | (min != min), min, x)
+        return x if max is None else _where((x > max) | (max != max), max, x)
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = x.to(get_default_dtype())
     return _clip(x, min=min, max=max)
@@ -279,7 +279,7 @@ def masked(xp, x, mask):
 
 
 @method()
-@op(x=lambda xp, g, out: xp.masked(g, out > 0))
+@op(x=lambda xp, g, out: xp.masked(g, out != 0))  # NaN is not 0 either: what went in goes on
 def relu(xp, x):
     """max(x, 0); the gradient at 0 is 0."""
     # Against a row of zeros rather than the number 0: NumPy's loop for two arrays is the faster by far, 4 us for 12 on

@@ -86,14 +86,17 @@ def _last_written(xp, x, index):
     return places[index].astype("int64")
 
 
+@op()
+def stays(xp, x, *, index):
+    """Which of the values that are written to x[index] no other one is then written over."""
+    last = _last_written(xp, x, index)
+    return last == xp.arange(last.size).reshape(last.shape)
+
+
 def _written(xp, g, index):
     """The gradient of what was written at an index: 0 for values that another one was then written over."""
     values = xp.getitem(g, index=index)
-    if not may_repeat(index):
-        return values
-    array = getattr(g, "_array", g)
-    last = _last_written(library := namespace(array), array, index)
-    return xp.masked(values, last == library.arange(last.size).reshape(last.shape))
+    return xp.masked(values, xp.stays(g, index=index)) if may_repeat(index) else values
 
 
 def _view_of(xp, x, view_chain):

@@ -14,6 +14,7 @@ from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
 from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
+from lucid.ops.checks import known_within
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
 
@@ -24,7 +25,7 @@ __all__ = [
 
 
 def _extreme_vjp(xp, g, x, out, axis):
-    ties = xp.astype(x == expand_reduced(xp, out, x.shape, axis), dtype=x.dtype)
+    ties = xp.astype((x == expand_reduced(xp, out, x.shape, axis)) | (x != x), dtype=x.dtype)  # NaN is the extreme
     return expand_reduced(xp, g, x.shape, axis) * (ties / xp.sum(ties, axis=axis, keepdims=True))
 
 
@@ -226,16 +227,24 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    top = xp.where(top == -math.inf, 0, top)
+    total = xp.sum(xp.exp(minus(xp, x, top)), axis=axis, keepdims=True)
     with xp.quiet():  # all -inf: log 0 is the answer
         out = xp.log(total) + top
-    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
+    return out if keepdims else xp.sum(out, axis=axis)
+
+
+def minus(xp, x, top):
+    """x less its maximum: nothing above 0 for exp. Where that is infinite it is 0, and -inf for all else."""
+    if known_within(top, -math.inf, math.inf):
+        return x - top
+    return xp.where(x == math.inf, 0, xp.where(x == math.inf, 0, x) - top)
 
 
 def _shares(xp, x, out, axis):
     out = expand_reduced(xp, out, x.shape, axis)
-    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
+    x = xp.where((x == math.inf) & (out == math.inf), 0, x - xp.where(out == -math.inf, 0, out))
+    return xp.exp(x)  # all -inf: no element has a share, and 0 it is
 
 
 def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
@@ -271,7 +280,7 @@ def softmax(xp, x, *, axis):
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     if not x.size:
         return x.copy()
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e = xp.exp(minus(xp, x, xp.max(x, axis=axis, keepdims=True)))
     e /= xp.sum(e, axis=axis, keepdims=True)
     return e
 
@@ -282,7 +291,7 @@ def log_softmax(xp, x, *, axis):
     """log(softmax(x)) along `dim`, without overflow."""
     if not x.size:
         return x.copy()
-    out = x - xp.max(x, axis=axis, keepdims=True)
+    out = minus(xp, x, xp.max(x, axis=axis, keepdims=True))
     out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
     return out
 

@@ -57,7 +57,11 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                                                                 lambda x, g=g: g(x.detach(), x))], [[0.5]] * 4),
     "`max(dim)` gives all to the element at the index":
         (lambda: slope(lambda x: x.max(0).values, [3, 3, 1]), [1, 0, 0]),
+    "`max()` and `amax` send the gradient to a NaN":
+        (lambda: slope(lambda x: x.max() + x.amin(0), [1, nan, 2]), [0, 2, 0]),
     "`relu` at 0 has slope 0": (lambda: slope(lambda x: x.relu(), [0, -0.0]), [0, 0]),
+    "`relu` at NaN has slope 1":
+        (lambda: slope(lambda x: x.relu() + F.hardtanh(x), [nan]), [2]),
     "`abs` at 0 has slope 0": (lambda: slope(lambda x: x.abs(), [0]), [0]),
     "`norm` at 0 has slope 0, for every p": (lambda: [slope(lambda x, p=p: x.norm(p), [0, 0]) for p in (1, 2, 3, 0.5)],
                                              [[0, 0]] * 4),
@@ -82,6 +86,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`hardtanh`, `relu6`, `hardsigmoid` have slope 0 at both kinks":
         (lambda: [slope(F.hardtanh, [-1, 1]), slope(F.relu6, [0, 6]), slope(F.hardsigmoid, [-3, 3])], [[0, 0]] * 3),
     "`hardswish` has slope 0 at -3 and 1 at 3": (lambda: slope(F.hardswish, [-3, 3]), [0, 1]),
+    "activations and losses at -inf and inf have the slopes of their limits":
+        (lambda: [slope(f, [-inf, inf]) for f in (F.silu, F.mish, F.hardswish, F.softsign)],
+         [[0, 1], [0, 1], [0, 1], [0, 0]]),
     "`sign`, `floor`, `ceil`, `round` have slope 0":
         (lambda: [slope(f, [0.3]) for f in (lucid.sign, lucid.floor, lucid.ceil, lucid.round)], [[0]] * 4),
     "`prod` is right where elements are 0": (lambda: [slope(lambda x: x.prod(), v) for v in ([0, 2, 3], [0, 0, 3])],
@@ -154,6 +161,9 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                    [[0.5], "float32"]),
     "a Python number never changes a dtype's width": (lambda: str((lucid.ones(1) * 2.0).dtype), "float32"),
     "NaN is not equal to itself": (lambda: (lucid.tensor([nan]) == lucid.tensor([nan])).tolist(), [False]),
+    "`clamp` with a NaN bound is NaN":
+        (lambda: [math.isnan(lucid.ones(1).clamp(*bounds).item())
+                  for bounds in ((nan,), (None, nan), (lucid.tensor(nan),), (None, lucid.tensor(nan)))], [True] * 4),
     "`sigmoid` and `softplus` do not overflow":
         (lambda: [lucid.tensor([-1e4, 1e4]).sigmoid().tolist(), F.softplus(lucid.tensor([-1e4, 1e4])).tolist()],
          [[0, 1], [0, 1e4]]),
@@ -163,6 +173,15 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                           dtype="float64")).item() / (-4.5 * math.erfc(9 / math.sqrt(2))) - 1) < 1e-13],
          [[-1e4, -math.exp(-40)], True]),
     "`gelu` of -inf is 0": (lambda: F.gelu(lucid.tensor([-inf, inf])).tolist(), [0, inf]),
+    "0 times the logarithm of 0 is 0 in `kl_div` and `cross_entropy`":
+        (lambda: [F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([0.0, 1.0])).item(),
+                  F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([-inf, 0.0]), log_target=True).item(),
+                  F.cross_entropy(lucid.tensor([-inf, 0.0]), lucid.tensor([0.0, 1.0])).item()], [0, 0, 0]),
+    "activations and losses of -inf and inf are their limits":
+        (lambda: [[f(lucid.tensor([-inf, inf])).tolist() for f in (F.silu, F.softsign)],
+                  F.softmax(lucid.tensor([inf, 0.0]), 0).tolist(),
+                  F.binary_cross_entropy_with_logits(lucid.tensor([-inf, inf]), lucid.tensor([0.0, 1.0])).item()],
+         [[[0, inf], [-1, 1]], [1, 0], 0]),
     "a mask of bools: True takes part in `scaled_dot_product_attention`, not in `MultiheadAttention`":
         (lambda: [attended([[True, False]]).tolist(), _of_head([[True, False]])], [[[3, 4]], [[0, 1]]]),
     "batch norm divides by n, its `running_var` has n - 1":
