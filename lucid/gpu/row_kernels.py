@@ -124,7 +124,15 @@ TEXTS = {
     if (centred) EACH(j, n) mean += scalar(x[at + j]);
     mean = total(mean) / n;
     EACH(j, n) square += (scalar(x[at + j]) - mean) * (scalar(x[at + j]) - mean);
-    const scalar by = 1 / sqrt(total(square) / n + scalar(eps));
+    scalar by = 1 / sqrt(total(square) / n + scalar(eps));
+    if (!(by > scalar(1e-15) && by < scalar(1e15))) { // squares overflowed or vanished: again, less than 1 each
+        scalar top = sqrt(scalar(eps));
+        square = 0;
+        EACH(j, n) top = maximum(top, fabs(scalar(x[at + j]) - mean));
+        top = largest(top);
+        EACH(j, n) square += (scalar(x[at + j]) - mean) / top * ((scalar(x[at + j]) - mean) / top);
+        by = 1 / sqrt(total(square) / n + scalar(eps) / top / top) / top;
+    }
     EACH(j, n) {
         const scalar one = (scalar(x[at + j]) - mean) * by;
         unit[at + j] = one;
@@ -273,10 +281,11 @@ def _fused(xp, name, function):
 
 def batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """The forward of batch_norm, whose elementwise parts are fused."""
-    if not same_float(x, mean, var, weight, bias):
+    if not same_float(x, mean, weight, bias):
         return NotImplemented
     channels = x if x.ndim == 2 else x.reshape(*x.shape[:2], -1)
     scale = _fused(xp, "channel_scale", lambda xp, var, eps: 1 / xp.sqrt(var + eps))(xp, var, eps)
+    scale = scale.astype(x.dtype, copy=False)  # the variance is in double precision
     weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
     out, unit = _fused(xp, "channel_norm", _normalized)(xp, channels, mean, scale, weight, bias)
     return out.reshape(x.shape), scale, unit

@@ -13,6 +13,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number, result_type
+from lucid.ops.special import BITS
 
 __all__ = [
     "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
@@ -265,14 +266,11 @@ def sigmoid(xp, x):
         return 1 / (1 + xp.exp(-x))
 
 
-INTEGERS = {"e": "i2", "f": "i4", "d": "i8"}  # as wide as the floats of this code
-
-
 # As fast as x * mask and exact: of an infinite gradient nothing is left where the mask does not hold, not 0 * inf.
 @op(x=lambda xp, g, mask: xp.masked(g, mask))
 def masked(xp, x, mask):
     """x where the bools `mask` hold, else 0: the bits of x as an integer, times 1 or 0."""
-    bits = INTEGERS[x.dtype.char]
+    bits = BITS[x.dtype.char]
     kept = mask.astype(bits)
     kept *= x.view(bits)
     return kept.view(x.dtype)

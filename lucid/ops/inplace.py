@@ -73,8 +73,7 @@ def write_at(xp, out, index, value):
             value = xp.ascontiguousarray(value)
         else:  # a GPU keeps no order: the last value is written by all of them
             last = _last_written(xp, out, index)
-            values = xp.empty(last.shape, dtype=value.dtype)
-            values[...] = value
+            (values := xp.empty(last.shape, dtype=value.dtype))[...] = value
             value = values.reshape(-1)[last]
     out[index] = value
 

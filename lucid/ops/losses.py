@@ -94,17 +94,17 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 
 @op(
     floats=True,
-    x=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(x - target, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
+    x=lambda xp, g, x, target, delta, over, reduction: (
+        xp.clip(x - target, min=-delta, max=delta) / over * _element_gradient(g, x.shape, reduction)
     ),
-    target=lambda xp, g, x, target, delta, reduction: (
-        xp.clip(target - x, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
+    target=lambda xp, g, x, target, delta, over, reduction: (
+        xp.clip(target - x, min=-delta, max=delta) / over * _element_gradient(g, x.shape, reduction)
     ),
 )
-def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
+def _huber(xp, x, target, *, delta=1.0, over=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
-    return _reduce(xp, near * (distance - 0.5 * near), reduction)
+    return _reduce(xp, near * (distance - 0.5 * near) / over, reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
@@ -116,21 +116,6 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     return _huber(input, target, delta=float(delta), reduction=reduction)
 
 
-@op(
-    floats=True,
-    x=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((x - target) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
-    ),
-    target=lambda xp, g, x, target, beta, reduction: (
-        xp.clip((target - x) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
-    ),
-)
-def _smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
-    distance = xp.abs(x - target)
-    near = xp.minimum(distance, beta)
-    return _reduce(xp, near * (distance - 0.5 * near) / beta, reduction)
-
-
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """huber_loss with delta = beta, divided by beta; with beta = 0, l1_loss (Girshick 2015, arXiv 1504.08083).
     Raises ValueError if the shapes differ, `reduction` is unknown, or `beta` is negative."""
@@ -139,7 +124,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
     if beta == 0:
         return _l1(input, target, reduction=reduction)
-    return _smooth_l1(input, target, beta=float(beta), reduction=reduction)
+    return _huber(input, target, delta=float(beta), over=float(beta), reduction=reduction)
 
 
 @op(x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
@@ -220,8 +205,8 @@ def _bce_with_logits(xp, x, target, *, reduction="mean"):
     with xp.quiet():
         out = _reduce(xp, xp.maximum(x, 0) - x * target + rest, reduction)
         if not known_within(out, -math.inf, math.inf):  # an infinite logit: what it is multiplied by may be 0
-            yes, no = xp.where(target == 0, 0, target * xp.maximum(-x, 0)), xp.maximum(x, 0)
-            out = _reduce(xp, yes + xp.where(target == 1, 0, (1 - target) * no) + rest, reduction)
+            yes, no = xp.weighed(target, xp.maximum(-x, 0)), xp.weighed(1 - target, xp.maximum(x, 0))
+            out = _reduce(xp, yes + no + rest, reduction)
     return out
 
 

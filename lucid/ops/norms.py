@@ -16,14 +16,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.core.array import cpu, float16, float32, namespace
+from lucid.core.array import cpu, float16, float32, namespace, ndarray
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of
-from lucid.ops.checks import check_tensor
+from lucid.ops.checks import check_tensor, known_within
 from lucid.ops.elementwise import rsqrt
-from lucid.ops.reductions import norm
+from lucid.ops.reductions import norm, with_room
 from lucid.ops.shapes import joint_shape
 
 
@@ -45,7 +45,9 @@ def _row_sum(xp, rows, weight=None):
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
 
 
-_row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
+_row_scale = lambda xp, rows, eps: with_room(
+    xp, lambda x: 1 / xp.sqrt(_row_sum(xp, x * x) * mean_weight(x.shape[1]) + eps), rows, 1e15
+)
 
 
 _rows_of_g = lambda xp, g, unit: xp.reshape(g, shape=unit.shape)
@@ -181,13 +183,21 @@ def moments(xp: Any, x: Any) -> tuple[Any, Any]:
     x = _channels(xp, x)
     mean = _channel_sum(xp, x) * _share(x)
     away = x - mean
-    return mean, _channel_sum(xp, away * away) * _share(x)
+    if type(getattr(away, "_array", away)) is not ndarray:
+        away = xp.astype(away, dtype="float64")  # see with_room
+    with xp.quiet():
+        return mean, _channel_sum(xp, away * away) * _share(x)
+
+
+_channel_scale = lambda xp, away, eps: with_room(
+    xp, lambda x: 1 / xp.sqrt(_channel_sum(xp, x * x) * _share(x) + eps), away, 1e15
+)
 
 
 @op(
     floats=True,
     aux_outputs={
-        "scale": lambda xp, x, eps: 1 / xp.sqrt(moments(xp, x)[1] + eps),
+        "scale": lambda xp, x, eps: _channel_scale(xp, _channels(xp, x) - moments(xp, x)[0], eps),
         "unit": lambda xp, x, scale: (_channels(xp, x) - moments(xp, x)[0]) * scale,
     },
     shared={
@@ -208,8 +218,11 @@ def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
 
     `mean` and `var` are the batch's own `moments`, which the caller has already; the vjps know them as such.
     """
-    scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
+    with xp.quiet():
+        scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
     unit = _channels(xp, x) - mean  # (n, channels) or (n, channels, rest)
+    if not known_within(scale, 1e-15, 1e15):
+        scale = _channel_scale(xp, unit, eps)  # the variance itself is infinite, or vanished
     unit *= scale
     weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
     return _learned(unit, weight, bias).reshape(x.shape), scale, unit

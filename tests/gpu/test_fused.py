@@ -38,7 +38,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "gelu": [{}, {"approximate": "tanh"}],
     "softplus": [{}, {"beta": 2, "threshold": 1.0}],
     "leaky_relu": [{}, {"negative_slope": 0}],
-    **{name: [{"reduction": each} for each in ("mean", "sum")] for name in ("mse", "l1", "huber", "smooth_l1", "bce")},
+    **{name: [{"reduction": each} for each in ("mean", "sum")] for name in ("mse", "l1", "huber", "bce")},
     "bce_with_logits": [{"reduction": each} for each in ("mean", "sum")],
 }
 # Each forward and formula that is one kernel where it was several launches. One that symbols can no longer follow would
@@ -52,7 +52,7 @@ FUSED = {
     "logsigmoid forward", "logsigmoid x", "maximum x", "maximum y", "minimum x", "minimum y", "mish forward",
     "mish x", "mse target", "mse x",
     "power x", "power y", "power_number x", "reciprocal x", "relu forward", "relu x", "sigmoid forward", "sigmoid x",
-    "silu forward", "silu x", "sin x", "smooth_l1 target", "smooth_l1 x", "softplus forward", "softplus x",
+    "silu forward", "silu x", "sin x", "softplus forward", "softplus x",
     "softsign forward", "softsign x", "sqrt x", "square x",
     "tan x", "tanh x", "abs x",
 }  # fmt: skip

@@ -70,6 +70,10 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "where the slope of `norm` or `std` is 0 so is its own slope":
         (lambda: [curvature(lambda x, f=f: f(x) * (1 + x.sum()), [0, 0])
                   for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))], [[0, 0]] * 5),
+    "the slope of `norm() ** 2` at 0 is 0, and its second derivative 2 I":
+        (lambda: [lucid.autograd.hessian(lambda x: x.norm() ** 2, lucid.zeros(2)).tolist(),
+                  lucid.autograd.hessian(lambda x: x.std(correction=0).square() * 2, lucid.zeros(2)).tolist()],
+         [[[2, 0], [0, 2]], [[1, -1], [-1, 1]]]),
     "`var` of one element has slope NaN": (lambda: [math.isnan(slope(lambda x: x.var(), [1])[0])], [True]),
     "`sqrt` at 0 has slope infinity": (lambda: slope(lambda x: x.sqrt(), [0]), [inf]),
     "`log` at 0 has slope infinity": (lambda: slope(lambda x: x.log(), [0]), [inf]),
@@ -173,6 +177,9 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                           dtype="float64")).item() / (-4.5 * math.erfc(9 / math.sqrt(2))) - 1) < 1e-13],
          [[-1e4, -math.exp(-40)], True]),
     "`gelu` of -inf is 0": (lambda: F.gelu(lucid.tensor([-inf, inf])).tolist(), [0, inf]),
+    "squares neither overflow nor vanish in `norm`, `std`, `clip_grad_norm_` and the layers that normalise":
+        (lambda: [round(lucid.full((4,), size).norm().item() / size, 5) for size in (1e-30, 1e30)]
+         + [round(F.layer_norm(lucid.tensor([-1e30, 1e30]), 2)[1].item(), 6)], [2, 2, 1]),
     "0 times the logarithm of 0 is 0 in `kl_div` and `cross_entropy`":
         (lambda: [F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([0.0, 1.0])).item(),
                   F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([-inf, 0.0]), log_target=True).item(),
