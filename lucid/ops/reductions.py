@@ -147,12 +147,10 @@ def var(xp, x, *, axis=None, correction=1, keepdims=False):
 def with_room(xp, f, x, bound):
     """f(x), a root of squares or such. Unless that is known to be between 1 / `bound` and `bound`, where no square has
     left the range of single precision, it is computed in double; on a GPU always, so that nobody waits to know."""
-    if type(getattr(x, "_array", x)) is ndarray:
-        with xp.quiet():
-            out = f(x)
-        if known_within(out, 1 / bound, bound):
+    with xp.quiet():
+        if type(getattr(x, "_array", x)) is ndarray and known_within(out := f(x), 1 / bound, bound):
             return out
-    return xp.astype(f(xp.astype(x, dtype="float64")), dtype=x.dtype)
+        return xp.astype(f(xp.astype(x, dtype="float64")), dtype=x.dtype)
 
 
 def _centred(xp, x, axis):
@@ -170,8 +168,7 @@ def _degrees(x_shape, axis, correction):
 
 def _squares(xp, x, axis, correction, keepdims):
     away, n = _centred(xp, x, axis), _degrees(x.shape, axis, correction)
-    with xp.quiet():  # one element and correction=1: 0 / 0 is the answer
-        return xp.sum(away * away, axis=axis, keepdims=keepdims) / n
+    return xp.sum(away * away, axis=axis, keepdims=keepdims) / n  # 0 / 0 for one element and correction=1
 
 
 def _var_vjp(xp, g, x, axis, correction):
