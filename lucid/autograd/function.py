@@ -22,14 +22,10 @@ from lucid.core.promotion import type_name
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
 Values = tuple[Any, ...]
-MARKED = (
-    "a Function whose backward is marked once_differentiable; take the mark off and write the backward with Tensor "
-    "operations"
-)
-KEPT = (
-    "{name}, whose forward computed and kept something that has no history ({kept}), so that the result would lack a "
-    "term; save the inputs and compute it again in backward, or ctx.mark_non_differentiable(...) what is constant"
-)
+MARKED = """a Function whose backward is marked once_differentiable; take the mark off and write the backward \
+with Tensor operations"""
+KEPT = """{name}, whose forward computed and kept something that has no history ({kept}), so that the result would \
+lack a term; save the inputs and compute it again in backward, or ctx.mark_non_differentiable(...) what is constant"""
 
 
 class FunctionCtx:

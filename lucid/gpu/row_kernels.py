@@ -125,13 +125,12 @@ TEXTS = {
     mean = total(mean) / n;
     EACH(j, n) square += (scalar(x[at + j]) - mean) * (scalar(x[at + j]) - mean);
     scalar by = 1 / sqrt(total(square) / n + scalar(eps));
-    if (!(by > scalar(1e-15) && by < scalar(1e15))) { // squares overflowed or vanished: again, less than 1 each
-        scalar top = sqrt(scalar(eps));
-        square = 0;
+    if (!(by > scalar(1e-15) && by < scalar(1e15))) { // squares overflowed or vanished: again, of what is 1 at most
+        scalar top = sqrt(scalar(eps)), sum = 0;
         EACH(j, n) top = maximum(top, fabs(scalar(x[at + j]) - mean));
         top = largest(top);
-        EACH(j, n) square += (scalar(x[at + j]) - mean) / top * ((scalar(x[at + j]) - mean) / top);
-        by = 1 / sqrt(total(square) / n + scalar(eps) / top / top) / top;
+        EACH(j, n) sum += (scalar(x[at + j]) - mean) / top * ((scalar(x[at + j]) - mean) / top);
+        by = 1 / sqrt(total(sum) / n + scalar(eps) / top / top) / top;
     }
     EACH(j, n) {
         const scalar one = (scalar(x[at + j]) - mean) * by;

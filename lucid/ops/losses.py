@@ -231,7 +231,7 @@ def binary_cross_entropy_with_logits(
         losses = -weighed(1 - target, logsigmoid(-input)) - weighed(pos_weight * target, logsigmoid(input))
     if weight is not None:
         _check_weight(caller, "weight", weight, input)
-        losses = losses * weight
+        losses = weighed(weight, losses)
     return _reduce_tensor(losses, reduction)
 
 
@@ -410,7 +410,7 @@ def _weighted_cross_entropy(
     if not smoothing:
         return loss
     kept = labels != ignore_index
-    spread = where(kept, -(logs if weight is None else logs * weight).sum(1), 0.0)
+    spread = where(kept, -(logs if weight is None else weighed(weight, logs)).sum(1), 0.0)
     if reduction != "none":
         spread = spread.sum()
     if reduction == "mean":
@@ -438,7 +438,7 @@ def _soft_cross_entropy(
     logs = input.log_softmax(dim)
     if weight is not None:
         _check_class_weight("cross_entropy", weight, classes)
-        logs = logs * weight.detach().to(logs.dtype).reshape((-1,) + (1,) * max(input.ndim - 2, 0))
+        logs = weighed(weight.detach().to(logs.dtype).reshape((-1,) + (1,) * max(input.ndim - 2, 0)), logs)
     return _reduce_tensor(-weighed(target, logs).sum(dim), reduction)
 
 
@@ -463,7 +463,7 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     if x.dtype.char == "e":  # see accumulate_in_float32
         picked = picked.astype("float32")
     weights = _row_weights(xp, labels, weight, kept, picked.dtype)
-    losses = -picked * weights
+    losses = -xp.weighed(weights, picked)
     if reduction != "none":
         losses = xp.sum(losses)
     if reduction == "mean":

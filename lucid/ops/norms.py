@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.core.array import cpu, float16, float32, namespace, ndarray
+from lucid.core.array import cpu, float16, float32, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.reductions import mean_weight
@@ -35,7 +35,7 @@ def _rows(xp, x, dims):
 
 def _centred(xp, x, dims):
     rows = _rows(xp, x, dims)
-    return rows - _row_sum(xp, rows) * mean_weight(rows.shape[1])
+    return rows - _row_mean(xp, rows)
 
 
 def _row_sum(xp, rows, weight=None):
@@ -45,11 +45,9 @@ def _row_sum(xp, rows, weight=None):
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
 
 
-_row_scale = lambda xp, rows, eps: with_room(
-    xp, lambda x: 1 / xp.sqrt(_row_sum(xp, x * x) * mean_weight(x.shape[1]) + eps), rows, 1e15
-)
-
-
+_row_mean = lambda xp, rows: _row_sum(xp, rows) * mean_weight(rows.shape[1])
+_scale = lambda xp, x, mean, eps: with_room(xp, lambda x: 1 / xp.sqrt(mean(xp, x * x) + eps), x, 1e15)
+_row_scale = lambda xp, rows, eps: _scale(xp, rows, _row_mean, eps)
 _rows_of_g = lambda xp, g, unit: xp.reshape(g, shape=unit.shape)
 _along_unit = lambda xp, g, rows, unit: rows * unit
 
@@ -176,29 +174,30 @@ def _channel_sum(xp, x):
 
 
 _share = lambda x: mean_weight(x.shape[0] * math.prod(x.shape[2:]))  # 1 / the numbers of a channel
+_channel_mean = lambda xp, x: _channel_sum(xp, x) * _share(x)
+_channel_scale = lambda xp, away, eps: _scale(xp, away, _channel_mean, eps)
+
+
+def _channels_centred(xp, x):
+    x = _channels(xp, x)
+    return x - _channel_mean(xp, x)
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:
     """The mean and the (biased) variance of each channel of x, in a shape that broadcasts against it."""
     x = _channels(xp, x)
-    mean = _channel_sum(xp, x) * _share(x)
+    mean = _channel_mean(xp, x)
     away = x - mean
-    if type(getattr(away, "_array", away)) is not ndarray:
-        away = xp.astype(away, dtype="float64")  # see with_room
+    away = away if xp is cpu else xp.astype(away, dtype="float64")  # see with_room
     with xp.quiet():
-        return mean, _channel_sum(xp, away * away) * _share(x)
-
-
-_channel_scale = lambda xp, away, eps: with_room(
-    xp, lambda x: 1 / xp.sqrt(_channel_sum(xp, x * x) * _share(x) + eps), away, 1e15
-)
+        return mean, _channel_mean(xp, away * away)
 
 
 @op(
     floats=True,
     aux_outputs={
-        "scale": lambda xp, x, eps: _channel_scale(xp, _channels(xp, x) - moments(xp, x)[0], eps),
-        "unit": lambda xp, x, scale: (_channels(xp, x) - moments(xp, x)[0]) * scale,
+        "scale": lambda xp, x, eps: _channel_scale(xp, _channels_centred(xp, x), eps),
+        "unit": lambda xp, x, scale: _channels_centred(xp, x) * scale,
     },
     shared={
         "each": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),

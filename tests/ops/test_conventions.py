@@ -29,6 +29,14 @@ def curvature(f: Any, values: Any) -> Any:
     return lucid.autograd.grad(first.sum(), x)[0].tolist()
 
 
+def slope_of_curvature() -> Any:
+    """That of the sum of the second derivatives of c * norm() ** 2 at 0, along c."""
+    x, c = lucid.zeros(2, dtype="float64", requires_grad=True), lucid.ones((), dtype="float64", requires_grad=True)
+    (first,) = lucid.autograd.grad(c * x.norm() ** 2, x, create_graph=True)
+    (second,) = lucid.autograd.grad(first.sum(), x, create_graph=True)
+    return lucid.autograd.grad(second.sum(), c)[0].item()
+
+
 def attended(mask: Any, query: Any = None) -> Any:
     """What a query gets of two keys with the values (3, 4) and (5, 6)."""
     query = lucid.ones(1, 2) if query is None else query
@@ -68,12 +76,14 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`std` of constant data has slope 0": (lambda: [slope(lambda x: x.std(0), [[v, w]] * 3)
                                                     for v, w in ((0.1, 0.7), (0.7, 0.1))], [[[0, 0]] * 3] * 2),
     "where the slope of `norm` or `std` is 0 so is its own slope":
-        (lambda: [curvature(lambda x, f=f: f(x) * (1 + x.sum()), [0, 0])
-                  for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))], [[0, 0]] * 5),
+        (lambda: [curvature(lambda x, f=f, g=g: g(f(x), x), [0, 0])
+                  for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))
+                  for g in (lambda y, x: y * (1 + x.sum()), lambda y, x: y, lambda y, x: y * x.sum())], [[0, 0]] * 15),
     "the slope of `norm() ** 2` at 0 is 0, and its second derivative 2 I":
         (lambda: [lucid.autograd.hessian(lambda x: x.norm() ** 2, lucid.zeros(2)).tolist(),
-                  lucid.autograd.hessian(lambda x: x.std(correction=0).square() * 2, lucid.zeros(2)).tolist()],
-         [[[2, 0], [0, 2]], [[1, -1], [-1, 1]]]),
+                  lucid.autograd.hessian(lambda x: x.std(correction=0).square() * 2, lucid.zeros(2)).tolist(),
+                  slope_of_curvature()],
+         [[[2, 0], [0, 2]], [[1, -1], [-1, 1]], 4]),
     "`var` of one element has slope NaN": (lambda: [math.isnan(slope(lambda x: x.var(), [1])[0])], [True]),
     "`sqrt` at 0 has slope infinity": (lambda: slope(lambda x: x.sqrt(), [0]), [inf]),
     "`log` at 0 has slope infinity": (lambda: slope(lambda x: x.log(), [0]), [inf]),
@@ -91,8 +101,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
         (lambda: [slope(F.hardtanh, [-1, 1]), slope(F.relu6, [0, 6]), slope(F.hardsigmoid, [-3, 3])], [[0, 0]] * 3),
     "`hardswish` has slope 0 at -3 and 1 at 3": (lambda: slope(F.hardswish, [-3, 3]), [0, 1]),
     "activations and losses at -inf and inf have the slopes of their limits":
-        (lambda: [slope(f, [-inf, inf]) for f in (F.silu, F.mish, F.hardswish, F.softsign)],
-         [[0, 1], [0, 1], [0, 1], [0, 0]]),
+        (lambda: [*[slope(f, [-inf, inf]) for f in (F.silu, F.mish, F.hardswish, F.softsign)],
+                  slope(lambda x: x.logsumexp(0), [inf, 0, -inf]), slope(lambda x: x.softmax(0)[0], [inf, 0])],
+         [[0, 1], [0, 1], [0, 1], [0, 0], [1, 0, 0], [0, 0]]),
     "`sign`, `floor`, `ceil`, `round` have slope 0":
         (lambda: [slope(f, [0.3]) for f in (lucid.sign, lucid.floor, lucid.ceil, lucid.round)], [[0]] * 4),
     "`prod` is right where elements are 0": (lambda: [slope(lambda x: x.prod(), v) for v in ([0, 2, 3], [0, 0, 3])],
@@ -135,6 +146,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`kl_div` at a target of 0 is 0 and its slope finite":
         (lambda: [F.kl_div(lucid.tensor([-2.0]), lucid.tensor([0.0])).item(),
                   *slope(lambda t: F.kl_div(lucid.tensor([-2.0]), t), [0])], [0, 2]),
+    "the slope of `kl_div` at a target of 0 is 0 where the input is -inf":
+        (lambda: slope(lambda t: F.kl_div(lucid.tensor([-inf, -1.0], dtype="float64"), t, reduction="sum"), [0, 1]),
+         [0, 2]),
     "`max_pool2d` gives all to the first of equals":
         (lambda: slope(lambda x: F.max_pool2d(x.reshape(1, 1, 1, 3), (1, 3)), [1, 3, 3]), [0, 1, 0]),
     "`max_pool2d` of a window with a NaN gives it all":
@@ -271,7 +285,7 @@ def test_the_page_lists_just_these() -> None:
      lambda m, x: m.round(x), lambda m, x: x.prod(), lambda m, x: x[[0, 0, 1]], lambda m, x: x**x,
      lambda m, x: m.nn.functional.gelu(x), lambda m, x: m.nn.functional.softplus(x * 30),
      lambda m, x: m.nn.functional.huber_loss(x, m.zeros_like(x)),
-     lambda m, x: m.nn.functional.smooth_l1_loss(x, m.zeros_like(x)), lambda m, x: m.logsumexp(x / 0 * 1, 0),
+     lambda m, x: m.nn.functional.smooth_l1_loss(x, m.zeros_like(x)), lambda m, x: m.logsumexp(x * 1e3, 0),
      lambda m, x: 0.0**x,
      lambda m, x: m.nn.functional.selu(x), lambda m, x: m.nn.functional.prelu(x, m.tensor([0.3], dtype=m.float64)),
      lambda m, x: m.nn.functional.hardtanh(x), lambda m, x: m.nn.functional.relu6(x * 6),
