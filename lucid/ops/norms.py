@@ -176,11 +176,7 @@ def _channel_sum(xp, x):
 _share = lambda x: mean_weight(x.shape[0] * math.prod(x.shape[2:]))  # 1 / the numbers of a channel
 _channel_mean = lambda xp, x: _channel_sum(xp, x) * _share(x)
 _channel_scale = lambda xp, away, eps: _scale(xp, away, _channel_mean, eps)
-
-
-def _channels_centred(xp, x):
-    x = _channels(xp, x)
-    return x - _channel_mean(xp, x)
+_channels_centred = lambda xp, x: (flat := _channels(xp, x)) - _channel_mean(xp, flat)
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:
