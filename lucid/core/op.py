@@ -7,8 +7,8 @@
 
 The forward takes a namespace `xp` (array.py), then arrays by position, then options by keyword. A vjp takes `xp`, the
 gradient `g` of the output, and whatever else it needs *by name*: an input (`y`), the output (`out`), an input's shape
-(`x_shape`) or an option (`axis`). What the vjps of those inputs that need a gradient name is what gets saved for
-backward, and nothing else. The engine, not the vjp, undoes broadcasting.
+or dtype (`x_shape`, `x_dtype`) or an option (`axis`). What the vjps of those inputs that need a gradient name is what
+gets saved for backward, and nothing else. The engine, not the vjp, undoes broadcasting.
 
 A forward may return more than its output: `aux_outputs` names values that it has at hand and that vjps need, each with
 a function that recomputes it from the inputs (`losses.cross_entropy` saves its softmax less the labels). `shared` names
@@ -25,10 +25,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice
+from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
+from lucid.core.array import cpu, float16, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
@@ -57,6 +58,8 @@ class Op:
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options -> their defaults.
         floats: whether integers are made floats before the forward sees them.
+        in_single: whether half precision is computed in single, forwards and backwards, and rounded once, at the end:
+            True, False, or "cpu" where kernels of a GPU do that by themselves.
         aux_outputs: name -> what the forward returns after its output, as a function of xp, inputs, options, `out` and
             the ones before it.
         shared: name -> what several vjps name and backward computes before them, a function like them.
@@ -74,10 +77,10 @@ class Op:
     def __init__(
         self, forward: Callable[..., Any], vjps: dict[str, Callable[..., Any]], view: bool = False,
         floats: bool = False, aux_outputs: dict[str, Callable[..., Any]] | None = None,
-        shared: dict[str, Callable[..., Any]] | None = None,
+        shared: dict[str, Callable[..., Any]] | None = None, in_single: bool | str = False,
     ) -> None:  # fmt: skip
         self.name = forward.__name__.removeprefix("_")
-        self.forward, self.vjps, self.view, self.floats = forward, vjps, view, floats
+        self.forward, self.vjps, self.view, self.floats, self.in_single = forward, vjps, view, floats, in_single
         self.aux_outputs, self.shared = aux_outputs or {}, shared or {}
         _names_after(self.name, "the forward", forward, "xp")
         self.parameters = _parameters(forward)[1:]
@@ -111,7 +114,8 @@ class Op:
         For `multiply`, saved_names is [y, x], and vjp_args, the places of what each vjp names, {x: [0], y: [1]}.
         """
         functions = {**self.shared, **self.vjps}
-        small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # what is saved without asking who needs it
+        # What is saved without asking who needs it.
+        small = {*self.options, *(f"{n}_{about}" for n in self.inputs for about in ("shape", "dtype"))}
         known = {*small, *self.inputs, *self.aux_outputs, *self.shared, "out"}
         args = {n: _names_after(self.name, f"the vjp of {n!r}", f, "xp", "g") for n, f in functions.items()}
         for name, wants in args.items():
@@ -140,7 +144,7 @@ class Op:
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
         always = {n for n in self.saved_names if n in small or len(users[n]) == len(self.vjps)}
-        self.save = _saver([(self._getter(n), None if n in always else users[n]) for n in self.saved_names])
+        self.save = _saver([self._getter(n, None if n in always else users[n]) for n in self.saved_names])
         place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
         self.vjp_args = {n: [place[want] for want in wants] for n, wants in args.items()}
 
@@ -161,9 +165,11 @@ class Op:
             shared = [(_on_saved(functions[n], self.vjp_args[n], None), self.shared_users[n]) for n in self.shared]
 
             def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
+                values, every = [*saved], all(inputs)
                 for call, users in shared:
-                    saved = (*saved, call(xp, g, saved) if any(inputs[i] is not None for i in users) else None)
-                return [None if n is None else call(xp, g, saved) for call, n in zip(calls, inputs)]  # noqa: B905
+                    needed = every or any(inputs[i] is not None for i in users)
+                    values.append(call(xp, g, values) if needed else None)
+                return [None if n is None else call(xp, g, values) for call, n in zip(calls, inputs)]  # noqa: B905
 
             return vjp_after_shared
         if self.variadic:
@@ -192,25 +198,38 @@ class Op:
             for call, n in zip(calls, inputs)  # noqa: B905 (strict=True is slower)
         ]
 
-    def _getter(self, want: str) -> Callable[..., Any]:
-        """A function of a call's arrays, output, auxiliary outputs and options: the value of this name."""
+    def _getter(self, want: str, users: list[int] | None) -> Callable[..., Any]:
+        """A function of a call's arrays, nodes, output, auxiliary outputs and options: the value of this name; None
+        where no operand in `users`, if they are given, needs a gradient."""
+        if users is not None:
+            get, (first, *rest) = self._getter(want, None), users
+            if want in self.inputs and not rest:
+                i = self.inputs.index(want)
+                return lambda arrays, nodes, out, aux, options: None if nodes[first] is None else arrays[i]
+            return lambda arrays, nodes, out, aux, options: (
+                None
+                if nodes[first] is None and not any(nodes[j] is not None for j in rest)
+                else get(arrays, nodes, out, aux, options)
+            )
         if want in self.options:
             default = self.options[want]
-            return lambda arrays, out, aux, options: options.get(want, default)
+            return lambda arrays, nodes, out, aux, options: options.get(want, default)
         if want == "out":
-            return lambda arrays, out, aux, options: out
+            return lambda arrays, nodes, out, aux, options: out
         if want in self.aux_outputs:
             k = list(self.aux_outputs).index(want)
-            return lambda arrays, out, aux, options: aux[k]
+            return lambda arrays, nodes, out, aux, options: aux[k]
         if self.variadic:
             if want in self.inputs:
-                return lambda arrays, out, aux, options: tuple(arrays)
-            return lambda arrays, out, aux, options: tuple([array.shape for array in arrays])
+                return lambda arrays, nodes, out, aux, options: tuple(arrays)
+            about = attrgetter(want.rpartition("_")[2])  # the shape or the dtype
+            return lambda arrays, nodes, out, aux, options: tuple(map(about, arrays))
+        i = self.inputs.index(want.removesuffix("_shape").removesuffix("_dtype"))
         if want in self.inputs:
-            i = self.inputs.index(want)
-            return lambda arrays, out, aux, options: arrays[i]
-        i = self.inputs.index(want.removesuffix("_shape"))
-        return lambda arrays, out, aux, options: arrays[i].shape
+            return lambda arrays, nodes, out, aux, options: arrays[i]
+        if want.endswith("_dtype"):
+            return lambda arrays, nodes, out, aux, options: arrays[i].dtype
+        return lambda arrays, nodes, out, aux, options: arrays[i].shape
 
     def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
         """What a node saved, as Tensors with their history: what its vjps run on under create_graph."""
@@ -244,7 +263,7 @@ class Op:
         else:
             tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
         if self.view:
-            register_view(operands[0], tensor, self, {**self.options, **options})
+            register_view(operands[0], tensor, self, options)
         elif self.user_defined:
             for x in operands:
                 register_view(x, tensor, self, {})
@@ -310,65 +329,65 @@ def _on_saved(f: Callable[..., Any], places: list[int], whole: list[int] | None)
         return lambda xp, g, saved: f(xp, g, saved[i])
     if places == whole:
         return lambda xp, g, saved: f(xp, g, *saved)
-    return lambda xp, g, saved: f(xp, g, *[saved[i] for i in places])
+    pick = itemgetter(*places)
+    return lambda xp, g, saved: f(xp, g, *pick(saved))
 
 
-def _saver(getters: list[tuple[Callable[..., Any], list[int] | None]]) -> Callable[..., tuple[Any, ...]]:
-    """A function of a call that gives the values of `saved_names`; None for an array that no vjp which runs needs.
-
-    With each getter come the operands for whose vjps its value is needed, or None if that is all of them.
-    """
-    if not getters:
+def _saver(gets: list[Callable[..., Any]]) -> Callable[..., tuple[Any, ...]]:
+    """A function of a call that gives the values of `saved_names`, one from each of these getters."""
+    if not gets:
         return lambda arrays, nodes, out, aux, options: ()
-    if all(users is None for _, users in getters):
-        gets = [get for get, _ in getters]
-        if len(gets) == 1:
-            (f,) = gets
-            return lambda arrays, nodes, out, aux, options: (f(arrays, out, aux, options),)
-        if len(gets) == 3:  # losses
-            f, g, h = gets
-            return lambda arrays, nodes, out, aux, options: (
-                f(arrays, out, aux, options), g(arrays, out, aux, options), h(arrays, out, aux, options),
-            )  # fmt: skip
-        return lambda arrays, nodes, out, aux, options: tuple([get(arrays, out, aux, options) for get in gets])
-    if len(getters) == 2 and all(users is not None and len(users) == 1 for _, users in getters):  # x * y, x @ y
-        (first, (i,)), (second, (j,)) = getters  # type: ignore[misc]
+    if len(gets) == 1:
+        (f,) = gets
+        return lambda arrays, nodes, out, aux, options: (f(arrays, nodes, out, aux, options),)
+    if len(gets) == 2:
+        f, g = gets
         return lambda arrays, nodes, out, aux, options: (
-            None if nodes[i] is None else first(arrays, out, aux, options),
-            None if nodes[j] is None else second(arrays, out, aux, options),
-        )
-
-    def save(arrays: Any, nodes: Any, out: Any, aux: Any, options: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple([
-            get(arrays, out, aux, options) if users is None or any(nodes[i] is not None for i in users) else None
-            for get, users in getters
-        ])  # fmt: skip
-
-    return save
+            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
+        )  # fmt: skip
+    if len(gets) == 4:  # matmul, linear
+        f, g, h, i = gets
+        return lambda arrays, nodes, out, aux, options: (
+            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
+            h(arrays, nodes, out, aux, options), i(arrays, nodes, out, aux, options),
+        )  # fmt: skip
+    return lambda arrays, nodes, out, aux, options: tuple([get(arrays, nodes, out, aux, options) for get in gets])
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------
-# Fast templates for one and two inputs and for `linear`, and `_nary` for all others. The usual case, NumPy arrays of
-# one dtype, is recognised in place; everything else goes through promote_operands. `simple` says that there are no
-# auxiliary outputs, views or `dtype` option.
+# Fast templates for one, two and three inputs, and `_nary` for all others. The usual case, NumPy arrays of one dtype,
+# is recognised in place; everything else goes through promote_operands. `simple` says that there are no auxiliary
+# outputs, no `dtype` option, and no view of the first of several inputs.
 
 
 def _cast(x: Any, dtype: Any) -> Tensor:
     return on_tensors.astype(x, dtype=dtype)
 
 
+def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tensor:
+    """The call with half precision made single, and its result made half again: casts that are recorded as well."""
+    names = op.inputs * len(operands) if op.variadic else op.inputs
+    halves = [n in op.promoted and getattr(x, "dtype", float32) != float32 for n, x in zip(names, operands)]  # noqa: B905
+    wide = [_cast(x, float32) if half else x for x, half in zip(operands, halves, strict=True)]
+    return _cast(op.call(*wide, **options), float16)
+
+
 def _unary(op: Op, simple: bool) -> Any:
-    forward, floats = op.forward, op.floats
+    forward, floats, in_single, view = op.forward, op.floats, op.in_single, op.view
 
     def call(x: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             array, node = x._array, x._node
         else:
             array, node = x, None
-        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
+        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f") and not (
+            in_single and array.dtype is float16
+        ):
             xp, compute = cpu, forward
         else:
-            xp, (array,), (node,) = promote_operands(op, (x,), _cast)
+            if (promoted := promote_operands(op, (x,), _cast)) is None:
+                return _in_single(op, (x,), options)
+            xp, (array,), (node,) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -381,14 +400,18 @@ def _unary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if node is None or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (array,)))
-        return Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
+            tensor = Tensor(out if out.dtype is float32 else default_float(out, (array,)))
+        else:
+            tensor = Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
+        if view:
+            register_view(x, tensor, op, options)
+        return tensor
 
     return call
 
 
 def _binary(op: Op, simple: bool) -> Any:
-    forward, floats, alike = op.forward, op.floats, len(op.promoted) == 2
+    forward, floats, in_single, alike = op.forward, op.floats, op.in_single, len(op.promoted) == 2
 
     def call(x: Any, y: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -401,10 +424,12 @@ def _binary(op: Op, simple: bool) -> Any:
             b, n = y, None
         if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
             not floats or m is not None or a.dtype.kind == "f"
-        ):
+        ) and not (in_single and a.dtype is float16):
             xp, compute = cpu, forward
         else:
-            xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
+            if (promoted := promote_operands(op, (x, y), _cast)) is None:
+                return _in_single(op, (x, y), options)
+            xp, (a, b), (m, n) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -424,9 +449,9 @@ def _binary(op: Op, simple: bool) -> Any:
 
 
 def _ternary(op: Op, simple: bool) -> Any:
-    forward = op.forward
+    forward, floats, in_single = op.forward, op.floats, op.in_single
 
-    def call(x: Any, y: Any, z: Any = None, **options: Any) -> Tensor:
+    def call(x: Any, y: Any, z: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
@@ -439,12 +464,14 @@ def _ternary(op: Op, simple: bool) -> Any:
             c, o = z._array, z._node
         else:
             c, o = z, None
-        if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and (
+        if type(a) is ndarray and (b is None or (type(b) is ndarray and b.dtype is a.dtype)) and (
             c is None or (type(c) is ndarray and c.dtype is a.dtype)
-        ):
+        ) and (not floats or a.dtype.kind == "f") and not (in_single and a.dtype is float16):
             xp, compute = cpu, forward
         else:
-            xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
+            if (promoted := promote_operands(op, (x, y, z), _cast)) is None:
+                return _in_single(op, (x, y, z), options)
+            xp, (a, b, c), (m, n, o) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -464,7 +491,7 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 
 def _nary(op: Op, simple: bool) -> Any:
-    forward, floats, variadic, count = op.forward, op.floats, op.variadic, len(op.inputs)
+    forward, floats, in_single, variadic, count = op.forward, op.floats, op.in_single, op.variadic, len(op.inputs)
     kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
@@ -483,10 +510,13 @@ def _nary(op: Op, simple: bool) -> Any:
             elif is_promoted:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
-        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f")):
+        half = in_single and dtype is float16
+        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f") and not half):
             xp, compute = cpu, forward
         else:
-            xp, arrays, nodes = promote_operands(op, operands, _cast)
+            if (promoted := promote_operands(op, operands, _cast)) is None:
+                return _in_single(op, operands, options)
+            xp, arrays, nodes = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -506,21 +536,23 @@ def _call_of(op: Op) -> Any:
     template = _nary
     if count <= 2 and not (op.variadic or op.nullable):
         template = [_nary, _unary, _binary][count]
-    if count == 3 and op.nullable == {op.inputs[2]} and op.all_differentiable and not op.floats:  # linear
+    optional = [name in op.nullable for name in op.inputs]
+    if optional in ([False, False, True], [False, True, True]) and op.all_differentiable:  # linear, layer_norm
         template = _ternary
-    simple = op.all_differentiable and not (op.aux_outputs or op.view or op.user_defined or "dtype" in op.options)
-    call = template(op, simple)
+    simple = op.all_differentiable and not (op.aux_outputs or op.user_defined or "dtype" in op.options)
+    call = template(op, simple and not (op.view and count > 1))
     code = call.__code__
     inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
-    own = FunctionType(code, call.__globals__, op.name, call.__defaults__, call.__closure__)
+    defaults = (None,) * len(op.nullable) if template is _ternary else None
+    own = FunctionType(code, call.__globals__, op.name, defaults, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]
     return own
 
 
 def op(
-    misplaced: None = None, /, *, view: bool = False, floats: bool = False,
+    misplaced: None = None, /, *, view: bool = False, floats: bool = False, in_single: bool | str = False,
     aux_outputs: dict[str, Callable[..., Any]] | None = None,
     shared: dict[str, Callable[..., Any]] | None = None, **vjps: Callable[..., Any],
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:  # fmt: skip
@@ -528,8 +560,8 @@ def op(
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input; `floats` that integers are converted to floats first; `aux_outputs` names what the forward returns
-    after its output; `shared` what several vjps need.
+    with the input; `floats` that integers are converted to floats first; `in_single` that half precision is computed in
+    single; `aux_outputs` names what the forward returns after its output; `shared` what several vjps need.
 
     Raises:
         TypeError: when the forward does not begin with `xp`, or a vjp not with `xp` and `g`; when a vjp is of an input,
@@ -549,7 +581,7 @@ def op(
         raise TypeError(BARE.format(form=FORM))
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
-        spec = Op(forward, vjps, view, floats, aux_outputs, shared)
+        spec = Op(forward, vjps, view, floats, aux_outputs, shared, in_single)
         known = OPS.get(spec.name)
         if known is not None and known.forward.__module__ != forward.__module__:
             raise TypeError(TAKEN.format(module=known.forward.__module__, name=known.name))

@@ -61,13 +61,13 @@ class Kernel:
         each: the kernel for one parameter, called with `(g, *scalars, theta, *slots)`: its `takes` and `gives`.
         many: the kernel for a `Table` of them; `text` is its source.
         rows: how many parameters a Table holds; `layout`, its dtype.
-        static, step, static_values, step_values: as the CompiledRule has them.
+        static, step, static_values, takes_scalars, step_values: as the CompiledRule has them.
     """
 
     def __init__(self, cupy: Any, rule: CompiledRule, stored: DType) -> None:
         wide = float64 if stored == float64 else float32
         self.static, self.static_values = rule.static, rule.static_values
-        self.step, self.step_values = rule.step, rule.step_values
+        self.step, self.takes_scalars, self.step_values = rule.step, rule.takes_scalars, rule.step_values
         title = rule.trace.title.removesuffix(".rule").lower()
         self.name = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_")
         self.slots = [identifier(slot) for slot in rule.trace.new]

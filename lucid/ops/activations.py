@@ -21,7 +21,7 @@ ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-@op(floats=True, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
 def _leaky_relu(xp, x, *, negative_slope=0.01):
     return xp.where(x > 0, x, x * negative_slope) if negative_slope else xp.maximum(x, 0)
 
@@ -31,7 +31,10 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     return _leaky_relu(input, negative_slope=float(negative_slope))
 
 
-@op(floats=True, x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))),
+)  # fmt: skip
 def _elu(xp, x, *, alpha=1.0):
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
@@ -70,25 +73,31 @@ def hardsigmoid(input: Tensor) -> Tensor:
     return relu6(input + 3) / 6
 
 
-@op(floats=True, x=lambda xp, g, x: g * ((x + 3).clip(0, 6) / 6 + xp.masked(x / 6, ~((x <= -3) | (x >= 3)))))
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x: g * ((x + 3).clip(0, 6) / 6 + xp.masked(x / 6, ~((x <= -3) | (x >= 3)))),
+)  # fmt: skip
 def hardswish(xp, x):
     """x * relu6(x + 3) / 6, a silu without exponentials (Howard et al. 2019, arXiv 1905.02244)."""
     return x.clip(-FAR, math.inf) * ((x + 3).clip(0, 6) / 6)
 
 
-@op(floats=True, x=lambda xp, g, x: g * xp.sigmoid(-x))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.sigmoid(-x))
 def logsigmoid(xp, x):
     """log(sigmoid(x)), which never overflows, nor rounds to log 0."""
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@op(floats=True, x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x.clip(-FAR, FAR) * (1 - s))))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x.clip(-FAR, FAR) * (1 - s))))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
     return x.clip(-FAR, math.inf) * xp.sigmoid(x)
 
 
-@op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
+)  # fmt: skip
 def _softplus(xp, x, *, beta=1.0, threshold=20.0):
     z = x * beta
     return xp.where(z > threshold, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
@@ -100,7 +109,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 @op(
-    floats=True, aux_outputs={"gate": lambda xp, x: xp.tanh(xp.softplus(x))},
+    floats=True, in_single="cpu", aux_outputs={"gate": lambda xp, x: xp.tanh(xp.softplus(x))},
     x=lambda xp, g, x, gate: g * (gate + x.clip(-FAR, FAR) * ((1 - gate * gate) * xp.sigmoid(x))),
 )  # fmt: skip
 def mish(xp, x):
@@ -110,7 +119,7 @@ def mish(xp, x):
 
 
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     aux_outputs={
         "slope": lambda xp, x, approximate: (
             _tanh_gelu_slope(xp, near := x.clip(-40, 40), _tanh_gate(xp, near))  # type: ignore[has-type]
@@ -118,16 +127,13 @@ def mish(xp, x):
         )
     },
     x=lambda xp, g, slope: g * slope,
-)
+)  # fmt: skip
 def _gelu(xp, x, *, approximate="none"):
-    wide = x.astype("float32") if x.dtype.char == "e" else x
     if approximate == "tanh":
-        near = wide.clip(-40, 40)  # farther out nothing changes, but x * x overflows
+        near = x.clip(-40, 40)  # farther out nothing changes, but x * x overflows
         gate = _tanh_gate(xp, near)
-        out, slope = wide.clip(-FAR, math.inf) * gate, _tanh_gelu_slope(xp, near, gate)
-    else:
-        out, slope = _gelu_by_tail(xp, wide)
-    return (out, slope) if wide is x else (out.astype(x.dtype), slope.astype(x.dtype))
+        return x.clip(-FAR, math.inf) * gate, _tanh_gelu_slope(xp, near, gate)
+    return _gelu_by_tail(xp, x)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -139,10 +145,13 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return _gelu(input, approximate=approximate)
 
 
-@op(x=lambda xp, g, x: g * ((2 - (square := x.clip(-40, 40) ** 2)) * xp.exp(-0.5 * square) / math.sqrt(2 * math.pi)))
+@op(
+    in_single="cpu",
+    x=lambda xp, g, x: g * ((2 - (square := x.clip(-40, 40) ** 2)) * xp.exp(-0.5 * square) / math.sqrt(2 * math.pi)),
+)  # fmt: skip
 def gelu_slope(xp, x):
     """The derivative of gelu, P(Z <= x) + x times the density at x; create_graph differentiates this."""
-    return _gelu_by_tail(xp, x.astype("float32") if x.dtype.char == "e" else x)[1].astype(x.dtype, copy=False)
+    return _gelu_by_tail(xp, x)[1]
 
 
 # For the tanh form gate = (1 + tanh u) / 2, which is sigmoid(2 u), and so gate' = 2 gate (1 - gate) u'. 1 + tanh u has
@@ -173,10 +182,10 @@ def _gelu_by_tail(xp, x):
     return out.reshape(x.shape), slope.reshape(x.shape)
 
 
-@op(floats=True, x=lambda xp, g, x: g / (size := 1 + xp.abs(x)) / size)
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g / (size := 1 + xp.abs(x)) / size)
 def softsign(xp, x):
     """x / (1 + |x|)."""
-    near = x.clip(-6e4, 6e4) if x.dtype.char == "e" else x.clip(-1e30, 1e30)  # the largest halves are 65,504
+    near = x.clip(-1e30, 1e30)
     return near / (1 + xp.abs(near))
 
 

@@ -52,18 +52,18 @@ def setitem(xp, x, value, *, index, view_chain=()):
 
 
 def _with_value(xp, x, value, index, view_chain):
-    if not view_chain:
-        out = xp.copy(x)
-        write_at(xp, out, index, value)
-        return out
-    (name, options), *rest = view_chain
-    view = getattr(xp, name)
-    changed = _with_value(xp, view(x, **options), value, index, rest)
-    if name == "reshape":  # of the copy it may be another copy, but it can be undone
-        return changed.reshape(x.shape)
-    out = xp.copy(x)
-    view(out, **options)[...] = changed
-    return out
+    shown = [x]  # x, and what each view shows of the one before
+    for name, options in view_chain:
+        shown.append(getattr(xp, name)(shown[-1], **options))
+    changed = xp.copy(shown.pop())
+    write_at(xp, changed, index, value)
+    for (name, options), source in zip(reversed(view_chain), reversed(shown), strict=True):
+        if name == "reshape":  # of a copy it may be another copy, but it can be undone
+            changed = changed.reshape(source.shape)
+        else:
+            part, changed = changed, xp.copy(source)
+            getattr(xp, name)(changed, **options)[...] = part
+    return changed
 
 
 def write_at(xp, out, index, value):
@@ -81,7 +81,7 @@ def write_at(xp, out, index, value):
 def _last_written(xp, x, index):
     """For each value that is written to x[index], the position of the last one for the same place."""
     places, shape = xp.zeros(x.shape, dtype="float64"), x[index].shape
-    xp.maximum_at(places, index, xp.arange(math.prod(shape), dtype="float64").reshape(shape))
+    xp.maximum.at(places, index, xp.arange(math.prod(shape), dtype="float64").reshape(shape))
     return places[index].astype("int64")
 
 

@@ -11,10 +11,12 @@ import math
 from lucid.core.array import cpu, device_of, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_number
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor, known_within
 from lucid.ops.elementwise import where
+from lucid.ops.norms import _in_single
 from lucid.ops.reductions import minus
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -25,8 +27,6 @@ def _reduce(xp, losses, reduction):
     """The losses, their sum or their mean: what a forward returns."""
     if reduction == "none":
         return losses
-    if losses.dtype.char == "e":  # see accumulate_in_float32
-        return _reduce(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
 
@@ -61,10 +61,10 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2),
     target=lambda xp, g, x, target, reduction: (target - x) * _element_gradient(g, x.shape, reduction, 2),
-)
+)  # fmt: skip
 def _mse(xp, x, target, *, reduction="mean"):
     difference = x - target
     difference *= difference
@@ -78,10 +78,10 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, target, reduction: xp.sign(target - x) * _element_gradient(g, x.shape, reduction),
-)
+)  # fmt: skip
 def _l1(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.abs(x - target), reduction)
 
@@ -93,14 +93,14 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, delta, over, reduction: (
         xp.clip(x - target, min=-delta, max=delta) / over * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, delta, over, reduction: (
         xp.clip(target - x, min=-delta, max=delta) / over * _element_gradient(g, x.shape, reduction)
     ),
-)
+)  # fmt: skip
 def _huber(xp, x, target, *, delta=1.0, over=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
@@ -127,7 +127,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _huber(input, target, delta=float(beta), over=float(beta), reduction=reduction)
 
 
-@op(x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
+@op(in_single="cpu", x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
 def weighed(xp, x, y):
     """x * y, but 0 where x is 0 and y infinite or undefined: what has no weight may be anything."""
     with xp.quiet():
@@ -148,21 +148,21 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     with namespace(input._array).quiet():
         losses = weighed(target.exp() if log_target else target, logs - input)
     if reduction == "batchmean":
-        return losses.sum() / (input.shape[0] if input.ndim else 1)
+        return _in_single(lambda x: x.sum() / (input.shape[0] if input.ndim else 1), losses)
     return _reduce_tensor(losses, reduction)
 
 
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (
         (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, reduction: (
         (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
     ),
-)
+)  # fmt: skip
 def _bce(xp, x, target, *, reduction="mean"):
     with xp.quiet():  # log 0 is meant
         log_yes, log_no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
@@ -196,10 +196,10 @@ def binary_cross_entropy(
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
-)
+)  # fmt: skip
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     rest = xp.log1p(xp.exp(-xp.abs(x)))
     with xp.quiet():
@@ -244,13 +244,13 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
 
 
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     # The slope is p - y, the probabilities less the one that should have been 1.
     aux_outputs={"error": lambda xp, x, labels: _error_of_rows(xp, x, labels)},
     x=lambda xp, g, error, labels_shape, reduction: (
         error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
-)
+)  # fmt: skip
 def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     losses, error = _row_losses(xp, x, labels)
@@ -284,7 +284,7 @@ def _for_rows(xp, g, reduction):
 
 # Labels on a GPU are not read by the host, which therefore cannot know whether some are to be ignored, and takes this.
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     aux_outputs={
         "error": lambda xp, x, labels, ignore_index: xp.where(
             (labels != ignore_index)[:, None],
@@ -297,7 +297,7 @@ def _for_rows(xp, g, reduction):
     x=lambda xp, g, error, share, reduction: (
         error * (g * share if reduction == "mean" else _for_rows(xp, g, reduction))
     ),
-)
+)  # fmt: skip
 def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean"):
     """cross_entropy, to which a row with the label `ignore_index` adds nothing, and for which it does not count."""
     kept = labels != ignore_index
@@ -305,11 +305,10 @@ def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean")
     losses, error = xp.where(kept, losses, 0), xp.where(kept[:, None], error, 0)
     if reduction != "mean":
         return _reduce(xp, losses, reduction), error, xp.ones((), dtype=x.dtype)
-    wide = losses.astype("float32") if x.dtype.char == "e" else losses
-    count = xp.sum(xp.astype(kept, dtype=wide.dtype))
+    count = xp.sum(xp.astype(kept, dtype=x.dtype))
     with xp.quiet():  # no row is kept: 0 / 0 is the answer, and its slope 0
-        mean, share = xp.sum(wide) / count, 1 / xp.maximum(count, 1)
-    return xp.asarray(mean).astype(x.dtype), error, xp.asarray(share).astype(x.dtype)
+        mean, share = xp.sum(losses) / count, 1 / xp.maximum(count, 1)
+    return xp.asarray(mean), error, xp.asarray(share)
 
 
 def cross_entropy(
@@ -336,12 +335,14 @@ def cross_entropy(
     0.417
     """
     if label_smoothing:
+        label_smoothing = as_number("cross_entropy", "label_smoothing", label_smoothing)
         check_smoothing("cross_entropy", label_smoothing)
     if isinstance(target, Tensor) and target.dtype.kind == "f":
-        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+        check_tensor("cross_entropy", "input", input)
+        return _in_single(_soft_cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels, all_count = _rows_and_labels("cross_entropy", input, target, weight, ignore_index, reduction)
     if weight is not None or label_smoothing:
-        out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
+        out = _in_single(_weighted_cross_entropy, rows, labels, weight, ignore_index, reduction, label_smoothing)
     elif all_count:
         out = _cross_entropy(rows, labels, reduction=reduction)
     else:
@@ -424,7 +425,7 @@ def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
     """cross_entropy for a target of probabilities."""
-    if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
+    if input.shape != target.shape == _labels_shape(input.shape):
         must = f"and labels must be integers, got {target.dtype}; convert it with .long()"
         raise TypeError(f"cross_entropy: target has the shape of labels, {target.shape}, {must}")
     _check_pair("cross_entropy", input, target, reduction)
@@ -443,7 +444,7 @@ def _soft_cross_entropy(
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     shared={
         "kept": lambda xp, g, labels, ignore_index: labels != ignore_index,
         "weights": lambda xp, g, x, labels, weight, kept: _row_weights(xp, labels, weight, kept, x.dtype),
@@ -452,7 +453,7 @@ def _soft_cross_entropy(
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
         * xp.where(kept, g * (weights / xp.sum(weights) if reduction == "mean" else weights), 0)[:, None]
     ),
-)
+)  # fmt: skip
 def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """-x[label] * weight[label] for each row of the log-probabilities x, (n, classes); labels are n integers.
 
@@ -460,16 +461,14 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """
     kept = labels != ignore_index
     picked = xp.where(kept, x[xp.arange(len(labels)), xp.where(kept, labels, 0)], 0)
-    if x.dtype.char == "e":  # see accumulate_in_float32
-        picked = picked.astype("float32")
-    weights = _row_weights(xp, labels, weight, kept, picked.dtype)
+    weights = _row_weights(xp, labels, weight, kept, x.dtype)
     losses = -xp.weighed(weights, picked)
     if reduction != "none":
         losses = xp.sum(losses)
     if reduction == "mean":
         with xp.quiet():  # no row is kept: 0 / 0 is the answer
             losses = losses / xp.sum(weights)
-    return xp.asarray(losses).astype(x.dtype, copy=False)
+    return xp.asarray(losses)
 
 
 def _row_weights(xp, labels, weight, kept, dtype):

@@ -108,7 +108,7 @@ class Bucket:
         numbers in float32), so scalars are such arrays, of the dtype that floats would be turned into.
         """
         flags = [x for x in scalars if type(x) is bool] if self.flags else self.flags  # a rule has them or never has
-        if flags != self.flags or (static is not self.static and static != self.static):
+        if static is not self.static or flags != self.flags:
             compiled, self.static = self.compile(rule, pattern_of(scalars, static)), static
             self.flags = [x for x in scalars if type(x) is bool]
             if compiled is not None:
@@ -119,10 +119,12 @@ class Bucket:
                 for scalar, value in zip(self.static_scalars, compiled.static_values(static), strict=True):
                     scalar[()] = value
             self.compiled = compiled
-        if self.compiled is not None:
-            for scalar, value in zip(self.step_scalars, self.compiled.step_values(static, scalars)):  # noqa: B905
+        compiled = self.compiled
+        if compiled is not None:
+            values = scalars if compiled.takes_scalars else compiled.step_values(static, scalars)
+            for scalar, value in zip(self.step_scalars, values):  # noqa: B905
                 scalar[()] = value
-        return self.compiled
+        return compiled
 
     def registers(self, theta: Any, g: Array, memory: Sequence[Any], use: object) -> list[Any]:
         """The registers of the compiled rule, with workspace that nothing else uses meanwhile."""
@@ -175,16 +177,16 @@ class PackedBucket(Bucket):
     def bind(self, compiled: CompiledRule) -> None:
         """List the calls of a step, each with the arrays that it works on."""
         self.compiled, self.thetas = compiled, []
-        theta = self.read_thetas() if compiled.reads_theta else None
+        theta = self.read_thetas() if compiled.uses_theta else None
         registers = self.registers(theta, self.g, self.memory, "")
         self.calls = [partial(f, *[registers[i] for i in x], registers[y]) for f, x, y in compiled.calls]
-        bases = self.views(theta) if compiled.scales_theta else self.arrays
-        for operands in zip(bases, self.views(registers[compiled.update]), self.arrays, strict=True):
-            if operands[2].flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
-                operands = tuple([x.reshape(-1) for x in operands])
-            base, update, array = operands
-            # Two arrays that show the same memory take 0.2 us longer than one that is given twice.
-            self.calls.append(partial(self.xp.subtract, base if compiled.scales_theta else array, update, array))
+        if compiled.uses_theta:
+            self.calls.append(partial(self.xp.subtract, theta, registers[compiled.update], theta))
+            return
+        for array, update in zip(self.arrays, self.views(registers[compiled.update]), strict=True):
+            if array.flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
+                array, update = array.reshape(-1), update.reshape(-1)
+            self.calls.append(partial(self.xp.subtract, array, update, array))
 
     def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> None:
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
@@ -197,8 +199,8 @@ class PackedBucket(Bucket):
         if compiled:
             for call in self.calls:
                 call()
-            return
-        evaluate_in_place(rule, self.xp, theta, self.g, self.memory, scalars, static)
+        else:
+            evaluate_in_place(rule, self.xp, theta, self.g, self.memory, scalars, static)
         for view, array in self.thetas:
             array[...] = view
 

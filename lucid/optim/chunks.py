@@ -79,7 +79,7 @@ class ChunkedBucket(Bucket):
     def move_chunk(self, theta: Array, memory: list[Array | None], g: Array, worker: int) -> None:
         """Run the compiled rule on one chunk, in the workspace of this worker; half precision in single."""
         rule: CompiledRule = self.compiled
-        wide = theta.astype(self.dtype, copy=False) if rule.reads_theta else theta
+        wide = theta.astype(self.dtype, copy=False) if rule.uses_theta else theta
         registers = self.registers(wide, g.astype(self.dtype, copy=False), memory, worker)
         for function, operands, out in rule.calls:
             if len(operands) == 2:  # most have two, and this takes 0.3 us less

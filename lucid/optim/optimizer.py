@@ -101,8 +101,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Any, dict[str, Any]] = {}
         self._plan: Plan | None = None
-        self._names = (*self.defaults, *self.pairs)
-        self._seen: list[object] = []  # what stood under these names, and the parameters, in all groups
+        self._seen: list[object] = []  # what stood in all groups, and their parameters
         self._options: list[GroupOptions] = []  # what was made of it
         self._warned = False
         validation.check_static_names(self._name, self._static_names, self.defaults)
@@ -208,7 +207,7 @@ class Optimizer:
         """The hyperparameters of every group, as they stand now; another list if anything is new."""
         seen: list[object] = []
         for group in self.param_groups:
-            seen += map(group.get, self._names)
+            seen += group.values()
             seen += group["params"]
         # The same objects as at the last step were checked there.
         if len(seen) != len(self._seen) or not all(map(is_, seen, self._seen)):

@@ -183,7 +183,7 @@ class CompiledRule:
             registers are theta, g, the slots in use, the scalars, the workspace, in this order.
         workspace: how many arrays of workspace there are.
         update: the register of what is to be subtracted from theta in the end.
-        reads_theta, scales_theta: whether any call reads theta, and whether one writes to it.
+        uses_theta: whether any call reads theta or writes to it.
         static, step: the scalars: first those that depend on hyperparameters alone, then those that are new at each
             step: what the rule is given as such, then what it computes of it.
     """
@@ -198,10 +198,11 @@ class CompiledRule:
         outputs = {*homes, trace.update}.difference(self.inputs)
         on_arrays = [i for i in trace.instructions if not isinstance(i[2], ScalarTracer)]
         self.code, register, self.workspace = allocate(on_arrays, self.inputs, outputs, homes)
-        self.update, self.scales_theta = register[trace.update], trace.theta in homes
-        self.reads_theta = any(0 in operands for _, operands, _ in self.code) or self.update == 0
+        self.update = register[trace.update]
+        self.uses_theta = self.update == 0 or any(0 in (*operands, out) for _, operands, out in self.code)
         self.calls = [(in_place(function), operands, out) for function, operands, out in self.code]
-        self._as_given = len(self.step) == len(trace.step_scalars)  # nothing is computed of them
+        # Nothing is computed of those of the rule, and no flags stand among them.
+        self.takes_scalars = len(self.step) == len(trace.step_scalars) == len(trace.step_names)
         self._on_static, self._on_step = trace.on_numbers(static=True), trace.on_numbers(static=False)
 
     def static_values(self, static: Mapping[str, Any]) -> list[Any]:
@@ -211,9 +212,6 @@ class CompiledRule:
 
     def step_values(self, static: Mapping[str, Any], step_scalars: Sequence[Any]) -> Sequence[Any]:
         """The values of the scalars that are new at each step, given those of the rule, flags included."""
-        if self._as_given:
-            flags = len(step_scalars) - len(self.step)
-            return [x for x in step_scalars if type(x) is not bool] if flags else step_scalars
         values = {**static, **dict(zip(self.trace.step_names, step_scalars, strict=True))}
         evaluate(self._on_static + self._on_step, values)
         return [number_of(x, values) for x in self.step]

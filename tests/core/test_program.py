@@ -135,7 +135,7 @@ def test_theta_is_read_only_where_the_rule_does() -> None:
         compiled = compiled_rule(
             optim.Adamax.rule, ("m", "u"), pattern_of((0.1,), {**constants, "weight_decay": decay})
         )
-        assert compiled.reads_theta is bool(decay) and not compiled.scales_theta
+        assert compiled.uses_theta is bool(decay)
 
 
 def test_adamax_needs_two_arrays_of_workspace_and_nine_calls_before_the_subtraction() -> None:
