@@ -22,6 +22,7 @@ differentiable (`create_graph=True`), the same vjp runs on Tensors with `xp` = `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice
 from operator import attrgetter, itemgetter
@@ -34,7 +35,7 @@ from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import NotAnOperand, default_float, describe_error, promote_operands
 
 OPS: dict[str, Op] = {}
-on_tensors = SimpleNamespace()  # name -> the operation on Tensors: `xp` for vjps under create_graph
+on_tensors = SimpleNamespace(quiet=nullcontext)  # name -> the operation on Tensors: `xp` for vjps under create_graph
 
 FORM = "@lucid.op(x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x) above def multiply(xp, x, y): return x * y"
 BARE = "op: @lucid.op stands without its parentheses, or was given an argument by position; write {form}"

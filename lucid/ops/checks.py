@@ -7,7 +7,9 @@ range, any text). The first argument, `caller`, is the public name that the erro
 
 from __future__ import annotations
 
-from lucid.core.array import Array, cpu, device_of, namespace
+import math
+
+from lucid.core.array import Array, cpu, device_of, namespace, ndarray
 from lucid.core.node import Tensor
 from lucid.core.promotion import as_int
 
@@ -55,3 +57,12 @@ def check_within(indices: Array, count: int, text: str, late_text: str, ignored:
         outside = indices if ignored is None else indices[indices != ignored]
         if outside.size and (odd := min(cpu.min(outside), 0) or cpu.max(outside)) not in range(count):
             raise IndexError(text.format(odd))
+
+
+def known_within(values: Array, low: float, high: float) -> bool:
+    """Whether an array, or a Tensor, is known to lie between two bounds. Of a GPU's nothing is, as that would wait: the
+    way that is taken without knowing must be right everywhere, and may be slower."""
+    array: Array = getattr(values, "_array", values)
+    if array.ndim and array.size and type(array) is ndarray:
+        return bool(cpu.max(array) < high and (low == -math.inf or low < cpu.min(array)))
+    return not array.size or (device_of(array) == "cpu" and bool(low < array < high))

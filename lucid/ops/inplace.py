@@ -11,16 +11,17 @@ what it shows and through which operation, and each tensor knows its views (`reg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from lucid.core.array import is_array, is_writable, ndarray, overlap
+from lucid.core.array import cpu, is_array, is_writable, namespace, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.ops.elementwise import clamp, relu
-from lucid.ops.indexing import normal_index
+from lucid.ops.indexing import may_repeat, normal_index
 from lucid.ops.refusals import after
 
 LEAF = """{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost \
@@ -44,7 +45,7 @@ NumPy arrays can be); write to a .clone()"""
         g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
         index=index, view_chain=view_chain,
     ),
-    value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
+    value=lambda xp, g, index, view_chain: _written(xp, _view_of(xp, g, view_chain), index),
 )  # fmt: skip
 def setitem(xp, x, value, *, index, view_chain=()):
     """A copy of x with `value` at `index` of what the views of `view_chain` show of it."""
@@ -56,7 +57,7 @@ def _with_value(xp, x, value, index, view_chain):
     for name, options in view_chain:
         shown.append(getattr(xp, name)(shown[-1], **options))
     changed = xp.copy(shown.pop())
-    changed[index] = value
+    write_at(xp, changed, index, value)
     for (name, options), source in zip(reversed(view_chain), reversed(shown), strict=True):
         if name == "reshape":  # of a copy it may be another copy, but it can be undone
             changed = changed.reshape(source.shape)
@@ -64,6 +65,38 @@ def _with_value(xp, x, value, index, view_chain):
             part, changed = changed, xp.copy(source)
             getattr(xp, name)(changed, **options)[...] = part
     return changed
+
+
+def write_at(xp, out, index, value):
+    """out[index] = value. Of several values for one place, the last in the order of rows stays."""
+    if is_array(value) and may_repeat(index):
+        if xp is cpu:  # goes row by row through values that are stored so
+            value = xp.ascontiguousarray(value)
+        else:  # a GPU keeps no order: the last value is written by all of them
+            last = _last_written(xp, out, index)
+            (values := xp.empty(last.shape, dtype=value.dtype))[...] = value
+            value = values.reshape(-1)[last]
+    out[index] = value
+
+
+def _last_written(xp, x, index):
+    """For each value that is written to x[index], the position of the last one for the same place."""
+    places, shape = xp.zeros(x.shape, dtype="float64"), x[index].shape
+    xp.maximum.at(places, index, xp.arange(math.prod(shape), dtype="float64").reshape(shape))
+    return places[index].astype("int64")
+
+
+@op()
+def stays(xp, x, *, index):
+    """Which of the values that are written to x[index] no other one is then written over."""
+    last = _last_written(xp, x, index)
+    return last == xp.arange(last.size).reshape(last.shape)
+
+
+def _written(xp, g, index):
+    """The gradient of what was written at an index: 0 for values that another one was then written over."""
+    values = xp.getitem(g, index=index)
+    return xp.masked(values, xp.stays(g, index=index)) if may_repeat(index) else values
 
 
 def _view_of(xp, x, view_chain):
@@ -173,7 +206,7 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
         if type(mine) is not ndarray and overlap(array, mine):
             array = array.copy()  # NumPy sees to overlaps by itself
     try:
-        mine[index] = array
+        write_at(namespace(mine), mine, index, array)
     except (ValueError, TypeError, IndexError) as error:
         if isinstance(error, ValueError) and "broadcast" in str(error) and is_array(array):
             fit = f"does not fit into a place of shape {mine[index].shape}"

@@ -245,7 +245,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     n = as_int("matrix_power", "n", n)
     A, left = _square("matrix_power", A), abs(n)
     if not n:
-        return put_diagonal(A.new_ones(A.shape[:-1]), shape=A.shape, axis1=-2, axis2=-1)
+        ones = A.diagonal(dim1=-2, dim2=-1) ** 0  # part of the graph, with slope 0
+        return put_diagonal(ones, shape=A.shape, axis1=-2, axis2=-1)
     square = inv(A) if n < 0 else A
     power = square.clone() if left & 1 else None
     while left := left >> 1:

@@ -12,8 +12,8 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
-from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
+from lucid.ops.special import BITS
 
 
 @op(in_single=True, x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
@@ -38,7 +38,7 @@ def max_pool(xp, x, *, grid):
 @op(y=lambda xp, g, x, top, grid: _read(xp, g, xp.find_maxima(x, top, grid=grid)))
 def to_maxima(xp, y, x, top, *, grid):
     """y, (n, channels, *out), added where the maxima `top` of the windows of x are: (n, channels, *size)."""
-    image, top, bits = batch_last(xp, x), _reached(xp, top), INTEGERS[y.dtype.char]
+    image, top, bits = batch_last(xp, x), _reached(xp, top), BITS[y.dtype.char]
     out, carried = xp.zeros(image.shape, dtype=y.dtype), batch_last(xp, y).view(bits)  # (channels, ..., n)
 
     def leave(places, values):

@@ -66,8 +66,8 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 @method()
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
-    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises
-    what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
+    out[index[i][j]][j] = src[i][j] for dim 0. Of several at one place the last one stays, and has the gradient.
+    Raises what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -142,6 +143,9 @@ def test_powers() -> None:
     A = lucid.randn(2, 3, 3, dtype="float64")
     for n in (-3, -1, 0, 1, 2, 5, 8):
         np.testing.assert_allclose(linalg.matrix_power(A, n).numpy(), np.linalg.matrix_power(A.numpy(), n), rtol=1e-7)
+    x = lucid.tensor([[0.0, 2.0], [math.nan, 3.0]], requires_grad=True)
+    linalg.matrix_power(x, 0).sum().backward()
+    assert linalg.matrix_power(x, 0).tolist() == [[1, 0], [0, 1]] and x.grad.tolist() == [[0, 0], [0, 0]]
     first = linalg.matrix_power(A, 1)
     first.zero_()
     assert A.abs().sum().item() > 0  # it was a copy
