@@ -11,8 +11,8 @@ are attached by the files that define them, with `@method`; those that are no op
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -186,11 +186,11 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
     return attach
 
 
-class _GradMode(threading.local):
-    recording = True  # whether operations are recorded, in this thread; no_grad() and enable_grad() switch it
-
-
-grad_mode = _GradMode()
+# Whether operations are recorded, in this thread and this task of asyncio, and what is to be put back when the block of
+# no_grad() or enable_grad() ends: such a pair again; outside of all blocks the same one.
+outermost: list[Any] = [True]
+outermost.append(outermost)
+grad_mode: ContextVar[Sequence[Any]] = ContextVar("grad_mode", default=outermost)
 
 
 # -- views, and writes in place ----------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Sequence
 import itertools
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import ref
 from lucid.core.array import Array, Device, DType, as_array, device_of, ndarray, storage_of
@@ -295,10 +295,8 @@ class Tensor:
     def __repr__(self) -> builtins.str: ...
 
 def method(*names: str, reflected: str | None=None) -> Callable[[F], F]: ...
-
-class _GradMode(threading.local):
-    recording = True
-grad_mode = _GradMode()
+outermost: list[Any] = [True]
+grad_mode: ContextVar[Sequence[Any]] = ContextVar('grad_mode', default=outermost)
 _writes: dict[int, list[Any]] = {}
 last_write = [0]
 
