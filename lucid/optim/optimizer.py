@@ -143,6 +143,9 @@ class Optimizer:
 
         Warns:
             UserWarning: once, if no parameter has a gradient.
+
+        Where Ctrl-C breaks a step off, each parameter has moved, its state and its t with it, or has not; and nothing
+        moves after the KeyboardInterrupt is out.
         """
         after = begin(STEP, self, closure) if STEP else ()
         options, loss = self._read_groups(), None
@@ -157,7 +160,11 @@ class Optimizer:
             gradients = plan.gradients(self.param_groups, options, self.state) or []
             if not gradients:
                 validation.warn_of_no_gradient(self)
-        QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
+        try:
+            QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
+        except BaseException:  # Ctrl-C too
+            self._plan = None
+            raise
         for function in after:
             function(loss)
         return loss

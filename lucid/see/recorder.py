@@ -153,7 +153,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def _record_activation(self, module: Module, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) and output else output
-        if not grad_mode.recording or not isinstance(output, Tensor) or not output.numel():
+        if not grad_mode.get()[0] or not isinstance(output, Tensor) or not output.numel():
             return
         if (name := self._modules.pop(id(module), None)) is None:
             return  # of a module that is called twice, the first call is recorded
