@@ -136,7 +136,7 @@ def run_parallel(parameters: list[tuple[list[Task], Iterator[None]]]) -> None:
         for tasks, counted in parameters:
             run_here(tasks, counted)
         return
-    # What several threads do at once is one operation in C: to take from `left`, to be first in `moves`, to be the last.
+    # What several threads do at once is one operation in C: to take from `left`, to be first in `moves`, to be last.
     moves, failures, over, done = dict[int, bool](), list[BaseException](), list[bool](), allocate_lock()
     is_last = partial(next, map(len(left).__eq__, count(1)))
 

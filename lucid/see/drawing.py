@@ -18,6 +18,7 @@ from typing import Any
 from lucid.autograd.provenance import HINT, user_frame
 from lucid.core.array import cpu
 from lucid.core.node import Tensor
+from lucid.io.npz import atomic_write
 from lucid.see import layout
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of, size_of
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
@@ -256,7 +257,8 @@ class Page:
     def save(self, path: str | Path) -> None:
         """Write the page; an OSError, with the reason, if that is not possible."""
         try:
-            Path(path).write_text(self.text, encoding="utf-8")
+            with atomic_write("lucid.see.page", path) as file:
+                file.write(self.text.encode())
         except OSError as error:
             problem = f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}"
             advice = "name a file in a directory that exists and that you may write to"
