@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from lucid.core.array import namespace, to_numpy
 from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see.text import digits, element
+from lucid.see.text import digits, element, escape
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
