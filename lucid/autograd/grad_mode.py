@@ -40,9 +40,8 @@ class _Block(IOBase):
 
 
 class set_grad_enabled(_Block):
-    """Switch recording on or off: at once when called, and as a context manager until its block ends.
-
-    As it is switched before the block begins, Ctrl-C in between leaves it switched; with `no_grad` it does not."""
+    """Switch recording on or off: at once when called, and as a context manager until its block ends. Ctrl-C between
+    the two leaves it switched, which `no_grad` does not."""
 
     def __init__(self, mode: bool) -> None:
         self.before = grad_mode.get()
@@ -129,15 +128,10 @@ def run_inside(context: type[no_grad], function: F) -> F:
                 return stop.value
             try:
                 resume, given = generator.send, (yield value)
-            except GeneratorExit:
-                with context():
-                    generator.close()
-                raise
-            except BaseException as thrown:
+            except BaseException as thrown:  # GeneratorExit too
                 resume, given = generator.throw, thrown
 
     if isasyncgenfunction(function):
-        name = context.__name__
-        raise TypeError(f"{name}: expected no async generator, got {function.__name__}; write `with {name}():` in it")
+        raise TypeError(f"{context.__name__}: expected no async generator; write `with {context.__name__}():` in it")
     kinds = {isgeneratorfunction: inside_generator, iscoroutinefunction: inside_coroutine}
     return next((made for is_kind, made in kinds.items() if is_kind(function)), inside)  # type: ignore[return-value]

@@ -41,6 +41,7 @@ CHANGED = (
     "x = x + ... instead of x += ..., or change a clone(), or call backward() before the change; for a recurrence "
     "h[t] = f(h[t - 1]) keep the steps in a list and stack() them. {where}"
 )
+_adding_up = RLock()  # held while gradients are added to those of leaves, as another thread may add to the same
 
 
 def reachable(roots: Iterable[Node | None], after: int = 0) -> list[Node]:
@@ -234,10 +235,6 @@ def initial_gradient(output: Tensor, gradient: Any, create_graph: Any) -> tuple[
         raise RuntimeError(f"backward: the tensor is on {here}, its gradient on {gradient.device}; use .to({here!r})")
     gradient = gradient.to(output.dtype)
     return output._node, gradient if create_graph else gradient._array
-
-
-# Held while gradients are added to those of leaves, as another thread may add to the same: 0.1 us for each backward.
-_adding_up = RLock()
 
 
 def backward(

@@ -24,7 +24,7 @@ import re
 from binascii import crc32
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lucid.core.array import Array, DType, bool_, cpu, ndarray, to_numpy
@@ -87,9 +87,11 @@ def load(path: Path) -> Any:
     import json
     import zipfile
 
-    with open_to_read("load", path) as (name, file, size):
-        place = f"load: {name}"
+    name, opened = open_to_read("load", path)
+    place = f"load: {name}"
+    with opened as file:
         try:
+            size = file.seek(0, os.SEEK_END)
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
                 if not any(member.filename.endswith("data.pkl") for member in members):
@@ -111,30 +113,25 @@ def load(path: Path) -> Any:
     raise ValueError(f"{place} was written by torch.save; {fix}")
 
 
-@contextmanager
-def open_to_read(caller: str, path: Any) -> Iterator[tuple[str, BinaryIO, int]]:
-    """The file's name for messages, the file, and its size in bytes; a file object is left open."""
-    if not hasattr(path, "read"):
-        with open(path, "rb") as file:
-            yield repr(os.fsdecode(path)), file, os.fstat(file.fileno()).st_size
-        return
-    check_binary(caller, path, "rb")
-    whole: Any = path if path.seekable() else io.BytesIO(path.read())
-    yield f"the {type(path).__name__}", whole, whole.seek(0, os.SEEK_END)
-
-
-def check_binary(caller: str, file: Any, mode: str) -> None:
-    """Refuse a file object for text."""
-    if isinstance(file, io.TextIOBase):
+def is_open(caller: str, path: Any, mode: str) -> bool:
+    """Whether it is an open file and no name; a TypeError for a file of text."""
+    if isinstance(path, io.TextIOBase):
         raise TypeError(f"{caller}: path must be a name or a file of bytes, got a file of text; open it with {mode!r}")
+    return hasattr(path, "read" if mode == "rb" else "write")
+
+
+def open_to_read(caller: str, path: Any) -> tuple[str, AbstractContextManager[BinaryIO]]:
+    """The file's name for messages, and the file, which an open one stays when the block ends."""
+    if not is_open(caller, path, "rb"):
+        return repr(os.fsdecode(path)), open(path, "rb")  # noqa: SIM115
+    return f"the {type(path).__name__}", nullcontext(path if path.seekable() else io.BytesIO(path.read()))
 
 
 @contextmanager
 def atomic_write(caller: str, path: Any) -> Iterator[BinaryIO]:
     """A file to write into, which gets the name `path` when the block ends, and only if it ends without an error. A
     file object is then given all of it at once, so that it need not be one that can seek."""
-    if hasattr(path, "write"):
-        check_binary(caller, path, "wb")
+    if is_open(caller, path, "wb"):
         yield (whole := io.BytesIO())
         path.write(whole.getbuffer())
         return
@@ -148,39 +145,36 @@ def atomic_write(caller: str, path: Any) -> Iterator[BinaryIO]:
         raise kind(f"{caller}: path must name a file, got {name!r}, {what}; name another, or give an open file")
     start = f".lucid-{crc32(os.fsencode(target)):08x}-"
     for each in os.listdir(folder):
-        if each.startswith(start):
-            _remove_stale(os.path.join(folder, each))
+        if each.startswith(start):  # of a save that was killed, as one that runs has it locked
+            with suppress(OSError), open(os.path.join(folder, each), "rb") as stale:
+                lock(stale)
+                os.unlink(stale.name)
     temporary = os.path.join(folder, f"{start}{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            with suppress(OSError):  # on file systems without locks
-                _lock(file)
+            with suppress(OSError):  # of file systems without locks
+                lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):
             os.chmod(temporary, os.stat(target).st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too
+    except BaseException as error:  # Ctrl-C too
         if os.path.exists(temporary):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{caller}: cannot write {name!r}: {error.strerror}; name a file that you may write to"
+            raise type(error)(error.errno, text) from error
         raise
 
 
-def _lock(file: BinaryIO) -> None:
-    """Lock a file as long as it is open and the program runs; an OSError if another has done so. Elsewhere than on Unix
-    an open file cannot be removed anyway."""
+def lock(file: Any) -> None:
+    """Lock a file for as long as it is open; an OSError if another program has. On Windows opening it does so."""
     with suppress(ImportError):
-        import fcntl
+        from fcntl import LOCK_EX, LOCK_NB, flock
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _remove_stale(temporary: str) -> None:
-    """Remove what a killed save has left."""
-    with suppress(OSError), open(temporary, "rb") as file:
-        _lock(file)
-        os.unlink(temporary)
+        flock(file, LOCK_EX | LOCK_NB)
 
 
 def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:

@@ -11,6 +11,7 @@ included) of its elements; then the elements, row by row, little-endian, without
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,13 +97,14 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
     bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))`
     takes the weights of a PyTorch model of the same layout. A FileNotFoundError if there is no such file; a
     ValueError if it is truncated, not of this format, or holds a dtype that lucid does not have."""
-    with open_to_read("load_safetensors", path) as (source, file, size):
+    name, opened = open_to_read("load_safetensors", path)
+    with opened as file:
         try:
-            file.seek(0)
+            size, _ = file.seek(0, os.SEEK_END), file.seek(0)
             locations = _layout(file, size)
-            return {name: Tensor(_read(file, *location)) for name, location in locations.items()}
+            return {key: Tensor(_read(file, *location)) for key, location in locations.items()}
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"load_safetensors: {source} cannot be read: {error}") from error
+            raise ValueError(f"load_safetensors: {name} cannot be read: {error}") from error
 
 
 def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:

@@ -50,10 +50,10 @@ class Bucket:
     # allocate_state(slot): give every parameter's state an array of this name; returns what the rule will work on.
     # move(gradients): move the parameters by the rule and the numbers that `prepare` was given, and count them, all in
     # one call in C, which Ctrl-C does not break off. What it returns is left to do, in any order, by `finish`, which
-    # one bucket does for all of its kind: lists of tasks, each with what counts them.
+    # one bucket does for all of its kind, and what counts them.
     allocate_state: Callable[[str], Any]
     move: Callable[..., list[Task] | None]
-    finish: Callable[[list[tuple[list[Task], Iterator[None]]]], None]
+    finish: Callable[[list[Task], Iterator[None]], None]
     capacity: float = 1  # how many elements one bucket takes before there is a second one
 
     def __init__(
@@ -199,16 +199,14 @@ class PackedBucket(Bucket):
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
         for view, g in zip(self.g_views, gradients):  # noqa: B905 (strict=True costs 0.3 us)
             view[...] = g
-        theta = None if self.compiled else self.read_thetas()
+        theta, calls = None if self.compiled else self.read_thetas(), self.calls
         for view, array in self.thetas:
             view[...] = array
-        if theta is None:
-            deque(chain(starmap(call, self.calls), map(setitem, self.states, EACH_T, repeat(self.t))), 0)
-            return
-        rule, scalars, static = self.given
-        calls = writes_of(rule, self.xp, theta, self.g, self.memory, scalars, static)
-        calls += [(setitem, array, ..., view) for view, array in self.thetas]
-        deque(chain(starmap(call, calls), self.counted()), 0)
+        if theta is not None:
+            rule, scalars, static = self.given
+            calls = writes_of(rule, self.xp, theta, self.g, self.memory, scalars, static)
+            calls += [(setitem, array, ..., view) for view, array in self.thetas]
+        deque(chain(starmap(call, calls), map(setitem, self.states, EACH_T, repeat(self.t))), 0)
 
 
 cpu.buckets = [PackedBucket]
@@ -271,26 +269,23 @@ class Plan:
         return gradients
 
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
-        """Move every parameter once by `rule`, with the gradients that `gradients` gave.
-
-        Wherever Ctrl-C breaks this off, a parameter has moved, its state and t with it, or has not; but this plan holds
-        no more then.
-        """
+        """Move every parameter once by `rule`, with the gradients that `gradients` gave. Wherever Ctrl-C breaks it off, a
+        parameter has moved, its state and t with it, or has not; but this plan holds no more then."""
         for bucket in self.buckets:  # what a rule or `step_scalars` may refuse, before anything moves
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
             bucket.prepare(rule, step_scalars(options.checked, t), options.static)
         time, provenance = new_version(None)  # one write, of all parameters
-        left = []
+        tasks, counted = list[Task](), list[Iterator[None]]()
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
             for record in bucket.writes:
                 record[1], record[2] = time, provenance
-            tasks = bucket.move(own)
-            if tasks:
-                left.append((tasks, bucket.counted()))
+            if left := bucket.move(own):
+                tasks += left
+                counted.append(bucket.counted())
                 finish = bucket.finish
-        if left:
-            finish(left)  # those that leave any are of one kind
+        if tasks:
+            finish(tasks, chain.from_iterable(counted))  # those that leave any are of one kind
 
 
 # A context in which NumPy warns of nothing: an infinite gradient becomes NaN in its own elements, and must not stop a

@@ -5,7 +5,7 @@ to find it in the processor's cache, and threads share the chunks of all large p
 is moved by other buckets (optim/buckets.py, gpu/optimizer_kernel.py).
 
 The thread that asks for a step only waits for those that help: Ctrl-C comes to the main thread alone, so it breaks off
-no chunk. It has the helpers finish each parameter that they have begun, and begin no other.
+no chunk, and is raised when all are done.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class ChunkedBucket(Bucket):
         return array.size > SMALL
 
     @staticmethod
-    def finish(parameters: list[tuple[list[Task], Iterator[None]]]) -> None:
+    def finish(tasks: list[Task], counted: Iterator[None]) -> None:
         """Do all of these, on all cores if they are many."""
-        run_parallel(parameters)
+        run_parallel(tasks, counted)
 
     def allocate_state(self, slot: str) -> Array:
         """The array that the state has, if it will do."""
@@ -75,8 +75,7 @@ class ChunkedBucket(Bucket):
             calls: list[Call] = []
             rule, scalars, static = self.given
             for index, theta, memory in self.chunks:
-                wide = theta.astype(self.dtype, copy=False)
-                own = g[index].astype(self.dtype, copy=False)
+                wide, own = theta.astype(self.dtype, copy=False), g[index].astype(self.dtype, copy=False)
                 calls += writes_of(rule, self.xp, wide, own, memory, scalars, static)
                 calls.append((setitem, theta, ..., wide))
             deque(chain(starmap(call, calls), self.counted()), 0)
@@ -121,39 +120,34 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
 
 
 def run_here(tasks: list[Task], counted: Iterator[None]) -> None:
-    """Do all tasks of a parameter and count them: in one call in C, which Ctrl-C does not break off."""
+    """Do all of these and what counts them: in one call in C, which Ctrl-C does not break off."""
     deque(chain(starmap(call, chain.from_iterable([task(0) for task in tasks])), counted), 0)
 
 
-def run_parallel(parameters: list[tuple[list[Task], Iterator[None]]]) -> None:
-    """Do all tasks of these parameters, and count those; if they are many, on all cores: each thread takes the next one
-    when it is free. Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads.
-    """
-    left = deque((i, task) for i, (tasks, _) in enumerate(parameters) for task in tasks)
-    workers = min(worker_count(), len(left)) if len(left) >= PARALLEL else 1
+def run_parallel(tasks: list[Task], counted: Iterator[None]) -> None:
+    """Do all of these and then what counts them; if they are many, on all cores: each thread takes the next one when it
+    is free. Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads."""
+    workers = min(worker_count(), len(tasks)) if len(tasks) >= PARALLEL else 1
     submit = helpers(workers) if workers > 1 else None
     if submit is None:
-        for tasks, counted in parameters:
-            run_here(tasks, counted)
+        run_here(tasks, counted)
         return
-    # What several threads do at once is one operation in C: to take from `left`, to be first in `moves`, to be last.
-    moves, failures, over, done = dict[int, bool](), list[BaseException](), list[bool](), allocate_lock()
-    is_last = partial(next, map(len(left).__eq__, count(1)))
+    left, failures, interrupts = deque(tasks), list[BaseException](), list[BaseException]()
+    is_last, over, done = partial(next, map(len(left).__eq__, count(1))), list[bool](), allocate_lock()
 
     def work(worker: int) -> None:
         while left:
             try:
-                i, task = left.popleft()
+                task = left.popleft()
             except IndexError:  # another thread has taken the last one
                 return
             try:
-                if moves.setdefault(i, not failures):  # all chunks of a parameter, or none
+                if not failures:
                     deque(starmap(call, task(worker)), 0)
-            except BaseException as failure:
+            except BaseException as failure:  # the others must stop as well
                 failures.append(failure)
-                moves[i] = False
-            if is_last():
-                deque(chain.from_iterable(parameters[i][1] for i in moves if moves[i]), 0)
+            if is_last():  # which counts them, in one operation in C
+                deque(() if failures else counted, 0)
                 over.append(True)
                 done.release()
 
@@ -162,14 +156,14 @@ def run_parallel(parameters: list[tuple[list[Task], Iterator[None]]]) -> None:
             begin(*args)
             while not over:
                 done.acquire()
-        except BaseException as failure:  # Ctrl-C, as often as it comes, by which time a helper may have begun
-            failures.append(failure)
+        except BaseException as interrupt:  # as often as it comes
+            interrupts.append(interrupt)
             until_over(list)
 
     done.acquire()
     until_over(deque, map(submit, [partial(QUIET.copy().run, work, worker) for worker in range(workers)]), 0)
-    if failures:
-        raise failures[0]
+    for error in interrupts + failures:
+        raise error
 
 
 _helpers: tuple[int, SimpleQueue[Any], list[int]] = (0, SimpleQueue(), [])  # the process, what to do, the threads

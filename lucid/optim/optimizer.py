@@ -143,9 +143,6 @@ class Optimizer:
 
         Warns:
             UserWarning: once, if no parameter has a gradient.
-
-        Where Ctrl-C breaks a step off, each parameter has moved, its state and its t with it, or has not; and nothing
-        moves after the KeyboardInterrupt is out.
         """
         after = begin(STEP, self, closure) if STEP else ()
         options, loss = self._read_groups(), None

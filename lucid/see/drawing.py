@@ -21,7 +21,7 @@ from lucid.io.npz import atomic_write
 from lucid.see import layout
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of, size_of
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
-from lucid.see.text import element, escape, host, printable, shape_text, value_text
+from lucid.see.text import NO_TEXT, element, escape, host, shape_text, value_text
 from lucid.see.trace import iter_steps
 
 FOLDER = Path(__file__).parent
@@ -191,7 +191,7 @@ def _style_and_lines(member: Box | Group) -> tuple[tuple[str, str], list[str]]:
 
 
 def _dot_text(text: str) -> str:
-    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return NO_TEXT.sub("\ufffd", text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
 def _dot_node(member: Box | Group) -> str:
@@ -256,15 +256,8 @@ class Page:
 
     def save(self, path: str | Path) -> None:
         """Write the page; an OSError, with the reason, if that is not possible."""
-        try:
-            with atomic_write("lucid.see.page", path) as file:
-                file.write(self.text.encode())
-        except OSError as error:
-            if error.strerror is None:  # a sentence of atomic_write's
-                raise
-            problem = f"lucid.see.page: cannot write {str(path)!r}: {error.strerror}"
-            advice = "name a file in a directory that exists and that you may write to"
-            raise type(error)(f"{problem}; {advice}") from error
+        with atomic_write("lucid.see.page", path) as file:
+            file.write(self.text.encode())
 
     def __repr__(self) -> str:
         return f"<page of {len(self.text) / 1e3:,.0f} kB>"

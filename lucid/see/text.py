@@ -12,14 +12,9 @@ FEW = 4  # elements of a value that are written out in a line
 NO_TEXT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML, or UTF-8, does not have
 
 
-def printable(text: str) -> str:
-    """The text with a mark in the place of each control character, and of each half of a character."""
-    return NO_TEXT.sub("\ufffd", text)
-
-
 def escape(text: str) -> str:
-    """Text for HTML and SVG."""
-    return html.escape(printable(text))
+    """Text for HTML and SVG, with a mark in the place of each control character, and of each half of a character."""
+    return html.escape(NO_TEXT.sub("\ufffd", text))
 
 
 def digits(number: Any, precision: int = 4) -> str:

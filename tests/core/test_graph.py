@@ -196,7 +196,7 @@ def test_an_async_generator_is_told_where_the_block_belongs() -> None:
     async def generator() -> Any:
         yield 1
 
-    with pytest.raises(TypeError, match=r"^no_grad: expected no async generator, got generator; write `with no_grad"):
+    with pytest.raises(TypeError, match=r"^no_grad: expected no async generator; write `with no_grad"):
         lucid.no_grad()(generator)
 
 

@@ -103,9 +103,9 @@ def test_a_hostile_schedule_with_several_threads(name, options, monkeypatch: pyt
     monkeypatch.setattr(chunks, "worker_count", lambda: 3)
     run_parallel = chunks.run_parallel
 
-    def record(parameters: list) -> None:
-        shared.append(sum(len(tasks) for tasks, _ in parameters))
-        run_parallel(parameters)
+    def record(tasks: list, counted: object) -> None:
+        shared.append(len(tasks))
+        run_parallel(tasks, counted)
 
     monkeypatch.setattr(chunks, "run_parallel", record)
     go(name, options, 7, 0, 0, monkeypatch)
