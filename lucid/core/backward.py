@@ -5,7 +5,22 @@ of its inputs. A value that was used more than once receives the sum.
 
 Nodes are visited in reverse topological order, so that a node's gradient is complete when its turn comes. Nodes are
 numbered as they are created, and whatever uses a value is newer than what computed it: of the nodes that have received
-a gradient, the newest has received all of it. A heap says which one that is. It is a loop, not a recursion.
+a gradient, the newest has received all of it. It is a loop, not a recursion. But for hooks, checks, several devices,
+gradients of gradients and freeing memory it is this one:
+
+    >>> from lucid import tensor
+    >>> x = tensor(2.0, requires_grad=True)
+    >>> loss = x * x + x.exp()
+    >>> gradients = {loss._node: 1.0}
+    >>> for node in reachable([loss._node]):
+    ...     g = gradients.pop(node)
+    ...     for source, part in zip(node.inputs, node.op.vjp(cpu, g, node.saved, node.inputs)):
+    ...         if source is not None:
+    ...             gradients[source] = gradients.get(source, 0) + part
+    >>> round(float(gradients[x._node]), 4)  # 2 * x + exp(x)
+    11.3891
+
+`run_backward` visits only what has received a gradient: a heap says which node is the newest.
 """
 
 from __future__ import annotations

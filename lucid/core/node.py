@@ -191,6 +191,8 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
 outermost: list[Any] = [True]
 outermost.append(outermost)
 grad_mode: ContextVar[Sequence[Any]] = ContextVar("grad_mode", default=outermost)
+# Whether a checkpoint runs its function again, which must not move running statistics.
+recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
 
 
 # -- views, and writes in place ----------------------------------------------------------------------------------------

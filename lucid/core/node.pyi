@@ -297,6 +297,7 @@ class Tensor:
 def method(*names: str, reflected: str | None=None) -> Callable[[F], F]: ...
 outermost: list[Any] = [True]
 grad_mode: ContextVar[Sequence[Any]] = ContextVar('grad_mode', default=outermost)
+recomputing: ContextVar[bool] = ContextVar('recomputing', default=False)
 _writes: dict[int, list[Any]] = {}
 last_write = [0]
 

@@ -348,8 +348,8 @@ def _saver(gets: list[Callable[..., Any]]) -> Callable[..., tuple[Any, ...]]:
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------
-# Fast templates for one, two and three inputs, and `_nary` for all others. The usual case, NumPy arrays of one dtype, is
-# recognised in place; everything else goes through promote_operands. `simple` says that there are no auxiliary
+# Fast templates for one, two and three inputs, and `_nary` for all others. The usual case, NumPy arrays of one dtype,
+# is recognised in place; everything else goes through promote_operands. `simple` says that there are no auxiliary
 # outputs, no `dtype` option, and no view of the first of several inputs.
 
 
