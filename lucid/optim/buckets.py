@@ -269,8 +269,8 @@ class Plan:
         return gradients
 
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
-        """Move every parameter once by `rule`, with the gradients that `gradients` gave. Wherever Ctrl-C breaks it off, a
-        parameter has moved, its state and t with it, or has not; but this plan holds no more then."""
+        """Move every parameter once by `rule`, with the gradients that `gradients` gave. Where Ctrl-C breaks it off,
+        a parameter has moved, its state and t with it, or has not; but this plan holds no more then."""
         for bucket in self.buckets:  # what a rule or `step_scalars` may refuse, before anything moves
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
