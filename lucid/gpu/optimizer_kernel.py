@@ -228,9 +228,9 @@ class GpuBucket(Bucket):
     def move(self, gradients: list[Array]) -> None:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
-        (rule, scalars, static), kernel, calls = self.given, self.compiled, list[Call]()
+        (rule, scalars, static), kernel = self.given, self.compiled
         numbers = [x.item() for x in (*self.static_scalars, *self.step_scalars)]
-        tabled, alone, addresses = [], [], []
+        tabled, alone, addresses, calls = [], [], [], []
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
         for j, g in enumerate(gradients):
             base = g.base

@@ -276,7 +276,8 @@ class Plan:
             t = bucket.t = bucket.t + 1
             bucket.prepare(rule, step_scalars(options.checked, t), options.static)
         time, provenance = new_version(None)  # one write, of all parameters
-        tasks, counted = list[Task](), list[Iterator[None]]()
+        tasks: list[Task] = []
+        counted: list[Iterator[None]] = []
         for bucket, own in zip(self.buckets, gradients):  # noqa: B905
             for record in bucket.writes:
                 record[1], record[2] = time, provenance
