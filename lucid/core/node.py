@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -220,7 +221,7 @@ def version_record(array: Array) -> list[Any]:
     key = id(storage)
     record = _writes.get(key)
     if record is None:
-        record = _writes[key] = [ref(storage, lambda _: _writes.pop(key, None)), 0, None]
+        record = _writes[key] = [ref(storage, partial(_writes.pop, key)), 0, None]  # in C: Ctrl-C loses none
     return record
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import itertools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 from lucid.core.array import Array, Device, DType, as_array, device_of, ndarray, storage_of

@@ -123,7 +123,7 @@ def is_open(caller: str, path: Any, mode: str) -> bool:
 def open_to_read(caller: str, path: Any) -> tuple[str, AbstractContextManager[BinaryIO]]:
     """The file's name for messages, and the file, which an open one stays when the block ends."""
     if not is_open(caller, path, "rb"):
-        return repr(os.fsdecode(path)), open(path, "rb")  # noqa: SIM115
+        return repr(os.fsdecode(path)), open(path, "rb")
     return f"the {type(path).__name__}", nullcontext(path if path.seekable() else io.BytesIO(path.read()))
 
 

@@ -324,7 +324,7 @@ def test_a_file_object_is_written_into_and_read_from(kind, tmp_path):
     value, tensors = {"a": [np.arange(4), "text"], "n": None}, {"w": lucid.ones(2, 3), "b": lucid.arange(3)}
     memory = io.BytesIO(b"before")
     memory.seek(6)  # a zip archive may stand behind something else
-    opened = {"BytesIO": lambda mode: memory, "file": lambda mode: open(tmp_path / "x", mode),
+    opened = {"BytesIO": lambda mode: memory, "file": lambda mode: (tmp_path / "x").open(mode),
               "gzip": lambda mode: gzip.GzipFile(tmp_path / "y", mode)}[kind]  # fmt: skip
     for form, what in (("", value), ("_safetensors", tensors)):
         save, load = getattr(lucid, f"save{form}"), getattr(lucid, f"load{form}")
