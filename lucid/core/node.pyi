@@ -3,8 +3,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Sequence
 import itertools
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
@@ -295,11 +296,9 @@ class Tensor:
     def __repr__(self) -> builtins.str: ...
 
 def method(*names: str, reflected: str | None=None) -> Callable[[F], F]: ...
-
-class _GradMode(threading.local):
-    recording = True
-    recomputing = False
-grad_mode = _GradMode()
+outermost: list[Any] = [True]
+grad_mode: ContextVar[Sequence[Any]] = ContextVar('grad_mode', default=outermost)
+recomputing: ContextVar[bool] = ContextVar('recomputing', default=False)
 _writes: dict[int, list[Any]] = {}
 last_write = [0]
 
