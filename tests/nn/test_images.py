@@ -476,6 +476,7 @@ def test_resizing_takes_the_places_and_weights_of_the_formulas_to_the_bit() -> N
             assert np.allclose(tensor.grad.numpy()[0, 0], expected_g, rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parity
 def test_the_nearest_place_is_pytorchs() -> None:
     """It computes places in float32 and rounds down, so that some lie one beside where whole numbers would put them."""
     import torch

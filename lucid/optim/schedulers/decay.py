@@ -187,7 +187,9 @@ class CosineAnnealingLR(AbsoluteLR):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
-    start = LRScheduler.start
+    def start(self, lr: float, base: float, i: int) -> float:
+        """The learning rate of group i at epoch 0."""
+        return lr
 
     def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
         (LRScheduler if self.eta_min else AbsoluteLR)._move(self, epoch, lrs, bases)
