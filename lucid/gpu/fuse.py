@@ -148,7 +148,10 @@ def _gelu(xp: Any, x: Any, approximate: str) -> Any:
     return xp.maximum(x, 0) - size * tail, xp.where(x < 0, -below, 1 + below)
 
 
-PORTABLE_FORWARDS = {"relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "gelu": _gelu}
+PORTABLE_FORWARDS = {
+    "relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "erfc": lambda xp, x: xp.erfc(x),
+    "gelu": _gelu,
+}  # fmt: skip
 
 
 class Fused:

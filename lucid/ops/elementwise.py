@@ -246,8 +246,7 @@ def _over_length(xp, x, length):
 
 hypot = library_function(
     "hypot", "The root of x * x + y * y, which neither overflows nor vanishes on the way.", operands=2, floats=True,
-    x=lambda xp, g, x, out: x * _over_length(xp, xp.where(out == 0, 0, g), out),
-    y=lambda xp, g, y, out: y * _over_length(xp, xp.where(out == 0, 0, g), out),
+    x=lambda xp, g, x, out: g * _over_length(xp, x, out), y=lambda xp, g, y, out: g * _over_length(xp, y, out),
 )  # fmt: skip
 atan2 = library_function(
     "atan2", "The angle in [-pi, pi] at which the point (y, x) is seen from the origin: atan(x / y), where y > 0.",
@@ -263,8 +262,8 @@ def _per_length(xp, x, length):
 
 logaddexp = library_function(
     "logaddexp", "log(exp(x) + exp(y)), without overflow.", operands=2, floats=True,
-    x=lambda xp, g, x, out: g * xp.exp(x - xp.where(out == -math.inf, 0, out)),
-    y=lambda xp, g, y, out: g * xp.exp(y - xp.where(out == -math.inf, 0, out)),
+    x=lambda xp, g, x, y, out: g * xp.sigmoid(xp.where(out == -math.inf, -math.inf, x - y)),
+    y=lambda xp, g, x, y, out: g * xp.sigmoid(xp.where(out == -math.inf, -math.inf, y - x)),
 )  # fmt: skip
 copysign = library_function(
     "copysign", "|x| with the sign of y, that of a -0 as well; at x = 0 the gradient is 0.", operands=2, floats=True,
@@ -332,7 +331,8 @@ def lerp(x: Tensor, end: Tensor, weight: Any) -> Tensor:
 @method()
 def nan_to_num(x: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with numbers for NaN, inf and -inf; without one for the dtype's largest. The gradient there is 0."""
-    if ndim_of("nan_to_num", x) < 0 or x.dtype.kind != "f":
+    ndim_of("nan_to_num", x)
+    if x.dtype.kind != "f":
         return positive(x)
     most = float(cpu.finfo(x.dtype).max)
     for odd, instead, usual in ((isnan(x), nan, 0.0), (x == math.inf, posinf, most), (x == -math.inf, neginf, -most)):

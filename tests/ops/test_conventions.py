@@ -101,11 +101,18 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                   [all(not math.isfinite(n)
                        for n in slope(lambda x: lucid.linalg.eigh(x).eigenvectors[0, 1], [[2, 0], [0, 2]])[0])]],
          [[[1, 0], [0, 1]], [True]]),
+    "equal singular values have a slope in `svd`, their vectors have none":
+        (lambda: [slope(lambda x: lucid.linalg.svd(x).S, [[2, 0], [0, 2]]),
+                  [all(not math.isfinite(n)
+                       for n in slope(lambda x: lucid.linalg.svd(x).U[0, 1], [[2, 0], [0, 2]])[0])]],
+         [[[1, 0], [0, 1]], [True]]),
     "repeated indices add up": (lambda: slope(lambda x: x[[0, 0, 1]], [1, 2]), [2, 1]),
     "`logsumexp` of all -inf is -inf with slope 0": (lambda: slope(lambda x: x.logsumexp(0), [-inf, -inf]), [0, 0]),
     "`logcumsumexp` and `logaddexp` of -inf alone have slope 0":
         (lambda: [slope(lambda x: x.logcumsumexp(0), [-inf, -inf, 1000, -1000, -inf, 3]),
-                  slope(lucid.logaddexp, [-inf, -inf], [-inf, 2])], [[0, 0, 4, 0, 0, 0], [0, 0]]),
+                  *(slope(f, [-inf, -inf, 1e20, inf], [-inf, 2, 1e20, 0])
+                    for f in (lucid.logaddexp, lambda x, y: lucid.logaddexp(y, x)))],
+         [[0, 0, 4, 0, 0, 0], *[[0, 0, 0.5, 1]] * 2]),
     "`softmax` survives -inf": (lambda: slope(lambda x: x.softmax(0)[0], [0, -inf]), [0, 0]),
     "attention to no key at all gives zeros with slope 0":
         (lambda: [attended([[False, False]]).tolist(), attended([[-inf, -inf]]).tolist(),
