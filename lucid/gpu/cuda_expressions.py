@@ -14,8 +14,8 @@ CUDA_EXPRESSIONS = {name: name + "({})" for name in _CALLED} | {
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
     "equal": "{} == {}", "not_equal": "{} != {}", "isnan": "{0} != {0}", "negative": "-{}", "abs": "fabs({})",
     "logical_and": "{} && {}", "logical_or": "{} || {}", "logical_xor": "{} != {}", "logical_not": "!{}",
-    "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "copysign": "copysign({}, {})", "hypot": "hypot({}, {})",
-    "where": "{} ? {} : {}", "masked": "{} ? {} : 0", "astype": "{} ? 1 : 0", "copy": "{}",
+    "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "copysign": "copysign({}, {})",
+    "hypot": "hypot({}, {})", "where": "{} ? {} : {}", "masked": "{} ? {} : 0", "astype": "{} ? 1 : 0", "copy": "{}",
 }  # fmt: skip
 CTYPES = {
     "float16": "__half", "float32": "float", "float64": "double", "int8": "signed char", "uint8": "unsigned char",

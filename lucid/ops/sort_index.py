@@ -8,12 +8,11 @@ from typing import Any
 from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number, type_name
+from lucid.core.promotion import as_number, ndim_of, number, type_name
 from lucid.core.reductions import accepts_axis
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
-from lucid.ops.create import as_number
 from lucid.ops.elementwise import _where
 from lucid.ops.indexing import ValuesIndices, _getitem, normal_index, pick, take_along
 from lucid.ops.inplace import in_place, setitem

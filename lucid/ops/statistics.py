@@ -7,12 +7,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lucid.core.array import float64, from_data, namespace
+from lucid.core.array import float16, float64, from_data, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
-from lucid.core.reductions import Dim, accepts_axis, accumulate_in_float32, mean, sum
+from lucid.core.reductions import Dim, accepts_axis, mean, sum
 from lucid.core.shapes import axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_count, check_integers, check_tensor
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(x=lambda xp, g, x, out: _extreme_vjp(xp, g, x, out, None))
+@op(in_single=True, x=lambda xp, g, x, out: _extreme_vjp(xp, g, x, out, None))
 def _median(xp, x):
     """The median of all elements, NaN if there is one or nothing at all; ties share the gradient evenly."""
     if not x.size:
@@ -104,7 +104,9 @@ def nanmean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     check_tensor("nanmean", "x", x)
     x = x if dtype is None else x.to(dtype)
     with namespace(x._array).quiet():
-        return sum(_where(isnan(x), 0, x), dim, keepdim) / sum(~isnan(x), dim, keepdim)
+        total = sum(_where(isnan(x), 0, x.float() if x.dtype == float16 else x), dim, keepdim)
+        out = total / sum(~isnan(x), dim, keepdim)
+    return out.half() if x.dtype == float16 else out
 
 
 @method()
@@ -129,8 +131,7 @@ std_mean, var_mean = _with_mean(std), _with_mean(var)
 
 
 @along_dim(of_a_number=positive)
-@op(floats=True, x=lambda xp, g, x, out, axis: _logcumsumexp_vjp(xp, g, x, out, axis))
-@accumulate_in_float32
+@op(floats=True, in_single=True, x=lambda xp, g, x, out, axis: _logcumsumexp_vjp(xp, g, x, out, axis))
 def logcumsumexp(xp, x, *, axis):
     """The running `logsumexp` along `dim`: out[i] = log(exp(x[0]) + ... + exp(x[i])), without overflow."""
     out = x.copy()

@@ -87,7 +87,7 @@ def test_plain_values(row: Row, gpu: str) -> None:
 
 
 # The host must know how long the result is, or how much of it is taken, and that depends on the numbers.
-WAITS = ("bincount", "masked_scatter", "repeat_interleave-2", "repeat_interleave-5")
+WAITS = ("astype_of_weights", "masked_scatter", "repeat_interleave-2", "repeat_interleave-5")
 
 
 @rows
