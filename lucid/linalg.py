@@ -5,12 +5,12 @@ All take one matrix or a batch of them, in float32 or float64, and are different
 # ruff: noqa: I001 (types, then functions)
 
 from lucid._suggest import suggesting as _suggesting
-from lucid.ops.linalg import QR, SVD, EigenvaluesEigenvectors, LeastSquares, SignLogabsdet
+from lucid.ops.linalg import EigenvaluesEigenvectors, SignLogabsdet
 from lucid.ops.linalg import cholesky, det, eigh, inv, lstsq, matrix_norm, matrix_power, norm, pinv, qr, slogdet, solve
 from lucid.ops.linalg import svd, vector_norm
 
 __all__ = [
-    "QR", "SVD", "EigenvaluesEigenvectors", "LeastSquares", "SignLogabsdet", "cholesky", "det", "eigh", "inv", "lstsq",
-    "matrix_norm", "matrix_power", "norm", "pinv", "qr", "slogdet", "solve", "svd", "vector_norm",
+    "EigenvaluesEigenvectors", "SignLogabsdet", "cholesky", "det", "eigh", "inv", "lstsq", "matrix_norm",
+    "matrix_power", "norm", "pinv", "qr", "slogdet", "solve", "svd", "vector_norm",
 ]  # fmt: skip
 __getattr__ = _suggesting(__name__, globals())

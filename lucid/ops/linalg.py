@@ -14,6 +14,7 @@ tensor([[0.5 , 0.  ],
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -43,28 +44,9 @@ class EigenvaluesEigenvectors(NamedTuple):
     eigenvectors: Tensor
 
 
-class QR(NamedTuple):
-    """What `qr` returns."""
-
-    Q: Tensor
-    R: Tensor
-
-
-class SVD(NamedTuple):
-    """What `svd` returns."""
-
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
-
-
-class LeastSquares(NamedTuple):
-    """What `lstsq` returns."""
-
-    solution: Tensor
-    residuals: Tensor
-    rank: Tensor
-    singular_values: Tensor
+QR = namedtuple("QR", "Q R")
+SVD = namedtuple("SVD", "U S Vh")
+LeastSquares = namedtuple("LeastSquares", "solution residuals rank singular_values")
 
 
 def _square(name, A):

@@ -67,10 +67,6 @@ def quantile(
     """What the share `q`, in [0, 1], of the elements along `dim` is below: the sorted ones at the rank q * (n - 1), and
     between two ranks "linear", "lower", "higher", "midpoint" or "nearest". NaN where there is one. A 1-D tensor of
     several q gives a new first dim. Raises ValueError for q outside of [0, 1], no elements, or another interpolation.
-
-    >>> import lucid
-    >>> lucid.arange(0.0, 5.0).quantile(lucid.tensor([0.25, 0.9]))
-    tensor([1. , 3.6])
     """
     axis = axis_of("quantile", 0 if dim is None else dim, max(ndim_of("quantile", x), 1))
     rows = flatten(x) if dim is None or not x.ndim else movedim(x, axis, -1)  # (..., n)
