@@ -439,8 +439,8 @@ def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Ten
     n, cuts = x.shape[axis], indices_or_sections
     cuts = cuts.tolist() if isinstance(cuts, Tensor) else cuts
     if isinstance(cuts, int):
-        if cuts < 1:
-            raise ValueError(f"tensor_split: expected 1 or more sections, got {cuts}")
+        if not 1 <= cuts < 2**31:
+            raise ValueError(f"tensor_split: expected 1 or more sections, below 2**31, got {cuts}")
         cuts = [k * (n // cuts) + min(k, n % cuts) for k in range(1, cuts)]
     return tuple(_along(x, axis, slice(*ends)) for ends in pairwise([0, *core.sizes("tensor_split", (cuts,)), None]))
 

@@ -109,7 +109,7 @@ ERRORS: dict[str, list[Error]] = {
     ],
     "tensor_split": [
         *along("tensor_split", lambda d: x23.tensor_split(2, d)),
-        (lambda: x3.tensor_split(0), ValueError, "tensor_split: expected 1 or more sections, got 0"),
+        (lambda: x3.tensor_split(0), ValueError, "tensor_split: expected 1 or more sections, .*got 0"),
         (lambda: x3.tensor_split([0.5]), TypeError, "tensor_split: expected ints"),
     ],
     "hstack": [
