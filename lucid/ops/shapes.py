@@ -413,7 +413,7 @@ def trace(x: Tensor) -> Tensor:
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     """The slice of x at `index` along `dim`, which it no longer has: a view. Raises IndexError if there is none."""
     axis = axis_of("select", dim, ndim_of("select", x))
-    if not -x.shape[axis] <= as_int("select", "index", index) < x.shape[axis]:
+    if not -x.shape[axis] <= (index := as_int("select", "index", index)) < x.shape[axis]:
         raise IndexError(f"select: index {index} is out of range for the {x.shape[axis]} of dim {dim}")
     return _along(x, axis, index)
 
@@ -438,8 +438,8 @@ def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Ten
     axis = axis_of("tensor_split", dim, ndim_of("tensor_split", x))
     n, cuts = x.shape[axis], indices_or_sections
     cuts = cuts.tolist() if isinstance(cuts, Tensor) else cuts
-    if isinstance(cuts, int):
-        if not 1 <= cuts < 2**31:
+    if hasattr(cuts, "__index__"):
+        if not 1 <= (cuts := as_int("tensor_split", "sections", cuts)) < 2**31:
             raise ValueError(f"tensor_split: expected 1 or more sections, below 2**31, got {cuts}")
         cuts = [k * (n // cuts) + min(k, n % cuts) for k in range(1, cuts)]
     return tuple(_along(x, axis, slice(*ends)) for ends in pairwise([0, *core.sizes("tensor_split", (cuts,)), None]))
