@@ -113,8 +113,8 @@ def erfc(xp, x):
 def erfinv(xp, x):
     """The y with erf(y) = x; infinite at -1 and 1, NaN outside of them.
 
-    Winitzki (2008, "A handy approximation for the error function and its inverse"), good to 0.4 %, and two steps of
-    Halley's method from there, each of which triples the digits."""
+    Winitzki (2008, "A handy approximation for the error function and its inverse"), good to 0.4 %, and three steps
+    of Halley's method from there, each of which triples the digits."""
     wide = x.astype("float64", copy=False)
     size = xp.abs(wide)
     with xp.quiet():
@@ -123,7 +123,7 @@ def erfinv(xp, x):
         root = xp.sqrt(half * half - log / a)
         y = xp.sqrt(xp.where(half > 0, (-log / a) / (root + half), root - half))
         y = xp.where(size < 1e-4, size * (math.sqrt(math.pi) / 2), y)  # where the logarithm has no digits
-        for _ in range(2):
+        for _ in range(3):
             excess = xp.where(size < 0.5, xp.erf(y) - size, (1 - size) - xp.erfc(y))
             newton = excess * xp.exp(y * y) * (math.sqrt(math.pi) / 2)
             y = y - newton / (1 + y * newton)
