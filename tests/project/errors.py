@@ -14,7 +14,7 @@ import numpy as np
 
 import lucid
 from lucid.nn import functional as F
-from tests.project import errors_nn, errors_tensors
+from tests.project import errors_functions, errors_nn, errors_tensors
 
 Error = tuple[Callable[[], Any], type[Exception], str]
 
@@ -62,14 +62,14 @@ ERRORS: dict[str, list[Error]] = {
     **{name: along(name) for name in DIMS},
     # operators
     "Tensor.__and__": [(lambda: mask & lucid.tensor([True] * 2), ValueError,
-                        r"logical_and: shapes \(3,\) and \(2,\) do not broadcast"),
-                       (lambda: x3 & x3, TypeError, "logical_and: not defined for float32 and float32; convert first")],
+                        r"bitwise_and: shapes \(3,\) and \(2,\) do not broadcast"),
+                       (lambda: x3 & x3, TypeError, "bitwise_and: not defined for float32 and float32; convert first")],
     "Tensor.__or__": [(lambda: mask | lucid.tensor([True] * 2), ValueError,
-                       r"logical_or: shapes \(3,\) and \(2,\) do not broadcast"),
-                      (lambda: x3 | x3, TypeError, "logical_or: not defined for float32 and float32; convert first")],
+                       r"bitwise_or: shapes \(3,\) and \(2,\) do not broadcast"),
+                      (lambda: x3 | x3, TypeError, "bitwise_or: not defined for float32 and float32; convert first")],
     "Tensor.__xor__": [(lambda: mask ^ lucid.tensor([True] * 2), ValueError,
-                        r"logical_xor: shapes \(3,\) and \(2,\) do not broadcast"),
-                       (lambda: x3 ^ x3, TypeError, "logical_xor: not defined for float32 and float32; convert first")],
+                        r"bitwise_xor: shapes \(3,\) and \(2,\) do not broadcast"),
+                       (lambda: x3 ^ x3, TypeError, "bitwise_xor: not defined for float32 and float32; convert first")],
     "Tensor.__invert__": [(lambda: ~x3, TypeError, "invert: not defined for float32; convert first")],
     "Tensor.__mod__": [(lambda: x23 % lucid.ones(4), ValueError,
                         r"remainder: shapes \(2, 3\) and \(4,\) do not broadcast"),
@@ -406,4 +406,4 @@ ERRORS: dict[str, list[Error]] = {
                     (lambda: setattr(lucid.ones(2), "data", "a"), TypeError, "cannot make a tensor of")],
 }  # fmt: skip
 
-ERRORS |= errors_nn.ERRORS | errors_tensors.ERRORS
+ERRORS |= errors_functions.ERRORS | errors_nn.ERRORS | errors_tensors.ERRORS
