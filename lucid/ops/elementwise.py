@@ -297,13 +297,13 @@ copysign = library_function(
 
 
 @method()
-def add(x: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(x: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """x + alpha * other."""
     return core.add(x, _times(other, alpha))
 
 
 @method("sub")
-def subtract(x: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def subtract(x: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """x - alpha * other."""
     return core.subtract(x, _times(other, alpha))
 
@@ -315,25 +315,25 @@ def _times(other: Any, alpha: Any) -> Any:
 
 
 @method()
-def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """x + value * tensor1 * tensor2."""
     return add(x, core.multiply(tensor1, tensor2), alpha=value)
 
 
 @method()
-def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """x + value * tensor1 / tensor2."""
     return add(x, core.divide(tensor1, tensor2), alpha=value)
 
 
 @method("div")
-def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def divide(x: Tensor | float, other: Tensor | float, *, rounding_mode: str | None = None) -> Tensor:
     """x / other; with rounding_mode="trunc" rounded towards 0, with "floor" down: of integers an integer. The gradient
     of what is rounded is 0. Raises ValueError for another rounding_mode."""
     if rounding_mode is None or rounding_mode == "floor":
         return (floor_divide if rounding_mode else core.divide)(x, other)
     if rounding_mode != "trunc":
-        raise ValueError(f"div: expected rounding_mode to be 'trunc', 'floor' or None, got {rounding_mode!r}")
+        raise ValueError(f"divide: expected rounding_mode to be 'trunc', 'floor' or None, got {rounding_mode!r}")
     quotient = core.divide(x, other)
     if result_type([getattr(v, "_array", v) for v in (number(x), number(other))]).kind == "f":
         return trunc(quotient)
@@ -344,10 +344,10 @@ sub, div = subtract, divide  # PyTorch's names
 
 
 @method()
-def lerp(x: Tensor, end: Tensor, weight: Any) -> Tensor:
+def lerp(x: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     """x + weight * (end - x), so far on the way from x to `end`: for a weight of 1 exactly `end`."""
     away, weight = core.subtract(end, x), number(weight)
-    near, far = x + away * weight, end - away * (1 - weight)
+    near, far = x + core.multiply(away, weight), end - away * (1 - weight)
     if isinstance(weight, Tensor):
         return _where(abs(weight) < 0.5, near, far)
     return near if -0.5 < weight < 0.5 else far

@@ -446,7 +446,6 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(sum |x|**ord)**(1 / ord) over `dim`, or over all elements: `lucid.norm`."""
-    ndim_of("vector_norm", x)
     return norm_of_lucid(x if dtype is None else x.to(dtype), ord, dim, keepdim)
 
 
@@ -454,6 +453,6 @@ def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The `norm` of the matrices in two dims. Raises ValueError unless there are two."""
-    if ndim_of("matrix_norm", A) < 2 or not isinstance(dim, (tuple, list)) or len(dim) != 2:
+    if len(dims := sizes("matrix_norm", (dim,))) != 2 or ndim_of("matrix_norm", A) < 2:
         raise ValueError(f"matrix_norm: expected two dims of a matrix or more, got dim {dim!r} for shape {A.shape}")
-    return norm(A, ord, tuple(dim), keepdim, dtype=dtype)
+    return norm(A, ord, dims, keepdim, dtype=dtype)

@@ -34,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def einsum(equation: Any, *operands: Any) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """The sum of products that `equation` spells, in the notation of Einstein: "ij,jk->ik" is the matrix product.
 
     Each operand's dims are named by letters. What is named twice is multiplied element by element, and what the output
@@ -65,9 +65,9 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 def _letter(label: Any) -> str:
     if label is ...:
         return "..."
-    if not isinstance(label, int) or not 0 <= label < 52:
-        raise ValueError(f"einsum: expected numbers from 0 to 51, or ..., in the place of letters, got {label!r}")
-    return ascii_letters[(label + 26) % 52]  # capitals come first, as they do in an alphabetical output
+    if not 0 <= (number := as_int("einsum", "a letter", label)) < 52:
+        raise ValueError(f"einsum: expected numbers from 0 to 51, or ..., in the place of letters, got {number}")
+    return ascii_letters[(number + 26) % 52]  # capitals come first, as they do in an alphabetical output
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -289,21 +289,21 @@ def mv(x: Tensor, vec: Tensor) -> Tensor:
 
 
 @method()
-def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * x + alpha * mm(mat1, mat2), to which x broadcasts; with beta=0 what is in x does not count, NaN either."""
     return _added("addmm", 2, x, mat1, mat2, beta, alpha)
 
 
 @method()
-def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * x + alpha * bmm(batch1, batch2); see `addmm`."""
     return _added("baddbmm", 3, x, batch1, batch2, beta, alpha)
 
 
-def _added(name: str, ndim: int, x: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any) -> Tensor:
-    ndim_of(name, x)
-    product = _product(name, ndim, a, b) if alpha == 1 else _product(name, ndim, a, b) * alpha
-    return product if beta == 0 else product + (x if beta == 1 else x * beta)
+def _added(name: str, ndim: int, x: Tensor, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
+    product = _product(name, ndim, a, b)
+    product = product if alpha == 1 else multiply(product, alpha)
+    return product if beta == 0 else product + (x if beta == 1 else multiply(x, beta))
 
 
 @method()

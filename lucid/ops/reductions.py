@@ -275,7 +275,6 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
             if type(dim) is not int:
                 dim = as_int(name, "dim", dim, hint)
             if dtype is not None:
-                ndim_of(name, x)
                 x = x.to(dtype)
             if of_a_number is not None and not ndim_of(name, x):
                 return of_a_number(x)

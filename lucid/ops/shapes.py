@@ -20,6 +20,7 @@ from lucid.core.reductions import sum
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
 from lucid.ops.checks import check_count
 from lucid.ops.indexing import _getitem
+from lucid.ops.refusals import naming
 
 __all__ = [
     "cat", "chunk", "diag", "diagonal", "diff", "expand", "flatten", "flip", "hstack", "meshgrid", "movedim", "narrow",
@@ -38,7 +39,7 @@ def of_numbers_too(function: Any) -> Any:
         out = function(*[reshape(a, 1) if isinstance(a, Tensor) and not a.ndim else a for a in (x, *args)], **options)
         return reshape(out, ()) if isinstance(out, Tensor) else type(out)(*[reshape(t, ()) for t in out])
 
-    return call
+    return naming(call)
 
 
 @method()
@@ -127,7 +128,7 @@ def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[
     """x with one dim, or several, moved to other places, the others in their order: a view. Raises ValueError for not
     as many places as dims, or one that is named twice."""
     ndim = ndim_of("movedim", x)
-    pairs = [[d] if isinstance(d, int) else list(d) for d in (source, destination)]
+    pairs = [[d] if hasattr(d, "__index__") else list(d) for d in (source, destination)]
     sources, places = ([axis_of("movedim", d, ndim) for d in dims] for dims in pairs)
     if len(sources) != len(places) or len({*sources}) < len(sources) or len({*places}) < len(places):
         raise ValueError(f"movedim: expected as many places as dims, each once, got {source!r} and {destination!r}")
@@ -437,12 +438,12 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
 
 
 @method()
-def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of x cut along `dim` into so many, the first ones longer by 1 where it does not come out even, or before
     each of several indices. Raises ValueError for less than one."""
     axis = axis_of("tensor_split", dim, ndim_of("tensor_split", x))
-    n, cuts = x.shape[axis], indices_or_sections
-    cuts = cuts.tolist() if isinstance(cuts, Tensor) else cuts
+    n, given = x.shape[axis], indices_or_sections
+    cuts: Any = given.tolist() if isinstance(given, Tensor) else given
     if hasattr(cuts, "__index__"):
         if not 1 <= (cuts := as_int("tensor_split", "sections", cuts)) < 2**31:
             raise ValueError(f"tensor_split: expected 1 or more sections, below 2**31, got {cuts}")
@@ -452,13 +453,14 @@ def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Ten
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors joined along dim 1, or along dim 0 where they have one dim or none."""
-    rows = [x if ndim_of("hstack", x) else reshape(x, 1) for x in _list_of_tensors("hstack", tensors, 1)]
+    rows = [x if ndim_of("hstack", x) else x.reshape(1) for x in _list_of_tensors("hstack", tensors, 0)[0]]
     return cat(rows, int(bool(rows) and rows[0].ndim > 1))
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors joined along dim 0, those with one dim or none as rows."""
-    return cat([x if ndim_of("vstack", x) > 1 else reshape(x, 1, -1) for x in _list_of_tensors("vstack", tensors, 0)])
+    rows = _list_of_tensors("vstack", tensors, 0)[0]
+    return cat([x if ndim_of("vstack", x) > 1 else x.reshape(1, -1) for x in rows])
 
 
 @method()

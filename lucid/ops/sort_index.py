@@ -146,7 +146,6 @@ def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def index_put(x: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """x with `values` at x[indices], `indices` being a tuple of tensors; or with `accumulate` with these added there,
     as often as a place is named."""
-    ndim_of("index_put", x)
     if not isinstance(indices, (tuple, list)):
         raise TypeError(f"index_put: expected indices to be a tuple of tensors, got {type_name(indices)}")
     index = normal_index(x, tuple(indices))

@@ -2,6 +2,8 @@
 logarithm with its derivatives, which NumPy lacks: computed here from scratch. All but `erf` are computed in float64.
 """
 
+from __future__ import annotations
+
 import math
 from functools import cache
 

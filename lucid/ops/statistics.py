@@ -16,7 +16,7 @@ from lucid.core.reductions import Dim, mean, sum
 from lucid.core.shapes import axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_count, check_integers
-from lucid.ops.elementwise import _where, ceil, floor, isinf, isnan, round
+from lucid.ops.elementwise import _where, ceil, floor, isinf, isnan, ne, round
 from lucid.ops.indexing import ValuesIndices, pick, take_along
 from lucid.ops.reductions import _extreme_vjp, _shifted, along_dim, any, std, var
 from lucid.ops.shapes import flatten, movedim, of_numbers_too
@@ -38,17 +38,13 @@ def _median(xp, x):
 
 
 @method()
+@of_numbers_too
 def median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The median of all elements, of an even number the lower of the two in the middle; with a `dim`, (values, indices)
     along it. NaN where there is one. Along a `dim` the gradient goes to the element at the index alone; over all
     elements those that are equal to the median share it evenly. Raises IndexError for a `dim` without elements."""
     if dim is None:
         return _median(x)
-    return _median_along(x, dim, keepdim)
-
-
-@of_numbers_too
-def _median_along(x: Tensor, dim: int, keepdim: bool) -> ValuesIndices:
     axis = axis_of("median", dim, ndim_of("median", x))
     if not (n := x.shape[axis]):
         raise IndexError(f"median: expected elements along dim {dim}, got shape {x.shape}")
@@ -104,7 +100,7 @@ def nanmean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 @method()
 def count_nonzero(x: Tensor, dim: Dim = None) -> Tensor:
     """How many elements over `dim` are other than 0, as NaN is."""
-    return sum(x != 0, dim)
+    return sum(ne(x, 0), dim)
 
 
 def _with_mean(spread: Any) -> Any:
@@ -153,14 +149,13 @@ def _running_place(xp, x, *, axis, largest):
 
 
 def _running(name: str, what: str, largest: bool) -> Any:
-    @of_numbers_too
     def running(x: Tensor, dim: int) -> ValuesIndices:
         axis = axis_of(name, dim, ndim_of(name, x))
         return pick(x, _running_place(x, axis=axis, largest=largest), axis)
 
     running.__name__ = running.__qualname__ = name
     running.__doc__ = f"The {what} element so far along `dim`, and its index, the last of equals; NaN once one was."
-    return method()(running)
+    return method()(of_numbers_too(running))
 
 
 cummax, cummin = _running("cummax", "largest", True), _running("cummin", "smallest", False)
@@ -169,7 +164,7 @@ cummax, cummin = _running("cummax", "largest", True), _running("cummin", "smalle
 @method()
 def equal(x: Tensor, other: Tensor) -> bool:
     """Whether two tensors have one shape and the same elements; a NaN is not equal to itself."""
-    return (ndim_of("equal", x), x.shape) == (ndim_of("equal", other), other.shape) and bool((x == other).all())
+    return x.shape == other.shape and bool((x == other).all())
 
 
 @method()
@@ -192,7 +187,7 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     check_integers("bincount", "x", x)
     check_count("bincount", "minlength", minlength)
     given = x if weights is None else weights
-    if x.ndim != 1 or ndim_of("bincount", given) != 1 or given.shape != x.shape or x.numel() and x.min() < 0:
+    if x.ndim != 1 or given.shape != x.shape or x.numel() and x.min() < 0:
         expected = "expected x to be 1-D with integers of 0 or more, and weights of its shape"
         raise ValueError(f"bincount: {expected}, got shapes {x.shape} and {given.shape}")
     n = int(x.max()) + 1 if x.numel() else 0

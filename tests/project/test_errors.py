@@ -63,8 +63,9 @@ OF_TENSORS = {name: f for name, f in surface().items() if not name.startswith("T
 
 ALSO: dict[str, Any] = {  # what must be right for the tensor to be looked at
     "clamp": {"min": 0}, "clip": {"min": 0}, "pad": {"pad": (1, 1)}, "scatter": {"src": 1.0},
-    "masked_fill": {"mask": lucid.ones(2, 3) > 0}, "masked_select": {"mask": lucid.ones(2, 3) > 0},
-    "nll_loss": {"target": lucid.arange(2)},
+    **{f"masked_{how}": {"mask": lucid.ones(2, 3) > 0} for how in ("fill", "scatter", "select")},
+    "nll_loss": {"target": lucid.arange(2)}, "index_put": {"indices": (0,)},
+    "baddbmm": dict.fromkeys(("batch1", "batch2"), lucid.ones(1, 3, 3)),
     **{name: {"dim": 0} for name in ("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp")},
 }  # fmt: skip
 
