@@ -104,8 +104,9 @@ def count_nonzero(x: Tensor, dim: Dim = None) -> Tensor:
 
 
 def _with_mean(spread: Any) -> Any:
-    def both(x: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = False, **unbiased: Any) -> Any:
-        return spread(x, dim, correction, keepdim, **unbiased), mean(x, dim, keepdim)
+    def both(x: Tensor, dim: Dim = None, correction: Any = 1, keepdim: bool = False, *, unbiased: Any = None) -> Any:
+        over = None if isinstance(dim, bool) else dim  # x.std(False) is PyTorch's x.std(unbiased=False)
+        return spread(x, dim, correction, keepdim, unbiased=unbiased), mean(x, over, keepdim)
 
     both.__name__ = both.__qualname__ = f"{spread.__name__}_mean"
     both.__doc__ = f"`{spread.__name__}` and `mean` over `dim`."

@@ -167,7 +167,10 @@ ERRORS: dict[str, list[Error]] = {
     "permute": [(lambda: x23.permute(0, 0), ValueError, r"permute: expected each of the 2 dims once, got \(0, 0\)"),
                 (lambda: x23.permute(0, 2), IndexError, "permute: dim 2 is out of range"),
                 (lambda: x23.permute("a"), TypeError, "permute: expected ints")],
-    "movedim": [(lambda: x23.movedim(0, 2), IndexError, "movedim: dim 2 is out of range for a 2-D tensor")],
+    "movedim": [
+        (lambda: x23.movedim(0, 2), IndexError, "movedim: dim 2 is out of range for a 2-D tensor"),
+        (lambda: x23.movedim(None, 1), TypeError, "movedim: expected an int or a list for 'source', got None"),
+    ],
     "Tensor.t": [(lambda: lucid.ones(1, 1, 1).t(), ValueError, r"t: expected at most 2 dims, got shape \(1, 1, 1\)")],
     "Tensor.mT": [(lambda: x3.mT, IndexError, "transpose: dim -2 is out of range for a 1-D tensor")],
     "broadcast_to": [(lambda: x23.broadcast_to(3, 2), ValueError, r"broadcast_to: shapes \(2, 3\).* do not broadcast"),

@@ -53,7 +53,10 @@ ERRORS: dict[str, list[Error]] = {
     "Tensor.__rrshift__": [(lambda: 1 >> x3, TypeError, "right_shift: not defined for")],
     "addcmul": [(lambda: x23.addcmul(x3, four), ValueError, r"multiply: shapes \(3,\) and \(4,\) do not broadcast")],
     "addcdiv": [(lambda: x23.addcdiv(x3, four), ValueError, r"divide: shapes \(3,\) and \(4,\) do not broadcast")],
-    "lerp": [(lambda: x23.lerp(four, 0.5), ValueError, r"subtract: shapes \(4,\) and \(2, 3\) do not broadcast")],
+    "lerp": [
+        (lambda: x23.lerp(four, 0.5), ValueError, r"subtract: shapes \(4,\) and \(2, 3\) do not broadcast"),
+        (lambda: x3.lerp(x3, "a"), TypeError, "lerp: expected a Tensor or a number for 'weight', got str"),
+    ],
     # statistics
     "median": [
         *along("median", x23.median),
@@ -78,6 +81,7 @@ ERRORS: dict[str, list[Error]] = {
         "nanmean": [(lambda: x23.nanmean("a"), TypeError, "sum: expected an int.* for dim, got 'a'")],
         "count_nonzero": [(lambda: x23.count_nonzero("a"), TypeError, "sum: expected an int.* for dim, got 'a'")],
     },
+    "digamma": [(lambda: lucid.digamma("a"), TypeError, "digamma: expected a Tensor for 'x', got str")],
     "std_mean": [(lambda: lucid.std_mean(x23, "a"), TypeError, "std: expected an int.* for dim, got 'a'")],
     "var_mean": [(lambda: lucid.var_mean(x23, 2), IndexError, "var: dim 2 is out of range")],
     "equal": [(lambda: lucid.equal(x3, "a"), TypeError, "equal: expected a Tensor for 'other', got str")],
@@ -169,7 +173,10 @@ ERRORS: dict[str, list[Error]] = {
     ],
     # products
     "mv": [(lambda: x23.mv(four), ValueError, r"mv: expected shapes \(n, k\) and \(k,\), got \(2, 3\) and \(4,\)")],
-    "addmm": [(lambda: x3.addmm(x23, x3), ValueError, "addmm: expected two 2-D tensors")],
+    "addmm": [
+        (lambda: x3.addmm(x23, x3), ValueError, "addmm: expected two 2-D tensors"),
+        (lambda: square.addmm(square, square, beta="a"), TypeError, "addmm: expected a number for 'beta', got 'a'"),
+    ],
     "baddbmm": [(lambda: x3.baddbmm(x23, x23), ValueError, "baddbmm: expected two 3-D tensors")],
     "kron": [(lambda: x3.kron([1.0]), TypeError, "kron: expected a Tensor, got list")],
     "cross": [
