@@ -28,6 +28,7 @@ from lucid.ops.shapes import *
 from lucid.ops.reductions import *
 from lucid.ops.sort_index import *
 from lucid.ops.special import *
+from lucid.ops.statistics import *
 from lucid.autograd.grad_mode import *
 
 from lucid import ops  # attaches the remaining methods of Tensor

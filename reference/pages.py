@@ -45,6 +45,7 @@ BESIDE = {
     ("lucid", "lucid.ops.reductions"): "lucid.core.reductions",
     ("lucid", "lucid.ops.shapes"): "lucid.core.shapes",
     ("lucid", "lucid.ops.special"): "lucid.core.elementwise",
+    ("lucid", "lucid.ops.statistics"): "lucid.core.reductions",
     ("lucid.linalg", "lucid.ops.linalg"): "lucid.linalg",
     ("lucid.nn", "lucid.autograd.hooks"): "lucid.nn.module",
     ("lucid.nn", "lucid.core.events"): "lucid.nn.module",

@@ -100,11 +100,12 @@ def get_default_dtype() -> DType:
 # The functions that the libraries spell alike. An operation may use these, the handful defined below, and every other
 # operation by its name: `op` adds each one to the namespaces.
 SHARED_FUNCTIONS = """
-    absolute add arange argsort asarray ascontiguousarray ceil concatenate copy copysign cos count_nonzero divide
-    empty empty_like equal exp expm1 eye finfo floor floor_divide fmin full full_like greater greater_equal isfinite
-    isinf isnan less less_equal log log1p log2 log10 logical_not matmul maximum minimum multiply negative nonzero
-    not_equal ones ones_like power remainder rint sign sin sqrt subtract take_along_axis tan tanh tril triu trunc
-    where zeros zeros_like
+    absolute acos acosh add arange argsort asarray ascontiguousarray asin asinh atan atan2 atanh ceil concatenate copy
+    copysign cos cosh count_nonzero divide empty empty_like equal exp exp2 expm1 eye finfo floor floor_divide fmin fmod
+    full full_like greater greater_equal hypot isfinite isinf isnan less less_equal log log1p log2 log10 logaddexp
+    logical_and logical_not logical_or logical_xor matmul maximum minimum multiply negative nonzero not_equal ones
+    ones_like power remainder rint searchsorted sign sin sinh sort sqrt subtract take_along_axis tan tanh tril triu
+    trunc unique where zeros zeros_like
 """.split()
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from lucid.core.node import method
 from lucid.core.op import op
 
-__all__ = ["add", "div", "exp", "log", "mul", "neg", "sub", "tanh"]
+__all__ = ["exp", "log", "mul", "neg", "tanh"]
 
 
-@method("__add__", "__radd__", "add")
+@method("__add__", "__radd__")
 @op(x=lambda xp, g: g, y=lambda xp, g: g)
 def add(xp, x, y):
     """x + y, element by element."""
     return x + y
 
 
-@method("__sub__", "sub", reflected="__rsub__")
+@method("__sub__", reflected="__rsub__")
 @op(x=lambda xp, g: g, y=lambda xp, g: -g)
 def subtract(xp, x, y):
     """x - y, element by element."""
@@ -32,7 +32,7 @@ def multiply(xp, x, y):
     return x * y
 
 
-@method("__truediv__", "div", reflected="__rtruediv__")
+@method("__truediv__", reflected="__rtruediv__")
 @op(floats=True, x=lambda xp, g, y: g / y, y=lambda xp, g, y, out: -g * out / y)
 def divide(xp, x, y):
     """x / y, element by element; two integer tensors divide to a float one."""
@@ -46,7 +46,7 @@ def negative(xp, x):
     return -x
 
 
-sub, mul, div, neg = subtract, multiply, divide, negative  # PyTorch's names
+mul, neg = multiply, negative  # PyTorch's names; add, sub and div take options, in ops/elementwise.py
 
 
 @method("clone")

@@ -252,6 +252,9 @@ def describe_error(op: Any, error: Exception, arrays: Sequence[Any], nodes: Sequ
 def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
     if isinstance(error, RuntimeError) or not isinstance(error, BUILTIN if op.user_defined else TOLD):
         raise error
+    for name, array in zip(op.inputs, arrays, strict=False):
+        if array is None and not isinstance(error, NotAnOperand):  # the quick way has let it through
+            _as_operand(op, name, None)
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     message, all_shapes = str(error), " and ".join(map(str, shapes))
     if isinstance(error, AxisError):

@@ -79,6 +79,8 @@ def _swapaxes(xp, x, *, a, b):
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """x with two dims exchanged: a view."""
     ndim = ndim_of("transpose", x)
+    if not ndim:
+        return reshape(transpose(reshape(x, 1), dim0, dim1), ())
     return _swapaxes(x, a=axis_of("transpose", dim0, ndim), b=axis_of("transpose", dim1, ndim))
 
 

@@ -8,14 +8,14 @@ from lucid.core.trace import Instruction, ScalarTracer, Tracer
 
 OPTIONS = ("--fmad=false",)  # products and sums are rounded each, as on the CPU
 
-_CALLED = "ceil cos erf erfc exp expm1 floor log log10 log1p log2 rint sign sin sqrt tan tanh trunc".split()
+_CALLED = "ceil cos cosh erf erfc exp expm1 floor log log10 log1p log2 rint sign sin sinh sqrt tan tanh trunc".split()
 CUDA_EXPRESSIONS = {name: name + "({})" for name in _CALLED} | {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "pow({}, {})",
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
     "equal": "{} == {}", "not_equal": "{} != {}", "isnan": "{0} != {0}", "negative": "-{}", "abs": "fabs({})",
     "logical_and": "{} && {}", "logical_or": "{} || {}", "logical_xor": "{} != {}", "logical_not": "!{}",
     "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "copysign": "copysign({}, {})",
-    "where": "{} ? {} : {}", "masked": "{} ? {} : 0", "astype": "{} ? 1 : 0", "copy": "{}",
+    "hypot": "hypot({}, {})", "where": "{} ? {} : {}", "masked": "{} ? {} : 0", "astype": "{} ? 1 : 0", "copy": "{}",
 }  # fmt: skip
 CTYPES = {
     "float16": "__half", "float32": "float", "float64": "double", "int8": "signed char", "uint8": "unsigned char",

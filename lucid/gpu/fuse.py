@@ -149,8 +149,10 @@ def _gelu(xp: Any, x: Any, approximate: str) -> Any:
     return xp.maximum(x, 0) - size * tail, xp.where(x < 0, -below, 1 + below)
 
 
-PORTABLE_FORWARDS = {"relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "gelu": _gelu}
-PORTABLE_FORWARDS["gelu_slope"] = lambda xp, x: _gelu(xp, x, "none")[1]
+PORTABLE_FORWARDS = {
+    "relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "erfc": lambda xp, x: xp.erfc(x),
+    "gelu": _gelu, "gelu_slope": lambda xp, x: _gelu(xp, x, "none")[1],
+}  # fmt: skip
 
 
 class Fused:

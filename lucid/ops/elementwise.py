@@ -1,5 +1,6 @@
-"""The rest of the operations element by element: comparisons, powers, logarithms, rounding, trigonometry,
-remainders, bits, where, clamp, and the first activations. Arithmetic, exp, log and tanh are in core/elementwise.py.
+"""The rest of the operations element by element: comparisons, powers, logarithms, rounding, trigonometry, hyperbolic
+functions, remainders, bits, where, clamp, and the first activations. Arithmetic, exp, log and tanh are in
+core/elementwise.py.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import math
 import operator
 from typing import Any
 
+from lucid.core import elementwise as core
 from lucid.core.array import as_array, bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
@@ -16,9 +18,11 @@ from lucid.core.promotion import as_number, number, result_type
 from lucid.ops.special import BITS
 
 __all__ = [
-    "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
-    "isinf", "isnan", "le", "log1p", "log2", "log10", "lt", "maximum", "minimum", "ne", "pow", "reciprocal", "relu",
-    "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "trunc", "where",
+    "abs", "acos", "acosh", "add", "addcdiv", "addcmul", "allclose", "asin", "asinh", "atan", "atan2", "atanh", "ceil",
+    "clamp", "clip", "copysign", "cos", "cosh", "div", "eq", "exp2", "expm1", "floor", "fmod", "ge", "gt", "hypot",
+    "isclose", "isfinite", "isinf", "isnan", "le", "lerp", "log1p", "log2", "log10", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "lt", "maximum", "minimum", "nan_to_num", "ne", "pow", "reciprocal",
+    "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "sub", "tan", "trunc", "where",
 ]  # fmt: skip
 
 
@@ -71,6 +75,23 @@ cos = library_function("cos", "The cosine of x, in radians.", floats=True, x=lam
 tan = library_function(
     "tan", "The tangent of x, in radians: sin(x) / cos(x).", floats=True, x=lambda xp, g, out: g * (1 + out * out)
 )
+exp2 = library_function("exp2", "2 to the power x.", floats=True, x=lambda xp, g, out: g * (out * math.log(2)))
+asin = library_function("asin", "The angle in [-pi/2, pi/2] whose sine is x; NaN outside of [-1, 1].", floats=True,
+                        x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))  # fmt: skip
+acos = library_function("acos", "The angle in [0, pi] whose cosine is x; NaN outside of [-1, 1].", floats=True,
+                        x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))  # fmt: skip
+atan = library_function("atan", "The angle in [-pi/2, pi/2] whose tangent is x.", floats=True, in_single="cpu",
+                        x=lambda xp, g, x: g / (1 + x * x))  # fmt: skip
+sinh = library_function("sinh", "The hyperbolic sine, (exp(x) - exp(-x)) / 2.", floats=True,
+                        x=lambda xp, g, x: g * xp.cosh(x))  # fmt: skip
+cosh = library_function("cosh", "The hyperbolic cosine, (exp(x) + exp(-x)) / 2.", floats=True,
+                        x=lambda xp, g, x: g * xp.sinh(x))  # fmt: skip
+asinh = library_function("asinh", "The y with sinh(y) = x.", floats=True,
+                         x=lambda xp, g, x: g / xp.hypot(x, 1))  # fmt: skip  # x * x would overflow
+acosh = library_function("acosh", "The y >= 0 with cosh(y) = x; NaN below 1.", floats=True,
+                         x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))  # fmt: skip
+atanh = library_function("atanh", "The y with tanh(y) = x; NaN outside of [-1, 1].", floats=True,
+                         x=lambda xp, g, x: g / ((1 - x) * (1 + x)))  # fmt: skip
 floor = library_function("floor", "x rounded down; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
 ceil = library_function("ceil", "x rounded up; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
 trunc = library_function("trunc", "x rounded towards 0; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
@@ -219,21 +240,128 @@ floor_divide = library_function(
 )  # fmt: skip
 
 
-logical_and = library_function(
-    "logical_and", "x & y: of bools, whether both hold; of integers, bit by bit.", "__and__", "__rand__",
-    operands=2, operator=operator.and_,
-)  # fmt: skip
-logical_or = library_function(
-    "logical_or", "x | y: of bools, whether one holds; of integers, bit by bit.", "__or__", "__ror__",
-    operands=2, operator=operator.or_,
-)  # fmt: skip
-logical_xor = library_function(
-    "logical_xor", "x ^ y: of bools, whether just one holds; of integers, bit by bit.", "__xor__", "__rxor__",
-    operands=2, operator=operator.xor,
-)  # fmt: skip
+fmod = library_function("fmod", "What is left of x after whole multiples of y; it has the sign of x, as in C.",
+                        operands=2, first=_dividend, x=lambda xp, g: g,
+                        y=lambda xp, g, x, y, out: -g * xp.rint((x - out) / y))  # fmt: skip
+
+bitwise_and = library_function("bitwise_and", "x & y: of bools, whether both hold; of integers, bit by bit.",
+                               "__and__", "__rand__", operands=2, operator=operator.and_)  # fmt: skip
+bitwise_or = library_function("bitwise_or", "x | y: of bools, whether one holds; of integers, bit by bit.",
+                              "__or__", "__ror__", operands=2, operator=operator.or_)  # fmt: skip
+bitwise_xor = library_function("bitwise_xor", "x ^ y: of bools, whether just one holds; of integers, bit by bit.",
+                               "__xor__", "__rxor__", operands=2, operator=operator.xor)  # fmt: skip
+left_shift = library_function("left_shift", "x << y: x * 2 ** y, of integers.", "__lshift__",
+                              reflected="__rlshift__", operands=2, operator=operator.lshift)  # fmt: skip
+right_shift = library_function("right_shift", "x >> y: x / 2 ** y rounded down, of integers.", "__rshift__",
+                               reflected="__rrshift__", operands=2, operator=operator.rshift)  # fmt: skip
+logical_and = library_function("logical_and", "Whether both x and y are other than 0.", operands=2)
+logical_or = library_function("logical_or", "Whether one of x and y is other than 0, or both are.", operands=2)
+logical_xor = library_function("logical_xor", "Whether just one of x and y is other than 0.", operands=2)
+logical_not = library_function("logical_not", "Whether x is 0.")
+method("__pos__")(lambda self: self)
 invert = library_function(
     "invert", "~x: of bools, not; of integers, bit by bit.", "__invert__", operator=operator.invert
 )
+
+
+# At the origin neither has a slope; there it is 0, as that of `norm` is: 1 stands in for the length.
+def _over_length(xp, x, length):
+    return x / xp.where(length == 0, 1, length)
+
+
+hypot = library_function(
+    "hypot", "The root of x * x + y * y, which neither overflows nor vanishes on the way.", operands=2, floats=True,
+    x=lambda xp, g, x, out: g * _over_length(xp, x, out), y=lambda xp, g, y, out: g * _over_length(xp, y, out),
+)  # fmt: skip
+atan2 = library_function(
+    "atan2", "The angle in [-pi, pi] at which the point (y, x) is seen from the origin: atan(x / y), where y > 0.",
+    operands=2, floats=True,
+    x=lambda xp, g, x, y: g * _per_length(xp, y, xp.hypot(x, y)),
+    y=lambda xp, g, x, y: -g * _per_length(xp, x, xp.hypot(x, y)),
+)  # fmt: skip
+
+
+def _per_length(xp, x, length):
+    return _over_length(xp, _over_length(xp, x, length), length)  # a square would overflow
+
+
+logaddexp = library_function(
+    "logaddexp", "log(exp(x) + exp(y)), without overflow.", operands=2, floats=True, in_single="cpu",
+    x=lambda xp, g, x, y, out: g * xp.sigmoid(xp.where(out == -math.inf, -math.inf, x - y)),
+    y=lambda xp, g, x, y, out: g * xp.sigmoid(xp.where(out == -math.inf, -math.inf, y - x)),
+)  # fmt: skip
+copysign = library_function(
+    "copysign", "|x| with the sign of y, that of a -0 as well; at x = 0 the gradient is 0.", operands=2, floats=True,
+    x=lambda xp, g, x, out: g * (xp.sign(x) * xp.sign(out)), y=lambda xp, g: xp.zeros_like(g),
+)  # fmt: skip
+
+
+@method()
+def add(x: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
+    """x + alpha * other."""
+    return core.add(x, _times(other, alpha))
+
+
+@method("sub")
+def subtract(x: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
+    """x - alpha * other."""
+    return core.subtract(x, _times(other, alpha))
+
+
+def _times(other: Any, alpha: Any) -> Any:
+    if isinstance(alpha, int) and alpha == 1:
+        return other
+    return other * alpha if isinstance(other, (int, float)) else core.multiply(other, alpha)
+
+
+@method()
+def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """x + value * tensor1 * tensor2."""
+    return add(x, core.multiply(tensor1, tensor2), alpha=value)
+
+
+@method()
+def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """x + value * tensor1 / tensor2."""
+    return add(x, core.divide(tensor1, tensor2), alpha=value)
+
+
+@method("div")
+def divide(x: Tensor | float, other: Tensor | float, *, rounding_mode: str | None = None) -> Tensor:
+    """x / other; with rounding_mode="trunc" rounded towards 0, with "floor" down: of integers an integer. The gradient
+    of what is rounded is 0. Raises ValueError for another rounding_mode."""
+    if rounding_mode is None or rounding_mode == "floor":
+        return (floor_divide if rounding_mode else core.divide)(x, other)
+    if rounding_mode != "trunc":
+        raise ValueError(f"divide: expected rounding_mode to be 'trunc', 'floor' or None, got {rounding_mode!r}")
+    quotient = core.divide(x, other)
+    if result_type([getattr(v, "_array", v) for v in (number(x), number(other))]).kind == "f":
+        return trunc(quotient)
+    return floor_divide(core.subtract(x, fmod(x, other)), other)  # exact, and an integer
+
+
+sub, div = subtract, divide  # PyTorch's names
+
+
+@method()
+def lerp(x: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
+    """x + weight * (end - x), so far on the way from x to `end`: for a weight of 1 exactly `end`."""
+    away, weight = core.subtract(end, x), number(weight)
+    near, far = x + core.multiply(away, weight), end - away * (1 - weight)
+    if isinstance(weight, Tensor):
+        return _where(abs(weight) < 0.5, near, far)
+    return near if -0.5 < weight < 0.5 else far
+
+
+@method()
+def nan_to_num(x: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """x with numbers for NaN, inf and -inf; without one for the dtype's largest. The gradient there is 0."""
+    if x.dtype.kind != "f":
+        return positive(x)
+    most = float(cpu.finfo(x.dtype).max)
+    for odd, instead, usual in ((isnan(x), nan, 0.0), (x == math.inf, posinf, most), (x == -math.inf, neginf, -most)):
+        x = _where(odd, usual if instead is None else instead, x)
+    return x
 
 
 @method()

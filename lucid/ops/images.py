@@ -288,9 +288,10 @@ def interpolate(
 ) -> Tensor:  # fmt: skip
     """Images in another size, (n, channels, *size): each new place takes its value from the old ones nearest to it.
 
-    With s the old size over the new, new place i lies at i * s, of which "nearest" takes the whole part. The others mix
-    the two places around u = (i + 0.5) * s - 0.5, but not below 0, as out[i] = (1 - t) * input[floor(u)] + t *
-    input[floor(u) + 1] for t = u - floor(u), dim by dim; with `align_corners` u = i * (old - 1) / (new - 1).
+    With s the old size over the new, new place i lies at i * s, of which "nearest" takes the whole part, and
+    "nearest-exact" that of (i + 0.5) * s, its middle. The others mix the two places around u = (i + 0.5) * s - 0.5, but
+    not below 0, as out[i] = (1 - t) * input[floor(u)] + t * input[floor(u) + 1] for t = u - floor(u), dim by dim; with
+    `align_corners` u = i * (old - 1) / (new - 1).
 
     Args:
         input: (n, channels, length) for "linear", (n, channels, height, width) for "bilinear"; "nearest" takes any.
@@ -306,13 +307,14 @@ def interpolate(
     >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
     [[[0.0, 0.5, 1.0]]]
     """
-    if mode != "nearest":
+    if mode not in NEAREST:
         check_floats("interpolate", input)
     options = size, scale_factor, mode, align_corners, recompute_scale_factor
     return resample(input, matrices=_interpolation(input._array.shape, *options))
 
 
 LINEAR = {"linear": 1, "bilinear": 2}  # mode -> dims of size
+NEAREST = {"nearest": 0.0, "nearest-exact": 0.5}  # mode -> what is added to the number of a place
 
 
 @cached
@@ -321,13 +323,13 @@ def _interpolation(
 ) -> tuple[SparseMatrix, ...]:
     """For each dim of size the matrix that gives its new places."""
     caller, dims, old = "interpolate", len(shape) - 2, shape[2:]
-    if mode != "nearest" and mode not in LINEAR:
-        raise ValueError(f"{caller}: mode must be 'nearest', 'linear' or 'bilinear', got {mode!r}")
+    if mode not in NEAREST and mode not in LINEAR:
+        raise ValueError(f"{caller}: mode must be 'nearest', 'nearest-exact', 'linear' or 'bilinear', got {mode!r}")
     if dims < 1 or mode in LINEAR and dims != LINEAR[mode]:
-        expected = "at least 3 dims, (batch, channels, ...)" if mode == "nearest" else f"{LINEAR[mode] + 2} dims"
+        expected = "at least 3 dims, (batch, channels, ...)" if mode in NEAREST else f"{LINEAR[mode] + 2} dims"
         raise ValueError(f"{caller}: mode {mode!r} needs an input of {expected}, got shape {shape}")
-    if align_corners is not None and mode == "nearest":
-        expected = "the modes 'linear' and 'bilinear', not with 'nearest'"
+    if align_corners is not None and mode in NEAREST:
+        expected = f"the modes 'linear' and 'bilinear', not with {mode!r}"
         raise ValueError(f"{caller}: align_corners={align_corners} goes with {expected}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{caller}: expected size or scale_factor, and not both; got {size} and {scale_factor}")
@@ -347,14 +349,17 @@ def _interpolation(
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
         scales = scales if recompute else factors
-    matrix = partial(_linear, align_corners=bool(align_corners)) if mode in LINEAR else _nearest
+    if mode in NEAREST:
+        matrix = partial(_nearest, offset=NEAREST[mode])
+    else:
+        matrix = partial(_linear, align_corners=bool(align_corners))
     return tuple([matrix(n, m, scale) for n, m, scale in zip(old, new, scales, strict=True)])
 
 
-def _nearest(n: int, m: int, factor: float | None) -> SparseMatrix:
+def _nearest(n: int, m: int, factor: float | None, offset: float) -> SparseMatrix:
     # The product is in float32, as PyTorch has it: rounding decides which of two places is taken.
     places = cpu.arange(m)
-    taken = (places.astype(float32) * float32.type(1 / factor if factor else n / m)).astype(places.dtype)
+    taken = ((places + offset).astype(float32) * float32.type(1 / factor if factor else n / m)).astype(places.dtype)
     return SparseMatrix(m, n, [(places, cpu.minimum(taken, n - 1), cpu.ones(m))])
 
 

@@ -1,4 +1,4 @@
-"""Linear algebra: inverses, determinants and factors of square matrices, one or a batch of them; `lucid.linalg`.
+"""Linear algebra: inverses, determinants and factors of matrices, one or a batch of them; `lucid.linalg`.
 
 The last two axes are the matrix. The vjps are those of Giles (2008, "An extended collection of matrix derivative
 results for forward and reverse mode algorithmic differentiation") unless one says otherwise. They are made of products
@@ -14,9 +14,12 @@ tensor([[0.5 , 0.  ],
 from __future__ import annotations
 
 import math
+from collections import namedtuple
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
+from lucid.core.array import cpu, get_default_dtype, namespace
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor
 from lucid.core.op import op
@@ -39,6 +42,11 @@ class EigenvaluesEigenvectors(NamedTuple):
 
     eigenvalues: Tensor
     eigenvectors: Tensor
+
+
+QR = namedtuple("QR", "Q R")
+SVD = namedtuple("SVD", "U S Vh")
+LeastSquares = namedtuple("LeastSquares", "solution residuals rank singular_values")
 
 
 def _square(name, A):
@@ -238,6 +246,140 @@ def eigh(A: Tensor, UPLO: str = "L") -> EigenvaluesEigenvectors:
     return EigenvaluesEigenvectors(both[..., 0, :].clone(), both[..., 1:, :].clone())
 
 
+def _matrices(name: str, A: Any) -> tuple[Tensor, int, int]:
+    """A, integers as floats, if it is a matrix or a batch of them, and its two sizes."""
+    if ndim_of(name, A) < 2:
+        raise ValueError(f"{name}: expected a matrix or a batch of them, (..., m, n), got shape {A.shape}")
+    return A if A.dtype.kind == "f" else A.to(get_default_dtype()), *A.shape[-2:]
+
+
+@op(floats=True, x=lambda xp, g, x_shape, out: _qr_slope(xp, *_cut(xp, g, x_shape[-2]), *_cut(xp, out, x_shape[-2])))
+def _qr(xp, x):
+    """Of matrices with n columns and no fewer rows: q with orthonormal columns, and below it the transpose of r."""
+    q, r = _lapack(xp, "qr", _INFINITE, xp.linalg.qr, x)
+    return xp.concatenate([q, _t(xp, r)], axis=-2)  # (..., m + n, n)
+
+
+def _cut(xp, x, at):
+    """Matrices of which one stands above the other."""
+    return [xp.getitem(x, index=(Ellipsis, rows, slice(None))) for rows in (slice(0, at), slice(at, None))]
+
+
+def _qr_slope(xp, g_q, g_r, q, r):
+    """(g_q + q s) inv(r)', where s is the lower triangle of r g_r' - g_q' q mirrored (Walter and Lehmann 2012,
+    arXiv:1009.6112); r and g_r come transposed."""
+    s = xp.tril(xp.matmul(_t(xp, r), g_r) - xp.matmul(_t(xp, g_q), q))
+    s = s + _t(xp, xp.tril(s, k=-1))
+    return _t(xp, xp.solve(_t(xp, r), _t(xp, g_q + xp.matmul(q, s))))
+
+
+def qr(A: Tensor, mode: str = "reduced") -> QR:
+    """Q with orthonormal columns and an upper triangular R, with Q R = A.
+
+    With k the smaller of A's two sizes they are (..., m, k) and (..., k, n); with mode="complete" (..., m, m) and
+    (..., m, n), and then a Q of more than n columns has no gradient; with mode="r" Q is empty. Raises ValueError for
+    another mode, and from `backward()` where the first k columns depend on each other."""
+    A, m, n = _matrices("qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"qr: expected mode to be 'reduced', 'complete' or 'r', got {mode!r}")
+    if mode == "complete" and m > n:
+        if A.requires_grad:
+            raise ValueError(f"qr: a Q of shape ({m}, {m}) has no gradient; use mode='reduced', or A.detach()")
+        return QR(*map(Tensor, namespace(A._array).linalg.qr(A._array, mode=mode)))
+    both = _qr(A if m >= n else A[..., :m])
+    Q, R = both[..., :m, :].clone(), both[..., m:, :].mT.clone()
+    R = R if m >= n else _cat(R, matmul(Q.mT, A[..., m:]), axis=-1)
+    return QR(A.new_zeros(0) if mode == "r" else Q, R)
+
+
+@op(floats=True, x=lambda xp, g, x_shape, out: _svd_slope(xp, *_three(xp, g, x_shape), *_three(xp, out, x_shape)))
+def _singular(xp, x):
+    """For x = u diag(s) v', all of them with min(m, n) columns: s, u and v, one below the other."""
+    u, s, vh = _lapack(xp, "svd", _INFINITE, partial(xp.linalg.svd, full_matrices=False), x)
+    return xp.concatenate([s[..., None, :], u, _t(xp, vh)], axis=-2)  # (..., 1 + m + n, k)
+
+
+def _three(xp, x, x_shape):
+    s, rest = _cut(xp, x, 1)
+    return [s, *_cut(xp, rest, x_shape[-2])]
+
+
+def _svd_slope(xp, g_s, g_u, g_v, s, u, v):
+    """Townsend (2016, "Differentiating the singular value decomposition"): what turns the vectors within the bases,
+    and, where x is not square, out of them."""
+    gaps, along_u, along_v = s * s - _t(xp, s * s), xp.matmul(_t(xp, u), g_u), xp.matmul(_t(xp, v), g_v)
+    turn_u, turn_v = (_ratio(xp, a - _t(xp, a), gaps) for a in (along_u, along_v))
+    left = xp.matmul(u, turn_u * s + _t(xp, s) * turn_v) + u * g_s
+    if u.shape[-2] > u.shape[-1]:
+        left = left + _ratio(xp, g_u - xp.matmul(u, along_u), s)
+    slope = xp.matmul(left, _t(xp, v))
+    if v.shape[-2] > v.shape[-1]:
+        slope = slope + xp.matmul(u, _t(xp, _ratio(xp, g_v - xp.matmul(v, along_v), s)))
+    return slope
+
+
+def _ratio(xp, a, b):
+    """a / b, and 0 for 0 / 0: of equal singular values, or those of 0, whose vectors the loss does not use."""
+    return a / xp.where((a == 0) & (b == 0), 1, b)
+
+
+def svd(A: Tensor, full_matrices: bool = True) -> SVD:
+    """U, the singular values S in descending order and V', with U diag(S) V' = A; U and V have orthonormal columns.
+
+    U is (..., m, m) and Vh (..., n, n), or with full_matrices=False only the min(m, n) columns and rows that belong to
+    singular values; the others have no gradient. A pair of vectors has no sign of its own: a loss must not depend on
+    which comes out. Where singular values are equal, or 0, the gradient of their vectors does not exist and comes out
+    infinite or NaN."""
+    A, m, _ = _matrices("svd", A)
+    rows = _singular(A)
+    U, S, V = rows[..., 1 : m + 1, :].clone(), rows[..., 0, :].clone(), rows[..., m + 1 :, :].clone()
+    if full_matrices:  # the columns that are missing are those of a complete Q
+        U, V = (_cat(t, qr(t.detach(), "complete").Q[..., S.shape[-1] :], axis=-1) for t in (U, V))
+    return SVD(U, S, V.mT)
+
+
+@op(floats=True, x=lambda xp, g, x, out: _pinv_slope(xp, g, x, out))
+def _pinv(xp, x, *, atol, rtol):
+    """v diag(1 / s) u' for x = u diag(s) v', without the s up to atol, or rtol times the largest."""
+    u, s, vh = _lapack(xp, "pinv", _INFINITE, partial(xp.linalg.svd, full_matrices=False), x)
+    kept = s > xp.maximum(rtol * s[..., :1], atol)
+    return xp.matmul(_t(xp, vh) * (kept / xp.where(kept, s, 1)).astype(x.dtype)[..., None, :], _t(xp, u))
+
+
+def _pinv_slope(xp, g, x, out):
+    """Golub and Pereyra (1973, doi:10.1137/0710036), for a rank that stays what it is."""
+    g, back = _t(xp, g), _t(xp, out)
+    right, left = xp.matmul(xp.matmul(g, out), back), xp.matmul(back, xp.matmul(out, g))
+    slope = right - xp.matmul(x, xp.matmul(out, right)) + left - xp.matmul(xp.matmul(left, out), x)
+    return slope - xp.matmul(back, xp.matmul(_t(xp, g), back))
+
+
+def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
+    """The pseudo-inverse of Moore and Penrose: P with A P A = A, P A P = P, and A P and P A symmetric.
+
+    Singular values up to `atol` (0), or up to `rtol` times the largest (the longer side times the dtype's eps, unless
+    there is an `atol`), count as 0. `hermitian` makes no difference here."""
+    A, *shape = _matrices("pinv", A)
+    rtol = (0.0 if atol else max(shape) * float(cpu.finfo(A.dtype).eps)) if rtol is None else rtol
+    return _pinv(A, atol=float(atol or 0.0), rtol=float(rtol))
+
+
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
+    """X for which the sum of the squares of A X - B is least, and of these the shortest, `pinv(A, rtol=rcond) @ B`; A
+    is (..., m, n) and B (..., m, k), or one vector (m,). With it the sums for each column (empty unless m > n and A has
+    full rank), the rank of A and its singular values. `driver` makes no difference. Raises ValueError for other
+    shapes."""
+    (A, m, n), vector = _matrices("lstsq", A), ndim_of("lstsq", B) == 1
+    B = B.unsqueeze(-1) if vector else B
+    if B.ndim < 2 or B.shape[-2] != m:
+        raise ValueError(f"lstsq: expected shapes (..., m, n) and (..., m, k), got {A.shape} and {B.shape}")
+    rcond = max(m, n) * float(cpu.finfo(A.dtype).eps) if rcond is None else rcond
+    X, values = matmul(pinv(A, rtol=rcond), B), svd(A.detach(), False).S
+    rank = (values > rcond * values[..., :1]).sum(-1)
+    residuals = (matmul(A, X) - B).square().sum(-2) if m > n and bool((rank == n).all()) else A.new_zeros(0)
+    return LeastSquares(X.squeeze(-1) if vector else X, residuals, rank, values)
+
+
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ... @ A, n times, in about log2(n) products; I for n = 0, and inv(A)'s power -n where n is negative.
     Raises TypeError if n is not an int, and ValueError for a matrix that is not square, and for a singular one with
@@ -300,3 +442,17 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     sums = A.abs().sum(along, keepdim=True)
     out = sums.amax(over, keepdim=True) if ord > 0 else sums.amin(over, keepdim=True)
     return out if keepdim else out.squeeze((row, column))
+
+
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """(sum |x|**ord)**(1 / ord) over `dim`, or over all elements: `lucid.norm`."""
+    return norm_of_lucid(x if dtype is None else x.to(dtype), ord, dim, keepdim)
+
+
+def matrix_norm(
+    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The `norm` of the matrices in two dims. Raises ValueError unless there are two."""
+    if len(dims := sizes("matrix_norm", (dim,))) != 2 or ndim_of("matrix_norm", A) < 2:
+        raise ValueError(f"matrix_norm: expected two dims of a matrix or more, got dim {dim!r} for shape {A.shape}")
+    return norm(A, ord, dims, keepdim, dtype=dtype)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from string import ascii_letters
 from typing import Any
 
 from lucid.core.array import is_array
@@ -20,17 +21,20 @@ from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of, result_type
 from lucid.core.reductions import sum
-from lucid.core.shapes import _reshape, axis_of, sizes
-from lucid.ops.shapes import _diagonal, _transpose
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of, sizes
+from lucid.ops.reductions import norm
+from lucid.ops.shapes import _diagonal, _roll, _transpose, joint_shape
 
 Shape = tuple[int, ...]
 Labels = tuple[str | int, ...]  # of the dims of a tensor: letters, and ints for those that "..." stands for
 Term = tuple[int, Labels]  # the number of a value (first the operands, then each step's result), and its labels
 
-__all__ = ["bmm", "dot", "einsum", "mm", "outer", "tensordot"]
+__all__ = [
+    "addmm", "baddbmm", "bmm", "cdist", "cross", "dot", "einsum", "kron", "mm", "mv", "outer", "tensordot",
+]  # fmt: skip
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """The sum of products that `equation` spells, in the notation of Einstein: "ij,jk->ik" is the matrix product.
 
     Each operand's dims are named by letters. What is named twice is multiplied element by element, and what the output
@@ -38,7 +42,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     output has the letters that occur once, in alphabetical order. "..." stands for any number of dims, which broadcast;
     they come first in an output that is not spelled out. A dim of length 1 goes with any length.
 
-    The operands are passed one by one, or as one list. Raises ValueError for an equation that is not one, or that
+    The operands are passed one by one, or as one list; or each followed by a list of numbers from 0 to 51 (and ...) in
+    the place of letters, and at the end that of the output. Raises ValueError for an equation that is not one, or that
     the operands do not fit.
 
     >>> import lucid
@@ -46,10 +51,23 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> lucid.einsum("ij,jk->ik", a, b).shape, lucid.einsum("ij->", a), lucid.einsum("...i,...i->...", a, a)
     ((2, 4), tensor(6.), tensor([3., 3.]))
     """
+    if isinstance(equation, Tensor) and operands and isinstance(operands[0], (list, tuple)):
+        given = (equation, *operands)
+        terms = ["".join(map(_letter, labels)) for labels in given[1::2]]
+        output = f"->{''.join(map(_letter, given[-1]))}" if len(given) % 2 else ""
+        equation, operands = ",".join(terms) + output, given[: 2 * len(terms) : 2]
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     operands = tuple([Tensor(x) if is_array(x) else x for x in operands])
     return _contract(operands, *_parse(equation, tuple([x._array.shape for x in operands])))
+
+
+def _letter(label: Any) -> str:
+    if label is ...:
+        return "..."
+    if not 0 <= (number := as_int("einsum", "a letter", label)) < 52:
+        raise ValueError(f"einsum: expected numbers from 0 to 51, or ..., in the place of letters, got {number}")
+    return ascii_letters[(number + 26) % 52]  # capitals come first, as they do in an alphabetical output
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -260,6 +278,63 @@ def _product(name: str, ndim: int, x: Tensor, other: Tensor) -> Tensor:
         got = f"got shapes {x.shape} and {other.shape}; matmul broadcasts"
         raise ValueError(f"{name}: expected two {ndim}-D tensors, {got}")
     return matmul(x, other)
+
+
+@method()
+def mv(x: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix and a vector: (n, k) and (k,) give (n,). Raises ValueError for other shapes."""
+    if ndim_of("mv", x) != 2 or ndim_of("mv", vec) != 1 or x.shape[1:] != vec.shape:
+        raise ValueError(f"mv: expected shapes (n, k) and (k,), got {x.shape} and {vec.shape}")
+    return matmul(x, vec)
+
+
+@method()
+def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * x + alpha * mm(mat1, mat2), to which x broadcasts; with beta=0 what is in x does not count, NaN either."""
+    return _added("addmm", 2, x, mat1, mat2, beta, alpha)
+
+
+@method()
+def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * x + alpha * bmm(batch1, batch2); see `addmm`."""
+    return _added("baddbmm", 3, x, batch1, batch2, beta, alpha)
+
+
+def _added(name: str, ndim: int, x: Tensor, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
+    product = _product(name, ndim, a, b)
+    product = product if alpha == 1 else multiply(product, alpha)
+    return product if beta == 0 else product + (x if beta == 1 else multiply(x, beta))
+
+
+@method()
+def kron(x: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: each element of x times all of `other`, as blocks; (n, m) and (k, l) give (n k, m l)."""
+    ndim = max(ndim_of("kron", x), ndim_of("kron", other))
+    a, b = ((1,) * (ndim - t.ndim) + tuple(t.shape) for t in (x, other))
+    blocks = x.reshape([k for n in a for k in (n, 1)]) * other.reshape([k for n in b for k in (1, n)])
+    return blocks.reshape([n * k for n, k in zip(a, b, strict=True)])
+
+
+@method()
+def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The cross products of vectors of 3 elements along `dim` (without one, the first dim that is 3 long); x and
+    `other` broadcast. Raises ValueError if there is no such dim."""
+    shape = joint_shape("cross", x.shape, other.shape) if ndim_of("cross", x) + ndim_of("cross", other) else ()
+    axis = axis_of("cross", dim, len(shape)) if dim is not None else shape.index(3) if 3 in shape else None
+    if axis is None or shape[axis] != 3:
+        raise ValueError(f"cross: expected 3 elements along dim {dim}, got shapes {x.shape} and {other.shape}")
+    x, other = (_broadcast_to(t, shape=shape) for t in (x, other))
+    (x1, x2), (y1, y2) = ([_roll(t, shift=-k, axis=axis) for k in (1, 2)] for t in (x, other))
+    return x1 * y2 - x2 * y1
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """The distances between the rows of x1 and those of x2, the `norm` of order `p` of their differences: (..., n, k)
+    and (..., m, k) give (..., n, m). Whatever the `compute_mode`, it is the differences that are taken: small distances
+    keep their digits. Raises ValueError for other shapes."""
+    if min(ndim_of("cdist", x1), ndim_of("cdist", x2)) < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"cdist: expected shapes (..., n, k) and (..., m, k), got {x1.shape} and {x2.shape}")
+    return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
 @method()

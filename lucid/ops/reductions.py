@@ -271,9 +271,11 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
     def decorate(operation: Any) -> Any:
         name = operation.__name__
 
-        def along(x: Tensor, dim: int | None = None) -> Tensor:
+        def along(x: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
             if type(dim) is not int:
                 dim = as_int(name, "dim", dim, hint)
+            if dtype is not None:
+                x = x.to(dtype)
             if of_a_number is not None and not ndim_of(name, x):
                 return of_a_number(x)
             return operation(x, axis=dim)

@@ -6,25 +6,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import wraps
 from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 from lucid.core import shapes as core
+from lucid.core.array import bool_, create_on, int64, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of, type_name
 from lucid.core.reductions import sum
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
+from lucid.ops.checks import check_count
 from lucid.ops.indexing import _getitem
+from lucid.ops.refusals import naming
 
 __all__ = [
-    "cat", "chunk", "diag", "diagonal", "expand", "flatten", "flip", "meshgrid", "movedim", "narrow", "permute",
-    "roll", "split", "squeeze", "stack", "tile", "trace", "tril", "triu", "unbind", "unsqueeze",
+    "cat", "chunk", "diag", "diagonal", "diff", "expand", "flatten", "flip", "hstack", "meshgrid", "movedim", "narrow",
+    "permute", "repeat_interleave", "roll", "select", "split", "squeeze", "stack", "tensor_split", "tile", "trace",
+    "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unsqueeze", "vstack",
 ]  # fmt: skip
 
 
+def of_numbers_too(function: Any) -> Any:
+    """The function of a tensor, which works along a dim, and of a 0-d one as of a row of one element."""
+
+    @wraps(function)
+    def call(x: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(x, Tensor) or x._array.ndim:
+            return function(x, *args, **options)
+        out = function(*[reshape(a, 1) if isinstance(a, Tensor) and not a.ndim else a for a in (x, *args)], **options)
+        return reshape(out, ()) if isinstance(out, Tensor) else type(out)(*[reshape(t, ()) for t in out])
+
+    return naming(call)
+
+
 @method()
+@of_numbers_too
 def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dims of length 1, or without those of `dim` that have length 1."""
     ndim = ndim_of("squeeze", x)
@@ -104,12 +123,18 @@ def _list_of_tensors(name: str, tensors: Any, dim: Any) -> tuple[list[Any], int]
 
 
 @method()
-def movedim(x: Tensor, source: int, destination: int) -> Tensor:
-    """x with one dim moved to another place, the others in their order: a view."""
+@of_numbers_too
+def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """x with one dim, or several, moved to other places, the others in their order: a view. Raises ValueError for not
+    as many places as dims, or one that is named twice."""
     ndim = ndim_of("movedim", x)
-    source, destination = axis_of("movedim", source, ndim), axis_of("movedim", destination, ndim)
-    order = [i for i in range(ndim) if i != source]
-    order.insert(destination, source)
+    pairs = [[d] if hasattr(d, "__index__") else list(d) for d in (source, destination)]
+    sources, places = ([axis_of("movedim", d, ndim) for d in dims] for dims in pairs)
+    if len(sources) != len(places) or len({*sources}) < len(sources) or len({*places}) < len(places):
+        raise ValueError(f"movedim: expected as many places as dims, each once, got {source!r} and {destination!r}")
+    order = [i for i in range(ndim) if i not in sources]
+    for place, dim in sorted(zip(places, sources, strict=True)):
+        order.insert(place, dim)
     return permute(x, order)
 
 
@@ -152,10 +177,11 @@ def _flip(xp, x, *, axes):
 
 
 @method()
-def flip(x: Tensor, *dims: Any) -> Tensor:
-    """x with the order of its elements reversed along `dims`."""
-    ndim = ndim_of("flip", x)
-    return _flip(x, axes=tuple([axis_of("flip", d, ndim) for d in sizes("flip", dims)]))
+@of_numbers_too
+def flip(x: Tensor, *axes: Any, dims: Any = None) -> Tensor:
+    """x with the order of its elements reversed along `dims`, given as `flip(0, 1)`, `flip((0, 1))` or by name."""
+    ndim, given = ndim_of("flip", x), sizes("flip", axes if dims is None else (dims,))
+    return _flip(x, axes=tuple([axis_of("flip", d, ndim) for d in given]))
 
 
 @op(x=lambda xp, g, shift, axis: xp.roll(g, shift=-shift, axis=axis))
@@ -387,3 +413,106 @@ def trace(x: Tensor) -> Tensor:
         batch = "x.diagonal(0, -2, -1).sum(-1) is that of a batch"
         raise ValueError(f"trace: expected a matrix, got shape {x.shape}; {batch}")
     return sum(_diagonal(x))
+
+
+@method()
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """The slice of x at `index` along `dim`, which it no longer has: a view. Raises IndexError if there is none."""
+    axis = axis_of("select", dim, ndim_of("select", x))
+    if not -x.shape[axis] <= (index := as_int("select", "index", index)) < x.shape[axis]:
+        raise IndexError(f"select: index {index} is out of range for the {x.shape[axis]} of dim {dim}")
+    return _along(x, axis, index)
+
+
+@method()
+def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
+    """x with `dim` cut up into several dims, one of which may be -1: the reverse of `flatten`. Raises ValueError if the
+    sizes do not fit."""
+    axis = axis_of("unflatten", dim, ndim_of("unflatten", x))
+    lengths, n = core.sizes("unflatten", (sizes,)), x.shape[axis]
+    known = math.prod(m for m in lengths if m != -1)
+    lengths = tuple([n // max(known, 1) if m == -1 else m for m in lengths])
+    if not lengths or min(lengths) < 0 or math.prod(lengths) != n:
+        raise ValueError(f"unflatten: the {n} of dim {dim} do not make sizes {sizes!r}")
+    return _reshape(x, shape=(*x.shape[:axis], *lengths, *x.shape[axis + 1 :]))
+
+
+@method()
+def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of x cut along `dim` into so many, the first ones longer by 1 where it does not come out even, or before
+    each of several indices. Raises ValueError for less than one."""
+    axis = axis_of("tensor_split", dim, ndim_of("tensor_split", x))
+    n, given = x.shape[axis], indices_or_sections
+    cuts: Any = given.tolist() if isinstance(given, Tensor) else given
+    if hasattr(cuts, "__index__"):
+        if not 1 <= (cuts := as_int("tensor_split", "sections", cuts)) < 2**31:
+            raise ValueError(f"tensor_split: expected 1 or more sections, below 2**31, got {cuts}")
+        cuts = [k * (n // cuts) + min(k, n % cuts) for k in range(1, cuts)]
+    return tuple(_along(x, axis, slice(*ends)) for ends in pairwise([0, *core.sizes("tensor_split", (cuts,)), None]))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors joined along dim 1, or along dim 0 where they have one dim or none."""
+    rows = [x if ndim_of("hstack", x) else x.reshape(1) for x in _list_of_tensors("hstack", tensors, 0)[0]]
+    return cat(rows, int(bool(rows) and rows[0].ndim > 1))
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors joined along dim 0, those with one dim or none as rows."""
+    rows = _list_of_tensors("vstack", tensors, 0)[0]
+    return cat([x if ndim_of("vstack", x) > 1 else x.reshape(1, -1) for x in rows])
+
+
+@method()
+def diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """The differences of neighbours along `dim`, out[i] = x[i + 1] - x[i], taken n times; of bools whether they differ.
+    `prepend` and `append` are joined to x first. Raises ValueError for a negative n."""
+    axis = axis_of("diff", dim, ndim_of("diff", x))
+    parts = [t for t in (prepend, x, append) if t is not None]
+    x = cat(parts, axis) if len(parts) > 1 else x
+    for _ in range(min(check_count("diff", "n", n), x.shape[axis])):
+        after, before = _along(x, axis, slice(1, None)), _along(x, axis, slice(0, -1))
+        x = after ^ before if x.dtype.kind == "b" else after - before
+    return x
+
+
+@method()
+def repeat_interleave(x: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Tensor:
+    """x with each slice along `dim` (without one, each element of x flattened) `repeats` times in a row, an int or for
+    each a number in a 1-D tensor; `repeat_interleave(repeats)` gives the indices alone. Raises ValueError for negative
+    repeats, or another number of them.
+
+    >>> import lucid
+    >>> lucid.tensor([1, 2]).repeat_interleave(lucid.tensor([3, 1]))
+    tensor([1, 1, 1, 2])
+    """
+    ndim, xp = ndim_of("repeat_interleave", x), namespace(x._array)
+    x, repeats = (Tensor(xp.arange(x._array.size)), x) if repeats is None else (x, repeats)
+    x, axis = (flatten(x), 0) if dim is None else (x, axis_of("repeat_interleave", dim, ndim))
+    n = x.shape[axis]
+    if not isinstance(repeats, Tensor):
+        times = check_count("repeat_interleave", "repeats", repeats)
+        return _along(x, axis, xp.arange(n * times) // max(times, 1))
+    if repeats.dtype.kind not in "iu" or repeats.numel() not in (1, n) or bool((repeats < 0).any()):
+        expected = f"expected repeats to be an int, or {n} integers of 0 or more in a 1-D tensor"
+        raise ValueError(f"repeat_interleave: {expected}, got {repeats}")
+    ends = expand(flatten(repeats), n).cumsum(0)._array
+    total = output_size if output_size is not None else int(ends[-1]) if n else 0
+    return _along(x, axis, xp.searchsorted(ends, xp.arange(total), side="right"))
+
+
+def _indices(triangle: Any, doc: str) -> Any:
+    name = f"{triangle.__name__}_indices"
+
+    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, device: Any = None) -> Tensor:
+        shape = check_count(name, "row", row), check_count(name, "col", col)
+        mask = create_on(device, "ones", shape, dtype=bool_)
+        found = namespace(mask).nonzero(triangle(Tensor(mask), as_int(name, "offset", offset))._array)
+        return stack([Tensor(places) for places in found]).to(dtype)
+
+    indices.__name__, indices.__qualname__, indices.__doc__ = name, name, doc
+    return indices
+
+
+_WHERE = "Where a matrix of `row` rows and `col` columns has its `{}`: the rows, and below these the columns, (2, k)."
+tril_indices, triu_indices = _indices(tril, _WHERE.format("tril")), _indices(triu, _WHERE.format("triu"))

@@ -8,22 +8,23 @@ from typing import Any
 from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import as_int, ndim_of, number
+from lucid.core.promotion import as_int, as_number, ndim_of, number, type_name
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
 from lucid.ops.elementwise import _where
-from lucid.ops.indexing import ValuesIndices, _getitem, pick, take_along
+from lucid.ops.indexing import ValuesIndices, _getitem, normal_index, pick, take_along
 from lucid.ops.inplace import in_place, setitem
-from lucid.ops.shapes import _along, joint_shape, narrow
+from lucid.ops.shapes import _along, joint_shape, narrow, of_numbers_too, stack
 
 __all__ = [
-    "argsort", "gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add", "sort",
-    "take_along_dim", "topk",
+    "argsort", "argwhere", "gather", "index_add", "index_fill", "index_put", "index_select", "masked_fill",
+    "masked_scatter", "masked_select", "nonzero", "scatter", "scatter_add", "sort", "take_along_dim", "topk",
 ]  # fmt: skip
 
 
 @method()
+@of_numbers_too
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = x[index[i][j]][j] for dim 0; `index` holds integers, and has x's number of dims. Raises
     IndexError for an index that is not there, and ValueError if `index` has other dims than x, or is longer along
@@ -38,6 +39,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 @method()
+@of_numbers_too
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-D int tensor `index` names. Errors are those of `gather`."""
     axis = axis_of("index_select", dim, ndim_of("index_select", x))
@@ -64,6 +66,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 
 @method()
+@of_numbers_too
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
     out[index[i][j]][j] = src[i][j] for dim 0. Of several at one place the last one stays, and has the gradient.
@@ -78,6 +81,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float
 
 
 @method()
+@of_numbers_too
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """x with the elements of `src` added at `index` along `dim`: out[index[i][j]][j] += src[i][j] for dim 0. What
     is named twice is added twice. Errors are those of `scatter`.
@@ -110,6 +114,7 @@ def _axis_and_source(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor)
 
 
 @method()
+@of_numbers_too
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """x with `alpha` times the slices of `source` along `dim` added to those that the 1-D `index` names.
     `source` has the shape of x, with a slice for each index along `dim`. Errors are those of `gather`."""
@@ -122,6 +127,59 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
     _check_index("index_add", index, x.shape[axis], dim)
     positions = (slice(None),) * axis + (index._array.reshape(-1),)
     return x + indexing.scatter_add(source if alpha == 1 else source * alpha, shape=x.shape, index=positions)
+
+
+@method()
+@of_numbers_too
+def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """x with `value`, a number, in the slices along `dim` that the 1-D `index` names. Errors are those of `gather`."""
+    axis = axis_of("index_fill", dim, ndim_of("index_fill", x))
+    if ndim_of("index_fill", index) > 1:
+        raise ValueError(f"index_fill: expected a 1-D index, got shape {index.shape}")
+    _check_index("index_fill", index, x.shape[axis], dim)
+    value, row = value if isinstance(value, Tensor) else as_number("index_fill", "value", value), reshape(index, -1)
+    hits = indexing.scatter_add(row.new_ones(row.shape).long(), shape=(x.shape[axis],), index=(row._array,))
+    return _where(reshape(hits != 0, (-1, *(1,) * (x.ndim - axis - 1))), value, x)
+
+
+@method()
+def index_put(x: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """x with `values` at x[indices], `indices` being a tuple of tensors; or with `accumulate` with these added there,
+    as often as a place is named."""
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(f"index_put: expected indices to be a tuple of tensors, got {type_name(indices)}")
+    index = normal_index(x, tuple(indices))
+    values = values if isinstance(values, Tensor) else x.new_tensor(values)
+    if not accumulate:
+        return setitem(x, values, index=index)
+    there = _getitem(x.detach(), index=index).shape
+    return x + indexing.scatter_add(_broadcast_to(values, shape=there), shape=x.shape, index=index)
+
+
+@method()
+def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """x with the elements of `source`, in their order, where the bool `mask` holds; x and the mask broadcast. Raises
+    ValueError if `source` has too few, and what `masked_fill` does."""
+    mask = _bool_mask("masked_scatter", x, mask)
+    shape = joint_shape("masked_scatter", x.shape, mask.shape)
+    x, mask = _broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape)
+    needed = int(mask.sum())
+    if (has := ndim_of("masked_scatter", source) and source.numel()) < needed:
+        raise ValueError(f"masked_scatter: the mask holds {needed} times, but source has {has} elements")
+    return setitem(x, _along(reshape(source, -1), 0, slice(0, needed)), index=(mask._array,))
+
+
+@method("nonzero", "argwhere")
+def nonzero(x: Tensor, as_tuple: Any = False) -> Any:
+    """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
+    array = x._array if ndim_of("nonzero", x) or not as_tuple else x._array.reshape(1)
+    if not array.ndim:
+        return x.new_zeros(int(bool(x)), 0).long()
+    indices = tuple(Tensor(found) for found in namespace(array).nonzero(array))
+    return indices if as_tuple else stack(indices, dim=1)
+
+
+argwhere = nonzero
 
 
 @method()
@@ -200,5 +258,5 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     return pick(x, narrow(indices, dim, 0, k).clone() if ndim else indices, dim)
 
 
-for _function in (masked_fill, scatter, scatter_add):
+for _function in (index_add, index_fill, index_put, masked_fill, masked_scatter, scatter, scatter_add):
     in_place(_function)

@@ -16,7 +16,7 @@ from lucid.core.op import op
 from lucid.core.shapes import axis_of, transpose
 from lucid.ops.create import lengths
 from lucid.ops.elementwise import equal
-from lucid.ops.shapes import _transpose, permute, stack, unbind
+from lucid.ops.shapes import _transpose, permute, unbind
 
 
 class Methods(Tensor):
@@ -63,11 +63,6 @@ class Methods(Tensor):
     def contiguous(self) -> Tensor:
         """Itself if its elements are in memory row by row, else a copy in which they are."""
         return self if self._array.flags.c_contiguous else positive(self)
-
-    def nonzero(self, as_tuple: Any = False) -> Any:
-        """Where the elements are not 0: one row of indices for each, or with `as_tuple` one tensor for each dim."""
-        indices = tuple(Tensor(array) for array in namespace(self._array).nonzero(self._array))
-        return indices if as_tuple else stack(indices, dim=1)
 
     @property
     def T(self) -> Tensor:

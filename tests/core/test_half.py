@@ -18,7 +18,8 @@ RNG = np.random.default_rng(0)
 N = 70_000  # beyond half's largest number, 65,504; as a running sum, half stops at 2,048
 # Its weights are within 1e-9 of 1: the slope of the query is a difference of numbers that are equal even in single.
 SATURATED = "attention_weights-8"
-LIBRARY_HAS_NO_HALF = ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "cofactor", "linalg_norm", "matrix_power")
+LIBRARY_HAS_NO_HALF = ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "cofactor", "linalg_norm", "matrix_power",
+                       "qr", "singular", "pinv", "lstsq", "norms_of_linalg")
 LEFT_OUT = (*LIBRARY_HAS_NO_HALF, "astype", "setitem-4", "reflected-0", SATURATED)
 
 

@@ -43,7 +43,7 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace cuda {
 REAL(fabs) REAL(sqrt) REAL(exp) REAL(log) REAL2(pow) REAL2(fmax) REAL2(fmin) REAL2(copysign) REAL2(fmod) REAL(expm1)
 REAL(log1p) REAL(log2) REAL(log10) REAL(sin) REAL(cos) REAL(tan) REAL(tanh) REAL(floor) REAL(ceil) REAL(trunc)
-REAL(rint) REAL(erf) REAL(erfc)
+REAL(rint) REAL(erf) REAL(erfc) REAL(cosh) REAL(sinh) REAL2(hypot)
 }
 using namespace cuda;
 """

@@ -86,8 +86,14 @@ def test_plain_values(row: Row, gpu: str) -> None:
     close(found, row.f(lucid, *tensors(row)))
 
 
+# The host must know how long the result is, or how much of it is taken, and that depends on the numbers.
+WAITS = ("astype_of_weights", "masked_scatter", "repeat_interleave-2", "repeat_interleave-5")
+
+
 @rows
 def test_nothing_waits_and_nothing_is_uploaded(row: Row) -> None:
+    if row.name.startswith(WAITS):
+        return
     with there("stand-in"):
         ts = on_gpu(row)
         for _ in range(2):  # the first run may lay something down for the next ones

@@ -38,6 +38,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "gelu": [{}, {"approximate": "tanh"}],
     "softplus": [{}, {"beta": 2, "threshold": 1.0}],
     "leaky_relu": [{}, {"negative_slope": 0}],
+    "polygamma": [{"n": 0}, {"n": 1}],
     **{name: [{"reduction": each} for each in ("mean", "sum")] for name in ("mse", "l1", "huber", "bce")},
     "bce_with_logits": [{"reduction": each} for each in ("mean", "sum")],
 }
@@ -54,7 +55,9 @@ FUSED = {
     "power x", "power y", "power_number x", "reciprocal x", "relu forward", "relu x", "sigmoid forward", "sigmoid x",
     "silu forward", "silu x", "sin x", "softplus forward", "softplus x",
     "softsign forward", "softsign x", "sqrt x", "square x",
-    "tan x", "tanh x", "abs x",
+    "tan x", "tanh x", "abs x", "acos x", "acosh x", "asin x", "asinh x", "atan x", "atan2 x", "atan2 y", "atanh x",
+    "copysign x", "cosh x", "erfc forward", "erfc x", "erfinv x", "exp2 x", "fmod y", "hypot x", "hypot y",
+    "logaddexp x", "logaddexp y", "sinh x",
 }  # fmt: skip
 
 

@@ -269,7 +269,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: F.interpolate(image, 2, 2), ValueError,
      "interpolate: expected size or scale_factor, and not both; got 2 and 2"),
     (lambda: F.interpolate(image, 2, mode="bicubic"), ValueError,
-     "interpolate: mode must be 'nearest', 'linear' or 'bilinear', got 'bicubic'"),
+     "interpolate: mode must be 'nearest', 'nearest-exact', 'linear' or 'bilinear', got 'bicubic'"),
     (lambda: F.interpolate(image, 2, mode="linear"), ValueError,
      "interpolate: mode 'linear' needs an input of 3 dims, got shape (1, 2, 5, 4)"),
     (lambda: F.interpolate(lucid.ones(2, 3), 2), ValueError,

@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 
 import lucid
-from tests.ops import rows_images, rows_norms, rows_recurrent, rows_tensors
+from tests.ops import rows_functions, rows_images, rows_norms, rows_recurrent, rows_tensors
 from tests.ops.samples import BINARY, LABELS, MASK, D, P, Row, U, each, fixed, put, quietly, row, uniform
 
 RECORDED = sys.modules["lucid.core.op"].on_tensors  # `lucid.op` itself is the decorator
@@ -288,8 +288,8 @@ PLAIN: dict[str, list[Row]] = {
                        "less": lambda m, x, y: x < y, "less_equal": lambda m, x, y: x <= y,
                        "greater": lambda m, x, y: x > y, "greater_equal": lambda m, x, y: x >= y}.items()},
     **{name: [row(f, MASK, fixed([True, False, True], "bool")), row(f, fixed([5, 6], "int64"), fixed([3, 3], "int64"))]
-       for name, f in {"logical_and": lambda m, x, y: x & y, "logical_or": lambda m, x, y: x | y,
-                       "logical_xor": lambda m, x, y: x ^ y}.items()},
+       for name, f in {"bitwise_and": lambda m, x, y: x & y, "bitwise_or": lambda m, x, y: x | y,
+                       "bitwise_xor": lambda m, x, y: x ^ y}.items()},
     "invert": [row(lambda m, x: ~x, MASK), row(lambda m, x: ~x, fixed([5, -6], "int64"))],
     "isnan": [row(lambda m, x: m.isnan(x), fixed([1, np.nan, np.inf]))],
     "isinf": [row(lambda m, x: m.isinf(x), fixed([1, np.nan, -np.inf]))],
@@ -328,7 +328,7 @@ PLAIN: dict[str, list[Row]] = {
     "int_division": [row(lambda m, x, y: (x / y).double(), fixed([1, 2, 3], "int64"), fixed([2, 2, 2], "int64"))],
 }  # fmt: skip
 
-for part in (rows_images, rows_norms, rows_recurrent, rows_tensors):  # the tables of the other files
+for part in (rows_functions, rows_images, rows_norms, rows_recurrent, rows_tensors):  # the tables of the other files
     for table, more in ((TABLE, part.TABLE), (PLAIN, part.PLAIN)):
         assert not table.keys() & more.keys(), f"{part.__name__} has rows of {table.keys() & more.keys()} again"
         table.update(more)

@@ -31,7 +31,7 @@ def test_a_bool_is_no_dim(name: str) -> None:
         elif parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             given.setdefault(parameter.name, x if parameter.annotation in ("Tensor", parameter.empty) else 1)
     given = {key: value for key, value in given.items() if key in inspect.signature(OF_DIM[name]).parameters}
-    if name.rpartition(".")[2] in ("var", "std"):
+    if name.rpartition(".")[2] in ("var", "std", "var_mean", "std_mean"):
         OF_DIM[name](**given)
         return
     if name.rpartition(".")[2] in ("index_select", "index_add"):
@@ -48,6 +48,7 @@ def test_var_of_a_bool_is_pytorchs_unbiased() -> None:
         f, expected = getattr(x, name), getattr(np, name)
         for unbiased in (True, False):
             assert f(unbiased).item() == pytest.approx(expected(x.numpy(), ddof=int(unbiased)))
+            assert getattr(lucid, f"{name}_mean")(x, unbiased)[0] == f(unbiased)
             assert f(1, unbiased).tolist() == pytest.approx(expected(x.numpy(), axis=1, ddof=int(unbiased)).tolist())
 
 

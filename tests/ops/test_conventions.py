@@ -93,6 +93,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "ties of `max()` and `amax` share evenly": (lambda: slope(lambda x: x.max(), [3, 3, 1]), [0.5, 0.5, 0]),
     "ties of `min()` and `amin` share evenly":
         (lambda: slope(lambda x: x.amin(0), [1, 1, 1, 3]), [1 / 3, 1 / 3, 1 / 3, 0]),
+    "ties of `median()` share evenly": (lambda: [slope(lambda x: x.median(), [1, 2, 2, 3]),
+                                                 slope(lambda x: x.median(0).values, [1, 2, 2, 3])],
+                                        [[0, 0.5, 0.5, 0], [0, 1, 0, 0]]),
     "`maximum(x, x)` gives each side half": (lambda: [slope(f, [2]) for g in (lucid.maximum, lucid.minimum)
                                                       for f in (lambda x, g=g: g(x, x.detach()),
                                                                 lambda x, g=g: g(x.detach(), x))], [[0.5]] * 4),
@@ -106,6 +109,8 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`abs` at 0 has slope 0": (lambda: slope(lambda x: x.abs(), [0]), [0]),
     "`norm` at 0 has slope 0, for every p": (lambda: [slope(lambda x, p=p: x.norm(p), [0, 0]) for p in (1, 2, 3, 0.5)],
                                              [[0, 0]] * 4),
+    "`hypot` at 0 has slope 0": (lambda: [slope(lucid.hypot, [0, 3], [0, 4]), slope(lucid.atan2, [0], [0])],
+                                 [[0, 0.6], [0]]),
     "`std` of constant data has slope 0": (lambda: [slope(lambda x: x.std(0), [[v, w]] * 3)
                                                     for v, w in ((0.1, 0.7), (0.7, 0.1))], [[[0, 0]] * 3] * 2),
     "where the slope of `norm` or `std` is 0 so is its own slope":
@@ -150,11 +155,21 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                   [all(not math.isfinite(n)
                        for n in slope(lambda x: lucid.linalg.eigh(x).eigenvectors[0, 1], [[2, 0], [0, 2]])[0])]],
          [[[1, 0], [0, 1]], [True]]),
+    "equal singular values have a slope in `svd`, their vectors have none":
+        (lambda: [slope(lambda x: lucid.linalg.svd(x).S, [[2, 0], [0, 2]]),
+                  [all(not math.isfinite(n)
+                       for n in slope(lambda x: lucid.linalg.svd(x).U[0, 1], [[2, 0], [0, 2]])[0])]],
+         [[[1, 0], [0, 1]], [True]]),
     "repeated indices add up": (lambda: slope(lambda x: x[[0, 0, 1]], [1, 2]), [2, 1]),
     "a value that another one is written over has slope 0":
         (lambda: slope(lambda y: [x := lucid.zeros(2, dtype="float64"), x.__setitem__([0, 0, 1], y), x * 3][-1],
                        [1, 2, 3]), [0, 3, 3]),
     "`logsumexp` of all -inf is -inf with slope 0": (lambda: slope(lambda x: x.logsumexp(0), [-inf, -inf]), [0, 0]),
+    "`logcumsumexp` and `logaddexp` of -inf alone have slope 0":
+        (lambda: [slope(lambda x: x.logcumsumexp(0), [-inf, -inf, 1000, -1000, -inf, 3]),
+                  *(slope(f, [-inf, -inf, 1e20, inf], [-inf, 2, 1e20, 0])
+                    for f in (lucid.logaddexp, lambda x, y: lucid.logaddexp(y, x)))],
+         [[0, 0, 4, 0, 0, 0], *[[0, 0, 0.5, 1]] * 2]),
     "`softmax` survives -inf": (lambda: slope(lambda x: x.softmax(0)[0], [0, -inf]), [0, 0]),
     "attention to no key at all gives zeros with slope 0":
         (lambda: [attended([[False, False]]).tolist(), attended([[-inf, -inf]]).tolist(),
@@ -231,6 +246,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
         (lambda: [x := lucid.tensor([inf, nan, -inf]),
                   [x.argsort().tolist(), x.argsort(descending=True).tolist(), x.topk(1).indices.tolist()]][1],
          [[2, 0, 1], [1, 0, 2], [1]]),
+    "`quantile` between two infinities is infinite":
+        (lambda: lucid.tensor([1.0, inf, inf]).quantile(0.75).item(), inf),
     "`round` goes to the even neighbour": (lambda: lucid.tensor([0.5, 1.5, 2.5]).round().tolist(), [0, 2, 2]),
     "`%` has the sign of the divisor": (lambda: (lucid.tensor([-5.0, 5.0]) % lucid.tensor([3.0, -3.0])).tolist(),
                                         [1, -1]),

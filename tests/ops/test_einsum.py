@@ -84,7 +84,7 @@ def test_operands_of_one_list() -> None:
 x, y = lucid.ones(2, 3), lucid.ones(3, 4)
 REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "no equation": (lambda: lucid.einsum([x, y], "ij,jk"), TypeError,
-                    "einsum: expected a text for 'equation', got ["),
+                    "einsum: expected a text or a Tensor for 'equation', got list"),
     "no tensor": (lambda: lucid.einsum("i", [[1.0]]), TypeError,
                   "einsum: 'list' object has no attribute '_array' (given equation='i', operands=("),
     "too few": (lambda: lucid.einsum("ij,jk->ik", x), ValueError, "einsum: 'ij,jk->ik' is about 2 operands, but got 1"),

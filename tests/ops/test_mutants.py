@@ -37,6 +37,12 @@ EQUIVALENT: dict[str, str] = {
     "products.linear.x: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
     "products._rows: x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) -> "
     "xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))": "a shortcut",
+    "statistics._logcumsumexp_vjp: 0 in xp.where(out == -math.inf, 0, out) -> 1 in xp.where(out == -math.inf, 0, out)":
+        "exp of -inf, less whatever number",
+    "elementwise._over_length: 1 in xp.where(length == 0, 1, length) -> 2 in xp.where(length == 0, 1, length)":
+        "what stands in divides a 0",
+    "linalg._ratio: 1 in xp.where((a == 0) & (b == 0), 1, b) -> 2 in xp.where((a == 0) & (b == 0), 1, b)":
+        "what stands in divides a 0",
     "linalg._eigh_slope: 1 in xp.where(none, 1, gaps) -> 2 in xp.where(none, 1, gaps)":
         "what stands in divides a 0",
     "matmul._vjp_a: grad if len(a_shape) > 1 else xp.reshape(grad, shape=(*grad.shape[:-2], grad.shape[-1])) -> "

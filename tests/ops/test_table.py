@@ -303,8 +303,9 @@ def test_every_operation_has_rows() -> None:
 # them.
 NO_NUMBER = set("attention_weights batch_norm cat cholesky cofactor cofactor_along col2im conv conv_transpose "
                 "conv_weight cross_entropy cross_entropy_ignore_index cumprod cumsum det diagonal eigh flip gru im2col "
-                "inv layer_norm linear lstm matmul max_pool nll pad scatter_add_along put_diagonal recurrence resample "
-                "rms_norm rnn roll slogdet solve swapaxes take_along to_maxima tril triu".split())
+                "inv layer_norm linear logcumsumexp lstm matmul max_pool median nll pad pinv qr scatter_add_along "
+                "put_diagonal recurrence resample rms_norm rnn roll singular slogdet solve swapaxes take_along "
+                "to_maxima tril triu".split())
 
 
 def test_every_operation_has_rows_at_0_d_of_nothing_and_with_broadcasting() -> None:

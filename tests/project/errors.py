@@ -14,7 +14,7 @@ import numpy as np
 
 import lucid
 from lucid.nn import functional as F
-from tests.project import errors_nn, errors_tensors
+from tests.project import errors_functions, errors_nn, errors_tensors
 
 Error = tuple[Callable[[], Any], type[Exception], str]
 
@@ -62,14 +62,14 @@ ERRORS: dict[str, list[Error]] = {
     **{name: along(name) for name in DIMS},
     # operators
     "Tensor.__and__": [(lambda: mask & lucid.tensor([True] * 2), ValueError,
-                        r"logical_and: shapes \(3,\) and \(2,\) do not broadcast"),
-                       (lambda: x3 & x3, TypeError, "logical_and: not defined for float32 and float32; convert first")],
+                        r"bitwise_and: shapes \(3,\) and \(2,\) do not broadcast"),
+                       (lambda: x3 & x3, TypeError, "bitwise_and: not defined for float32 and float32; convert first")],
     "Tensor.__or__": [(lambda: mask | lucid.tensor([True] * 2), ValueError,
-                       r"logical_or: shapes \(3,\) and \(2,\) do not broadcast"),
-                      (lambda: x3 | x3, TypeError, "logical_or: not defined for float32 and float32; convert first")],
+                       r"bitwise_or: shapes \(3,\) and \(2,\) do not broadcast"),
+                      (lambda: x3 | x3, TypeError, "bitwise_or: not defined for float32 and float32; convert first")],
     "Tensor.__xor__": [(lambda: mask ^ lucid.tensor([True] * 2), ValueError,
-                        r"logical_xor: shapes \(3,\) and \(2,\) do not broadcast"),
-                       (lambda: x3 ^ x3, TypeError, "logical_xor: not defined for float32 and float32; convert first")],
+                        r"bitwise_xor: shapes \(3,\) and \(2,\) do not broadcast"),
+                       (lambda: x3 ^ x3, TypeError, "bitwise_xor: not defined for float32 and float32; convert first")],
     "Tensor.__invert__": [(lambda: ~x3, TypeError, "invert: not defined for float32; convert first")],
     "Tensor.__mod__": [(lambda: x23 % lucid.ones(4), ValueError,
                         r"remainder: shapes \(2, 3\) and \(4,\) do not broadcast"),
@@ -167,7 +167,10 @@ ERRORS: dict[str, list[Error]] = {
     "permute": [(lambda: x23.permute(0, 0), ValueError, r"permute: expected each of the 2 dims once, got \(0, 0\)"),
                 (lambda: x23.permute(0, 2), IndexError, "permute: dim 2 is out of range"),
                 (lambda: x23.permute("a"), TypeError, "permute: expected ints")],
-    "movedim": [(lambda: x23.movedim(0, 2), IndexError, "movedim: dim 2 is out of range for a 2-D tensor")],
+    "movedim": [
+        (lambda: x23.movedim(0, 2), IndexError, "movedim: dim 2 is out of range for a 2-D tensor"),
+        (lambda: x23.movedim(None, 1), TypeError, "movedim: expected an int or a list for 'source', got None"),
+    ],
     "Tensor.t": [(lambda: lucid.ones(1, 1, 1).t(), ValueError, r"t: expected at most 2 dims, got shape \(1, 1, 1\)")],
     "Tensor.mT": [(lambda: x3.mT, IndexError, "transpose: dim -2 is out of range for a 1-D tensor")],
     "broadcast_to": [(lambda: x23.broadcast_to(3, 2), ValueError, r"broadcast_to: shapes \(2, 3\).* do not broadcast"),
@@ -406,4 +409,4 @@ ERRORS: dict[str, list[Error]] = {
                     (lambda: setattr(lucid.ones(2), "data", "a"), TypeError, "cannot make a tensor of")],
 }  # fmt: skip
 
-ERRORS |= errors_nn.ERRORS | errors_tensors.ERRORS
+ERRORS |= errors_functions.ERRORS | errors_nn.ERRORS | errors_tensors.ERRORS

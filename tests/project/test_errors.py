@@ -63,9 +63,10 @@ OF_TENSORS = {name: f for name, f in surface().items() if not name.startswith("T
 
 ALSO: dict[str, Any] = {  # what must be right for the tensor to be looked at
     "clamp": {"min": 0}, "clip": {"min": 0}, "pad": {"pad": (1, 1)}, "scatter": {"src": 1.0},
-    "masked_fill": {"mask": lucid.ones(2, 3) > 0}, "masked_select": {"mask": lucid.ones(2, 3) > 0},
-    "nll_loss": {"target": lucid.arange(2)},
-    **{name: {"dim": 0} for name in ("softmax", "log_softmax", "cumsum", "cumprod")},
+    **{f"masked_{how}": {"mask": lucid.ones(2, 3) > 0} for how in ("fill", "scatter", "select")},
+    "nll_loss": {"target": lucid.arange(2)}, "index_put": {"indices": (0,)},
+    "baddbmm": dict.fromkeys(("batch1", "batch2"), lucid.ones(1, 3, 3)),
+    **{name: {"dim": 0} for name in ("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp")},
 }  # fmt: skip
 
 
@@ -93,14 +94,15 @@ def test_a_function_refuses_what_is_no_tensor(name: str, wrong: object) -> None:
 NO_ERRORS = {
     "an operation on one tensor, of any shape and dtype":
         "isfinite isinf isnan neg abs ceil cos exp expm1 floor log log1p log2 log10 reciprocal relu sigmoid sign sin "
-        "sqrt square tan tanh trunc erf rsqrt round Tensor.clone "
+        "sqrt square tan tanh trunc erf rsqrt round Tensor.clone acos acosh asin asinh atan atanh cosh erfc "
+        "erfinv exp2 lgamma logical_not nan_to_num sinh Tensor.__pos__ nonzero "
     "F.silu F.elu F.hardsigmoid F.hardswish F.leaky_relu F.logsigmoid F.mish F.relu6 F.selu F.softplus F.softsign "
     "F.tanhshrink",
     "takes nothing":
         "get_default_device get_default_dtype get_rng_state is_grad_enabled Tensor.bool Tensor.contiguous Tensor.cpu "
         "Tensor.detach Tensor.detach_ Tensor.dim Tensor.double Tensor.element_size Tensor.float Tensor.half Tensor.int "
         "Tensor.is_contiguous "
-    "Tensor.is_floating_point Tensor.long Tensor.nonzero Tensor.numel Tensor.numpy Tensor.tolist Tensor.__array__ "
+    "Tensor.is_floating_point Tensor.long Tensor.numel Tensor.numpy Tensor.tolist Tensor.__array__ "
     "Tensor.__dlpack_device__ Tensor.__format__ Tensor.__repr__",
     "a property that is read":
         "Tensor.T Tensor.device Tensor.dtype Tensor.grad_fn Tensor.is_leaf Tensor.ndim Tensor.shape",

@@ -44,7 +44,9 @@ square = lambda: lucid.eye(3) * 2
 # What stands for an argument that is not the hostile one, by its name; a name that is not here gets 1.
 PLAUSIBLE: dict[str, Callable[[], Any]] = {
     **dict.fromkeys("x y a self input other tensor data weight_ src source probabilities x1 x2 prediction".split(), x),
-    **dict.fromkeys(("A", "B", "b", "matrix"), square), "bias": lambda: None, "condition": lambda: x() > 0.3,
+    **dict.fromkeys("tensor1 tensor2 end values sorted_sequence mat1".split(), x), "vec": lambda: lucid.ones(3),
+    **dict.fromkeys("A B b matrix mat2".split(), square), "sizes": lambda: (1, -1), "q": lambda: 0.5,
+    "bias": lambda: None, "condition": lambda: x() > 0.3,
     "mask": lambda: x() > 0.3, "index": lambda: lucid.zeros(2, 3, dtype=lucid.int64), "value": lambda: 1.0,
     "indices": lambda: lucid.zeros(2, 3, dtype=lucid.int64), "dim": lambda: 0, "tensors": lambda: [x(), x()],
     "shape": lambda: (3, 2), "size": lambda: (3, 2), "pad": lambda: (1, 1), "min": lambda: 0.0, "dtype": lambda: None,
@@ -77,7 +79,11 @@ BY_CALLABLE: dict[str, dict[str, Callable[[], Any]]] = {
     **{name: {"input": line} for name in ("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "dropout1d")},
     **{name: {"input": labels, "tensor": labels} for name in ("embedding", "one_hot")},
     **{name: {"target": labels} for name in ("cross_entropy", "nll_loss")},
-    **{name: {"index": labels} for name in ("index_select", "index_add")},
+    **{name: {"index": labels} for name in ("index_select", "index_add", "index_fill", "index_fill_")},
+    **{name: {"indices": lambda: (labels(),), "values": lambda: 1.0} for name in ("index_put", "index_put_")},
+    "select": {"index": lambda: 1},
+    "baddbmm": {"batch1": lambda: lucid.ones(2, 2, 3), "batch2": lambda: lucid.ones(2, 3, 3)},
+    "movedim": {"source": lambda: 0}, "repeat_interleave": {"repeats": lambda: 2}, "lerp": {"weight": lambda: 0.5},
     "fold": {"input": lambda: lucid.ones(1, 4, 4), "output_size": lambda: 3, "kernel_size": lambda: 2},
     "linear": {"weight": lambda: lucid.ones(2, 3)}, "arange": {"start": lambda: 1, "end": lambda: 5},
     "linspace": {"start": lambda: 0, "end": lambda: 1}, "eye": {"n": lambda: 2, "m": lambda: 2},
