@@ -7,6 +7,7 @@ layer overwrites its input.
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Signature, signature
 from typing import Any
 
 from lucid.core.node import Tensor
@@ -30,7 +31,7 @@ class FunctionModule(Module):
         super().__init_subclass__()
         cls.options += options
         if function is not None:
-            cls.function = staticmethod(function)
+            cls.function = staticmethod(getattr(function, "plain", function))
 
     def forward(self, input: Tensor) -> Any:
         """(...) -> (...), where the class says nothing else."""
@@ -42,6 +43,32 @@ class FunctionModule(Module):
         """The options."""
         shown = self.options if self.shown is None else self.shown
         return ", ".join([f"{name}={getattr(self, name)!r}" for name in shown])
+
+
+class OfSignature(FunctionModule):
+    """One whose arguments are those of its function behind the first `inputs`, which its calls take."""
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, inputs: int = 1, **attributes: Any) -> None:
+        super().__init_subclass__(function)
+        for name, value in attributes.items():
+            setattr(cls, name, value)
+        if function is not None:
+            cls.signature = Signature(list(signature(function).parameters.values())[inputs:])
+            cls.options = tuple(name for name in cls.signature.parameters if name != "inplace")
+
+    signature: Signature
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        try:
+            bound = self.signature.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}; it takes {self.signature}") from None
+        bound.apply_defaults()
+        vars(self).update({name: bound.arguments[name] for name in self.options})
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """What the function gives of these and the options."""
+        return self.function(*inputs, **named, **{name: getattr(self, name) for name in self.options})
 
 
 class _Inplace(FunctionModule):
@@ -94,6 +121,10 @@ class ELU(FunctionModule, function=F.elu, options=("alpha",)):
         self.alpha = alpha
 
 
+class CELU(OfSignature, function=F.celu):
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere."""
+
+
 class SELU(_Inplace, function=F.selu):
     """scale * elu(x, alpha), with the two numbers that keep mean 0 and variance 1."""
 
@@ -128,6 +159,18 @@ class Softsign(FunctionModule, function=F.softsign):
     """x / (1 + |x|)."""
 
 
+class Hardshrink(OfSignature, function=F.hardshrink):
+    """x where |x| > lambd, 0 elsewhere."""
+
+
+class Softshrink(OfSignature, function=F.softshrink):
+    """x - lambd above lambd, x + lambd below -lambd, 0 between."""
+
+
+class Threshold(OfSignature, function=F.threshold):
+    """x where it is above `threshold`, `value` elsewhere."""
+
+
 class Tanhshrink(FunctionModule, function=F.tanhshrink):
     """x - tanh(x)."""
 
@@ -139,16 +182,20 @@ class LogSigmoid(FunctionModule, function=F.logsigmoid):
 class _AlongDim(FunctionModule, options=("dim",)):
     """One that works along a dim."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
 
 class Softmax(_AlongDim, function=F.softmax):
-    """exp(x) / sum(exp(x)) along `dim`."""
+    """exp(x) / sum(exp(x)) along `dim`; without it, along one that `nn.functional.softmax` warns of."""
 
 
 class LogSoftmax(_AlongDim, function=F.log_softmax):
     """log(softmax(x)) along `dim`."""
+
+
+class Softmin(_AlongDim, function=F.softmin):
+    """softmax(-x) along `dim`."""
 
 
 class GLU(_AlongDim, function=F.glu):

@@ -1,4 +1,4 @@
-"""Modules that hold modules or parameters: an entry is a plain attribute, named "0", "1", ... or by the user's key.
+"""Modules that hold modules or parameters, named "0", "1", ... or by the user's key.
 
 Plain lists and dicts of modules are found just as well (see `lucid.nn.module`); these exist for Sequential, and for
 those who expect the others.
@@ -26,20 +26,22 @@ class Container(Module, Generic[Item]):
     def _entries(self) -> dict[str, Item]:
         return {name: value for name, value in vars(self).items() if isinstance(value, self._kind)}
 
-    def __len__(self) -> int:
-        return len(self._entries())
-
-
-class IndexedModules(Container[Item]):
-    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
-
     def _checked(self, item: Any) -> Item:
+        if self._kind is Parameter and isinstance(item, Tensor) and not isinstance(item, Parameter):
+            item = Parameter(item)
         if not isinstance(item, self._kind):
             got = type(item).__name__
             if isinstance(item, type) and issubclass(item, self._kind):
                 got = f"the class {item.__name__}; write {item.__name__}()"
             raise TypeError(f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {got}")
         return item
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+
+class IndexedModules(Container[Item]):
+    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
 
     def _name(self, i: int) -> str:
         names = list(self._entries())
@@ -74,16 +76,30 @@ class IndexedModules(Container[Item]):
         plain: type[IndexedModules[Item]] = bases[bases.index(IndexedModules) - 1]
         return plain()._refill(list(self._entries().items())[i])
 
-    def __setitem__(self, i: int, item: Item) -> None:
-        setattr(self, self._name(i), self._checked(item))
+    def __setitem__(self, i: int | slice, item: Any) -> None:
+        if not isinstance(i, slice):
+            setattr(self, self._name(i), self._checked(item))
+        else:
+            entries = list(self._entries().items())
+            entries[i] = [("0", self._checked(one)) for one in item]
+            self._refill(entries)
 
     def __delitem__(self, i: int | slice) -> None:
         entries = list(self._entries().items())
         del entries[i]
         self._refill(entries)
 
+    def __add__(self, items: Iterable[Item]) -> IndexedModules[Item]:
+        return self[:].extend(items)
+
     def __iadd__(self, items: Iterable[Item]) -> Self:
         return self.extend(items)
+
+    def pop(self, i: int = -1) -> Item:
+        """Take entry `i` out, and return it."""
+        item = self[i]
+        del self[i]
+        return item
 
     def append(self, item: Item) -> Self:
         """Add one at the end; returns self."""
@@ -123,33 +139,48 @@ class ParameterList(IndexedModules[Parameter]):
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
         self.extend(values)  # type: ignore[arg-type]
 
-    def _checked(self, item: Any) -> Parameter:
-        is_plain = isinstance(item, Tensor) and not isinstance(item, Parameter)
-        return super()._checked(Parameter(item) if is_plain else item)
-
     def extra_repr(self) -> str:
         """Shapes and dtypes."""
-        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in self._entries().items())
+        return _sizes(self)
 
 
-class ModuleDict(Container[Module]):
-    """Modules by name, which itself computes nothing; a plain dict on a Module does the same. A TypeError for an entry
-    that is not a Module, a KeyError for a key that is the name of a method or attribute."""
+class KeyedModules(Container[Item]):
+    """A dict that is a module. Its entries are not among its attributes, so that any str can be a key, "keys" too."""
 
-    _kind = Module
+    def __init__(self, entries: Mapping[str, Item] | Iterable[tuple[str, Item]] = ()) -> None:
+        self.update(entries)
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
-        self.update(modules)
+    def _entries(self) -> dict[str, Item]:
+        return vars(self).setdefault("_held", {})
 
-    def __getitem__(self, key: str) -> Module:
+    def _attributes(self) -> dict[str, Any]:
+        return {**{name: value for name, value in vars(self).items() if name != "_held"}, **self._entries()}
+
+    def __getattr__(self, name: str) -> Any:  # only reached where there is no such attribute
+        if name in vars(self).get("_held", ()):
+            return self._entries()[name]
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, self._kind):
+            self[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def add_module(self, name: str, module: Any) -> None:
+        """Add or replace one, as `self[name] = module` does."""
+        self[name] = module
+
+    def __getitem__(self, key: str) -> Item:
         return self._entries()[key]
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
+    def __setitem__(self, key: str, item: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"{type(self).__name__}: a key must be a str, got {key!r}; write str(...) of it")
+        self._entries()[key] = self._checked(item)
 
     def __delitem__(self, key: str) -> None:
-        self[key]  # a KeyError if there is no such module
-        delattr(self, key)
+        del self._entries()[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries())
@@ -161,15 +192,49 @@ class ModuleDict(Container[Module]):
         """The names."""
         return self._entries().keys()
 
-    def values(self) -> ValuesView[Module]:
-        """The modules."""
+    def values(self) -> ValuesView[Item]:
+        """The entries."""
         return self._entries().values()
 
-    def items(self) -> ItemsView[str, Module]:
-        """Names and modules."""
+    def items(self) -> ItemsView[str, Item]:
+        """Names and entries."""
         return self._entries().items()
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+    def update(self, entries: Mapping[str, Item] | Iterable[tuple[str, Item]]) -> None:
         """Add or replace several."""
-        for key, module in dict(modules).items():
-            self[key] = module
+        for key, item in dict(entries).items():
+            self[key] = item
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The entry, or `default` if there is none."""
+        return self._entries().get(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Take an entry out, and return it; if there is none `default`, or without that a KeyError."""
+        return self._entries().pop(key, *default)
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._entries().clear()
+
+
+class ModuleDict(KeyedModules[Module]):
+    """Modules by name, which itself computes nothing; a plain dict on a Module does the same. Any str can be a key. A
+    TypeError for an entry that is not a Module, and for a key that is no str."""
+
+    _kind = Module
+
+
+class ParameterDict(KeyedModules[Parameter]):
+    """Parameters by name; Tensors become Parameters. A plain dict of Parameters does the same. Any str can be a key. A
+    TypeError for an entry that is not a Tensor, and for a key that is no str."""
+
+    _kind = Parameter
+
+    def extra_repr(self) -> str:
+        """Shapes and dtypes."""
+        return _sizes(self)
+
+
+def _sizes(parameters: Container[Parameter]) -> str:
+    return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters._entries().items())

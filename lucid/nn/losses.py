@@ -1,13 +1,17 @@
 """Losses as modules: `criterion = nn.CrossEntropyLoss()`; the functions are those of `lucid.nn.functional`.
 
-Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the loss of each element.
+Each takes (input, target), if it says nothing else, and a `reduction`: "mean", "sum", or "none" for the loss of each
+element.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.activations import FunctionModule
+from lucid.nn.activations import FunctionModule, OfSignature
+from lucid.nn.spellings import with_size_average
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 
 
@@ -17,6 +21,12 @@ class Loss(FunctionModule, options=("reduction",)):
     reductions: tuple[str, ...] = REDUCTIONS
     shown = ()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = with_size_average(cls.__init__)  # type: ignore[method-assign]
+
+    @with_size_average
     def __init__(self, *, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
@@ -118,3 +128,38 @@ class NLLLoss(WeightedLoss, function=F.nll_loss, options=("ignore_index",)):
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction=reduction)
         self.ignore_index = ignore_index
+
+
+class FormulaLoss(OfSignature):
+    """A loss with the options of its function, whose formula stands there."""
+
+    shown = ()
+
+    @with_size_average
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        check_reduction(type(self).__name__, self.reduction)  # type: ignore[attr-defined]
+
+
+class HingeEmbeddingLoss(FormulaLoss, function=F.hinge_embedding_loss, inputs=2):
+    """Of distances and targets of 1 (near) and -1 (beyond a margin): `nn.functional.hinge_embedding_loss`."""
+
+
+class MarginRankingLoss(FormulaLoss, function=F.margin_ranking_loss, inputs=3):
+    """Of two inputs and targets of 1 and -1, which should be larger: `nn.functional.margin_ranking_loss`."""
+
+
+class CosineEmbeddingLoss(FormulaLoss, function=F.cosine_embedding_loss, inputs=3):
+    """Of two inputs and targets of 1 (alike) and -1 (not): `nn.functional.cosine_embedding_loss`."""
+
+
+class TripletMarginLoss(FormulaLoss, function=F.triplet_margin_loss, inputs=3):
+    """Of an anchor, what is like it and what is not: `nn.functional.triplet_margin_loss`."""
+
+
+class PoissonNLLLoss(FormulaLoss, function=F.poisson_nll_loss, inputs=2):
+    """Of the logarithms of expected counts, and counts: `nn.functional.poisson_nll_loss`."""
+
+
+class GaussianNLLLoss(FormulaLoss, function=F.gaussian_nll_loss, inputs=3):
+    """Of means, targets and variances: `nn.functional.gaussian_nll_loss`."""

@@ -1,12 +1,13 @@
-"""Layers for images without weights: pooling, resizing, and windows as columns.
+"""Layers for images without weights: pooling, padding, resizing, and windows as columns.
 
 The formulas stand at `lucid.nn.functional`, and so do the arguments; the batch n may be left out.
 """
 
 from __future__ import annotations
 
+from lucid.core.node import Tensor
 from lucid.nn import functional as F
-from lucid.nn.activations import FunctionModule
+from lucid.nn.activations import FunctionModule, OfSignature
 from lucid.ops.images import Ints, MaybeInts, ints
 
 
@@ -103,6 +104,73 @@ class AdaptiveAvgPool2d(ImageFunction, function=F.adaptive_avg_pool2d, options=(
 
     def __init__(self, output_size: MaybeInts) -> None:
         self.output_size = output_size
+
+
+class AdaptiveMaxPool1d(OfSignature, function=F.adaptive_max_pool1d, shown=("output_size",)):
+    """The largest elements of `output_size` windows, those of `AdaptiveAvgPool1d`; or with `return_indices` a pair."""
+
+
+class AdaptiveMaxPool2d(OfSignature, function=F.adaptive_max_pool2d, shown=("output_size",)):
+    """The largest elements of the windows of `AdaptiveAvgPool2d`; or with `return_indices` a pair."""
+
+
+class PixelShuffle(OfSignature, function=F.pixel_shuffle):
+    """Images r = `upscale_factor` times as large: (..., c * r * r, h, w) gives (..., c, h * r, w * r)."""
+
+
+class Padding(OfSignature):
+    """What layers that pad have in common: a `padding`, one int for all sides, or (left, right, top, bottom). Errors as
+    `nn.functional.pad`."""
+
+    dims: int
+    mode: str = "constant"
+    value: float | None = None
+    options: tuple[str, ...] = ("padding",)
+
+    def __init__(self, padding: Ints) -> None:
+        self.padding = ints(type(self).__name__, "padding", padding, 2 * self.dims, -(2**62))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, channels, *size) -> (n, channels, *larger size)."""
+        return F.pad(input, self.padding, self.mode, self.value)
+
+
+class ConstantPad1d(Padding, dims=1):
+    """A signal, (..., length), with `value` around it."""
+
+    options = ("padding", "value")
+
+    def __init__(self, padding: Ints, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+
+class ConstantPad2d(ConstantPad1d, dims=2):
+    """An image, (..., height, width), with `value` around it."""
+
+
+class ZeroPad1d(Padding, dims=1):
+    """A signal, (..., length), with zeros around it."""
+
+
+class ZeroPad2d(Padding, dims=2):
+    """An image, (..., height, width), with zeros around it."""
+
+
+class ReflectionPad1d(Padding, dims=1, mode="reflect"):
+    """A signal mirrored at its ends, which are not repeated."""
+
+
+class ReflectionPad2d(Padding, dims=2, mode="reflect"):
+    """Images mirrored at their edges, which are not repeated."""
+
+
+class ReplicationPad1d(Padding, dims=1, mode="replicate"):
+    """A signal with its ends repeated."""
+
+
+class ReplicationPad2d(Padding, dims=2, mode="replicate"):
+    """Images with their edges repeated."""
 
 
 class Upsample(ImageFunction, function=F.interpolate):
