@@ -35,7 +35,8 @@ from lucid.io import *
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
-__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | {"see"})
+_LATER = {"distributions", "see"}  # loaded when they are first used
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | _LATER)
 
 
 def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
@@ -53,10 +54,14 @@ nn.Module.summary = _summary  # from here, because nn must not import what looks
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    if name == "see":  # loaded when it is first used
+    if name == "see":
         import lucid.see
 
         return lucid.see
+    if name == "distributions":
+        import lucid.distributions
+
+        return lucid.distributions
     from lucid._suggest import missing
 
     raise missing("lucid", name, globals())
