@@ -13,7 +13,7 @@ from weakref import ref
 
 from lucid.autograd.grad_mode import enable_grad
 from lucid.core.backward import check_versions, reachable
-from lucid.core.node import Leaf, Node, Tensor, next_sequence, write_record
+from lucid.core.node import Leaf, Node, Tensor, grad_mode, next_sequence, write_record
 from lucid.ops.random import get_rng_state, set_rng_state
 
 
@@ -28,8 +28,8 @@ def checkpoint(
     "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174).
 
     The function must do the same both times, and neither an argument nor a captured parameter may change in between
-    (a RuntimeError at backward). Random numbers are drawn alike (dropout drops the same), but what else it
-    changes it changes twice: the running statistics of a batch norm, a counter. Outputs are looked for in tuples, lists
+    (a RuntimeError at backward). Random numbers are drawn alike (dropout drops the same) and the statistics of a batch
+    norm move once, but what else it changes it changes twice: a counter, say. Outputs are looked for in tuples, lists
     and dicts; what is returned in another wrapping is right, and saves nothing.
 
     `use_reentrant` is accepted as PyTorch's users must pass it; there is one way here, which does what False asks for.
@@ -92,13 +92,15 @@ class _Segment:
 
     def _run(self) -> Any:
         args, kwargs = _as_leaves(self.arguments)
-        now = None if self.random is None else get_rng_state()
+        now, before = None if self.random is None else get_rng_state(), grad_mode.recomputing
         if self.random is not None:
             set_rng_state(self.random)
         try:
+            grad_mode.recomputing = True
             with enable_grad():
                 return self.function(*args, **kwargs)
         finally:
+            grad_mode.recomputing = before
             if now is not None:
                 set_rng_state(now)
 

@@ -188,6 +188,7 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
 
 class _GradMode(threading.local):
     recording = True  # whether operations are recorded, in this thread; no_grad() and enable_grad() switch it
+    recomputing = False  # whether a checkpoint runs its function again, which must not move running statistics
 
 
 grad_mode = _GradMode()

@@ -298,6 +298,7 @@ def method(*names: str, reflected: str | None=None) -> Callable[[F], F]: ...
 
 class _GradMode(threading.local):
     recording = True
+    recomputing = False
 grad_mode = _GradMode()
 _writes: dict[int, list[Any]] = {}
 last_write = [0]

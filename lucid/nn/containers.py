@@ -103,8 +103,10 @@ class IndexedModules(Container[Item]):
 
     def append(self, item: Item) -> Self:
         """Add one at the end; returns self."""
-        name = next(name for name in map(str, itertools.count(len(self))) if name not in vars(self))
-        setattr(self, name, self._checked(item))
+        item, own = self._checked(item), vars(self)
+        last = next((name for name in reversed(own) if isinstance(own[name], self._kind)), "-1")
+        start = int(last) + 1 if last.isdecimal() else len(self)  # which takes a look at every entry
+        setattr(self, next(name for name in map(str, itertools.count(start)) if name not in own), item)
         return self
 
     def extend(self, items: Iterable[Item]) -> Self:

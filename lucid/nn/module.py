@@ -3,7 +3,8 @@
 Nothing is registered when an attribute is set. Whenever the parameters are needed, `entries` walks over the attributes,
 in the order in which they were first assigned, and finds each **Parameter** and each **Module**, as an attribute or in
 lists, tuples and dicts nested in one, and each **buffer**: a Tensor under an attribute that `register_buffer` named.
-Modules are walked in turn. Any other Tensor or array is left alone: neither moved by `to` nor part of `state_dict`.
+As in PyTorch a module's own parameters come first, then its buffers, then what is in its modules. Any other Tensor or
+array is left alone: neither moved by `to` nor part of `state_dict`.
 
 Names are paths: `layers.0.weight`. So there is no list of parameters that could disagree with the attributes, and no
 `super().__init__()` to forget. The price: every element of every list and dict in a module is looked at, so a log of a
@@ -29,7 +30,7 @@ PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes a
 
 
 def own_entries(module: Module) -> list[Entry]:
-    """The parameters, buffers and modules directly in a module, in the order of its attributes.
+    """The parameters directly in a module, its buffers, and its modules, each in the order of its attributes.
 
     What an attribute leads to, by itself or in its modules, is not looked for in lists and dicts as well: a dict of all
     arguments, or a list of the parameters of some layers, gives them no second name."""
@@ -43,10 +44,10 @@ def own_entries(module: Module) -> list[Entry]:
             _search(value, name, [], entries)
             if not isinstance(value, (Parameter, Module)):
                 listed.update(name for name, _, _ in entries[count:])
-    if not 0 < len(listed) < len(entries):
-        return entries
-    direct = _reachable(module, [value for name, value, _ in entries if name not in listed])
-    return [entry for entry in entries if entry[0] not in listed or id(entry[1]) not in direct]
+    if 0 < len(listed) < len(entries):
+        direct = _reachable(module, [value for name, value, _ in entries if name not in listed])
+        entries = [entry for entry in entries if entry[0] not in listed or id(entry[1]) not in direct]
+    return sorted(entries, key=lambda entry: 2 if isinstance(entry[1], Module) else not isinstance(entry[1], Parameter))
 
 
 def _reachable(module: Module, values: list[Any]) -> set[int]:
@@ -221,7 +222,8 @@ class Module(HookMethods, Conveniences):
             state_dict: dotted name -> NumPy array, Tensor, or anything that NumPy can read. Values are cast to the
                 dtype that they have here; only floats do not become integers.
             strict: whether every name must be there and no other. With False, other names are passed over and
-                returned, a pair of lists; an entry of the wrong shape is refused all the same.
+                returned, a pair of lists; an entry of the wrong shape is refused all the same. Of a tied weight one
+                of its names is enough; where several are there, the values must be the same.
 
         A ValueError lists every missing, unexpected, misshapen and unreadable entry; nothing changes then. A TypeError
         if `state_dict` is not a mapping."""
@@ -230,14 +232,19 @@ class Module(HookMethods, Conveniences):
             got = f"{type(state_dict).__name__}; {hint}"
             raise TypeError(f"load_state_dict: expected a dict of names and arrays, got {got}")
         tensors, values = _tensors_in_state(self), {}
-        missing = [name for name in tensors if name not in state_dict]
+        given = {id(tensors[name]): name for name in reversed(tensors) if name in state_dict}  # its first name there
+        missing = [name for name, tensor in tensors.items() if id(tensor) not in given]
         unexpected = [name for name in state_dict if name not in tensors]
         others = [*(f"missing: {n}" for n in missing), *(f"unexpected: {n}" for n in unexpected)] if strict else []
         hint = ["(strict=False passes over missing and unexpected entries)"] if others else []
         problems = []
         for name in (name for name in tensors if name in state_dict):
             try:
-                values[name] = _cast(state_dict[name], tensors[name])
+                values[name] = a = _cast(state_dict[name], tensors[name])
+                if (first := given[id(tensors[name])]) != name and first in values:
+                    b = values[first]
+                    if not ((a == b) | (a != a) & (b != b)).all():  # a NaN is the same as another
+                        raise ValueError(f"other values than {first}, which is the same weight here; untie them first")
             except Exception as error:  # whatever reading somebody's array may raise
                 problems.append(f"{name}: {error}")
         if problems or others:

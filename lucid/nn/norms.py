@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.core.node import Tensor
+from lucid.core.node import Tensor, grad_mode
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
@@ -122,14 +122,15 @@ class BatchNorm(Norm):
     Args:
         num_features: how many channels there are, the second dim of the input.
         momentum: the weight of the newest batch in the running averages; None weighs all batches alike.
-        track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics.
+        track_running_stats: whether averages are kept; without them evaluation takes the batch's own statistics. Set
+            to False later, training leaves them as they are.
         eps, affine, bias, device, dtype: as in `GroupNorm`; device and dtype of the buffers, too.
 
     Attributes:
         weight, bias: Parameters (num_features,), ones and zeros at first; or None.
         running_mean, running_var: buffers (num_features,), zeros and ones at first, the variance with n - 1 in the
             denominator; or None.
-        num_batches_tracked: buffer, an int64: how many batches went into them; or None."""
+        num_batches_tracked: buffer, an int64: how many batches, but for empty ones, went into them; or None."""
 
     sizes, options = ("num_features",), ("eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None
@@ -168,12 +169,16 @@ class BatchNorm(Norm):
             expected = self.layout.replace("num_features", str(self.num_features))
             raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
         momentum: Any = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None and self.running_mean is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # a tensor: a GPU is not waited for
-                momentum = 1 / self.num_batches_tracked.to(self.running_mean.dtype)
-        state, training = (self.running_mean, self.running_var), self.training or self.running_mean is None
-        return F.batch_norm(input, *state, self.weight, self.bias, training, momentum, self.eps)
+        mean, var, counter = self.running_mean, self.running_var, self.num_batches_tracked
+        training = self.training or mean is None
+        if self.training and not self.track_running_stats:  # also where that was set later
+            mean = var = counter = None
+        if self.momentum is None and mean is not None and counter is not None:  # a tensor: a GPU is not waited for
+            momentum = 1 / (counter + 1).to(mean.dtype)
+        out = F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        if self.training and counter is not None and input.numel() and not grad_mode.recomputing:
+            counter.add_(1)
+        return out
 
 
 class BatchNorm1d(BatchNorm):

@@ -51,18 +51,18 @@ def setitem(xp, x, value, *, index, view_chain=()):
 
 
 def _with_value(xp, x, value, index, view_chain):
-    if not view_chain:
-        out = xp.copy(x)
-        out[index] = value
-        return out
-    (name, options), *rest = view_chain
-    view = getattr(xp, name)
-    changed = _with_value(xp, view(x, **options), value, index, rest)
-    if name == "reshape":  # of the copy it may be another copy, but it can be undone
-        return changed.reshape(x.shape)
-    out = xp.copy(x)
-    view(out, **options)[...] = changed
-    return out
+    shown = [x]  # x, and what each view shows of the one before
+    for name, options in view_chain:
+        shown.append(getattr(xp, name)(shown[-1], **options))
+    changed = xp.copy(shown.pop())
+    changed[index] = value
+    for (name, options), source in zip(reversed(view_chain), reversed(shown), strict=True):
+        if name == "reshape":  # of a copy it may be another copy, but it can be undone
+            changed = changed.reshape(source.shape)
+        else:
+            part, changed = changed, xp.copy(source)
+            getattr(xp, name)(changed, **options)[...] = part
+    return changed
 
 
 def _view_of(xp, x, view_chain):

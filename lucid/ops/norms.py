@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lucid.core.array import cpu, float16, float32, namespace
-from lucid.core.node import Tensor
+from lucid.core.node import Tensor, grad_mode
 from lucid.core.op import op
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of
@@ -248,11 +248,12 @@ def batch_norm(
 
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
-        pairs = ((running_mean, mean), (running_var, var * (count / (count - 1)))) if count else ()
-        for running, newest in pairs:  # in place and not recorded
-            if running is not None:
+        out = _batch_norm(x, mean, var, weight, bias, eps=float(eps))
+        counts = count and not grad_mode.recomputing  # an empty batch says nothing, and one that is seen again no more
+        for running, newest in ((running_mean, mean), (running_var, var * (count / (count - 1)))) if counts else ():
+            if running is not None:  # in place and not recorded
                 running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)
-        return _batch_norm(x, mean, var, weight, bias, eps=float(eps))
+        return out
 
     return _in_single(by_batch, input, weight, bias)
 

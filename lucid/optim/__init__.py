@@ -9,6 +9,7 @@ from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
 from lucid.optim.adam import Adam, AdamW
 from lucid.optim.adamax import Adamax
+from lucid.optim.adamaxw import AdamaxW
 from lucid.optim.asgd import ASGD
 from lucid.optim.lbfgs import LBFGS
 from lucid.optim.lr_scheduler import *  # noqa: F403
@@ -18,8 +19,8 @@ from lucid.optim.rprop import Lion, Rprop
 from lucid.optim.sgd import SGD
 
 __all__ = [
-    "ASGD", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam",
-    "RMSprop", "Rprop", "lr_scheduler",
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AdamaxW", "Lion", "NAdam", "Optimizer",
+    "RAdam", "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
 __getattr__ = _suggesting(__name__, globals())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
+from math import inf, isfinite, nan
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,15 +130,16 @@ class LBFGS(Optimizer):
         for p in params:
             if not is_writable(p._array):  # a broadcast view, or memory that was only lent
                 p._array = p._array.copy()
-        before = [p._array.copy() for p in params]
+        before, known = [p._array.copy() for p in params], dict(self.state)
         try:
-            state = self._iterate(params, closure, loss, options)
+            if state := self._iterate(params, closure, loss, options):
+                self.state.clear()
+                self.state.update(state)
         except BaseException:  # Ctrl-C too
             write(params, before)
-            raise
-        if state:
             self.state.clear()
-            self.state.update(state)
+            self.state.update(known)
+            raise
         for function in after:
             function(result)
         return result
@@ -167,7 +169,8 @@ class LBFGS(Optimizer):
             with enable_grad():
                 loss = self._number(closure())
             g = gradients(params)
-            return Point(t, loss, g, dot(g, d))
+            slope = dot(g, d) if isfinite(loss) and isfinite(max_abs(g)) else nan
+            return Point(t, loss if isfinite(slope) else inf, g, slope)  # inf: too far, see line_search.py
 
         k, g_before, move, pairs = self._history(params)
         for iteration in range(1, options["max_iter"] + 1):

@@ -9,12 +9,14 @@ f(t) the loss at theta + t * d,
 First the step grows until such a point is passed or found (Algorithm 3.5), then the interval that must hold one is
 narrowed (Algorithm 3.6). The next t to try is the minimum of the cubic through two points (equation 3.59). What the
 book leaves open, how far to grow and how near to an end to try, is settled as in minFunc (Schmidt 2005) and PyTorch.
+A point where the loss or its slope is not finite, as of log(x) below 0, counts as infinitely high: the interval ends
+there, and as no cubic goes through such a point it is halved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, NamedTuple
 
 C1, C2 = 1e-4, 0.9
@@ -90,6 +92,8 @@ def cubic(a: Point, b: Point, least: float, most: float) -> float:
     """
     if a.t > b.t:
         a, b = b, a
+    if inf in (a.loss, b.loss):
+        return (least + most) / 2
     d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
     square = d1 * d1 - a.slope * b.slope
     if square >= 0:

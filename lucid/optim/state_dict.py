@@ -128,8 +128,11 @@ def torch_difference(kind: type, group: Group) -> str:
                 f"its weight decay is {'' if decoupled else 'not '}decoupled, which makes it the state of {other}; "
                 f"load it into lucid.optim.{other}"
             )
-    if "Adamax" in names and group.pop("maximize", False):
-        raise ValueError("it is of an Adamax with maximize=True, which goes uphill; there is no such Adamax here")
+    if "AdamaxW" in names and group.get("weight_decay"):
+        raise ValueError("its weight decay is not decoupled, which makes it the state of Adamax; load it into that")
+    if kind.__name__ == "Adamax" and group.pop("maximize", False):
+        ways = "set its group['maximize'] to False and negate the loss, or load it into AdamaxW(..., weight_decay=0)"
+        raise ValueError(f"it is of an Adamax with maximize=True, which goes uphill; {ways}")
     if "Adamax" not in names or not group.get("eps"):
         return ""
     return (
@@ -213,11 +216,13 @@ def guess_optimizer(saved: Mapping[str, Any], kinds: Sequence[Any]) -> list[Any]
     """The optimizers among `kinds` whose state this looks like: those that find most of their hyperparameters in it."""
     entries = [entry for entry in saved["state"].values() if isinstance(entry, Mapping)]
     counts: dict[Any, int] = {}
+    in_torch = any(key in group for key in TORCH_ONLY for group in saved["param_groups"])
     for kind in kinds:
         own, *groups = [
             {single for name in names for single in kind.pairs.get(name, (name,))}
             for names in (signature(kind.__init__).parameters.keys() - {"self", "params"}, *saved["param_groups"])
         ]
+        own -= {"maximize"} if in_torch else set()  # all have it there, and here not Adamax
         slots = {"t", "step", *kind.slots, *kind.torch_slot_names}
         if all(own <= group for group in groups) and all(entry.keys() <= slots for entry in entries):
             counts[kind] = len(own)

@@ -14,6 +14,7 @@ from inspect import signature
 from math import inf, isnan
 from numbers import Real
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lucid.core.array import device_of
 from lucid.core.node import Tensor
@@ -42,6 +43,7 @@ class Domain:
 
 
 Check = Callable[[str, str, Any], Any]
+KNOWN: WeakKeyDictionary[Any, tuple[int, dict[Any, Any]]] = WeakKeyDictionary()  # an optimizer's groups, `positions`
 NON_NEGATIVE = Domain("a finite number of 0 or more", lambda x: 0 <= x < inf)
 POSITIVE = Domain("a finite number above 0", lambda x: 0 < x < inf)
 HALF_OPEN_UNIT = Domain("a number in [0, 1)", lambda x: 0 <= x < 1)
@@ -158,11 +160,20 @@ def check_parameter(context: str, p: Any) -> None:
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     """Refuse a keyword that the constructor does not know, in a sentence that lists those it does."""
     known = signature(cls.__init__).parameters  # type: ignore[misc]
-    unknown = [keyword for keyword in given if keyword not in known]
+    unknown = sorted((keyword for keyword in given if keyword not in known), key="maximize".__ne__)
     if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
         expected = ", ".join(list(known)[1:])
         advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
+        advice = uphill(cls) if unknown[0] == "maximize" else advice
         raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
+
+
+def uphill(cls: type) -> str:
+    """What to do instead of giving `maximize` to an optimizer that has none: never to leave it out."""
+    subclasses: list[Any] = cls.__subclasses__()
+    kinds = [kind.__name__ for kind in subclasses if "maximize" in signature(kind.__init__).parameters]
+    ways = [f", or use {kind}(..., weight_decay=0, maximize=True)" for kind in kinds[:1]]
+    return "".join(["to go uphill negate the loss, (-loss).backward()", *ways])
 
 
 def params_to_move(
@@ -212,8 +223,9 @@ def check_static_names(name: str, static_names: Sequence[str], defaults: Mapping
 def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
     """New groups for an optimizer, as `param_groups` has them; errors as `Optimizer` says."""
     name, present = optimizer._name, optimizer.param_groups
-    names_of_all = [group.get("param_names") for group in present]
-    position = {p: (i, j) for i, group in enumerate(present) for j, p in enumerate(group["params"])}
+    count, position = KNOWN.get(optimizer, (0, {}))  # so that adding many groups one by one takes linear time
+    position = position if count == len(present) else positions(present)
+    new: dict[Any, tuple[int, int]] = {}
     added: list[dict[str, Any]] = []
     for i, group in enumerate(groups, len(present)):
         context = f"{name}, group {i}"
@@ -221,30 +233,42 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
             got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
             raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
         names, params = split_names(context, as_list(context, group["params"]))
-        names_of_all.append(names)
         for j, p in enumerate(params):
             check_parameter(f"{context}: parameter {j}", p)
-            if p in position:
-                before = "parameter {1} of group {0}".format(*position[p])
+            position = positions(present) if p in position else position  # a group may have been edited since
+            if at := new.get(p) or position.get(p):
+                before = f"parameter {at[1]} of group {at[0]}"
                 raise ValueError(f"{context}: parameter {j} is the same as {before}; give each parameter once")
-            position[p] = i, j
+            new[p] = i, j
         own = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+        if own.get("maximize") and "maximize" not in optimizer.defaults:
+            raise TypeError(f"{context}: got maximize=True, which {name} does not have; {uphill(type(optimizer))}")
         options = {**optimizer.defaults, **split_pairs(context, own, optimizer.pairs)}
         optimizer._group_options(context, options)
         added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
     if not any(group["params"] for group in added):
         raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
-    without = [i for i, names in enumerate(names_of_all) if names is None]
-    if 0 < len(without) < len(names_of_all):
+    named = ["param_names" in group for group in (*present[:1], *added)]
+    if len(set(named)) == 2:
+        k = named.index(False)
         raise TypeError(
             f"{name}: all groups must have names for their parameters or none, got none in group "
-            f"{without[0]}; write (name, parameter) pairs in all of them"
+            f"{k and k + len(present[1:])}; write (name, parameter) pairs in all of them"
         )
-    for own_name, count in Counter(own_name for names in names_of_all for own_name in names or ()).items():
-        if count > 1:
-            got = f"got {own_name!r} {count} times; rename others"
-            raise ValueError(f"{name}: a name must be of one parameter, {got}")
+    names = [own_name for group in added for own_name in group.get("param_names", ())]
+    if len({*names}) < len(names) or not position.keys().isdisjoint(names):
+        counts = Counter(own_name for group in (*present, *added) for own_name in group.get("param_names", ()))
+        if twice := [f"got {own_name!r} {count} times" for own_name, count in counts.items() if count > 1]:
+            raise ValueError(f"{name}: a name must be of one parameter, {twice[0]}; rename others")
+    position.update({**new, **dict.fromkeys(names, (0, 0))})
+    KNOWN[optimizer] = len(present) + len(added), position
     return added
+
+
+def positions(groups: Sequence[Any]) -> dict[Any, tuple[int, int]]:
+    """Each parameter with its group and its place there; and the names that there are."""
+    places = {p: (i, j) for i, group in enumerate(groups) for j, p in enumerate(group["params"])}
+    return {**places, **dict.fromkeys((name for group in groups for name in group.get("param_names", ())), (0, 0))}
 
 
 def warn_of_no_gradient(optimizer: Any) -> None:

@@ -382,8 +382,11 @@ def test_lbfgs_moves_a_single_number_beside_others() -> None:
 
 
 def test_linear_lr_does_not_end_below_zero() -> None:
-    optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=0.1)
+    w = lucid.ones(1, requires_grad=True)
+    optimizer = lucid.optim.SGD([w], lr=0.1)
     schedule = lucid.optim.LinearLR(optimizer, start_factor=0.1, end_factor=0.0, total_iters=3)
+    w.sum().backward()
+    optimizer.step()
     for _ in range(4):
         schedule.step()
     assert optimizer.param_groups[0]["lr"] == 0

@@ -546,3 +546,22 @@ def test_assigning_what_is_no_tensor() -> None:
         y[0] = "a"
     with pytest.raises(IndexError, match="setitem: index 7 is out of bounds"):
         y[7] = 1.0
+
+
+@pytest.mark.parametrize(
+    "view", [lambda v: v[:], lambda v: v.T, lambda v: v.reshape(3, 3), lambda v: v.unsqueeze(0)[0]]
+)
+@pytest.mark.parametrize("depth", [3, 1100])
+def test_a_write_through_a_chain_of_views_however_long(view, depth):
+    """With a gradient of a gradient, which repeats the write, and then for all who share the memory."""
+    start, value = lucid.ones(3, 3, requires_grad=True), lucid.tensor([2.0], requires_grad=True)
+    x = start * 1
+    last, views = view(x), []
+    for _ in range(depth - 1):
+        last, views = view(last), [*views[:5], last]
+    last[0, 1] = value.sum()
+    loss = (x**3).sum() + (last**2).sum() + (views[-1] ** 2).sum()
+    first, second = lucid.autograd.grad(loss, [start, value], create_graph=True)
+    assert first.sum().item() == 8 * 7 and second.tolist() == [3 * 4 + 4 * 2]
+    second.sum().backward()
+    assert value.grad.tolist() == [6 * 2 + 4]

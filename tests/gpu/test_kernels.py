@@ -24,6 +24,7 @@ compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason=cuda_on_cpu.M
 
 FLAGS = {
     "Adamax": {"weight_decay": [0, 0.1]},
+    "AdamaxW": {"weight_decay": [0, 0.1], "maximize": [False, True]},
     "SGD": {"momentum": [0, 0.9], "weight_decay": [0, 0.1], "nesterov": [False, True], "maximize": [False, True]},
     "Adam": {"weight_decay": [0, 0.1], "amsgrad": [False, True], "maximize": [False, True]},
     "AdamW": {"weight_decay": [0.1], "amsgrad": [False, True], "maximize": [False, True]},

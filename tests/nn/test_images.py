@@ -448,6 +448,33 @@ def test_everything_that_pytorch_takes_gives_what_pytorch_gives(name: str) -> No
 
 
 @pytest.mark.parity
+def test_resizing_takes_the_places_and_weights_of_the_formulas_to_the_bit() -> None:
+    """Place by place, as the docstring says; and the gradient, but for the order in which it is summed."""
+    rng = np.random.default_rng(0)
+    for n, m in itertools.product((1, 2, 3, 7, 10, 31), (1, 2, 3, 5, 10, 20, 31, 64)):
+        x = rng.normal(size=n)
+        for mode, corners in (("nearest", None), ("linear", False), ("linear", True)):
+            entries = []
+            for i in range(m):
+                if mode == "nearest":
+                    entries.append([(min(int(np.float32(i) * np.float32(n / m)), n - 1), 1.0)])
+                    continue
+                u = (i * (n - 1) / (m - 1) if m > 1 else 0.0) if corners else max(0.0, (i + 0.5) * (n / m) - 0.5)
+                low = min(int(u), n - 1)
+                t = min(u - low, 1.0) if low < n - 1 else 0.0
+                entries.append([(low, 1 - t)] * (t < 1) + [(low + 1, t)] * (t > 0))
+            g, expected_g = rng.normal(size=m), np.zeros(n)
+            for i, pairs in enumerate(entries):
+                for at, weight in pairs:
+                    expected_g[at] += weight * g[i]
+            tensor = lucid.tensor(x.reshape(1, 1, n), requires_grad=True)
+            out = F.interpolate(tensor, m, mode=mode, align_corners=corners)
+            expected = [sum(weight * x[at] for at, weight in pairs) for pairs in entries]
+            assert out.tolist()[0][0] == expected
+            out.backward(lucid.tensor(g.reshape(1, 1, m)))
+            assert np.allclose(tensor.grad.numpy()[0, 0], expected_g, rtol=1e-13, atol=1e-14)
+
+
 def test_the_nearest_place_is_pytorchs() -> None:
     """It computes places in float32 and rounds down, so that some lie one beside where whole numbers would put them."""
     import torch

@@ -1,13 +1,16 @@
 """Modules: what the walk finds, and what is done to all of it."""
 
 import copy
+import gc
 import pickle
+import random
+import time
 from dataclasses import dataclass
 
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import nn, optim
 
 
 class Net(nn.Module):
@@ -23,15 +26,15 @@ class Net(nn.Module):
         self.note, self.plain = "text", lucid.ones(2)
 
 
-NAMES = [
+NAMES = [  # its own, then those of its modules
     "scale",
+    "heads.7.0",
+    "pair.0",
     "layers.0.weight",
     "layers.0.bias",
     "layers.1.0.weight",
     "heads.left.weight",
     "heads.left.bias",
-    "heads.7.0",
-    "pair.0",
 ]
 
 
@@ -40,6 +43,66 @@ def test_parameters_are_found_where_they_stand_and_in_order():
     assert [name for name, _ in net.named_parameters()] == NAMES
     assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
     assert net.get_parameter("layers.1.0.weight") is net.layers[1][0].weight
+
+
+def mixed(seed, depth=2):
+    """A class made of parameters, buffers and modules that are assigned in any order, in lucid and in PyTorch."""
+    rng = random.Random(seed)
+    kinds = [rng.choice(["parameter", "buffer", "scratch", "linear", "norm", "mixed", "none"]) for _ in range(6)]
+
+    def make(nn, tensor, base):
+        class Mixed(base):
+            def __init__(self):
+                super().__init__()
+                inner = make_inner(nn, tensor, base)
+                made = {"linear": lambda: nn.Linear(2, 2), "norm": lambda: nn.BatchNorm1d(2), "mixed": inner,
+                        "parameter": lambda: nn.Parameter(tensor([1.0]))}  # fmt: skip
+                for i, kind in enumerate(kinds):
+                    if kind == "none":
+                        self.register_parameter(f"x{i}", None)
+                    elif kind in ("buffer", "scratch"):
+                        self.register_buffer(f"x{i}", tensor([1.0]), persistent=kind == "buffer")
+                    else:
+                        setattr(self, f"x{i}", made[kind]())
+                for i, kind in enumerate(kinds):  # what is given anew, or later, keeps its place
+                    if kind in ("none", "parameter") and i % 2:
+                        setattr(self, f"x{i}", nn.Parameter(tensor([2.0])))
+
+        return Mixed
+
+    make_inner = mixed(seed + 1, depth - 1) if depth else lambda nn, tensor, base: lambda: nn.Linear(1, 1)
+    return make
+
+
+def test_own_parameters_come_before_those_of_modules():
+    class Two(nn.Module):
+        def __init__(self):
+            self.layer, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+            self.register_buffer("count", lucid.tensor(0))
+            self.scale, self.more = nn.Parameter([1.0]), [nn.Linear(1, 1), nn.Parameter([2.0])]
+
+    layers = ["layer.weight", "layer.bias", "norm.weight", "norm.bias", "more.0.weight", "more.0.bias"]
+    names = ["scale", "more.1", *layers]
+    assert [name for name, _ in Two().named_parameters()] == names
+    norms = ["norm.running_mean", "norm.running_var", "norm.num_batches_tracked"]
+    assert [name for name, _ in Two().named_buffers()] == ["count", *norms]
+    assert list(Two().state_dict()) == [*names[:2], "count", *names[2:6], *norms, *names[6:]]
+    tied = Two()
+    tied.layer.weight = tied.late = nn.Parameter(lucid.ones(2, 2))  # the first name is that of the first place
+    assert [name for name, p in tied.named_parameters() if p is tied.late] == ["late"]
+
+
+@pytest.mark.parity
+def test_every_order_is_pytorchs():
+    import torch
+
+    for seed in range(60):
+        make = mixed(seed)
+        ours, theirs = make(nn, lucid.tensor, nn.Module)(), make(torch.nn, torch.tensor, torch.nn.Module)()
+        assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+        assert [n for n, _ in ours.named_buffers()] == [n for n, _ in theirs.named_buffers()]
+        assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+        assert list(ours.state_dict()) == list(theirs.state_dict())
 
 
 def test_parameters_of_a_module_alone_and_under_a_prefix():
@@ -99,7 +162,7 @@ def test_modules_in_a_circle_are_walked_once():
     loop = [nn.Parameter([3.0])]
     loop.append(loop)
     parent.loop = loop
-    assert [name for name, _ in parent.named_parameters()] == ["w", "child.v", "loop.0"]
+    assert [name for name, _ in parent.named_parameters()] == ["w", "loop.0", "child.v"]
 
 
 def test_whatever_comes_and_goes_later_is_seen():
@@ -565,3 +628,66 @@ def test_lists_of_modules_are_added_cut_and_filled_as_lists_are():
     ps = nn.ParameterList([lucid.ones(1)]) + [lucid.zeros(2)]
     assert [tuple(p.shape) for p in ps] == [(1,), (2,)] and type(ps) is nn.ParameterList
     assert ps.pop(0).item() == 1 and len(ps) == 1
+
+
+def appended(n):
+    layers = nn.ModuleList()
+    for _ in range(n):
+        layers.append(nn.Tanh())
+    return layers
+
+
+def in_groups(n, names=False):
+    optimizer = optim.Adamax([("first", nn.Parameter([1.0]))] if names else [nn.Parameter([1.0])])
+    for i in range(n):
+        p = nn.Parameter([1.0])
+        optimizer.add_param_group({"params": [(f"p{i}", p)] if names else [p]})
+
+
+GROWING = {  # what takes n steps, once it is built of n parts; and how many parts
+    "Sequential": (lambda n: n, lambda n: nn.Sequential(*[nn.Tanh()] * n), 8000),
+    "ModuleList.append": (lambda n: n, appended, 8000),
+    "ModuleList +=": (lambda n: (appended(n), [nn.Tanh()] * n), lambda both: both[0].__iadd__(both[1]), 8000),
+    "named_parameters": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
+                         lambda model: list(model.named_parameters()), 8000),
+    "load_state_dict": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
+                        lambda model: model.load_state_dict(model.state_dict()), 4000),
+    "add_param_group": (lambda n: n, in_groups, 2000),
+    "add_param_group with names": (lambda n: n, lambda n: in_groups(n, names=True), 2000),
+    "interpolate": (lambda n: lucid.ones(1, 1, 10), lambda x, n: nn.functional.interpolate(x, n), 2_000_000),
+    "interpolate, linear": (lambda n: lucid.ones(1, 1, 10),
+                            lambda x, n: nn.functional.interpolate(x, n, mode="linear"), 1_000_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_time_grows_with_the_number_of_parts_and_not_with_its_square(what):
+    prepare, run, most = GROWING[what]
+
+    def seconds(n):
+        prepared = prepare(n)
+        gc.disable()  # whose passes over all that there is are not linear
+        start = time.process_time()
+        run(prepared, n) if what.startswith("interpolate") else run(prepared)
+        gc.enable()
+        return time.process_time() - start
+
+    few, many = (min(seconds(n + i) for i in range(5)) for n in (most // 8, most))
+    assert many < 1  # second
+    assert many < 24 * few or what.startswith("interpolate")  # 8 in linear time, 64 in quadratic; the cache ends there
+
+
+def test_a_name_that_is_free_is_found_after_any_history():
+    layers = nn.Sequential({"a": nn.Tanh(), "b": nn.Tanh()})
+    layers.append(nn.Tanh())
+    assert [name for name, _ in layers.named_children()] == ["a", "b", "2"]
+    layers.note = "text"
+    layers.train(False)
+    layers.append(nn.Tanh())
+    setattr(layers, "4", "taken")
+    layers.append(nn.Tanh())
+    assert [name for name, _ in layers.named_children()] == ["a", "b", "2", "3", "5"]
+    plain = nn.ModuleList([nn.Tanh() for _ in range(4)])
+    del plain[1]
+    plain.append(nn.Tanh()).insert(0, nn.Tanh())
+    assert [name for name, _ in plain.named_children()] == ["0", "1", "2", "3", "4"]

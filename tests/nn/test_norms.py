@@ -231,3 +231,123 @@ def test_layers_say_what_they_are() -> None:
         layer.weight.data = lucid.zeros(3)
         layer.reset_parameters()
         assert layer.weight.tolist() == [1, 1, 1]
+
+
+# -- what does not count --------------------------------------------------------------------------------------
+
+
+def statistics(norm):
+    return [np.array(norm.running_mean.tolist()), np.array(norm.running_var.tolist()), norm.num_batches_tracked.item()]
+
+
+def unmoved(norm, before):
+    return all(np.array_equal(a, b) for a, b in zip(statistics(norm), before, strict=True))
+
+
+NOT_COUNTED = {  # a batch that is refused or empty, of three channels
+    "one value": lambda norm: norm(lucid.ones(1, 3)),
+    "empty": lambda norm: norm(lucid.ones(0, 3)),
+    "empty and long": lambda norm: norm(lucid.ones(0, 3, 9)),
+    "no length": lambda norm: norm(lucid.ones(4, 3, 0)),
+    "other channels": lambda norm: norm(lucid.ones(4, 2)),
+    "too few dims": lambda norm: norm(lucid.ones(3)),
+    "a bad eps": lambda norm: (setattr(norm, "eps", "small"), norm(lucid.ones(4, 3))),
+    "a bad weight": lambda norm: (setattr(norm, "weight", nn.Parameter(lucid.ones(2))), norm(lucid.ones(4, 3))),
+    "no tensor": lambda norm: norm([[1.0, 2.0, 3.0]]),
+}
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("what", NOT_COUNTED)
+def test_a_batch_that_is_refused_or_empty_does_not_count(what, momentum):
+    norm = nn.BatchNorm1d(3, momentum=momentum)
+    norm(lucid.randn(5, 3))
+    before = statistics(norm)
+    try:
+        NOT_COUNTED[what](norm)
+    except (AttributeError, TypeError, ValueError):
+        assert "empty" not in what and what != "no length"
+    assert unmoved(norm, before)
+
+
+def test_the_mean_of_all_batches_is_that_of_those_that_count():
+    norm, batches = nn.BatchNorm1d(3, momentum=None), [lucid.randn(n, 3) for n in (4, 6, 3)]
+    for batch in batches:
+        norm(batch)
+        norm(lucid.ones(0, 3))
+        with pytest.raises(ValueError, match="one value for each channel"):
+            norm(lucid.ones(1, 3))
+    mean = np.mean([batch.mean(0).tolist() for batch in batches], axis=0)
+    np.testing.assert_allclose(norm.running_mean.tolist(), mean, rtol=1e-5)
+    assert norm.num_batches_tracked.item() == 3
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_recomputation_moves_statistics_once(momentum):
+    """In nested checkpoints, in a second order and through `functional.batch_norm` too."""
+    from lucid.autograd import checkpoint
+
+    norms = [nn.BatchNorm1d(3, momentum=momentum) for _ in range(3)]
+    plain = [nn.BatchNorm1d(3, momentum=momentum) for _ in range(3)]
+    mean, var = lucid.zeros(3), lucid.ones(3)
+    x = lucid.randn(7, 3, requires_grad=True)
+
+    def inner(y):
+        y = F.batch_norm(y, mean, var, training=True, momentum=0.5)
+        return norms[1](y).tanh()
+
+    out = norms[2](checkpoint(lambda y: checkpoint(inner, norms[0](y)), x))
+    (g,) = lucid.autograd.grad(out.pow(3).sum(), [x], create_graph=True)
+    g.square().sum().backward()
+    once = F.batch_norm(plain[0](x), a := lucid.zeros(3), b := lucid.ones(3), training=True, momentum=0.5)
+    plain[2](plain[1](once).tanh())
+    for norm, other in zip(norms, plain, strict=True):
+        assert unmoved(norm, statistics(other)) and norm.num_batches_tracked.item() == 1
+    assert mean.tolist() == a.tolist() and var.tolist() == b.tolist()
+    norms[0](x)  # and go on moving afterwards
+    assert norms[0].num_batches_tracked.item() == 2
+
+
+def test_after_an_error_in_a_recomputation_statistics_move_again():
+    from lucid.autograd import checkpoint
+
+    norm, fails = nn.BatchNorm1d(3), []
+
+    def function(x):
+        if fails:
+            raise RuntimeError("the second run")
+        return norm(x)
+
+    loss = checkpoint(function, lucid.randn(4, 3, requires_grad=True)).sum()
+    fails.append(1)
+    with pytest.raises(RuntimeError, match="the second run"):
+        loss.backward()
+    norm(lucid.randn(4, 3))
+    assert norm.num_batches_tracked.item() == 2
+
+
+def tracking_later(nn, x):
+    """Switched off, and on again, between batches: the statistics and outputs of a layer of either framework."""
+    norm, found = nn.BatchNorm1d(3), []
+    for track, training in [(True, True), (False, True), (False, False), (True, False), (True, True), (False, True)]:
+        norm.track_running_stats = track
+        found += [norm.train(training)(x).tolist(), norm.running_mean.tolist(), norm.num_batches_tracked.item()]
+    return found
+
+
+def test_track_running_stats_can_be_set_later():
+    x = lucid.randn(5, 3)
+    found = tracking_later(nn, x)
+    counts, means = found[2::3], found[1::3]
+    assert counts == [1, 1, 1, 1, 2, 2] and means[0] == means[1] == means[2] == means[3] != means[4] == means[5]
+    assert found[9] == found[6] != found[3]  # evaluation takes what averages there are
+
+
+@pytest.mark.parity
+def test_track_running_stats_set_later_is_pytorchs():
+    import torch
+
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    found, expected = tracking_later(nn, lucid.tensor(x)), tracking_later(torch.nn, torch.tensor(x))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -29,7 +29,7 @@ def test_a_state_is_names_and_arrays_of_its_own():
     assert 9.0 not in state["0.weight"]  # training on does not reach what was put aside
     state["0.bias"][:] = 9.0
     assert 9.0 not in model[0].bias.tolist()
-    assert next(iter(model.state_dict(prefix="net."))) == "net.0.weight"
+    assert next(iter(model.state_dict(prefix="net."))) == "net.count"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_everything_wrong_is_listed_and_nothing_changed():
         "load_state_dict: the state does not fit this Sequential, and nothing was changed:",
         "  missing: 2.bias",
         "  unexpected: extra",
+        "  count: the state has dtype float64, the module int64",
         "  0.weight: the state has shape (2, 3), the module (3, 2)",
         "  2.weight: expected an array of numbers, got list of dtype <U4",
-        "  count: the state has dtype float64, the module int64",
         "  (strict=False passes over missing and unexpected entries)",
     ]
     assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())
@@ -101,7 +101,7 @@ def test_not_strict_returns_what_it_passed_over():
     model = net()
     state = {"0.bias": np.full(3, 7.0), "extra": 1, 5: 2}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    assert missing == ["0.weight", "2.weight", "2.bias", "count"] and unexpected == ["extra", 5]
+    assert missing == ["count", "0.weight", "2.weight", "2.bias"] and unexpected == ["extra", 5]
     assert model[0].bias.tolist() == [7.0] * 3
     with pytest.raises(ValueError, match=r"0.bias: the state has shape \(2,\), the module \(3,\)"):
         model.load_state_dict({"0.bias": np.zeros(2)}, strict=False)
@@ -121,6 +121,34 @@ def test_tied_weights_come_under_each_name():
     assert list(state) == ["0.weight", "1.weight"]
     model.load_state_dict(state)
     assert model[1].weight is model[0].weight
+
+
+def test_one_name_of_a_tied_weight_is_enough_and_two_must_agree():
+    def tied():
+        model = nn.Module()
+        model.a, model.b, model.c = nn.Linear(2, 2), nn.Linear(2, 2), [nn.BatchNorm1d(2), nn.BatchNorm1d(2)]
+        model.b.weight = model.a.weight
+        model.c[1] = model.c[0]
+        return model
+
+    state = tied().state_dict()
+    names = [{"a.weight", "b.weight"}, *({f"c.0.{name}", f"c.1.{name}"} for name in nn.BatchNorm1d(2).state_dict())]
+    for pair in names:
+        for left in pair:
+            model = tied()
+            some = {name: array + 1 for name, array in state.items() if name not in pair - {left}}
+            assert model.load_state_dict(some) == ([], [])
+            assert all(np.array_equal(array, state[name] + 1) for name, array in model.state_dict().items())
+        model, neither = tied(), {name: array for name, array in state.items() if name not in pair}
+        before = model.state_dict()
+        assert set(model.load_state_dict(neither, strict=False).missing_keys) == pair
+        model.load_state_dict(before)
+        first, second = sorted(pair)
+        with pytest.raises(ValueError, match=rf"changed:\n  {second}: other values than {first}, which is the same"):
+            model.load_state_dict({**state, second: state[second] + 1}, strict=False)
+        assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+    spoiled = {**state, "a.weight": np.full((2, 2), np.nan), "b.weight": np.full((2, 2), np.nan, "float64")}
+    tied().load_state_dict(spoiled)  # the same
 
 
 def test_two_parameters_of_one_name_are_not_lost():

@@ -10,6 +10,7 @@ import pytest
 
 import lucid
 from lucid.nn import functional as F
+from lucid.optim import lr_scheduler
 
 inf, nan = math.inf, math.nan
 
@@ -130,6 +131,30 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                   for f in (lambda x: x, lambda x: lucid.maximum(x, 0), lucid.relu)], [True] * 3),
 }  # fmt: skip
 
+
+def optimizer_of(lr: float = 1.0) -> Any:
+    p = lucid.tensor([1.0], requires_grad=True)
+    p.sum().backward()
+    return lucid.optim.SGD([p], lr=lr)
+
+
+def refused(call: Any) -> None:
+    with pytest.raises(ValueError):
+        call()
+
+
+def descend(x: Any, loss_of: Any) -> None:
+    optimizer = lucid.optim.LBFGS([x], line_search_fn="strong_wolfe")
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss_of().backward()
+        return loss_of()
+
+    for _ in range(3):
+        optimizer.step(closure)
+
+
 VALUES: dict[str, tuple[Any, Any]] = {
     "`0 ** 0` is 1": (lambda: (lucid.tensor([0.0]) ** 0).tolist(), [1]),
     "an empty `sum` is 0, an empty `prod` 1":
@@ -179,6 +204,25 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                 align_corners=a).tolist()[0][0][1] for a in (False, True)], [0.25, 1 / 3]),
     "`sigmoid` keeps its relative accuracy":
         (lambda: [abs(lucid.tensor(-80.0, dtype="float64").sigmoid().item() / math.exp(-80) - 1) < 1e-15], [True]),
+    "batch norm does not count a batch that is refused or empty":
+        (lambda: [m := lucid.nn.BatchNorm1d(2), m(lucid.ones(0, 2)), refused(lambda: m(lucid.ones(1, 2))),
+                  m.num_batches_tracked.item(), m.running_mean.tolist()][-2:], [0, [0, 0]]),
+    "`checkpoint` moves running statistics once":
+        (lambda: [m := lucid.nn.BatchNorm1d(1), x := lucid.tensor([[1.0], [3.0]], requires_grad=True),
+                  lucid.autograd.checkpoint(m, x).sum().backward(), m.num_batches_tracked.item()][-1:], [1]),
+    "LBFGS's line search turns back where the loss is not finite":
+        (lambda: [x := lucid.tensor(3.0, requires_grad=True), descend(x, lambda: x - x.log()), abs(x.item() - 1) < 1e-3
+                  ][-1:], [True]),
+    "`ConstantLR` with a factor of 0 ends":
+        (lambda: [o := optimizer_of(), c := lr_scheduler.ConstantLR(o, 0.0, 1), o.step(), c.step(),
+                  o.param_groups[0]["lr"]][-1:], [1]),
+    "`ReduceLROnPlateau` takes `threshold` of the size of a negative best":
+        (lambda: [o := optimizer_of(), p := lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.1),
+                  p.step(-1.0), p.step(-0.95), o.param_groups[0]["lr"]][-1:], [0.1]),
+    "schedules over one optimizer multiply, in any order":
+        (lambda: [o := optimizer_of(), e := lr_scheduler.ExponentialLR(o, 0.5),
+                  c := lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)), o.step(), e.step(), c.step(),
+                  o.param_groups[0]["lr"]][-1:], [0.25]),
 }  # fmt: skip
 
 ERRORS: dict[str, tuple[Any, type[Exception]]] = {

@@ -49,7 +49,7 @@ def train(model: nn.Module, optimizer: Optimizer, x: lucid.Tensor, y: lucid.Tens
 
 
 def test_all_of_them_are_here_and_public() -> None:
-    named = "SGD Adam AdamW NAdam RAdam Adagrad Adadelta RMSprop Rprop ASGD Lion Adamax LBFGS"
+    named = "SGD Adam AdamW NAdam RAdam Adagrad Adadelta RMSprop Rprop ASGD Lion Adamax AdamaxW LBFGS"
     assert sorted(ALL) == sorted(named.split()) and all(getattr(optim, name) is kind for name, kind in ALL.items())
 
 

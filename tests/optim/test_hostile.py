@@ -64,6 +64,7 @@ def hostile(rng: np.random.Generator, p: nn.Parameter, optimizer: Optimizer, nai
 
 CASES = [
     ("Adamax", {"weight_decay": 0.01}),
+    ("AdamaxW", {"weight_decay": 0.01, "maximize": True}),
     ("SGD", {"momentum": 0.9, "dampening": 0.1}),
     ("Adam", {"amsgrad": True}),
     ("AdamW", {"amsgrad": True, "maximize": True}),

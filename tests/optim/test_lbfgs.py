@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+import itertools
+import json
 import math
 import pickle
 from collections.abc import Callable, Iterator
@@ -420,6 +422,43 @@ def test_a_gradient_that_is_not_finite_shows() -> None:
     assert np.isnan(p.detach().numpy()).any()
 
 
+# A loss that is not finite everywhere, where to begin, and where it is lowest.
+EDGES: dict[str, tuple[Any, float, float]] = {
+    "a NaN below 0": (lambda x: x - x.log(), 3.0, 1.0),
+    "a NaN on both sides": (lambda x: -(1 - x * x).sqrt() + x, 0.9, -math.sqrt(0.5)),
+    "an infinite wall": (lambda x: x + lucid.where(x < 0.5, math.inf * (0.5 - x.detach()), 0.1 / x), 3.0, 0.5),
+    "a well without floor": (lambda x: (x - 1).square() + lucid.where(x < 0, x.detach() * math.inf, x * 0), 3.0, 1.0),
+    "an overflow": (lambda x: (x * 400).exp() - 400 * x, -1.0, 0.0),
+    "a slope without end": (lambda x: (x * x * x).abs().sqrt() + 1 / x.sqrt(), 4.0, 9 ** (-0.25)),
+    "a NaN in the slope alone": (lambda x: x.square() + ((x * 0).sqrt() if x.item() < 1 else 0.0), 3.0, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.parametrize("lr", [1.0, 100.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", EDGES)
+def test_a_trial_that_is_not_finite_is_too_far(name: str, dtype: str, lr: float) -> None:
+    loss_of, start, lowest = EDGES[name]
+    p = parameter(start, dtype=dtype)
+    optimizer = LBFGS([p], lr=lr, **WOLFE)
+    closure = closed(optimizer, [p], lambda ps: loss_of(ps[0]).sum())
+    losses = [optimizer.step(closure).item() for _ in range(30)]
+    assert losses == sorted(losses, reverse=True) and all(map(math.isfinite, losses))
+    assert abs(p.item() - lowest) < 2e-3
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_where_every_trial_is_not_finite_it_stays() -> None:
+    p = parameter(1.0)
+    optimizer = LBFGS([p], **WOLFE)
+    first = p.item()
+    closure = closed(optimizer, [p], lambda ps: (ps[0] * (1.0 if ps[0].item() == first else math.nan)).sum())
+    for _ in range(3):
+        optimizer.step(closure)
+    assert p.item() == first and all(np.isfinite(a).all() for a in optimizer.state[p]["s"])
+
+
 # -- refused --------------------------------------------------------------------------------------------------
 
 
@@ -441,20 +480,38 @@ def test_it_needs_a_closure_that_returns_the_loss() -> None:
 
 @pytest.mark.parametrize("options", [WOLFE, {}], ids=str)
 def test_whatever_is_raised_half_way_changes_nothing(options: dict[str, Any]) -> None:
-    ps, optimizer, closure = made(valley, **options)
-    optimizer.step(closure)
-    before, state = [p.detach().numpy().copy() for p in ps], pickle.dumps(optimizer.state_dict())
-    calls: list[int] = []
+    """By the closure at any of its calls, or while the state is written, in the first step and in a later one."""
+    for warm, where, error in itertools.product((0, 1), (1, 2, 4, 9, "clear", "update"), (KeyboardInterrupt, OSError)):
+        ps, optimizer, closure = made(valley, **options)
+        for _ in range(warm):
+            optimizer.step(closure)
+        plain = lambda optimizer=optimizer: json.dumps(optimizer.state_dict(), default=np.ndarray.tolist)
+        before, state = [p.detach().numpy().copy() for p in ps], plain()
+        calls: list[Any] = []
 
-    def fragile() -> Any:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return closure()
+        class Fragile(dict[Any, Any]):
+            def fail(self, name: str, *args: Any, error: Any = error, where: Any = where, calls: Any = calls) -> None:
+                getattr(dict, name)(self, *args)
+                calls.append(name)
+                if where == name and calls.count(name) == 1:
+                    raise error
 
-    with pytest.raises(KeyboardInterrupt):
-        optimizer.step(fragile)
-    assert equal([p.detach().numpy() for p in ps], before) and pickle.dumps(optimizer.state_dict()) == state
+            def clear(self) -> None:
+                self.fail("clear")
+
+            def update(self, other: Any) -> None:  # type: ignore[override]
+                self.fail("update", other)
+
+        def fragile(error: Any = error, where: Any = where, calls: Any = calls, closure: Any = closure) -> Any:
+            calls.append(1)
+            if calls.count(1) == where:
+                raise error
+            return closure()
+
+        optimizer.state = Fragile(optimizer.state)
+        with pytest.raises(error):
+            optimizer.step(fragile)
+        assert equal([p.detach().numpy() for p in ps], before) and plain() == state
 
 
 def test_gradients_are_enabled_within_the_closure() -> None:

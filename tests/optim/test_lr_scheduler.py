@@ -2,9 +2,11 @@
 
 import copy
 import inspect
+import itertools
 import json
 import math
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,7 @@ from lucid.optim.lr_scheduler import (
 from tests.optim.training import equal, give, model_and_data, parameter, train, weights
 
 BASES = (0.5, 0.02, 3.0)
+pytestmark = pytest.mark.filterwarnings("ignore:.*before the first optimizer.step:UserWarning")  # what few tests need
 
 # name, arguments, and the docstring's formula
 ROWS: list[tuple[str, dict[str, Any], Callable[[int, float], float] | None]] = [
@@ -61,6 +64,9 @@ ROWS: list[tuple[str, dict[str, Any], Callable[[int, float], float] | None]] = [
      lambda t, base: base * 0.99 ** ((t + 1) // 2) * 1.001 ** (t // 2)),
     ("ConstantLR", {}, lambda t, base: base / 3 if t < 5 else base),
     ("ConstantLR", {"factor": 0.1, "total_iters": 200}, lambda t, base: base * 0.1 if t < 200 else base),
+    ("MultiStepLR", {"milestones": [0, 3]}, lambda t, base: base * 0.1 ** (1 + (t >= 3))),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 0}, lambda t, base: base * 0.5),
+    ("ConstantLR", {"factor": 0.0, "total_iters": 0}, lambda t, base: 0.0),
     ("PolynomialLR", {}, lambda t, base: base * max(0, 1 - t / 5)),
     ("PolynomialLR", {"total_iters": 1500, "power": 2.5}, lambda t, base: base * (1 - t / 1500) ** 2.5),
     ("PolynomialLR", {"total_iters": 300, "power": 0.5}, lambda t, base: base * max(0, 1 - t / 300) ** 0.5),
@@ -198,6 +204,160 @@ def test_two_schedules_multiply_and_an_lr_set_by_hand_is_gone_on_from_as_in_pyto
     np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
 
 
+# -- several at once ----------------------------------------------------------------------------------------
+
+# A second schedule, and its factor at epoch t; two of them are 0 for a while.
+SECONDS: dict[str, tuple[Callable[[Any], Any], Callable[[int], float]]] = {
+    "Exponential": (lambda o: ExponentialLR(o, 0.9), lambda t: 0.9**t),
+    "Constant": (lambda o: ConstantLR(o, 0.5, 3), lambda t: 0.5 if t < 3 else 1.0),
+    "nothing at first": (lambda o: ConstantLR(o, 0.0, 3), lambda t: float(t >= 3)),
+    "MultiStep": (lambda o: MultiStepLR(o, [0, 4]), lambda t: 0.1 if t < 4 else 0.01),
+    "warm-up from 0": (lambda o: LambdaLR(o, lambda t: min(1.0, t / 6)), lambda t: min(1.0, t / 6)),
+    "warm restarts": (lambda o: CosineAnnealingWarmRestarts(o, 5),
+                      lambda t: (1 + math.cos(math.pi * (t % 5) / 5)) / 2),
+}  # fmt: skip
+PRODUCTS = [(name, arguments, formula) for name, arguments, formula in ROWS
+            if formula and (name, "eta_min" in arguments) != ("CosineAnnealingLR", True)]  # that one is no factor
+products = pytest.mark.parametrize("name, arguments, formula", PRODUCTS, ids=range(len(PRODUCTS)))
+
+
+@products
+def test_a_chain_multiplies_whatever_it_is_made_of_and_in_any_order(
+    name: str, arguments: dict[str, Any], formula: Any
+) -> None:
+    for (make, factor), first in itertools.product(SECONDS.values(), (True, False)):
+        optimizer = several()
+        parts = [getattr(optim, name)(optimizer, **arguments)]
+        parts.insert(not first, make(optimizer))
+        chain = ChainedScheduler(parts)
+        for t in range(16):
+            expected = [formula(t, base) * factor(t) for base in BASES]
+            np.testing.assert_allclose(rates(optimizer), expected, rtol=1e-9, atol=1e-12)
+            chain.step()
+
+
+@products
+@pytest.mark.parametrize("first", [True, False])
+def test_a_plateau_lowers_what_another_schedule_gives(
+    name: str, arguments: dict[str, Any], formula: Any, first: bool
+) -> None:
+    """Also where that is 0 when it does."""
+    optimizer = several()
+    other = getattr(optim, name)(optimizer, **arguments)
+    plateau = ReduceLROnPlateau(optimizer, factor=0.5, patience=0, eps=0.0)
+    for t in range(30):
+        for scheduler in (plateau, other) if first else (other, plateau):
+            scheduler.step(*[float(t % 5 > 2)] * (scheduler is plateau))
+        lowered = 0.5 ** sum(s % 5 != 0 or s > 0 for s in range(t + 1))
+        expected = [formula(t + 1, base) * lowered for base in BASES]
+        np.testing.assert_allclose(rates(optimizer), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_plateau_lowers_a_rate_that_began_below_eps() -> None:
+    optimizer = SGD([parameter(1.0)], lr=1e-9)
+    plateau = ReduceLROnPlateau(optimizer, patience=0)
+    plateau.step(1.0)
+    plateau.step(1.0)
+    assert rates(optimizer) == [pytest.approx(1e-10)]
+
+
+def test_a_rate_of_zero_is_written_as_zero_and_leaves_nothing_behind() -> None:
+    optimizer = SGD([parameter(1.0)], lr=0.5)
+    chain = ChainedScheduler([LambdaLR(optimizer, lambda t: t / 2 if t < 3 else 0.0), ExponentialLR(optimizer, 0.5)])
+    assert rates(optimizer) == [0.0] and optimizer.param_groups[0]["lr_without_zeros"] == [0.5, 1]
+    saved = json.loads(json.dumps([chain.state_dict(), optimizer.state_dict()]))
+    chain.step()
+    assert rates(optimizer) == [0.125] and "lr_without_zeros" not in optimizer.param_groups[0]
+    for at_once in (True, False):  # its own state has all that it needs
+        fresh = SGD([parameter(1.0)], lr=9.0)
+        again = ChainedScheduler([LambdaLR(fresh, lambda t: t / 2), ExponentialLR(fresh, 0.5)])
+        again.load_state_dict(saved[0])
+        if at_once:
+            fresh.load_state_dict(saved[1])
+        again.step()
+        assert rates(fresh) == [0.125]
+    chain.step()
+    chain.step()
+    optimizer.param_groups[0]["lr"] = 7.0  # by hand, where the function says 0
+    chain.step()
+    assert rates(optimizer) == [3.5]
+
+
+def test_a_rate_set_by_hand_is_gone_on_from_by_every_schedule() -> None:
+    for name, arguments, formula in PRODUCTS:
+        optimizer = several()
+        scheduler = getattr(optim, name)(optimizer, **arguments)
+        scheduler.step()
+        if 0.0 in rates(optimizer):  # three times which is no other rate
+            continue
+        optimizer.param_groups[0]["lr"] *= 3.0
+        scheduler.step()
+        expected = [formula(2, base) * by_hand for base, by_hand in zip(BASES, (3.0, 1.0, 1.0), strict=True)]
+        np.testing.assert_allclose(rates(optimizer), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_who_steps_a_schedule_before_the_optimizer_is_warned_once() -> None:
+    def make(optimizer: Any) -> list[Any]:
+        return [ExponentialLR(optimizer, 0.5), ChainedScheduler([StepLR(optimizer, 1), StepLR(optimizer, 2)]),
+                SequentialLR(optimizer, [StepLR(optimizer, 1), StepLR(optimizer, 2)], [1])]  # fmt: skip
+
+    for i in range(3):
+        chosen = make(several())[i]
+        with pytest.warns(UserWarning, match=rf"^{type(chosen).__name__}: step\(\) before the first opt") as warned:
+            chosen.step()
+            chosen.step()
+        assert len(warned) == 1 and warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer = several()
+        optimizer.step()
+        resumed = several()
+        resumed.load_state_dict(optimizer.state_dict())
+        for scheduler in (*make(optimizer), *make(resumed)):
+            scheduler.step()
+        ReduceLROnPlateau(several()).step(1.0)  # a first loss may be older than all batches
+        half_way = ExponentialLR(several(), 0.5)
+        half_way.load_state_dict(ExponentialLR(several(), 0.5).state_dict() | {"last_epoch": 3})
+        half_way.step()
+
+
+def test_a_milestone_of_zero_lets_the_second_schedule_begin_at_once() -> None:
+    optimizer = SGD([parameter(1.0)], lr=1.0)
+    both = SequentialLR(optimizer, [ConstantLR(optimizer, 0.5), ExponentialLR(optimizer, 0.5)], [0])
+    found = []
+    for _ in range(3):
+        found += rates(optimizer)
+        both.step()
+    assert found == [1.0, 0.5, 0.25]
+
+
+def test_a_constant_of_zero_ends() -> None:  # where PyTorch divides by it
+    optimizer = SGD([parameter(1.0)], lr=0.3)
+    constant, found = ConstantLR(optimizer, 0.0, 2), []
+    for _ in range(4):
+        found += rates(optimizer)
+        constant.step()
+    assert found == [0.0, 0.0, 0.3, 0.3]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+@pytest.mark.parametrize("best", [-100.0, -1.0, -1e-3, 0.0, 1e-3, 1.0, 100.0, math.inf, -math.inf])
+def test_better_is_better_by_a_share_of_the_size(mode: str, threshold_mode: str, best: float) -> None:
+    for change in (-0.2, -0.05, 0.0, 0.05, 0.2):  # of the size of the best, or as it is; it takes 0.1
+        by = change if threshold_mode == "abs" or math.isinf(best) else change * abs(best)
+        optimizer = SGD([parameter(1.0)], lr=1.0)
+        plateau = ReduceLROnPlateau(optimizer, mode, patience=0, threshold=0.1, threshold_mode=threshold_mode)
+        plateau.step(best)
+        plateau.num_bad_epochs = plateau.cooldown_counter = 0  # an infinite one is no progress
+        optimizer.param_groups[0]["lr"] = 1.0
+        plateau.step(best + by)
+        limit = 0.1 if threshold_mode == "abs" else 0.1 * abs(best)
+        better = math.isfinite(best) and (by < -limit if mode == "min" else by > limit)
+        assert (rates(optimizer) == [1.0]) is better and (plateau.best == best + by) is (better or by == 0 or by != by
+                                                                                        or math.isinf(best))
+
+
 # -- schedules of schedules ----------------------------------------------------------------------------------
 
 # what they are made of, given the module and the optimizer; the milestones
@@ -215,8 +375,10 @@ PARTS: list[tuple[Callable[[Any, Any], list[Any]], list[int] | None]] = [
     (lambda m, o: [m.ConstantLR(o, 0.1, 20), m.CosineAnnealingLR(o, 70, eta_min=1e-3)], None),
     (lambda m, o: [m.ExponentialLR(o, 0.999), m.SequentialLR(o, [m.StepLR(o, 5, 0.9), m.StepLR(o, 7, 0.9)], [50])],
      None),
-    (lambda m, o: [m.LambdaLR(o, lambda t: 1 / (1 + t)), m.ConstantLR(o, 0.5, 10)], None),
-    # PyTorch's own sequence loses an epoch within another, so these are not compared with it:
+    # PyTorch's own sequence loses an epoch within another, and its LambdaLR all that others do, so these are not
+    # compared with it:
+    (lambda m, o: [m.LambdaLR(o, lambda t: t / (1 + t)), m.ConstantLR(o, 0.5, 10), m.StepLR(o, 1, 0.9)], None),
+    (lambda m, o: [m.StepLR(o, 1, 0.9), m.ConstantLR(o, 0.0, 19), m.OneCycleLR(o, 0.1, 200)], None),
     (lambda m, o: [m.SequentialLR(o, [m.ConstantLR(o, 0.5), m.ExponentialLR(o, 0.9)], [5]), m.LinearLR(o, 0.5)], [30]),
     (lambda m, o: [m.LinearLR(o, 0.5), m.ChainedScheduler([m.ConstantLR(o, 0.5), m.ExponentialLR(o, 0.9)])], [8]),
 ]  # fmt: skip
@@ -229,7 +391,7 @@ def composed(module: Any, optimizer: Any, parts: Callable[[Any, Any], list[Any]]
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("ignore:Detected call of")
-@pytest.mark.parametrize("parts, milestones", PARTS[:-2])
+@pytest.mark.parametrize("parts, milestones", PARTS[:-4])
 def test_schedules_of_schedules_are_pytorchs(parts: Any, milestones: list[int] | None) -> None:
     import torch
 
@@ -327,8 +489,8 @@ BAD_PARTS: list[tuple[Callable[[list[Any]], Any], type[Exception], str]] = [
      r"SequentialLR: milestones must be 1 epochs, .* got \[3, 4\]"),
     (lambda s: SequentialLR(s[0].optimizer, [*s, s[0]], [4, 4]), ValueError,
      r"SequentialLR: milestones must be 2 epochs, .* each later than the one before, got \[4, 4\]"),
-    (lambda s: SequentialLR(s[0].optimizer, s, [0]), ValueError,
-     r"SequentialLR: milestones\[0\] must be a whole number of 1 or more, got 0"),
+    (lambda s: SequentialLR(s[0].optimizer, s, [-1]), ValueError,
+     r"SequentialLR: milestones\[0\] must be a whole number of 0 or more, got -1"),
     (lambda s: SequentialLR(s[0].optimizer, s, 4), TypeError, r"SequentialLR: milestones must be a list, got 4"),
     (lambda s: SequentialLR(s[0].optimizer, [], []), TypeError,
      r"SequentialLR: schedulers must be a list of one schedule or more, got \[\]"),
@@ -368,7 +530,7 @@ def test_a_state_with_one_bad_part_changes_nothing() -> None:
     chain = ChainedScheduler(schedules)
     chain.step()
     state = ChainedScheduler(two()).state_dict()
-    state["schedulers"][1]["total_iters"] = 0
+    state["schedulers"][1]["total_iters"] = -1
     before = chain.state_dict()
     with pytest.raises(
         ValueError, match=r"^ChainedScheduler.load_state_dict, schedulers\[1\], a LinearLR: total_iters must be"
@@ -540,7 +702,7 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (StepLR, {"step_size": 3, "gamma": -0.1}, ValueError, "gamma must be a finite number of 0 or more, got -0.1; give"),
     (MultiStepLR, {"milestones": 30}, TypeError, r"milestones must be a list, got 30; write milestones=\[...\]"),
     (MultiStepLR, {"milestones": "30"}, TypeError, r"milestones must be a list, got '30'; write milestones=\[...\]"),
-    (MultiStepLR, {"milestones": [10, -1]}, ValueError, r"milestones\[1\] " + NOT_COUNT.format(1, -1)),
+    (MultiStepLR, {"milestones": [10, -1]}, ValueError, r"milestones\[1\] " + NOT_COUNT.format(0, -1)),
     (MultiStepLR, {"milestones": [10], "gamma": math.inf}, ValueError,
      "gamma must be a finite number of 0 or more, got inf"),
     (ExponentialLR, {"gamma": math.nan}, ValueError, "gamma must be a finite number of 0 or more, got nan"),
@@ -561,8 +723,8 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
      r"lr_lambda\[2\] must be a function of the epoch, got a int; write"),
     (MultiplicativeLR, {"lr_lambda": 0.95}, TypeError,
      r"lr_lambda must be a function of the epoch, got a float; write lambda"),
-    (ConstantLR, {"factor": 0.0}, ValueError, r"factor must be a number in \(0, 1\], got 0.0; give"),
-    (ConstantLR, {"total_iters": -2}, ValueError, "total_iters " + NOT_COUNT.format(1, -2)),
+    (ConstantLR, {"factor": -0.1}, ValueError, r"factor must be a number in \[0, 1\], got -0.1; give"),
+    (ConstantLR, {"total_iters": -2}, ValueError, "total_iters " + NOT_COUNT.format(0, -2)),
     (PolynomialLR, {"total_iters": 0}, ValueError, "total_iters " + NOT_COUNT.format(1, 0)),
     (PolynomialLR, {"power": -1}, ValueError, "power must be a finite number of 0 or more, got -1; give"),
     (CosineAnnealingWarmRestarts, {"T_0": 0}, ValueError, "T_0 " + NOT_COUNT.format(1, 0)),

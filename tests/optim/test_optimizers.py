@@ -32,6 +32,7 @@ TABLE: dict[str, list[dict[str, Any]]] = {
     "Adam": every(BOTH, [{}, {"amsgrad": True}]),
     "AdamW": every(BOTH, [{}, {"amsgrad": True}]),
     "Adamax": [{**options, "eps": 0.0} for options in DECAYS],
+    "AdamaxW": [{}, *every([{"weight_decay": 0.0}, {"weight_decay": 0.1}], UP), {"betas": (0.5, 0.0), "eps": 0.1}],
     "NAdam": [*BOTH, *every(DECOUPLED[1:], UP), {"momentum_decay": 0.5, "betas": (0.99, 0.9)},
               {"betas": (0.0, 0.5), "eps": 0.1}],
     "RAdam": [*BOTH, *every(DECOUPLED[1:], UP), {"betas": (0.8, 0.9)}, {"betas": (0.5, 0.0), "eps": 0.1}],
@@ -45,7 +46,7 @@ TABLE: dict[str, list[dict[str, Any]]] = {
 ROWS = [pytest.param(name, options, id=f"{name}-{options}") for name, rows in TABLE.items() for options in rows]
 rows = pytest.mark.parametrize("name, options", ROWS)
 kinds = pytest.mark.parametrize("name", TABLE)
-IN_TORCH = [row for row in ROWS if row.values[0] != "Lion"]
+IN_TORCH = [row for row in ROWS if row.values[0] not in ("Lion", "AdamaxW")]
 GIVEN = {"Adagrad": {"lr": 0.1}, "ASGD": {"lr": 0.05}, "Adadelta": {"lr": 1.0}, "Lion": {"lr": 0.01}}
 
 
@@ -99,7 +100,7 @@ def test_it_takes_pytorchs_steps(torch: Any, name: str, options: dict[str, Any])
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("name", [name for name in TABLE if name != "Lion"])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("Lion", "AdamaxW")])
 def test_its_arguments_and_defaults_are_pytorchs(torch: Any, name: str) -> None:
     ours, theirs = (inspect.signature(getattr(module, name)).parameters for module in (optim, torch.optim))
     absent = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"} - ours.keys()
@@ -160,8 +161,79 @@ def test_adamax_from_pytorch_says_where_eps_stands(torch: Any) -> None:
 @pytest.mark.parity
 def test_an_adamax_that_goes_uphill_stays_with_pytorch(torch: Any) -> None:
     saved = torch.optim.Adamax([torch.nn.Parameter(torch.ones(2))], maximize=True).state_dict()
-    with pytest.raises(ValueError, match="it is of an Adamax with maximize=True, which goes uphill; there is no such"):
+    sentence = (
+        r"it is of an Adamax with maximize=True, which goes uphill; set its group\['maximize'\] to False and negate "
+        r"the loss, or load it into AdamaxW\(..., weight_decay=0\)"
+    )
+    with pytest.raises(ValueError, match=sentence):
         optim.Adamax([parameter(1.0, 1.0)]).load_state_dict(saved)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("way", ["AdamaxW", "the loss negated"])
+def test_an_adamax_that_went_uphill_goes_on_both_ways(torch: Any, way: str) -> None:
+    theirs, p = torch.nn.Parameter(torch.ones(4, 3)), parameter(*np.ones(12))
+    reference = torch.optim.Adamax([theirs], lr=0.01, eps=0.0, maximize=True)
+    move(reference, theirs, gradients(9), torch.tensor)
+    p = nn.Parameter(theirs.detach().numpy().copy())
+    saved = reference.state_dict()
+    saved["state"] = {i: {k: v.numpy().copy() for k, v in entry.items()} for i, entry in saved["state"].items()}
+    optimizer = optim.AdamaxW([p], weight_decay=0)
+    if way != "AdamaxW":
+        optimizer, saved["param_groups"][0]["maximize"] = optim.Adamax([p]), False
+    optimizer.load_state_dict(saved)
+    move(optimizer, p, ((g if way == "AdamaxW" else -g) for g in gradients(50, 9)), lucid.tensor)
+    move(reference, theirs, gradients(50, 9), torch.tensor)
+    np.testing.assert_allclose(p.detach().numpy(), theirs.detach().numpy(), rtol=1e-10)
+
+
+@pytest.mark.parity
+def test_a_decay_inside_the_gradient_is_not_adamaxws(torch: Any) -> None:
+    saved = torch.optim.Adamax([torch.nn.Parameter(torch.ones(2))], weight_decay=0.1).state_dict()
+    with pytest.raises(ValueError, match="its weight decay is not decoupled, which makes it the state of Adamax; load"):
+        optim.AdamaxW([parameter(1.0, 1.0)]).load_state_dict(saved)
+
+
+@pytest.mark.parametrize("kind", [optim.Adamax, optim.Lion, optim.LBFGS])
+def test_who_wants_to_go_uphill_is_never_told_to_leave_it_out(kind: Any) -> None:
+    ways = r"to go uphill negate the loss, \(-loss\).backward\(\)"
+    ways += r", or use AdamaxW\(..., weight_decay=0, maximize=True\)$" if kind is optim.Adamax else "$"
+    for wanted in (True, False):
+        with pytest.raises(TypeError, match=rf"^{kind.__name__}: got the keyword 'maximize', expected .*; {ways}"):
+            kind([parameter(1.0)], maximize=wanted)
+    with pytest.raises(TypeError, match=f"got the keyword 'maximize', .*; {ways}"):
+        kind([parameter(1.0)], foreach=True, maximize=True)
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}, group 0: got maximize=True, which .* not have; {ways}"):
+        kind([{"params": [parameter(1.0)], "maximize": True}])
+
+
+def adamaxw_by_hand(
+    theta: Any, grads: Any, lr: float = 2e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-4,
+    maximize: bool = False,
+) -> Any:  # fmt: skip
+    """optax's chain: scale_by_adamax, add_decayed_weights, scale_by_learning_rate; but for where eps stands."""
+    m = u = np.zeros_like(theta)
+    for t, g in enumerate(grads, 1):
+        g = -g if maximize else g
+        m = betas[0] * m + (1 - betas[0]) * g
+        u = np.maximum(betas[1] * u, np.abs(g))
+        theta = theta - lr * (m / (1 - betas[0] ** t) / (u + eps) + weight_decay * theta)
+    return theta
+
+
+@pytest.mark.parametrize("options", TABLE["AdamaxW"], ids=str)
+def test_adamaxw_takes_optaxs_steps(options: dict[str, Any]) -> None:
+    start = np.random.default_rng(1).standard_normal((4, 3))
+    p = nn.Parameter(start)
+    move(optim.AdamaxW([p], **options), p, gradients(300), lucid.tensor)
+    np.testing.assert_allclose(p.detach().numpy(), adamaxw_by_hand(start, gradients(300), **options), rtol=1e-11)
+
+
+def test_adamaxw_without_decay_is_adamax_to_the_bit() -> None:
+    p, q = (nn.Parameter(np.random.default_rng(1).standard_normal((4, 3))) for _ in range(2))
+    move(optim.AdamaxW([p], weight_decay=0), p, gradients(50), lucid.tensor)
+    move(optim.Adamax([q]), q, gradients(50), lucid.tensor)
+    assert equal([p.detach().numpy()], [q.detach().numpy()])
 
 
 @pytest.mark.parity
@@ -332,7 +404,7 @@ def test_its_state_is_what_its_docstring_says(name: str) -> None:
     kept = [slot for slot in optimizer.slots if slot not in optimizer.optional_slots or name == "SGD"]
     assert list(optimizer.state[p]) == ["t", *kept] and optimizer.state[p]["t"] == 1
     documented = getattr(optim, name).__doc__.partition("state: ")[2].partition("Raises")[0]
-    assert all(f'"{slot}"' in documented for slot in optimizer.slots) or name == "SGD" or name == "AdamW"
+    assert all(f'"{slot}"' in documented for slot in optimizer.slots) or name in ("SGD", "AdamW", "AdamaxW")
 
 
 @kinds

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import nn, optim
 from lucid.optim import SGD, Adam, Adamax
 from tests.optim.training import equal, give, parameter
 
@@ -90,6 +90,41 @@ def test_a_reordered_model_finds_its_state_by_name(order: Any, tmp_path: Any) ->
     assert (
         fresh.param_groups[0]["param_names"] == own_names == [name for name, _ in order([(name, 0) for name in NAMES])]
     )
+
+
+def test_a_state_from_before_the_order_was_pytorchs_is_loaded_by_name() -> None:
+    """Own parameters came after modules that were assigned earlier, and two of equal shape changed places."""
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            self.inner, self.scale = nn.PReLU(), nn.Parameter([1.0])
+
+        def forward(self, x: lucid.Tensor) -> lucid.Tensor:
+            return self.inner(x) * self.scale
+
+    old_order = ["inner.weight", "scale"]
+    lucid.manual_seed(0)
+    x, models = lucid.randn(8), [Scaled() for _ in range(4)]
+    assert [name for name, _ in models[0].named_parameters()] == old_order[::-1]
+
+    def train_on(model: nn.Module, optimizer: Any) -> None:
+        for _ in range(3):
+            optimizer.zero_grad()
+            (model(x) - 1).square().sum().backward()
+            optimizer.step()
+
+    by_name = lambda model: [(name, model.get_parameter(name)) for name in old_order]
+    model, named, plain = models[0], optim.Adamax(by_name(models[0])), optim.Adamax([p for _, p in by_name(models[1])])
+    train_on(model, named)
+    train_on(models[1], plain)
+    without_names = plain.state_dict()
+    without_names["param_groups"][0]["param_names"] = old_order  # as docs/optimizers.md says
+    for again, saved in zip(models[2:], (named.state_dict(), without_names), strict=True):
+        again.load_state_dict(model.state_dict())
+        fresh = optim.Adamax(again.named_parameters())
+        fresh.load_state_dict(saved)
+        for name, p in again.named_parameters():
+            assert np.array_equal(fresh.state[p]["m"], named.state[model.get_parameter(name)]["m"])
 
 
 @pytest.mark.parametrize("here, there", [(False, True), (True, False)])
@@ -230,3 +265,26 @@ def test_a_closure_that_forgets_backward_is_told() -> None:
     p = parameter(1.0)
     with pytest.warns(UserWarning, match="no parameter has a gradient"):
         assert SGD([p]).step(lambda: 3.0) == 3.0
+
+
+def test_groups_that_were_edited_by_hand_are_looked_at_anew() -> None:
+    """What an optimizer keeps of its groups, so that adding many takes linear time, is never trusted to refuse."""
+    a, b, c, d = (parameter(float(i)) for i in range(4))
+    optimizer = Adamax([a, b])
+    optimizer.add_param_group({"params": [c]})
+    optimizer.param_groups[0]["params"].remove(a)
+    optimizer.add_param_group({"params": [a, d]})  # it is gone from there
+    for group, p in [(2, a), (0, b), (1, c), (2, d)]:
+        with pytest.raises(ValueError, match=rf"^Adamax, group 3: parameter 0 is the same as .* \d of group {group}"):
+            optimizer.add_param_group({"params": [p]})
+    del optimizer.param_groups[1]
+    optimizer.add_param_group({"params": [c]})
+    with pytest.raises(ValueError, match="parameter 1 is the same as parameter 0 of group 3"):
+        optimizer.add_param_group({"params": [e := parameter(5.0), e]})
+    named = Adamax([("a", a)])
+    named.add_param_group({"params": [("b", b)]})
+    with pytest.raises(ValueError, match="a name must be of one parameter, got 'a' 2 times; rename others"):
+        named.add_param_group({"params": [("a", c)]})
+    named.param_groups[0]["param_names"][0] = "z"
+    named.add_param_group({"params": [("a", c)]})
+    assert [group["param_names"] for group in named.param_groups] == [["z"], ["b"], ["a"]]

