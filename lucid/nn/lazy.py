@@ -71,9 +71,8 @@ class LazyLinear(Lazy, Linear, axis=-1):
     """`Linear(in_features, out_features, ...)` whose `in_features` is the last dim of its first input.
 
     >>> from lucid import nn, randn
-    >>> layer = nn.LazyLinear(3)
-    >>> layer(randn(5, 2)).shape, layer
-    ((5, 3), Linear(in_features=2, out_features=3, bias=True))
+    >>> nn.Sequential(nn.LazyLinear(3))(randn(5, 2)).shape
+    (5, 3)
     """
 
 

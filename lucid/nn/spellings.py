@@ -17,9 +17,10 @@ from lucid.core.promotion import ndim_of
 from lucid.ops.inplace import assign_in_place
 
 
-def _around(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
+def _around(function: Callable[..., Any], wrapper: Any, **attributes: Any) -> Callable[..., Any]:
     """`wrapper` under the name of `function`; pickle looks for it in lucid.nn.functional."""
-    wraps(function)(wrapper).__module__ = "lucid.nn.functional"
+    vars(wraps(function)(wrapper)).update(attributes)
+    wrapper.__module__ = "lucid.nn.functional"
     return wrapper
 
 
@@ -27,24 +28,20 @@ def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`function`, with a last argument `inplace`: whether the input is given the values of the result, and returned."""
     others = function.__code__.co_argcount - 1
 
-    def replaced(input: Tensor, out: Tensor) -> Tensor:  # `out` of a copy, which its vjps may need
-        return assign_in_place(input, function.__name__, out)
-
-    def alone(input: Tensor, inplace: bool = False) -> Tensor:
-        return replaced(input, function(input.clone())) if inplace else function(input)
+    def alone(input: Tensor, inplace: bool = False) -> Tensor:  # relu is called often: this takes 0.1 us, not 0.6
+        return changing(input, inplace=True) if inplace else function(input)
 
     def changing(input: Tensor, *args: Any, inplace: bool = False, **options: Any) -> Tensor:
         if len(args) > others:
             *args, inplace = args  # type: ignore[assignment]
-        if inplace:
-            return replaced(input, function(input.clone(), *args, **options))
-        return function(input, *args, **options)
+        if not inplace:
+            return function(input, *args, **options)
+        out = function(input.clone(), *args, **options)  # of a copy, which vjps may need
+        return assign_in_place(input, function.__name__, out)
 
     named = [p for p in signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     last = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
-    wrapper = changing if others else alone  # the one for relu, which is called often, takes 0.1 us for 0.6
-    wrapper.__signature__, wrapper.plain = Signature([*named, last]), function  # type: ignore[attr-defined]
-    return _around(function, wrapper)
+    return _around(function, changing if others else alone, plain=function, __signature__=Signature([*named, last]))
 
 
 def with_size_average(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,8 +57,7 @@ def with_size_average(function: Callable[..., Any]) -> Callable[..., Any]:
             options["reduction"] = "mean"
         return function(*args, **options)
 
-    reduced.plain = function  # type: ignore[attr-defined]
-    return _around(function, reduced)
+    return _around(function, reduced, plain=function)
 
 
 def with_implicit_dim(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -43,17 +43,14 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
-    """1 - cos(input1, input2) where target is 1, and max(0, cos - margin) where it is -1.
-
-    The inputs are (n, features) and the target (n,), or (features,) and (). Raises ValueError for other numbers of
-    dims, or an unknown `reduction`."""
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1, for inputs (n, features) and a
+    target (n,), or (features,) and (). Raises ValueError for other numbers of dims, or an unknown `reduction`."""
     _check("cosine_embedding_loss", reduction, input1=input1, input2=input2)
     if ndim_of("cosine_embedding_loss", target) != input1.ndim - 1 or input1.ndim > 2:
-        expected = "two inputs (n, features) and a target (n,), or (features,) and ()"
-        got = f"{input1.shape}, {input2.shape} and {target.shape}"
-        raise ValueError(f"cosine_embedding_loss: expected {expected}, got shapes {got}")
-    squares = [(x * x).sum(-1) + 1e-12 for x in (input1, input2)]
-    cosine = (input1 * input2).sum(-1) / (squares[0] * squares[1]).sqrt()
+        expected = "expected two inputs (n, features) and a target (n,), or (features,) and ()"
+        raise ValueError(f"cosine_embedding_loss: {expected}, got shapes {input1.shape} and {target.shape}")
+    squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)  # 1e-12: as PyTorch
+    cosine = (input1 * input2).sum(-1) / squares.sqrt()
     alike, apart = where(target == 1, 1 - cosine, 0.0), where(target == -1, clamp(cosine - margin, min=0), 0.0)
     return _reduce_tensor(alike + apart, reduction)
 
@@ -62,11 +59,9 @@ def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False, *, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """max(0, |anchor - positive| - |anchor - negative| + margin), with the distances of `pairwise_distance`.
-
-    With `swap` the distance to the negative is that from the anchor or from the positive, whichever is less. Source:
-    Balntas et al. 2016, "Learning shallow convolutional feature descriptors with triplet losses". Raises ValueError for
-    a margin that is not positive, differing numbers of dims, or an unknown `reduction`."""
+    """max(0, |anchor - positive| - |anchor - negative| + margin), by `pairwise_distance`; with `swap` the distance of
+    the negative from the positive counts where it is less (Balntas et al. 2016). Raises ValueError for a
+    margin that is not positive, differing numbers of dims, or an unknown `reduction`."""
     _check("triplet_margin_loss", reduction, anchor=anchor, positive=positive, negative=negative)
     if not margin > 0:
         raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
@@ -81,10 +76,8 @@ def poisson_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """exp(input) - target * input, the negative log-likelihood of counts `target` whose expected number is exp(input);
-    without `log_input` input - target * log(input + eps).
-
-    It lacks log(target!), which `full` adds by Stirling's formula where target is above 1. Raises ValueError for an
-    unknown `reduction`."""
+    without `log_input` input - target * log(input + eps). It lacks log(target!), which `full` adds by Stirling's rule
+    where target is above 1. Raises ValueError for an unknown `reduction`."""
     _check_pair("poisson_nll_loss", input, target, reduction)
     losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -98,11 +91,10 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """(log(v) + (input - target)**2 / v) / 2 with v = max(var, eps): the negative log-likelihood of `target` under the
-    normal distribution of mean `input` and variance `var`; `full` adds log(2 pi) / 2.
-
-    The variance has the shape of `input`, or 1 in the place of its last dim, or lacks it; or is one number. Its slope
-    is that of v, below the bound too, as in PyTorch. Source: Nix and Weigend 1994. Raises ValueError for another shape,
-    a negative variance (on the CPU), or an unknown `reduction`."""
+    normal distribution of mean `input` and variance `var`; `full` adds log(2 pi) / 2. The variance
+    has the shape of `input`, or lacks its last dim, or has 1 there; or is one number. Its slope is that of v, below eps
+    too, as in PyTorch (Nix and Weigend 1994). Raises ValueError for another shape, a negative variance (on the CPU), or
+    an unknown `reduction`."""
     _check_pair("gaussian_nll_loss", input, target, reduction)
     if not isinstance(var, Tensor):
         var = input.new_tensor(float(var)).expand(input.shape)
