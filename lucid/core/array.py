@@ -130,6 +130,13 @@ class Namespace(SimpleNamespace):
         """A shortcut for `promote_operands`, or None where it does not apply."""
         return None
 
+    def add_at(self, out: Array, index: Any, x: Array) -> None:
+        """out[index] += x, with what is named twice added twice; half precision adds up in single."""
+        wide = out.astype("float32") if out.dtype.char == "e" else out
+        self.add.at(wide, index, x)
+        if wide is not out:
+            out[...] = wide
+
     def memory_error(self, error: MemoryError) -> str:
         """What is left of the device's memory, for an error's text; "" where nothing is known of that."""
         return ""
@@ -177,7 +184,6 @@ cpu = Namespace(
     # ops/numpy_speed.py replaces some of these by faster ones.
     **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},
     one=numpy.ones_like,
-    add_at=numpy.add.at,
     scalar=numpy.asarray,
     linspace=numpy.linspace,
     from_dlpack=numpy.from_dlpack,

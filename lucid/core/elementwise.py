@@ -62,14 +62,14 @@ def zeros_like(xp, x):
     return xp.zeros_like(x)
 
 
-@op(x=lambda xp, g, x: xp.astype(g, dtype=x.dtype))
+@op(x=lambda xp, g, x_dtype: xp.astype(g, dtype=x_dtype))
 def astype(xp, x, *, dtype):
     """x in another dtype; the gradient comes back in x's own."""
     return x.astype(dtype)
 
 
 @method()
-@op(floats=True, x=lambda xp, g, out: g * out)
+@op(floats=True, in_single="cpu", x=lambda xp, g, out: g * out)
 def exp(xp, x):
     """e to the power x."""
     return xp.exp(x)
@@ -83,7 +83,7 @@ def log(xp, x):
 
 
 @method()
-@op(floats=True, x=lambda xp, g, out: g * (1 - out * out))
+@op(floats=True, in_single="cpu", x=lambda xp, g, out: g * (1 - out * out))
 def tanh(xp, x):
     """The hyperbolic tangent, (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
     return xp.tanh(x)

@@ -7,8 +7,8 @@
 
 The forward takes a namespace `xp` (array.py), then arrays by position, then options by keyword. A vjp takes `xp`, the
 gradient `g` of the output, and whatever else it needs *by name*: an input (`y`), the output (`out`), an input's shape
-(`x_shape`) or an option (`axis`). What the vjps of those inputs that need a gradient name is what gets saved for
-backward, and nothing else. The engine, not the vjp, undoes broadcasting.
+or dtype (`x_shape`, `x_dtype`) or an option (`axis`). What the vjps of those inputs that need a gradient name is what
+gets saved for backward, and nothing else. The engine, not the vjp, undoes broadcasting.
 
 A forward may return more than its output: `aux_outputs` names values that it has at hand and that vjps need, each with
 a function that recomputes it from the inputs (`losses.cross_entropy` saves its softmax less the labels). `shared` names
@@ -24,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from lucid.core.array import cpu, float32, is_array, is_scalar, ndarray, register_forward
+from lucid.core.array import cpu, float16, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
 from lucid.core.promotion import default_float, describe_error, promote_operands
@@ -57,6 +57,8 @@ class Op:
         inputs: names of the array inputs, in order; `variadic` if the only one is `*arrays`.
         options: names of the keyword options -> their defaults.
         floats: whether integers are made floats before the forward sees them.
+        in_single: whether half precision is computed in single, forwards and backwards, and rounded once, at the end:
+            True, False, or "cpu" where kernels of a GPU do that by themselves.
         aux_outputs: name -> what the forward returns after its output, as a function of xp, inputs, options, `out` and
             the ones before it.
         shared: name -> what several vjps name and backward computes before them, a function like them.
@@ -74,10 +76,10 @@ class Op:
     def __init__(
         self, forward: Callable[..., Any], vjps: dict[str, Callable[..., Any]], view: bool = False,
         floats: bool = False, aux_outputs: dict[str, Callable[..., Any]] | None = None,
-        shared: dict[str, Callable[..., Any]] | None = None,
+        shared: dict[str, Callable[..., Any]] | None = None, in_single: bool | str = False,
     ) -> None:  # fmt: skip
         self.name = forward.__name__.removeprefix("_")
-        self.forward, self.vjps, self.view, self.floats = forward, vjps, view, floats
+        self.forward, self.vjps, self.view, self.floats, self.in_single = forward, vjps, view, floats, in_single
         self.aux_outputs, self.shared = aux_outputs or {}, shared or {}
         _names_after(self.name, "the forward", forward, "xp")
         self.parameters = _parameters(forward)[1:]
@@ -111,7 +113,8 @@ class Op:
         For `multiply`, saved_names is [y, x], and vjp_args, the places of what each vjp names, {x: [0], y: [1]}.
         """
         functions = {**self.shared, **self.vjps}
-        small = {*self.options, *(f"{n}_shape" for n in self.inputs)}  # what is saved without asking who needs it
+        # What is saved without asking who needs it.
+        small = {*self.options, *(f"{n}_{about}" for n in self.inputs for about in ("shape", "dtype"))}
         known = {*small, *self.inputs, *self.aux_outputs, *self.shared, "out"}
         args = {n: _names_after(self.name, f"the vjp of {n!r}", f, "xp", "g") for n, f in functions.items()}
         for name, wants in args.items():
@@ -218,10 +221,13 @@ class Op:
         if self.variadic:
             if want in self.inputs:
                 return lambda arrays, nodes, out, aux, options: tuple(arrays)
-            return lambda arrays, nodes, out, aux, options: tuple([array.shape for array in arrays])
-        i = self.inputs.index(want.removesuffix("_shape"))
+            about = attrgetter(want.rpartition("_")[2])  # the shape or the dtype
+            return lambda arrays, nodes, out, aux, options: tuple(map(about, arrays))
+        i = self.inputs.index(want.removesuffix("_shape").removesuffix("_dtype"))
         if want in self.inputs:
             return lambda arrays, nodes, out, aux, options: arrays[i]
+        if want.endswith("_dtype"):
+            return lambda arrays, nodes, out, aux, options: arrays[i].dtype
         return lambda arrays, nodes, out, aux, options: arrays[i].shape
 
     def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
@@ -357,18 +363,30 @@ def _cast(x: Any, dtype: Any) -> Tensor:
     return on_tensors.astype(x, dtype=dtype)
 
 
+def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tensor:
+    """The call with half precision made single, and its result made half again: casts that are recorded as well."""
+    names = op.inputs * len(operands) if op.variadic else op.inputs
+    halves = [n in op.promoted and getattr(x, "dtype", float32) != float32 for n, x in zip(names, operands)]  # noqa: B905
+    wide = [_cast(x, float32) if half else x for x, half in zip(operands, halves, strict=True)]
+    return _cast(op.call(*wide, **options), float16)
+
+
 def _unary(op: Op, simple: bool) -> Any:
-    forward, floats, view = op.forward, op.floats, op.view
+    forward, floats, in_single, view = op.forward, op.floats, op.in_single, op.view
 
     def call(x: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             array, node = x._array, x._node
         else:
             array, node = x, None
-        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f"):
+        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f") and not (
+            in_single and array.dtype is float16
+        ):
             xp, compute = cpu, forward
         else:
-            xp, (array,), (node,) = promote_operands(op, (x,), _cast)
+            if (promoted := promote_operands(op, (x,), _cast)) is None:
+                return _in_single(op, (x,), options)
+            xp, (array,), (node,) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -392,7 +410,7 @@ def _unary(op: Op, simple: bool) -> Any:
 
 
 def _binary(op: Op, simple: bool) -> Any:
-    forward, floats, alike = op.forward, op.floats, len(op.promoted) == 2
+    forward, floats, in_single, alike = op.forward, op.floats, op.in_single, len(op.promoted) == 2
 
     def call(x: Any, y: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -405,10 +423,12 @@ def _binary(op: Op, simple: bool) -> Any:
             b, n = y, None
         if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
             not floats or m is not None or a.dtype.kind == "f"
-        ):
+        ) and not (in_single and a.dtype is float16):
             xp, compute = cpu, forward
         else:
-            xp, (a, b), (m, n) = promote_operands(op, (x, y), _cast)
+            if (promoted := promote_operands(op, (x, y), _cast)) is None:
+                return _in_single(op, (x, y), options)
+            xp, (a, b), (m, n) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -428,7 +448,7 @@ def _binary(op: Op, simple: bool) -> Any:
 
 
 def _ternary(op: Op, simple: bool) -> Any:
-    forward, floats = op.forward, op.floats
+    forward, floats, in_single = op.forward, op.floats, op.in_single
 
     def call(x: Any, y: Any, z: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -445,10 +465,12 @@ def _ternary(op: Op, simple: bool) -> Any:
             c, o = z, None
         if type(a) is ndarray and (b is None or (type(b) is ndarray and b.dtype is a.dtype)) and (
             c is None or (type(c) is ndarray and c.dtype is a.dtype)
-        ) and (not floats or a.dtype.kind == "f"):
+        ) and (not floats or a.dtype.kind == "f") and not (in_single and a.dtype is float16):
             xp, compute = cpu, forward
         else:
-            xp, (a, b, c), (m, n, o) = promote_operands(op, (x, y, z), _cast)
+            if (promoted := promote_operands(op, (x, y, z), _cast)) is None:
+                return _in_single(op, (x, y, z), options)
+            xp, (a, b, c), (m, n, o) = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -468,7 +490,7 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 
 def _nary(op: Op, simple: bool) -> Any:
-    forward, floats, variadic, count = op.forward, op.floats, op.variadic, len(op.inputs)
+    forward, floats, in_single, variadic, count = op.forward, op.floats, op.in_single, op.variadic, len(op.inputs)
     kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
@@ -487,10 +509,13 @@ def _nary(op: Op, simple: bool) -> Any:
             elif is_promoted:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
-        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f")):
+        half = in_single and dtype is float16
+        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f") and not half):
             xp, compute = cpu, forward
         else:
-            xp, arrays, nodes = promote_operands(op, operands, _cast)
+            if (promoted := promote_operands(op, operands, _cast)) is None:
+                return _in_single(op, operands, options)
+            xp, arrays, nodes = promoted
             compute = xp.forward(op)
         if FORWARD:
             compute = observed(FORWARD, op, compute)
@@ -526,7 +551,7 @@ def _call_of(op: Op) -> Any:
 
 
 def op(
-    misplaced: None = None, /, *, view: bool = False, floats: bool = False,
+    misplaced: None = None, /, *, view: bool = False, floats: bool = False, in_single: bool | str = False,
     aux_outputs: dict[str, Callable[..., Any]] | None = None,
     shared: dict[str, Callable[..., Any]] | None = None, **vjps: Callable[..., Any],
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:  # fmt: skip
@@ -534,8 +559,8 @@ def op(
 
     Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use
     operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input; `floats` that integers are converted to floats first; `aux_outputs` names what the forward returns
-    after its output; `shared` what several vjps need.
+    with the input; `floats` that integers are converted to floats first; `in_single` that half precision is computed in
+    single; `aux_outputs` names what the forward returns after its output; `shared` what several vjps need.
 
     Raises:
         TypeError: when the forward does not begin with `xp`, or a vjp not with `xp` and `g`; when a vjp is of an input,
@@ -555,7 +580,7 @@ def op(
         raise TypeError(BARE.format(form=FORM))
 
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
-        spec = Op(forward, vjps, view, floats, aux_outputs, shared)
+        spec = Op(forward, vjps, view, floats, aux_outputs, shared, in_single)
         known = OPS.get(spec.name)
         if known is not None and known.forward.__module__ != forward.__module__:
             raise TypeError(TAKEN.format(module=known.forward.__module__, name=known.name))

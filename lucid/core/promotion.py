@@ -16,6 +16,7 @@ from lucid.core.array import (
     bool_,
     cpu,
     device_of,
+    float16,
     get_default_dtype,
     int16,
     int64,
@@ -59,10 +60,11 @@ def _wider(a: Any, b: Any) -> Any:
     return signed if signed.itemsize > unsigned.itemsize else int16
 
 
-def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any, list[Any], list[Any]]:
+def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any, list[Any], list[Any]] | None:
     """The namespace, the arrays and the nodes of `operands`, on one device and, where `op` promotes, in one dtype.
 
-    A cast of a tensor that needs a gradient is recorded like any operation, by `cast(tensor, dtype)`.
+    A cast of a tensor that needs a gradient is recorded like any operation, by `cast(tensor, dtype)`. None where that
+    dtype is half and the call is to be made in single: where the operation says so, or half cannot hold an operand.
 
     Raises:
         TypeError: for an operand that is no Tensor, number or array.
@@ -90,9 +92,13 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
     if len({device_of(a) for a in present}) > 1:
         raise MixedDevicesError(op.name, names, operands, nodes)
     xp = namespace(present[0]) if present else cpu
-    dtype = result_type([a for name, a in zip(names, arrays, strict=True) if name in op.promoted and a is not None])
+    meeting = [a for name, a in zip(names, arrays, strict=True) if name in op.promoted and a is not None]
+    dtype = result_type(meeting)
     if op.floats and dtype.kind != "f":
         dtype = get_default_dtype()
+    single = op.in_single is True or (op.in_single and xp is cpu)
+    if dtype == float16 and op.vjps and any(map(is_array, meeting)) and (single or not all(map(_half_holds, meeting))):
+        return None
     for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
         if name not in op.promoted or array is None:
             continue
@@ -109,7 +115,14 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
 
 
 def _is_cpu_float(array: Any) -> bool:
-    return type(array) is ndarray and array.dtype.kind == "f"
+    return type(array) is ndarray and array.dtype.char in "fd"
+
+
+def _half_holds(operand: Any) -> bool:
+    """Whether an operand is in half precision, or a number that is there as it is: 0.5, but not 0.1 or 100,000."""
+    if is_array(operand):
+        return bool(operand.dtype == float16)
+    return abs(operand) <= 65504 and float16.type(operand).item() == operand
 
 
 def _as_operand(op: Any, name: str, operand: Any) -> Any:
@@ -120,12 +133,12 @@ def _as_operand(op: Any, name: str, operand: Any) -> Any:
         return operand
     if type(operand) in NUMBERS or (operand is None and name in op.nullable):
         return operand
-    if is_array(operand):
-        return operand.item() if operand.ndim == 0 and device_of(operand) == "cpu" else operand
+    if is_array(operand) and (operand.ndim or device_of(operand) != "cpu"):
+        return operand
     if hasattr(operand, "item") and getattr(operand, "shape", None) == ():  # a NumPy scalar counts as a Python number
-        return operand.item()
-    if isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
-        return float(operand) if isinstance(operand, float) else int(operand)
+        operand = operand.item()
+    if type(operand) is bool or isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
+        return operand if type(operand) is bool else float(operand) if isinstance(operand, float) else int(operand)
     raise TypeError(
         f"{op.name}: expected a Tensor, a number or an array for {name!r}, got {type_name(operand)}; "
         f"lucid.tensor(...) makes a Tensor of it"
@@ -140,8 +153,16 @@ def type_name(value: Any) -> str:
 
 
 def number(value: Any) -> Any:
-    """A NumPy scalar as the Python number it stands for, which changes no dtype; anything else as it is."""
-    return value.item() if is_scalar(value) else value
+    """A NumPy scalar or 0-d array as the Python number it stands for, which changes no dtype; all else as it is."""
+    return value.item() if is_scalar(value) or (type(value) is ndarray and not value.ndim) else value
+
+
+def as_number(name: str, argument: str, n: Any) -> Any:
+    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor. Raises TypeError for anything else."""
+    n = n.item() if getattr(n, "shape", None) == () else n
+    if not isinstance(n, (int, float)):
+        raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
+    return n
 
 
 def ndim_of(name: str, x: Any) -> int:

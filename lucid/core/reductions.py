@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from lucid.core.array import as_dtype, float16, float32
 from lucid.core.node import method
 from lucid.core.op import op
 
@@ -44,15 +45,19 @@ def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
     """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
-    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`."""
+    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`, and so is the result."""
     if operation is None:
         return lambda operation: reduction(operation, several=several, converts=converts)
     name = operation.__name__
 
     def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
         if dtype is not None:
-            more = more if converts else {"dtype": dtype}
-            x = x.to(dtype) if converts else x
+            if converts:
+                if operation.op.floats and as_dtype(dtype).kind != "f":
+                    raise TypeError(f"{name}: expected a float dtype, got {dtype!r}")
+                x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
+                return reduced(x, dim, keepdim, **more).to(dtype)
+            more = {"dtype": dtype}
         if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
             dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
             if more:
@@ -68,20 +73,6 @@ def public_form(operation: Any, function: Any) -> Any:
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "op"):
         setattr(function, attribute, getattr(operation, attribute))
     return function
-
-
-def accumulate_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The forward, with half precision summed up in single: 65,504 is soon passed, and counts above it are infinite."""
-
-    @wraps(forward)
-    def widened(xp, x, *others, **options):
-        if x.dtype.char != "e":
-            return forward(xp, x, *others, **options)
-        wide = [a.astype("float32") if a is not None and a.dtype.char == "e" else a for a in (x, *others)]
-        out = forward(xp, *wide, **options)
-        return xp.asarray(out).astype(x.dtype)
-
-    return widened
 
 
 def mean_weight(n):
@@ -126,12 +117,11 @@ def sum(xp, x, *, axis=None, keepdims=False):
 
 @reduction(converts=True)
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x_shape, axis: xp.broadcast_to(
         expand_reduced(xp, g * mean_weight(count(x_shape, axis)), x_shape, axis), shape=x_shape
     ),
 )
-@accumulate_in_float32
 def mean(xp, x, *, axis=None, keepdims=False):
     """The mean over `dim`, sum(x) / n of n elements; of integers and bools too, as a float; NaN of nothing."""
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)

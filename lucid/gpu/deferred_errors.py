@@ -23,9 +23,9 @@ MANY = 4096  # messages that are kept between two reads
 _number = count(1)
 
 
-def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, allowed: int | None = None) -> None:
-    """An IndexError with `message`, at the next wait for the GPU, if one of `values` is neither in [low, high) nor
-    `allowed`."""
+def assert_in_range(xp: Any, values: Array, low: int, high: int, error: Any, allowed: int | None = None) -> None:
+    """An `error`, or an IndexError with this text, at the next wait for the GPU, if one of `values` is neither in
+    [low, high) nor `allowed`."""
     if not values.size:
         return
     device = values.device.id
@@ -34,14 +34,14 @@ def assert_in_range(xp: Any, values: Array, low: int, high: int, message: str, a
         xp.checks[device] = xp.module.ElementwiseKernel(*KERNEL), xp.zeros(1, dtype="int32"), {}
     kernel, failure, messages = xp.checks[device]
     number = next(_number) % 2**31 or next(_number)
-    messages[number] = message
+    messages[number] = IndexError(error) if isinstance(error, str) else error
     if len(messages) > MANY:
         del messages[next(iter(messages))]
     kernel(values, low, high, low if allowed is None else allowed, number, failure)
 
 
 def raise_pending(xp: Any) -> None:
-    """Read what the kernels have found, now that the host waits; an IndexError if a check failed."""
+    """Read what the kernels have found, now that the host waits; the error of a check that failed."""
     for device, (_, failure, messages) in xp.checks.items():
         if messages:
             pending = dict(messages)
@@ -49,4 +49,5 @@ def raise_pending(xp: Any) -> None:
             with xp.module.cuda.Device(device):
                 if number := int(failure.get()[0]):
                     failure.fill(0)
-                    raise IndexError(pending.get(number, "an index is out of range") + LATE)
+                    error = pending.get(number, IndexError("an index is out of range"))
+                    raise type(error)(f"{error}{LATE}")

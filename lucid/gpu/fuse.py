@@ -6,8 +6,9 @@ ElementwiseKernel. What it calls as `xp.name` is a function that CUDA has too, o
 is traced along with it. What does more than that, a sum or a slice, has no trace and runs as it stands.
 
 A kernel holds for arrays of one float dtype (and bools), where nothing is promoted. It computes in `scalar`:
-double for float64, else float, so float16 is rounded once, at the end. Numbers among the arguments are
-arguments of the kernel; it is printed anew only where one decides something, by being 0 or not.
+double for float64, else float, so float16 is rounded once, at the end, and numbers beside it not at all (the
+array library makes them half first). Numbers among the arguments are arguments of the kernel; it is printed
+anew only where one decides something, by being 0 or not.
 """
 
 from __future__ import annotations
@@ -189,7 +190,8 @@ class Fused:
         try:
             trace = FusedTrace(self.traced, options, values)
             on_arrays = [function for function, _, out in trace.instructions if type(out) is Tracer]
-            if self.traced is self.function and len(on_arrays) < 2 and on_arrays[0] not in SEVERAL_LAUNCHES:
+            plain = self.traced is self.function and not (trace.dtype.char == "e" and trace.scalars())
+            if plain and len(on_arrays) < 2 and on_arrays[0] not in SEVERAL_LAUNCHES:
                 trace = None  # one function of the array library, which is as good
         except Exception:  # any error of the function itself is raised when it runs on arrays
             if not any(self.launchers.values()) and {x.dtype.char for x in arrays} - {"?"} in ({"e"}, {"f"}, {"d"}):

@@ -105,7 +105,8 @@ class CupyNamespace(Namespace):
                 return None
             arrays.append(array)
             nodes.append(node)
-        return (self, arrays, nodes) if dtype is not None else None
+        half = dtype is not None and dtype.char == "e" and op.in_single is True
+        return (self, arrays, nodes) if dtype is not None and not half else None
 
     def memory_error(self, error: MemoryError) -> str:
         """What a GPU that ran out of memory says, and what is left of it; or "" for the host's own."""
@@ -145,7 +146,7 @@ def _load() -> CupyNamespace:
     vars(xp).update(forward=partial(forward_on, xp), vjp=partial(vjp_on, xp), buckets=[GpuBucket])
     xp.assert_in_range = partial(deferred_errors.assert_in_range, xp)
     xp.abs, xp.sum, xp.max, xp.min = cupy.absolute, _reduction("sum"), _reduction("max"), _reduction("min")
-    xp.erf, xp.add_at, xp.as_strided = erf, cupy.add.at, cupy.lib.stride_tricks.as_strided
+    xp.erf, xp.as_strided = erf, cupy.lib.stride_tricks.as_strided
     xp.quiet = nullcontext  # a GPU raises no floating-point warnings
     xp.one, xp.scalar = cupy.ones_like, partial(cupy.full, ())  # asarray would copy the number over
     xp.strict = partial(cupyx.errstate, linalg="raise")
@@ -155,10 +156,13 @@ def _load() -> CupyNamespace:
 
 
 def _reduction(name: str) -> Callable[..., Array]:
-    """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do."""
+    """A reduction that takes the axes 0 and -1 of an array without any, as NumPy's do; sums of half are in single."""
 
     def reduction(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return getattr(x, name)(None if not x.ndim and axis in (0, -1, (0,), (-1,)) else axis, keepdims=keepdims)
+        axis = None if not x.ndim and axis in (0, -1, (0,), (-1,)) else axis
+        if name == "sum" and x.dtype.char == "e":
+            return x.sum(axis, dtype="float32", keepdims=keepdims).astype(x.dtype)
+        return getattr(x, name)(axis, keepdims=keepdims)
 
     return reduction
 

@@ -226,7 +226,8 @@ def attention_weights(xp, query, key, mask=None, *, scale):
 
 def cross_entropy(xp, x, labels, *, reduction, ignore_index=None):
     """The forward of cross_entropy, and of cross_entropy_ignore_index, which has one more auxiliary output."""
-    if not same_float(x) or str(labels.dtype) not in CTYPES or len(labels) > MAX_LABELS:
+    many = len(labels) > MAX_LABELS and x.dtype.char != "e"  # of half precision the forward itself makes no single
+    if not same_float(x) or str(labels.dtype) not in CTYPES or many:
         return NotImplemented
     (rows, n), size, ignored = x.shape, x.itemsize, -1 if ignore_index is None else ignore_index
     dtypes, step = (x.dtype, labels.dtype), labels.strides[0] // labels.itemsize

@@ -24,7 +24,7 @@ ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-@op(floats=True, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
 def _leaky_relu(xp, x, *, negative_slope=0.01):
     return xp.where(x > 0, x, x * negative_slope)
 
@@ -34,7 +34,10 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     return _leaky_relu(input, negative_slope=float(negative_slope))
 
 
-@op(floats=True, x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))),
+)  # fmt: skip
 def _elu(xp, x, *, alpha=1.0):
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
 
@@ -78,19 +81,22 @@ def hardswish(input: Tensor) -> Tensor:
     return input * hardsigmoid(input)
 
 
-@op(floats=True, x=lambda xp, g, x: g * xp.sigmoid(-x))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.sigmoid(-x))
 def logsigmoid(xp, x):
     """log(sigmoid(x)), which never overflows, nor rounds to log 0."""
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@op(floats=True, x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x * (1 - s))))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x * (1 - s))))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
     return x * xp.sigmoid(x)
 
 
-@op(floats=True, x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
+)  # fmt: skip
 def _softplus(xp, x, *, beta=1.0, threshold=20.0):
     z = x * beta
     return xp.where(z > threshold, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
@@ -103,27 +109,26 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 def mish(input: Tensor) -> Tensor:
     """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
+    if isinstance(input, Tensor) and input._array.dtype.char == "e":
+        return mish(input.float()).half()
     return input * tanh(_softplus(input))
 
 
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     aux_outputs={
         "slope": lambda xp, x, approximate: (
             _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)  # type: ignore[has-type]
         )
     },
     x=lambda xp, g, slope: g * slope,
-)
+)  # fmt: skip
 def _gelu(xp, x, *, approximate="none"):
-    wide = x.astype("float32") if x.dtype.char == "e" else x
     if approximate == "tanh":
-        near = wide.clip(-40, 40)  # farther out nothing changes, but x * x overflows
+        near = x.clip(-40, 40)  # farther out nothing changes, but x * x overflows
         gate = _tanh_gate(xp, near)
-        out, slope = wide * gate, _tanh_gelu_slope(xp, near, gate)
-    else:
-        out, slope = _gelu_by_tail(xp, wide)
-    return (out, slope) if wide is x else (out.astype(x.dtype), slope.astype(x.dtype))
+        return x * gate, _tanh_gelu_slope(xp, near, gate)
+    return _gelu_by_tail(xp, x)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

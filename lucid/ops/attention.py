@@ -6,7 +6,6 @@ import math
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.reductions import accumulate_in_float32
 from lucid.ops.checks import check_absent, check_probability, check_tensor
 from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
@@ -14,12 +13,11 @@ from lucid.ops.reductions import softmax_vjp
 
 
 @op(
-    floats=True, shared={"slope": lambda xp, g, out: softmax_vjp(xp, g, out, -1)},
+    floats=True, in_single=True, shared={"slope": lambda xp, g, out: softmax_vjp(xp, g, out, -1)},
     query=lambda xp, g, slope, key, scale: xp.matmul(slope, key) * scale,
     key=lambda xp, g, slope, query, scale: xp.matmul(xp.swapaxes(slope, a=-1, b=-2), query) * scale,
     mask=lambda xp, g, slope: slope,
 )  # fmt: skip
-@accumulate_in_float32
 def _attention_weights(xp, query, key, mask=None, *, scale):
     """softmax(query @ key.T * scale + mask) along the keys, (..., queries, keys), 0 throughout where the mask, which
     broadcasts to that, is -inf for every key: how much each query attends to each key."""

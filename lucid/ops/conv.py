@@ -17,20 +17,18 @@ from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.reductions import accumulate_in_float32
 from lucid.ops import images
 from lucid.ops.checks import check_tensor
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
-# Half precision is widened not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
+# Half precision is made single not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
 
 
 @op(
-    x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
+    in_single=True, x=lambda xp, g, weight, grid, groups: xp.conv_transpose(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, x, grid, groups: xp.conv_weight(x, g, grid=grid, groups=groups),
     bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
-)
-@accumulate_in_float32
+)  # fmt: skip
 def conv(xp, x, weight, bias=None, *, grid, groups):
     """The windows of x, (n, c, *size), each times the weight, (o, c / groups, *kernel), plus bias: (n, o, *out). The
     channels of a group of outputs look at those of the same group of inputs."""
@@ -39,11 +37,10 @@ def conv(xp, x, weight, bias=None, *, grid, groups):
 
 
 @op(
-    y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
+    in_single=True, y=lambda xp, g, weight, grid, groups: xp.conv(g, weight, grid=grid, groups=groups),
     weight=lambda xp, g, y, grid, groups: xp.conv_weight(g, y, grid=grid, groups=groups),
     bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, len(g.shape)))),
-)
-@accumulate_in_float32
+)  # fmt: skip
 def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
     """The weight, (o, c / groups, *kernel), times each element of y, (n, o, *out), added where that element's window
     lies, plus bias: (n, c, *size)."""
@@ -59,10 +56,9 @@ def conv_transpose(xp, y, weight, bias=None, *, grid, groups):
 
 
 @op(
-    x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
+    in_single=True, x=lambda xp, g, y, grid, groups: xp.conv_transpose(y, g, grid=grid, groups=groups),
     y=lambda xp, g, x, grid, groups: xp.conv(x, g, grid=grid, groups=groups),
-)
-@accumulate_in_float32
+)  # fmt: skip
 def conv_weight(xp, x, y, *, grid, groups):
     """For each element of a weight the sum of the products of what it joins: x, (n, c, *size), and y, (n, o, *out),
     give (o, c / groups, *kernel)."""

@@ -10,7 +10,7 @@ from typing import Any
 from lucid.core import array as arrays
 from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray
 from lucid.core.node import Tensor
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import as_number, ndim_of, number
 from lucid.core.shapes import sizes
 
 __all__ = [
@@ -168,17 +168,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
-    value = from_data(fill_value.tolist() if isinstance(fill_value, Tensor) else fill_value, None, "cpu")
+    value = from_data(fill_value.tolist() if isinstance(fill_value, Tensor) else number(fill_value), None, "cpu")
     wanted = value.dtype if dtype is None else as_dtype(dtype)
     return Tensor(create_on(device, "full", lengths("full", (size,)), value[()], dtype=wanted), requires_grad)
-
-
-def as_number(name: str, argument: str, n: Any) -> Any:
-    """A Python number for what stands for one: a NumPy scalar, a 0-d tensor. Raises TypeError for anything else."""
-    n = n.item() if getattr(n, "shape", None) == () else n
-    if not isinstance(n, (int, float)):
-        raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
-    return n
 
 
 def arange(

@@ -8,11 +8,11 @@ import math
 import operator
 from typing import Any
 
-from lucid.core.array import get_default_dtype, int64, namespace
+from lucid.core.array import bool_, cpu, float16, float32, get_default_dtype, int64, is_array, namespace, ndarray
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number, result_type
+from lucid.core.promotion import as_number, ndim_of, number, result_type
 
 __all__ = [
     "abs", "allclose", "ceil", "clamp", "clip", "cos", "eq", "expm1", "floor", "ge", "gt", "isclose", "isfinite",
@@ -23,16 +23,17 @@ __all__ = [
 
 def library_function(
     name: str, doc: str, *methods: str, operands: int = 1, reflected: str | None = None, operator: Any = None,
-    **of_op: Any,
+    first: Any = None, **of_op: Any,
 ) -> Any:  # fmt: skip
     """The operation that array libraries have as a function `name` of one or two numbers, or that `operator`
-    is; also the method of that name or those given, `reflected` as in `method`. The rest goes to `op`."""
+    is; also the method of that name or those given, `reflected` as in `method`. `first` makes x of name, xp, x and y.
+    The rest goes to `op`."""
 
     def unary(xp, x):
         return (operator or getattr(xp, name))(x)
 
     def binary(xp, x, y):
-        return (operator or getattr(xp, name))(x, y)
+        return (operator or getattr(xp, name))(x if first is None else first(name, xp, x, y), y)
 
     forward = binary if operands == 2 else unary
     forward.__name__ = forward.__qualname__ = name
@@ -56,7 +57,9 @@ sqrt = library_function(
 )  # fmt: skip
 sign = library_function("sign", "-1, 0 or 1; the gradient is 0.", x=lambda xp, g: xp.zeros_like(g))
 abs = library_function("abs", "|x|; the gradient at 0 is 0.", "__abs__", "abs", x=lambda xp, g, x: g * xp.sign(x))
-expm1 = library_function("expm1", "exp(x) - 1, exact near 0.", floats=True, x=lambda xp, g, x: g * xp.exp(x))
+expm1 = library_function(
+    "expm1", "exp(x) - 1, exact near 0.", floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.exp(x)
+)
 log1p = library_function("log1p", "log(1 + x), exact near 0.", floats=True, x=lambda xp, g, x: g / (1 + x))
 log2 = library_function(
     "log2", "The logarithm to base 2, log(x) / log(2).", floats=True, x=lambda xp, g, x: g / (x * math.log(2))
@@ -84,11 +87,14 @@ isfinite = library_function("isfinite", "Whether each element is neither NaN nor
     y=lambda xp, g, x, y, out: g * out * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
 )
 def power(xp, x, y):
-    """x to the power y, element by element."""
-    return x**y
+    """x to the power y, element by element; of bools, as int64."""
+    return (x.astype("int64") if x.dtype.kind == "b" else x) ** y
 
 
-@op(x=lambda xp, g, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else xp.zeros_like(g))
+@op(
+    in_single="cpu",
+    x=lambda xp, g, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else xp.zeros_like(g),
+)
 def power_number(xp, x, *, exponent):
     """x to the power of one number. Its vjp can look at the number, and needs no logarithm."""
     return x**exponent
@@ -106,7 +112,8 @@ def pow(x: Any, exponent: Any) -> Tensor:
         x = x.to(int64) if x.dtype.kind == "b" else x
         return power_number(x, exponent=exponent)
     if isinstance(x, (int, float)) and exponent.dtype.kind == "f":
-        x = exponent.new_tensor(x)  # the vjp takes its logarithm, in the exponent's dtype
+        # The vjp takes its logarithm, in the exponent's dtype; half may not hold it.
+        x = exponent.detach().to(float32 if exponent.dtype == float16 else exponent.dtype).new_tensor(x)
     return power(x, exponent)
 
 
@@ -157,6 +164,8 @@ def round(x: Tensor, decimals: int = 0) -> Tensor:
     ndim_of("round", x)
     if x.dtype.kind != "f" and decimals >= 0:
         return positive(x)
+    if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
+        return round(x.to(float32), decimals).to(float16)
     return rint(x * 10.0**decimals) / 10.0**decimals if decimals else rint(x)
 
 
@@ -184,12 +193,26 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     return bool(isclose(x, other, rtol, atol, equal_nan).all())
 
 
+def _dividend(name, xp, x, y):
+    """x, of bools as int64, unless an integer would be divided by 0, which the libraries let pass."""
+    if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
+        return x
+    way_out = "divide floats, x.float(), where that is an infinity or NaN"
+    error = ZeroDivisionError(f"{name}: integers cannot be divided by 0; {way_out}")
+    if xp is not cpu and is_array(y):
+        xp.assert_in_range((y == 0).astype("int64"), 0, 1, error)
+    elif not cpu.asarray(y).all():
+        raise error
+    return x.astype("int64") if x.dtype.kind == "b" else x
+
+
 remainder = library_function(
     "remainder", "What is left of x after whole multiples of y; it has the sign of y, as in Python.", "__mod__",
-    operands=2, reflected="__rmod__", x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
+    operands=2, reflected="__rmod__", first=_dividend,
+    x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
 )  # fmt: skip
 floor_divide = library_function(
-    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2,
+    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2, first=_dividend,
     reflected="__rfloordiv__", x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
 )  # fmt: skip
 
@@ -214,8 +237,8 @@ invert = library_function(
 @method()
 @op(x=lambda xp, g, x: g * (2 * x))
 def square(xp, x):
-    """x * x."""
-    return x * x
+    """x * x; of bools, as int64."""
+    return x * x if x.dtype is not bool_ else (x * x).astype("int64")
 
 
 @method()
@@ -245,7 +268,10 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: expected min or max (or both), got neither")
     ndim_of("clamp", x)
-    min, max = number(min), number(max)
+    min, max = (
+        b if b is None or type(b) in (int, float) or isinstance(b, Tensor)
+        else Tensor(b) if type(b) is ndarray and b.ndim else as_number("clamp", "min and max", b) for b in (min, max)
+    )  # fmt: skip
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         x = x if min is None else _where(x < min, min, x)
         return x if max is None else _where(x > max, max, x)
@@ -258,7 +284,7 @@ clip = clamp
 
 
 @method()
-@op(floats=True, x=lambda xp, g, out: g * (out * (1 - out)))
+@op(floats=True, in_single="cpu", x=lambda xp, g, out: g * (out * (1 - out)))
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)): small values keep their relative accuracy, unlike 0.5 * tanh(x / 2) + 0.5."""
     with xp.quiet():  # exp(-x) may overflow to inf, whose reciprocal is the right 0

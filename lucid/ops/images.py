@@ -20,8 +20,7 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
-from lucid.core.reductions import accumulate_in_float32
+from lucid.core.promotion import ndim_of, number
 from lucid.ops.checks import check_absent, check_count, check_tensor
 
 T = TypeVar("T")
@@ -31,10 +30,11 @@ MaybeInts = int | None | tuple[int | None, ...]
 
 
 def cached(f: Callable[..., T]) -> Callable[..., T]:
-    """f, which depends on shapes and options alone, with its last 1,024 answers kept. Lists count as tuples."""
+    """f of shapes and options, with its last 1,024 answers kept. Lists count as tuples, 0-d arrays as numbers."""
     known = lru_cache(maxsize=1024)(f)
     keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
-    return lambda *args: known(*[a if type(a) in keys or not hasattr(a, "__iter__") else tuple(a) for a in args])
+    plain = lambda a: tuple(a) if hasattr(a, "__iter__") else a
+    return lambda *args: known(*[a if type(a) in keys else plain(number(a)) for a in args])
 
 
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
@@ -165,15 +165,14 @@ def add_windows(xp, columns, channels, grid):
     return image
 
 
-@op(x=lambda xp, g, grid: xp.col2im(g, grid=grid))
+@op(in_single=True, x=lambda xp, g, grid: xp.col2im(g, grid=grid))
 def im2col(xp, x, *, grid):
     """All windows of x, (n, channels, *size), one after the other: (n, channels * elements of a window, windows)."""
     windows = window_view(xp, x, grid).copy()
     return batch_first(windows.reshape(x.shape[1] * prod(grid.kernel), prod(grid.out), x.shape[0]))
 
 
-@op(columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
-@accumulate_in_float32
+@op(in_single=True, columns=lambda xp, g, grid: xp.im2col(g, grid=grid))
 def col2im(xp, columns, *, grid):
     """The adjoint of im2col: (n, channels * elements of a window, windows) added up to (n, channels, *size)."""
     n, rows, windows = columns.shape
@@ -269,8 +268,7 @@ def _index(xp, places):
     return slice(first, last + 1, step) if even else xp.asarray(places)
 
 
-@op(x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([matrix and matrix.transposed for matrix in matrices])))
-@accumulate_in_float32
+@op(in_single=True, x=lambda xp, g, matrices: xp.resample(g, matrices=tuple([m and m.transposed for m in matrices])))
 def resample(xp, x, *, matrices):
     """Each dim of size of x, (n, channels, *size), multiplied by a matrix, out[i] = sum of matrix[i, j] * x[j], or left
     for None. Its gradient is the product with the transposed one: an operation that is its own adjoint."""
@@ -350,7 +348,8 @@ def _interpolation(
         if len(factors) != dims or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
             numbers = f"a positive number, or a tuple of {dims}"
             raise ValueError(f"{caller}: scale_factor must be {numbers}, got {scale_factor!r}")
-        new = tuple(int(n * float(f)) for n, f in zip(old, factors, strict=True))
+        # 120 / 88 is rounded, and 88 times that ends just below 120: as much is added as the two roundings may take.
+        new = tuple(int(n * float(f) * (1 + 2**-51)) for n, f in zip(old, factors, strict=True))
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
         scales = scales if recompute else factors

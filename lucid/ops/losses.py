@@ -11,10 +11,12 @@ import math
 from lucid.core.array import cpu, device_of, namespace
 from lucid.core.node import Tensor
 from lucid.core.op import op
+from lucid.core.promotion import as_number
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, check_tensor
 from lucid.ops.elementwise import where
+from lucid.ops.norms import _in_single
 
 REDUCTIONS = ("mean", "sum", "none")
 KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
@@ -24,8 +26,6 @@ def _reduce(xp, losses, reduction):
     """The losses, their sum or their mean: what a forward returns."""
     if reduction == "none":
         return losses
-    if losses.dtype.char == "e":  # see accumulate_in_float32
-        return _reduce(xp, losses.astype("float32"), reduction).astype(losses.dtype)
     total = xp.sum(losses)
     return total if reduction == "sum" else total / losses.size
 
@@ -60,10 +60,10 @@ def _check_pair(caller: str, input: Tensor, target: Tensor, reduction: str) -> N
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (x - target) * _element_gradient(g, x.shape, reduction, 2),
     target=lambda xp, g, x, target, reduction: (target - x) * _element_gradient(g, x.shape, reduction, 2),
-)
+)  # fmt: skip
 def _mse(xp, x, target, *, reduction="mean"):
     difference = x - target
     difference *= difference
@@ -77,10 +77,10 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: xp.sign(x - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, target, reduction: xp.sign(target - x) * _element_gradient(g, x.shape, reduction),
-)
+)  # fmt: skip
 def _l1(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.abs(x - target), reduction)
 
@@ -92,14 +92,14 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, delta, reduction: (
         xp.clip(x - target, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, delta, reduction: (
         xp.clip(target - x, min=-delta, max=delta) * _element_gradient(g, x.shape, reduction)
     ),
-)
+)  # fmt: skip
 def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, delta)
@@ -116,14 +116,14 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, beta, reduction: (
         xp.clip((x - target) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, target, beta, reduction: (
         xp.clip((target - x) / beta, min=-1, max=1) * _element_gradient(g, x.shape, reduction)
     ),
-)
+)  # fmt: skip
 def _smooth_l1(xp, x, target, *, beta=1.0, reduction="mean"):
     distance = xp.abs(x - target)
     near = xp.minimum(distance, beta)
@@ -155,21 +155,21 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     else:
         losses = target * (where(target == 0, 1.0, target).log() - input)
     if reduction == "batchmean":
-        return losses.sum() / (input.shape[0] if input.ndim else 1)
+        return _in_single(lambda x: x.sum() / (input.shape[0] if input.ndim else 1), losses)
     return _reduce_tensor(losses, reduction)
 
 
 # As in PyTorch the logarithms are held at -100 or more, so that a confident mistake costs 100 and not infinity, and the
 # slope's denominator at 1e-12.
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (
         (x - target) / xp.maximum(x * (1 - x), 1e-12) * _element_gradient(g, x.shape, reduction)
     ),
     target=lambda xp, g, x, reduction: (
         (_bounded_log(xp, 1 - x) - _bounded_log(xp, x)) * _element_gradient(g, x.shape, reduction)
     ),
-)
+)  # fmt: skip
 def _bce(xp, x, target, *, reduction="mean"):
     with xp.quiet():  # log 0 is meant
         log_yes, log_no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log(1 - x), -100)
@@ -203,10 +203,10 @@ def binary_cross_entropy(
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
     target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
-)
+)  # fmt: skip
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     return _reduce(xp, xp.maximum(x, 0) - x * target + xp.log1p(xp.exp(-xp.abs(x))), reduction)
 
@@ -245,13 +245,13 @@ def _check_weight(caller: str, name: str, weight: Tensor, input: Tensor) -> None
 
 
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     # The slope is p - y, the probabilities less the one that should have been 1.
     aux_outputs={"error": lambda xp, x, labels: _error_of_rows(xp, x, labels)},
     x=lambda xp, g, error, labels_shape, reduction: (
         error * _for_rows(xp, _element_gradient(g, labels_shape, reduction), reduction)
     ),
-)
+)  # fmt: skip
 def _cross_entropy(xp, x, labels, *, reduction="mean"):
     """-log(softmax(x)[label]) for each row of the logits x, (n, classes); labels are n integers."""
     losses, error = _row_losses(xp, x, labels)
@@ -285,7 +285,7 @@ def _for_rows(xp, g, reduction):
 
 # Labels on a GPU are not read by the host, which therefore cannot know whether some are to be ignored, and takes this.
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     aux_outputs={
         "error": lambda xp, x, labels, ignore_index: xp.where(
             (labels != ignore_index)[:, None],
@@ -298,7 +298,7 @@ def _for_rows(xp, g, reduction):
     x=lambda xp, g, error, share, reduction: (
         error * (g * share if reduction == "mean" else _for_rows(xp, g, reduction))
     ),
-)
+)  # fmt: skip
 def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean"):
     """cross_entropy, to which a row with the label `ignore_index` adds nothing, and for which it does not count."""
     kept = labels != ignore_index
@@ -306,11 +306,10 @@ def cross_entropy_ignore_index(xp, x, labels, *, ignore_index, reduction="mean")
     losses, error = xp.where(kept, losses, 0), xp.where(kept[:, None], error, 0)
     if reduction != "mean":
         return _reduce(xp, losses, reduction), error, xp.ones((), dtype=x.dtype)
-    wide = losses.astype("float32") if x.dtype.char == "e" else losses
-    count = xp.sum(xp.astype(kept, dtype=wide.dtype))
+    count = xp.sum(xp.astype(kept, dtype=x.dtype))
     with xp.quiet():  # no row is kept: 0 / 0 is the answer, and its slope 0
-        mean, share = xp.sum(wide) / count, 1 / xp.maximum(count, 1)
-    return xp.asarray(mean).astype(x.dtype), error, xp.asarray(share).astype(x.dtype)
+        mean, share = xp.sum(losses) / count, 1 / xp.maximum(count, 1)
+    return xp.asarray(mean), error, xp.asarray(share)
 
 
 def cross_entropy(
@@ -337,12 +336,14 @@ def cross_entropy(
     0.417
     """
     if label_smoothing:
+        label_smoothing = as_number("cross_entropy", "label_smoothing", label_smoothing)
         check_smoothing("cross_entropy", label_smoothing)
     if isinstance(target, Tensor) and target.dtype.kind == "f":
-        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+        check_tensor("cross_entropy", "input", input)
+        return _in_single(_soft_cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
     rows, labels, all_count = _rows_and_labels("cross_entropy", input, target, weight, ignore_index, reduction)
     if weight is not None or label_smoothing:
-        out = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing)
+        out = _in_single(_weighted_cross_entropy, rows, labels, weight, ignore_index, reduction, label_smoothing)
     elif all_count:
         out = _cross_entropy(rows, labels, reduction=reduction)
     else:
@@ -425,7 +426,7 @@ def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
     """cross_entropy for a target of probabilities."""
-    if isinstance(input, Tensor) and input.shape != target.shape == _labels_shape(input.shape):
+    if input.shape != target.shape == _labels_shape(input.shape):
         must = f"and labels must be integers, got {target.dtype}; convert it with .long()"
         raise TypeError(f"cross_entropy: target has the shape of labels, {target.shape}, {must}")
     _check_pair("cross_entropy", input, target, reduction)
@@ -444,7 +445,7 @@ def _soft_cross_entropy(
 
 
 @op(
-    floats=True,
+    floats=True, in_single=True,
     shared={
         "kept": lambda xp, g, labels, ignore_index: labels != ignore_index,
         "weights": lambda xp, g, x, labels, weight, kept: _row_weights(xp, labels, weight, kept, x.dtype),
@@ -453,7 +454,7 @@ def _soft_cross_entropy(
         -xp.one_hot(xp.where(kept, labels, 0), classes=x.shape[1], dtype=x.dtype)
         * xp.where(kept, g * (weights / xp.sum(weights) if reduction == "mean" else weights), 0)[:, None]
     ),
-)
+)  # fmt: skip
 def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """-x[label] * weight[label] for each row of the log-probabilities x, (n, classes); labels are n integers.
 
@@ -461,16 +462,14 @@ def nll(xp, x, labels, weight=None, *, ignore_index=-100, reduction="mean"):
     """
     kept = labels != ignore_index
     picked = xp.where(kept, x[xp.arange(len(labels)), xp.where(kept, labels, 0)], 0)
-    if x.dtype.char == "e":  # see accumulate_in_float32
-        picked = picked.astype("float32")
-    weights = _row_weights(xp, labels, weight, kept, picked.dtype)
+    weights = _row_weights(xp, labels, weight, kept, x.dtype)
     losses = -picked * weights
     if reduction != "none":
         losses = xp.sum(losses)
     if reduction == "mean":
         with xp.quiet():  # no row is kept: 0 / 0 is the answer
             losses = losses / xp.sum(weights)
-    return xp.asarray(losses).astype(x.dtype, copy=False)
+    return xp.asarray(losses)
 
 
 def _row_weights(xp, labels, weight, kept, dtype):

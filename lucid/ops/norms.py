@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.core.array import cpu, float16, float32, namespace
+from lucid.core.array import cpu, float16, float32, float64, get_default_dtype, namespace
 from lucid.core.node import Tensor, grad_mode
 from lucid.core.op import op
 from lucid.core.reductions import mean_weight
@@ -139,7 +139,7 @@ def rms_norm(
     """
     dims = _check_last_dims("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:
-        eps = cpu.finfo(float32 if input.dtype == float16 else input.dtype).eps
+        eps = cpu.finfo(input.dtype if input.dtype == float64 else float32).eps
     return _in_single(_rms_norm, input, weight, dims=dims, eps=float(eps))
 
 
@@ -330,7 +330,9 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return _in_single(lambda x: norm(x + eps, p, -1, keepdim), x1 - x2)
 
 
-def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Tensor | None, **options: float) -> Tensor:
+def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Any, **options: float) -> Tensor:
+    if input._array.dtype.kind != "f":
+        input = input.to(get_default_dtype())
     if input._array.dtype.char != "e":
         return f(input, *others, **options)
     return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from lucid.core.array import Array, DType, cpu, ndarray
+from lucid.core.array import Array, DType, cpu, float16, float32, ndarray
 
 # glibc gives the memory of large arrays back when they are freed, and the next are faulted in anew: 2 ms of the 7 of a
 # transformer block's step. Once a block of almost 32 MB has come and gone it keeps as much for reuse (mallopt(3): the
@@ -32,6 +32,8 @@ def _sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         if (axis == -1 or axis == x.ndim - 1) and x.shape[-1] <= _EXACT:
             total = x @ _ones_of(x.shape[-1], x.dtype)
             return total[..., None] if keepdims else total
+    if x.dtype is float16:  # every sum of half precision passes here: in single, and rounded once
+        return numpy.asarray(_add(x, axis, float32, None, keepdims)).astype(float16)
     return _add(x, axis, None, None, keepdims)
 
 

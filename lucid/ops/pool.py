@@ -19,7 +19,7 @@ from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_f
 from lucid.ops.indexing import _getitem
 
 
-@op(x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
+@op(in_single=True, x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
 def max_pool(xp, x, *, grid):
     """The largest element of every window, NaN if it has one: (n, channels, *size) gives (n, channels, *out). The
     gradient goes to the first of equals, and of NaNs."""
@@ -92,7 +92,7 @@ def _read(xp, x, places):
 def _reached(xp, top):
     """Maxima with the batch last, and infinity for NaN: nothing but a NaN (or infinity) does not fall short of that."""
     top = batch_last(xp, top)
-    return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype))
+    return xp.fmin(top, xp.full(top.shape[-1:], math.inf, dtype=top.dtype)) if top.dtype.kind == "f" else top
 
 
 def max_pool1d(

@@ -17,7 +17,7 @@ from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import ndim_of, result_type
 from lucid.core.reductions import sum
 from lucid.core.shapes import _reshape, axis_of
 from lucid.ops.shapes import _diagonal, _transpose
@@ -140,7 +140,8 @@ def _contract(operands: Sequence[Any], labels: tuple[Labels, ...], output: Label
     values = list(operands)
     for operation, inputs, options in _plan(tuple([x._array.shape for x in operands]), labels, output).steps:
         values.append(operation(*[values[i] for i in inputs], **options))
-    return values[-1]
+    keep = len(operands) == 1 or values[-1]._array.dtype.kind == "f"  # a product has its operands' dtype, a sum int64
+    return values[-1] if keep else values[-1].to(result_type([x._array for x in operands]))
 
 
 def _needed(output: Labels, terms: list[Term], but: Term | None = None) -> set[str | int]:

@@ -46,7 +46,7 @@ def _rnn_backward(xp, g, out, w_hh, nonlinearity):
 
 
 @op(
-    floats=True, shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
+    floats=True, in_single="cpu", shared={"d": _rnn_backward, "total": lambda xp, g, d: xp.sum(d, axis=0)},
     x=lambda xp, g, d, w_ih, x_shape: _x_gradient(xp, d, w_ih, x_shape),
     w_ih=lambda xp, g, d, x: xp.matmul(d.T, _rows(xp, x)),
     w_hh=lambda xp, g, d, out, h0, x_shape: _w_hh_gradient(xp, d, out, h0, x_shape),
@@ -124,7 +124,7 @@ def _lstm_backward(xp, g, out, w_hh, gates, cells, squashed):
 
 
 @op(
-    floats=True,
+    floats=True, in_single="cpu",
     aux_outputs={"gates": _lstm_gates, "cells": _lstm_cells, "squashed": lambda xp, cells: xp.tanh(cells[1:])},
     shared={"back": _lstm_backward, "total": lambda xp, g, back: xp.sum(back[0], axis=0)},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
@@ -202,7 +202,8 @@ def _gru_backward(xp, g, out, w_hh, h0, inner, gates):
 
 
 @op(
-    floats=True, aux_outputs={"inner": _gru_inner, "gates": _gru_gates}, shared={"back": _gru_backward},
+    floats=True, in_single="cpu",
+    aux_outputs={"inner": _gru_inner, "gates": _gru_gates}, shared={"back": _gru_backward},
     x=lambda xp, g, back, w_ih, x_shape: _x_gradient(xp, back[0], w_ih, x_shape),
     w_ih=lambda xp, g, back, x: xp.matmul(back[0].T, _rows(xp, x)),
     w_hh=lambda xp, g, back, out, h0, x_shape: _w_hh_gradient(xp, back[1], out, h0, x_shape),

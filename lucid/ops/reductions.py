@@ -9,11 +9,10 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
-from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import accepts_axis, accumulate_in_float32, count, expand_reduced, reduction
+from lucid.core.promotion import as_number, ndim_of, number
+from lucid.core.reductions import accepts_axis, count, expand_reduced, reduction
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
 
@@ -29,7 +28,7 @@ def _extreme_vjp(xp, g, x, out, axis):
 
 
 @reduction
-@op(x=_extreme_vjp)
+@op(in_single=True, x=_extreme_vjp)
 def amax(xp, x, *, axis=None, keepdims=False):
     """The largest element over `dim`, NaN if there is one; ties share the gradient evenly."""
     return xp.max(x, axis=axis, keepdims=keepdims)
@@ -87,7 +86,7 @@ def all(xp, x, *, axis=None, keepdims=False):
 
 
 @reduction
-@op(x=_extreme_vjp)
+@op(in_single=True, x=_extreme_vjp)
 def amin(xp, x, *, axis=None, keepdims=False):
     """The smallest element over `dim`, NaN if there is one; ties share the gradient evenly."""
     return xp.min(x, axis=axis, keepdims=keepdims)
@@ -101,7 +100,7 @@ def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 @reduction(converts=True)
-@op(x=lambda xp, g, x, axis: expand_reduced(xp, g, x.shape, axis) * _others(xp, x, axis))
+@op(in_single=True, x=lambda xp, g, x, axis: expand_reduced(xp, g, x.shape, axis) * _others(xp, x, axis))
 def prod(xp, x, *, axis=None, keepdims=False):
     """The product over `dim`. Its gradient, for each element the product of the others, divides by nothing: it is
     right where elements are 0, to any order."""
@@ -127,15 +126,14 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
-        correction = number(correction if unbiased is None else int(bool(unbiased)))
-        return operation(x, axis=core.axes(operation.__name__, dim), correction=correction, keepdims=keepdim)
+        n = as_number(operation.__name__, "correction", correction if unbiased is None else int(bool(unbiased)))
+        return operation(x, axis=core.axes(operation.__name__, dim), correction=n, keepdims=keepdim)
 
     return method()(accepts_axis(core.public_form(operation, reduced)))
 
 
 @with_correction
-@op(floats=True, x=lambda xp, g, x, axis, correction: _var_vjp(xp, g, x, axis, correction))
-@accumulate_in_float32
+@op(floats=True, in_single=True, x=lambda xp, g, x, axis, correction: _var_vjp(xp, g, x, axis, correction))
 def var(xp, x, *, axis=None, correction=1, keepdims=False):
     """sum((x - mean(x)) ** 2) / (n - `correction`) over `dim`, the variance (1: the unbiased estimate; 0: plainly)."""
     return _squares(xp, x, axis, correction, keepdims)
@@ -168,8 +166,10 @@ def _var_vjp(xp, g, x, axis, correction):
 # Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
 # formula alone would say 0 / 0.
 @with_correction
-@op(floats=True, x=lambda xp, g, x, out, axis, correction: _var_vjp(xp, _over(xp, g, 2 * out), x, axis, correction))
-@accumulate_in_float32
+@op(
+    floats=True, in_single=True,
+    x=lambda xp, g, x, out, axis, correction: _var_vjp(xp, _over(xp, g, 2 * out), x, axis, correction),
+)  # fmt: skip
 def std(xp, x, *, axis=None, correction=1, keepdims=False):
     """The standard deviation over `dim`, sqrt(var(x)); its gradient for constant data is 0."""
     return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
@@ -180,8 +180,7 @@ def _over(xp, g, out):
     return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
 
 
-@op(floats=True, x=lambda xp, g, x, out, ord, axis: _norm_vjp(xp, g, x, out, ord, axis))
-@accumulate_in_float32
+@op(floats=True, in_single=True, x=lambda xp, g, x, out, ord, axis: _norm_vjp(xp, g, x, out, ord, axis))
 def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
     if ord == 2:
@@ -210,7 +209,7 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
-    p = 2 if p == "fro" else p
+    p = 2 if isinstance(p, str) and p == "fro" else number(p)
     if not isinstance(p, (int, float)) or p != p:
         raise ValueError(f"norm: expected p to be a number, inf or -inf, got {p!r}")
     if p in (math.inf, -math.inf):
@@ -220,9 +219,9 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 
 @reduction
 @op(
-    floats=True,
+    floats=True, in_single=True,
     x=lambda xp, g, x, out, axis: expand_reduced(xp, g, x.shape, axis) * _shares(xp, x, out, axis),
-)
+)  # fmt: skip
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
@@ -266,7 +265,7 @@ def softmax_vjp(xp, g, out, axis):
 
 
 @along_dim(hint=CLASSES)
-@op(floats=True, x=softmax_vjp)
+@op(floats=True, in_single="cpu", x=softmax_vjp)
 def softmax(xp, x, *, axis):
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     if not x.size:
@@ -277,7 +276,7 @@ def softmax(xp, x, *, axis):
 
 
 @along_dim(hint=CLASSES)
-@op(floats=True, x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+@op(floats=True, in_single="cpu", x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 def log_softmax(xp, x, *, axis):
     """log(softmax(x)) along `dim`, without overflow."""
     if not x.size:
@@ -287,16 +286,15 @@ def log_softmax(xp, x, *, axis):
     return out
 
 
-@along_dim(of_a_number=positive)
-@op(x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
+@along_dim(of_a_number=core.sum)
+@op(in_single=True, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, axes=(axis,)), axis=axis), axes=(axis,)))
 def cumsum(xp, x, *, axis):
     """The running sum along `dim`: out[i] = x[0] + ... + x[i]."""
     return core.widen_integers(x).cumsum(axis=axis)
 
 
-@along_dim(of_a_number=positive)
-@op(x=lambda xp, g, x, out, axis: _shifted(xp, out, axis, 1.0) * _recurrence_vjp(xp, g, x, axis))
-@accumulate_in_float32
+@along_dim(of_a_number=prod)
+@op(in_single=True, x=lambda xp, g, x, out, axis: _shifted(xp, out, axis, 1.0) * _recurrence_vjp(xp, g, x, axis))
 def cumprod(xp, x, *, axis):
     """The running product along `dim`: out[i] = x[0] * ... * x[i].
 
@@ -309,7 +307,6 @@ def cumprod(xp, x, *, axis):
     shared={"d": lambda xp, g, x, axis: _recurrence_vjp(xp, g, x, axis)}, a=lambda xp, g, d: d,
     x=lambda xp, g, d, out, axis: d * _shifted(xp, out, axis, 0.0),
 )  # fmt: skip
-@accumulate_in_float32
 def recurrence(xp, a, x, *, axis):
     """A running sum along an axis that x makes fade or grow: out[i] = a[i] + x[i] * out[i - 1], and out[0] = a[0]."""
     out = a.copy()

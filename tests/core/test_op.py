@@ -254,7 +254,7 @@ def define(*, body: object = lambda xp, x: x * 2, name: str = "odd_one", **formu
          "odd_one: an operation has one output, and the forward returned a list"),
         (lambda: define(y=lambda xp, g: g), TypeError, "odd_one: a vjp of 'y', but the inputs are x; write @lucid.op"),
         (lambda: define(x=lambda xp, g, z: g), TypeError,
-         "odd_one: the vjp of 'x' asks for z; it can have out, x, x_shape"),
+         "odd_one: the vjp of 'x' asks for z; it can have out, x, x_dtype, x_shape"),
         (lambda: define(x=lambda xp, g, d: d, shared={"d": lambda xp, g, w: g}), TypeError,
          "odd_one: the vjp of 'd' asks for w"),
         (lambda: define(name="multiply", x=lambda xp, g: g), TypeError,

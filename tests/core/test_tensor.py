@@ -468,7 +468,7 @@ def test_a_formula_for_nothing_is_refused_at_once() -> None:
         def bad(xp: Any, x: Any) -> Any:
             return x
 
-    with pytest.raises(TypeError, match="worse: the vjp of 'x' asks for y; it can have out, x, x_shape"):
+    with pytest.raises(TypeError, match="worse: the vjp of 'x' asks for y; it can have out, x, x_dtype, x_shape"):
 
         @lucid.op(x=lambda xp, g, y: g)
         def worse(xp: Any, x: Any) -> Any:

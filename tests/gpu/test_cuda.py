@@ -245,6 +245,39 @@ def test_half_precision_trains(gpu: str) -> None:
     assert model.weight.dtype == lucid.float16 and optimizer.state[model.weight]["m"].dtype == lucid.float32
 
 
+def test_half_precision_is_summed_and_multiplied_in_single(gpu: str) -> None:
+    many = lucid.ones(6000, 4).half().requires_grad_()
+    assert many.sum(0).tolist() == [6000.0] * 4 and many.cumsum(0)[-1].tolist() == [6000.0] * 4
+    ties = lucid.ones(70_000).half().requires_grad_()
+    ties.max().backward()
+    assert ties.grad[0].item() == pytest.approx(1 / 70_000, rel=0.01)
+    row = lucid.ones(1, 4).half().requires_grad_()
+    (row.expand(6000, 4) + row[lucid.zeros(6000).long()]).sum().backward()
+    assert row.grad.tolist() == [[12_000.0] * 4]
+    for f in (lambda x: x * 1e5, lambda x: 1e5 * x, lambda x: x * lucid.tensor(1e5), lambda x: x / 1e-5):
+        x = lucid.tensor([0.01, 0.5]).half().requires_grad_()
+        out = f(x)
+        out.backward(lucid.tensor([0.01, 0.0]).half())
+        assert out.dtype == lucid.float16 and [round(x.grad[0].item()), round(out[0].item())] == [1000, 1000]
+    logits = lucid.zeros(2, 70_000).half().requires_grad_()
+    loss = F.cross_entropy(logits, lucid.tensor([3, 4]))
+    assert loss.item() == pytest.approx(11.156, rel=1e-3) and logits.softmax(1)[0, 0].item() > 0
+    many_rows = F.cross_entropy(lucid.zeros(5000, 2).half(), lucid.zeros(5000).long())
+    assert many_rows.item() == pytest.approx(0.6931, rel=1e-3)
+
+
+def test_integers_divided_by_0_are_refused_when_the_gpu_is_waited_for() -> None:
+    with there("stand-in"):
+        x = lucid.tensor([1, 0])
+        for f, name in ((lambda: 6 // x, "floor_divide"), (lambda: x % x, "remainder")):
+            out = f()
+            with pytest.raises(ZeroDivisionError, match=f"{name}: integers cannot be divided by 0.*a GPU reports this"):
+                out.tolist()
+        with pytest.raises(ZeroDivisionError, match="floor_divide"):
+            x // 0
+        assert (6 // (x + 1)).tolist() == [3, 6] and (x.float() // 0).isinf().tolist() == [True, False]
+
+
 # -- errors ----------------------------------------------------------------------------------------------------------
 
 

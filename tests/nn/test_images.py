@@ -521,3 +521,11 @@ def test_a_convolutional_network_learns_as_it_does_in_pytorch() -> None:
             losses[-1].append(loss.item())
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-7)
     assert losses[0][-1] < losses[0][0] - 0.1
+
+
+@pytest.mark.parametrize("wanted", [7, 120])
+def test_a_size_as_a_quotient_is_met_exactly(wanted: int) -> None:
+    """n * (wanted / n) may end just below the size that is meant; factors that mean a smaller one still give that."""
+    for n in range(1, 300):
+        assert F.interpolate(lucid.zeros(1, 1, n), scale_factor=wanted / n).shape[2] == wanted
+    assert F.interpolate(lucid.zeros(1, 1, 10), scale_factor=1.2999999).shape[2] == 12

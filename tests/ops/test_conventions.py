@@ -129,6 +129,8 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "NaN spoils `max`, `maximum` and `relu`":
         (lambda: [math.isnan(f(lucid.tensor([nan, 1.0])).max().item())
                   for f in (lambda x: x, lambda x: lucid.maximum(x, 0), lucid.relu)], [True] * 3),
+    "`tanh`, `sigmoid` and `exp` of half have the slope of the number before it was rounded":
+        (lambda: [0 < slope(lambda x: x.half().tanh().double(), [4.5])[0] < 5e-4], [True]),
 }  # fmt: skip
 
 
@@ -223,6 +225,13 @@ VALUES: dict[str, tuple[Any, Any]] = {
         (lambda: [o := optimizer_of(), e := lr_scheduler.ExponentialLR(o, 0.5),
                   c := lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)), o.step(), e.step(), c.step(),
                   o.param_groups[0]["lr"]][-1:], [0.25]),
+    "half beside a number that it cannot hold is computed in single":
+        (lambda: [(lucid.tensor([0.01]).half() * n).tolist() for n in (1e5, lucid.tensor([100_000]))], [[1000]] * 2),
+    "`interpolate` by 120 / 88 of 88 pixels has 120":
+        (lambda: F.interpolate(lucid.zeros(1, 1, 88), scale_factor=120 / 88).shape[2], 120),
+    "a sum of integers is int64, a product of several tensors keeps their dtype":
+        (lambda: [x := lucid.tensor([200, 100], dtype="uint8"),
+                  [x.sum().item(), (x @ x).item(), lucid.einsum("i,j->", x, x).item()]][1], [300, 80, 144]),
 }  # fmt: skip
 
 ERRORS: dict[str, tuple[Any, type[Exception]]] = {
@@ -240,6 +249,7 @@ ERRORS: dict[str, tuple[Any, type[Exception]]] = {
         (lambda: lucid.linalg.inv(lucid.ones(2, 2)), ValueError),
     "indices out of range, negative ones too, in `gather`, `scatter`, `index_select` and their kin":
         (lambda: lucid.ones(3).gather(0, lucid.tensor([-1])), IndexError),
+    "integers divided by 0, in `//` and `%`": (lambda: lucid.tensor([1]) // 0, ZeroDivisionError),
 }  # fmt: skip
 
 

@@ -322,8 +322,7 @@ def _method(name: str, keywords: str) -> Callable[..., Any]:
         counts["launches"] += 1
         with np.errstate(all="ignore"):
             kwargs = {
-                key: value if key == "axis" else host(value, name) if key != "order" else value
-                for key, value in kwargs.items()
+                key: value if key in ("axis", "dtype", "order") else host(value, name) for key, value in kwargs.items()
             }
             return wrap(np.asarray(getattr(self._a, name)(*args, **kwargs)))
 
