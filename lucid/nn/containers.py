@@ -164,7 +164,7 @@ class KeyedModules(Container[Item]):
         raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, self._kind):
+        if isinstance(value, self._kind) or name in self and not hasattr(type(self), name):
             self[name] = value
         else:
             super().__setattr__(name, value)

@@ -604,6 +604,10 @@ def test_a_dict_of_parameters():
     assert all(type(p) is nn.Parameter for p in ps.values()) and list(ps.state_dict()) == ["w", "b", "keys"]
     assert ps.w is ps["w"] and repr(ps).startswith("ParameterDict((w): (1,) float32, (b): (2,) float32")
     assert ps.get("w") is ps["w"] and ps.get("x", 3) == 3
+    ps.w = lucid.zeros(3)
+    assert type(ps["w"]) is nn.Parameter and ps["w"].shape == (3,)
+    with pytest.raises(TypeError, match="ParameterDict: an entry must be a Parameter, got float"):
+        ps.w = 1.0
     del ps["w"]
     assert "w" not in ps and list(dict(ps.items())) == ["b", "keys"]
 
