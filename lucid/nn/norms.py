@@ -229,23 +229,10 @@ class InstanceNorm2d(InstanceNorm):
     dims, layout = (3, 4), "(n, num_features, height, width) or (num_features, height, width)"
 
 
-class CosineSimilarity(FunctionModule, options=("dim", "eps")):
-    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`."""
-
-    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        self.dim, self.eps = dim, eps
-
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
-        """Two tensors whose shapes broadcast -> that shape without `dim`."""
-        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+class CosineSimilarity(FunctionModule, function=F.cosine_similarity, inputs=2):
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`, of two tensors whose shapes broadcast: that shape without
+    `dim`."""
 
 
-class PairwiseDistance(FunctionModule, options=("p", "eps", "keepdim")):
-    """|x1 - x2 + eps|, the p-norm over the last dim."""
-
-    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        self.p, self.eps, self.keepdim = p, eps, keepdim
-
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
-        """(..., features) twice -> (...), or (..., 1) with keepdim."""
-        return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+class PairwiseDistance(FunctionModule, function=F.pairwise_distance, inputs=2):
+    """|x1 - x2 + eps|, the p-norm over the last dim: (..., features) twice -> (...), or (..., 1) with keepdim."""

@@ -231,7 +231,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     return where(input <= threshold, float(value), input)
 
 
-def softmin(input: Tensor, dim: int) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None) -> Tensor:
     """softmax(-x) along `dim`: the smallest gets most."""
     ndim_of("softmin", input)
     return softmax(-input, dim)

@@ -106,7 +106,7 @@ def _huber(xp, x, target, *, delta=1.0, reduction="mean"):
     return _reduce(xp, near * (distance - 0.5 * near), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """d**2 / 2 for d = |input - target| up to delta, beyond it delta * (d - delta / 2) (Huber 1964). Raises
     ValueError if the shapes differ, `reduction` is unknown, or `delta` is not positive."""
     _check_pair("huber_loss", input, target, reduction)
