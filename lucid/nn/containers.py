@@ -7,7 +7,7 @@ those who expect the others.
 from __future__ import annotations
 
 import itertools
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from operator import index
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -38,6 +38,11 @@ class Container(Module, Generic[Item]):
 
     def __len__(self) -> int:
         return len(self._entries())
+
+    def extra_repr(self) -> str:
+        """Shapes and dtypes of parameters."""
+        parameters = [(name, p) for name, p in self._entries().items() if isinstance(p, Parameter)]
+        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters)
 
 
 class IndexedModules(Container[Item]):
@@ -141,13 +146,11 @@ class ParameterList(IndexedModules[Parameter]):
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
         self.extend(values)  # type: ignore[arg-type]
 
-    def extra_repr(self) -> str:
-        """Shapes and dtypes."""
-        return _sizes(self)
 
-
-class KeyedModules(Container[Item]):
+class KeyedModules(Container[Item], MutableMapping[str, Item]):
     """A dict that is a module. Its entries are not among its attributes, so that any str can be a key, "keys" too."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # a module's, not a mapping's
 
     def __init__(self, entries: Mapping[str, Item] | Iterable[tuple[str, Item]] = ()) -> None:
         self.update(entries)
@@ -187,38 +190,6 @@ class KeyedModules(Container[Item]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries())
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries()
-
-    def keys(self) -> KeysView[str]:
-        """The names."""
-        return self._entries().keys()
-
-    def values(self) -> ValuesView[Item]:
-        """The entries."""
-        return self._entries().values()
-
-    def items(self) -> ItemsView[str, Item]:
-        """Names and entries."""
-        return self._entries().items()
-
-    def update(self, entries: Mapping[str, Item] | Iterable[tuple[str, Item]]) -> None:
-        """Add or replace several."""
-        for key, item in dict(entries).items():
-            self[key] = item
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The entry, or `default` if there is none."""
-        return self._entries().get(key, default)
-
-    def pop(self, key: str, *default: Any) -> Any:
-        """Take an entry out, and return it; if there is none `default`, or without that a KeyError."""
-        return self._entries().pop(key, *default)
-
-    def clear(self) -> None:
-        """Take all entries out."""
-        self._entries().clear()
-
 
 class ModuleDict(KeyedModules[Module]):
     """Modules by name, which itself computes nothing; a plain dict on a Module does the same. Any str can be a key. A
@@ -228,15 +199,6 @@ class ModuleDict(KeyedModules[Module]):
 
 
 class ParameterDict(KeyedModules[Parameter]):
-    """Parameters by name; Tensors become Parameters. A plain dict of Parameters does the same. Any str can be a key. A
-    TypeError for an entry that is not a Tensor, and for a key that is no str."""
+    """Parameters by name; Tensors become Parameters. The rest is as in `ModuleDict`."""
 
     _kind = Parameter
-
-    def extra_repr(self) -> str:
-        """Shapes and dtypes."""
-        return _sizes(self)
-
-
-def _sizes(parameters: Container[Parameter]) -> str:
-    return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters._entries().items())

@@ -230,8 +230,7 @@ class InstanceNorm2d(InstanceNorm):
 
 
 class CosineSimilarity(FunctionModule, function=F.cosine_similarity, inputs=2):
-    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`, of two tensors whose shapes broadcast: that shape without
-    `dim`."""
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`; the shapes of the two broadcast."""
 
 
 class PairwiseDistance(FunctionModule, function=F.pairwise_distance, inputs=2):

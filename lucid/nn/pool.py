@@ -5,10 +5,12 @@ The formulas stand at `lucid.nn.functional`, and so do the arguments; the batch 
 
 from __future__ import annotations
 
+from typing import Any
+
 from lucid.core.node import Tensor
 from lucid.nn import functional as F
 from lucid.nn.activations import FunctionModule
-from lucid.ops.images import Ints, MaybeInts, ints
+from lucid.ops.images import Ints, ints
 
 
 class ImageFunction(FunctionModule):
@@ -16,6 +18,7 @@ class ImageFunction(FunctionModule):
     of range."""
 
     dims = 2
+    stride: Any
 
     def check(self) -> None:
         """Refuse options that are not ints, or tuples of `dims` of them, or too small."""
@@ -102,23 +105,27 @@ class Padding(FunctionModule):
     """What layers that pad have in common: a `padding`, one int for all sides, or (left, right, top, bottom). Errors as
     `nn.functional.pad`."""
 
-    dims: int
-    mode: str = "constant"
+    dims, mode, options = 1, "constant", ("padding",)
     value: float | None = None
-    options: tuple[str, ...] = ("padding",)
 
     def __init__(self, padding: Ints) -> None:
         self.padding = ints(type(self).__name__, "padding", padding, 2 * self.dims, -(2**62))
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
         """(n, channels, *size) -> (n, channels, *larger size)."""
         return F.pad(input, self.padding, self.mode, self.value)
 
 
-class ConstantPad1d(Padding, dims=1):
-    """A signal, (..., length), with `value` around it."""
+class ZeroPad1d(Padding):
+    """A signal, (..., length), with zeros around it."""
 
-    options = ("padding", "value")
+
+class ZeroPad2d(Padding, dims=2):
+    """An image, (..., height, width), with zeros around it."""
+
+
+class ConstantPad1d(Padding, options=("padding", "value")):
+    """A signal, (..., length), with `value` around it."""
 
     def __init__(self, padding: Ints, value: float) -> None:
         super().__init__(padding)
@@ -129,33 +136,27 @@ class ConstantPad2d(ConstantPad1d, dims=2):
     """An image, (..., height, width), with `value` around it."""
 
 
-class ZeroPad1d(Padding, dims=1):
-    """A signal, (..., length), with zeros around it."""
-
-
-class ZeroPad2d(Padding, dims=2):
-    """An image, (..., height, width), with zeros around it."""
-
-
-class ReflectionPad1d(Padding, dims=1, mode="reflect"):
+class ReflectionPad1d(Padding, mode="reflect"):
     """A signal mirrored at its ends, which are not repeated."""
 
 
-class ReflectionPad2d(Padding, dims=2, mode="reflect"):
+class ReflectionPad2d(ReflectionPad1d, dims=2):
     """Images mirrored at their edges, which are not repeated."""
 
 
-class ReplicationPad1d(Padding, dims=1, mode="replicate"):
+class ReplicationPad1d(Padding, mode="replicate"):
     """A signal with its ends repeated."""
 
 
-class ReplicationPad2d(Padding, dims=2, mode="replicate"):
+class ReplicationPad2d(ReplicationPad1d, dims=2):
     """Images with their edges repeated."""
 
 
 class Upsample(FunctionModule, function=F.interpolate):
     """Images in another size, by `nn.functional.interpolate`, whose arguments these are: (n, channels, *size) gives
     (n, channels, *new size)."""
+
+    scale_factor: Any
 
     def check(self) -> None:
         """Make floats of factors."""
