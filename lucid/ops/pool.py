@@ -292,11 +292,9 @@ def _adaptive_places(caller: str, dims: int, shape: Shape, output_size: Any, dev
     spans = _adaptive_spans(caller, dims, shape, output_size)
     if all(along and n % len(along) == 0 for n, along in spans):
         return tuple(n // len(along) for n, along in spans), None
-    places = cpu.zeros((1, 1), dtype="int64")  # (windows, elements), dim by dim
-    for n, along in spans:
-        most = max((end - first for first, end in along), default=1)
-        rows = cpu.asarray([[min(first + k, end - 1) for k in range(most)] for first, end in along], dtype="int64")
-        rows = rows.reshape(len(along), most)
-        places = places[:, None, :, None] * n + rows[None, :, None, :]
-        places = places.reshape(places.shape[0] * len(along), places.shape[2] * most)
-    return None, to_device(places.reshape(*(len(along) for _, along in spans), places.shape[-1]), as_device(device))
+    places = cpu.arange(math.prod(shape[-dims:])).reshape(shape[-dims:])
+    for axis, (_, along) in reversed([*enumerate(spans)]):
+        first, end = cpu.asarray(along, dtype="int64").reshape(-1, 2, 1).swapaxes(0, 1)
+        places = places.take(cpu.minimum(first + cpu.arange((end - first).max(initial=1)), end - 1), axis)
+    places = places.swapaxes(1, dims)  # (*out, *elements)
+    return None, to_device(places.reshape(*places.shape[:dims], math.prod(places.shape[dims:])), as_device(device))
