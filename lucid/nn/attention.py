@@ -201,8 +201,8 @@ class TransformerLayer(Module):
         device, dtype: of the parameters; float32 by default."""
 
     attentions: tuple[str, ...] = ("self_attn",)
-    self_attn: MultiheadAttention
-    multihead_attn: MultiheadAttention
+    self_attn: Any
+    multihead_attn: Any
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -263,11 +263,11 @@ class TransformerDecoderLayer(TransformerLayer):
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-        tgt_is_causal: bool = False, memory_is_causal: bool = False,
+        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
     ) -> Tensor:  # fmt: skip
         """(batch, length, d_model) and a memory (batch, its length, d_model) give the shape of the first, or as
         `batch_first` says; the masks are those of MultiheadAttention."""
-        own = tgt_key_padding_mask, False, tgt_mask, True, tgt_is_causal
+        own = tgt_key_padding_mask, False, tgt_mask, True, bool(tgt_is_causal)
         other = memory_key_padding_mask, False, memory_mask, True, memory_is_causal
         tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, *own)[0])
         tgt = self._add(2, tgt, lambda x: self.multihead_attn(x, memory, memory, *other)[0])
@@ -312,15 +312,10 @@ class TransformerDecoder(Module):
         self.layers = _copies("TransformerDecoder", "decoder_layer", decoder_layer, num_layers)
         self.norm = norm
 
-    def forward(
-        self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
-        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
-    ) -> Tensor:  # fmt: skip
+    def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **named: Any) -> Tensor:
         """As `TransformerDecoderLayer`; memory and masks go to every layer."""
-        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
         for layer in self.layers:
-            tgt = layer(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
+            tgt = layer(tgt, memory, *masks, **named)
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -345,13 +340,10 @@ class Transformer(Module):
     ) -> None:  # fmt: skip
         options: Any = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first,
                         bias, device, dtype)  # fmt: skip
-        norm: Any = lambda: LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.encoder = custom_encoder or TransformerEncoder(
-            TransformerEncoderLayer(*options), num_encoder_layers, norm()
-        )
-        self.decoder = custom_decoder or TransformerDecoder(
-            TransformerDecoderLayer(*options), num_decoder_layers, norm()
-        )
+        norm = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
+        encoder, decoder = TransformerEncoderLayer(*options), TransformerDecoderLayer(*options)
+        self.encoder = custom_encoder or TransformerEncoder(encoder, num_encoder_layers, norm)
+        self.decoder = custom_decoder or TransformerDecoder(decoder, num_decoder_layers, copy.deepcopy(norm))
         for parameter in self.parameters():
             if parameter.ndim > 1:
                 init.xavier_uniform_(parameter)

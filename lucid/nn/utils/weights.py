@@ -18,27 +18,14 @@ class WeightNorm:
 
     def size(self, v: Tensor) -> Tensor:
         """The norm of each slice of v along `dim`, in a shape that broadcasts against it; of all of v for None."""
-        if self.dim is None:
-            return v.norm()
-        rows = v.movedim(self.dim, 0)
-        upright = rows.reshape(rows.shape[0], -1).norm(2, 1).reshape(-1, *(1,) * (v.ndim - 1))
-        return upright.movedim(0, self.dim)
-
-    def weight(self, module: Any) -> Tensor:
-        """g * v / |v|."""
-        g, v = getattr(module, f"{self.name}_g"), getattr(module, f"{self.name}_v")
-        return v * (g / self.size(v))
+        if self.dim is None or v.ndim == 1:
+            return v.norm() if self.dim is None else v.abs()
+        return v.norm(2, [i for i in range(v.ndim) if i != self.dim % v.ndim], keepdim=True)
 
     def __call__(self, module: Any, args: Any, *output: Any) -> None:
-        """Before the forward make the weight; after it, with an `output`, detach it."""
-        setattr(module, self.name, getattr(module, self.name).detach() if output else self.weight(module))
-
-
-def _norms(module: Module, name: str) -> list[tuple[dict[int, Any], int, WeightNorm]]:
-    """Where the hooks for the weight `name` are registered."""
-    registered = [] if module._hooks is None else [module._hooks.before, module._hooks.after]
-    return [(hooks, key, hook) for hooks in registered for key, (hook, _) in hooks.items()
-            if isinstance(hook, WeightNorm) and hook.name == name]  # fmt: skip
+        """Before the forward make the weight, g * v / |v|; after it, with an `output`, detach it."""
+        g, v = getattr(module, f"{self.name}_g"), getattr(module, f"{self.name}_v")
+        setattr(module, self.name, getattr(module, self.name).detach() if output else v * (g / self.size(v)))
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
@@ -55,9 +42,8 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     if not isinstance(weight, Parameter):
         raise ValueError(f"weight_norm: {type(module).__name__} has no Parameter {name!r}, or it is normalised already")
     hook = WeightNorm(name, dim)
-    g = Parameter(hook.size(weight.detach()))
     delattr(module, name)
-    setattr(module, f"{name}_g", g)
+    setattr(module, f"{name}_g", Parameter(hook.size(weight.detach())))
     setattr(module, f"{name}_v", Parameter(weight.detach()))
     setattr(module, name, weight.detach())
     module.register_forward_pre_hook(hook)
@@ -67,9 +53,13 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Undo `weight_norm`: the weight is a Parameter again, of the value that it has. A ValueError if it is none."""
-    if not (found := _norms(module, name)):
+    registered = [] if module._hooks is None else [module._hooks.before, module._hooks.after]
+    found = [(hooks, key, hook) for hooks in registered for key, (hook, _) in hooks.items()
+             if isinstance(hook, WeightNorm) and hook.name == name]  # fmt: skip
+    if not found:
         raise ValueError(f"remove_weight_norm: {name!r} of {type(module).__name__} is not normalised")
-    value = found[0][2].weight(module).detach()
+    found[0][2](module, ())
+    value = getattr(module, name).detach()
     for hooks, key, _ in found:
         del hooks[key]
     for attribute in (name, f"{name}_g", f"{name}_v"):
