@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lucid.autograd.grad_mode import no_grad
 from lucid.core.array import cpu
@@ -24,7 +24,6 @@ from lucid.ops.losses import binary_cross_entropy_with_logits as bce_with_logits
 from lucid.ops.random import generator, multinomial, rand, randn
 from lucid.ops.reductions import log_softmax, softmax
 from lucid.ops.shapes import cat, joint_shape
-from lucid.ops.special import erf
 
 Shape = tuple[int, ...]
 Domain = tuple[Callable[[Any], Any], str]  # what must hold, in code and in words
@@ -36,23 +35,18 @@ BINARY: Domain = (lambda x: (x == 0) | (x == 1), "0 or 1")
 
 
 class Distribution:
-    """Base of all: a subclass says which parameters it has, how it draws, and how likely values are.
-
-    A ValueError for parameters out of their domain and values that cannot be drawn, on the CPU, and unless
-    `validate_args=False`. Where there is a formula they have `mean`, `variance`, `mode`, `entropy()`, `cdf(value)`."""
+    """Base of all: a subclass says which parameters it has, how it draws, and how likely values are; where there is a
+    formula also `mean`, `variance`, `mode` and `entropy()`. A ValueError for parameters out of their domain and values
+    that cannot be drawn, on the CPU, and unless `validate_args=False`."""
 
     domains: ClassVar[Mapping[str, Domain]] = {}  # the parameters, in order
     support: ClassVar[Domain] = NUMBER
     has_rsample: bool = False
     batch_shape: Shape
     event_shape: Shape = ()
-    mean: Any
-    mode: Any
-    variance: Any
-    entropy: Callable[..., Tensor]
-    cdf: Callable[..., Tensor]
-    _draw: Callable[..., Tensor]  # of a shape
-    _log_prob: Callable[..., Tensor]
+    if TYPE_CHECKING:  # parameters and moments, `_draw` of a shape, `_log_prob`
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, *values: Any, validate_args: bool | None = None, **named: Any) -> None:
         self.validates, given = validate_args is not False, dict(zip(self.domains, values, strict=False)) | named
@@ -114,24 +108,18 @@ class Normal(Distribution):
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale.square())
     entropy = lambda self: self.scale.log() + 0.5 * math.log(2 * math.pi * math.e)
-    cdf = lambda self, value: 0.5 * (1 + erf((value - self.loc) / (self.scale * math.sqrt(2))))
     _draw = lambda self, shape: self.loc + self.scale * randn(shape, dtype=self.loc.dtype, device=self.loc.device)
-    _log_prob = lambda self, value: (
-        -0.5 * ((value - self.loc) / self.scale).square() - self.scale.log() - 0.5 * math.log(2 * math.pi)
-    )
+    _log_prob = lambda self, value: 0.5 - self.entropy() - 0.5 * ((value - self.loc) / self.scale).square()
 
 
 class Uniform(Distribution):
     """All numbers from `low` up to, but without, `high`, alike; the log_prob of `high` is -inf."""
 
     has_rsample, domains = True, {"low": NUMBER, "high": NUMBER}
-    low: Any
-    high: Any
     mean = property(lambda self: (self.low + self.high) / 2)
     variance = property(lambda self: self.width.square() / 12)
     width = property(lambda self: self.high - self.low)
     entropy = lambda self: self.width.log()
-    cdf = lambda self, value: clamp((value - self.low) / self.width, 0, 1)
     _draw = lambda self, shape: self.low + self.width * rand(shape, dtype=self.low.dtype, device=self.low.device)
 
     def _set(self, given: dict[str, Any], event_dims: int = 0) -> None:
@@ -147,12 +135,10 @@ class Exponential(Distribution):
     """How long to wait for what happens `rate` times in a unit of time: of density rate * exp(-rate * x)."""
 
     has_rsample, domains, support = True, {"rate": POSITIVE}, NOT_NEGATIVE
-    rate: Any
     mean = stddev = property(lambda self: 1 / self.rate)
     mode = property(lambda self: self.rate * 0)
     variance = property(lambda self: self.rate**-2)
     entropy = lambda self: 1 - self.rate.log()
-    cdf = lambda self, value: -(-self.rate * value).expm1()
     _log_prob = lambda self, value: self.rate.log() - self.rate * value
 
     def _draw(self, shape: Shape) -> Tensor:
@@ -219,11 +205,10 @@ class Categorical(Choice):
         setattr(self, name, log_softmax(p, -1) if name == "logits" else p / p.sum(-1, keepdim=True))
 
     def _draw(self, shape: Shape) -> Tensor:
-        count, of_all = math.prod(shape), math.prod(self.batch_shape)
-        if not count:
+        if not math.prod(shape):
             return self.probs.new_zeros(shape).long()
-        rows = self.probs.reshape(of_all, -1)
-        return multinomial(rows, count // of_all, True).t().reshape(shape)
+        rows = self.probs.reshape(-1, self.probs.shape[-1])
+        return multinomial(rows, math.prod(shape) // len(rows), True).t().reshape(shape)
 
     def _log_prob(self, value: Tensor) -> Tensor:
         shape = joint_shape("Categorical", value.shape, self.batch_shape)
@@ -236,12 +221,10 @@ class Multinomial(Distribution):
 
     support = NOT_NEGATIVE
 
-    def __init__(
-        self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, total_count: int = 1, *probs: Any, **options: Any) -> None:
         self.total_count = as_count("Multinomial", "total_count", total_count)
-        self._each, self.names = Categorical(probs, logits, validate_args), ()
-        self.validates = validate_args is not False
+        self._each, self.names = Categorical(*probs, **options), ()
+        self.validates = self._each.validates
         self.batch_shape, self.event_shape = self._each.batch_shape, self.probs.shape[-1:]
 
     probs, logits = property(lambda self: self._each.probs), property(lambda self: self._each.logits)
@@ -265,15 +248,18 @@ class Independent(Distribution):
     """Another distribution, the last `reinterpreted_batch_ndims` dims of whose batch count as dims of the event, over
     which log_prob and entropy are added up."""
 
+    validates = False  # the base checks
+
     def __init__(
         self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
     ) -> None:
-        self.base_dist, self.names, self.validates = base_distribution, (), False  # the base checks
+        self.base_dist, batch = base_distribution, base_distribution.batch_shape
         self.reinterpreted_batch_ndims = as_count("Independent", "reinterpreted_batch_ndims", reinterpreted_batch_ndims)
-        batch, self.has_rsample = base_distribution.batch_shape, base_distribution.has_rsample
         if (split := len(batch) - reinterpreted_batch_ndims) < 0:
             raise ValueError(f"Independent: reinterpreted_batch_ndims must be at most {len(batch)}")
         self.batch_shape, self.event_shape = batch[:split], batch[split:] + base_distribution.event_shape
+
+    has_rsample: Any = property(lambda self: self.base_dist.has_rsample)
 
     mean, mode = property(lambda self: self.base_dist.mean), property(lambda self: self.base_dist.mode)
     variance = property(lambda self: self.base_dist.variance)

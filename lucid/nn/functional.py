@@ -9,7 +9,7 @@ from lucid._suggest import suggesting as _suggesting
 from lucid.core.elementwise import tanh
 from lucid.nn.spellings import with_implicit_dim as _dim, with_inplace as _inplace, with_size_average as _legacy
 from lucid.ops import activations as _activations, elementwise as _elementwise, embedding as _embedding
-from lucid.ops import losses as _losses, pair_losses as _pairs, reductions as _reductions
+from lucid.ops import losses as _losses, reductions as _reductions
 from lucid.ops.products import linear
 from lucid.ops.elementwise import sigmoid
 from lucid.ops.activations import (
@@ -19,8 +19,7 @@ from lucid.ops.attention import scaled_dot_product_attention
 from lucid.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from lucid.ops.embedding import embedding, one_hot
 from lucid.ops.images import fold, interpolate, pixel_shuffle, unfold
-from lucid.ops.losses import huber_loss
-from lucid.ops.pair_losses import gaussian_nll_loss
+from lucid.ops.losses import gaussian_nll_loss, huber_loss
 from lucid.ops.norms import (
     batch_norm, cosine_similarity, group_norm, instance_norm, layer_norm, normalize, pairwise_distance, rms_norm,
 )  # fmt: skip
@@ -44,9 +43,9 @@ smooth_l1_loss = _legacy(_losses.smooth_l1_loss)
 cross_entropy, nll_loss = _legacy(_losses.cross_entropy), _legacy(_losses.nll_loss)
 binary_cross_entropy = _legacy(_losses.binary_cross_entropy)
 binary_cross_entropy_with_logits = _legacy(_losses.binary_cross_entropy_with_logits)
-cosine_embedding_loss = _legacy(_pairs.cosine_embedding_loss)
-hinge_embedding_loss, poisson_nll_loss = _legacy(_pairs.hinge_embedding_loss), _legacy(_pairs.poisson_nll_loss)
-margin_ranking_loss, triplet_margin_loss = _legacy(_pairs.margin_ranking_loss), _legacy(_pairs.triplet_margin_loss)
+cosine_embedding_loss = _legacy(_losses.cosine_embedding_loss)
+hinge_embedding_loss, poisson_nll_loss = _legacy(_losses.hinge_embedding_loss), _legacy(_losses.poisson_nll_loss)
+margin_ranking_loss, triplet_margin_loss = _legacy(_losses.margin_ranking_loss), _legacy(_losses.triplet_margin_loss)
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",

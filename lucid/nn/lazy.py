@@ -1,12 +1,13 @@
 """Lazy layers: Linear, convolutions and batch norms that read from their first input how many features it has.
 
-Until then their parameters have no shape. The first call makes a layer of the usual class, takes over what that has,
-and becomes one of that class itself; the parameters stay the same objects.
+The first call makes a layer of the usual class, takes over what that has, and becomes one of that class itself; the
+parameters, which have no shape until then, stay the same objects.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
@@ -16,6 +17,12 @@ from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
 
+# What the classes become: in which dim of the first input the features are, and how many dims it may have.
+KINDS: dict[Any, tuple[int, Sequence[int]]] = {
+    Linear: (-1, range(1, 65)), Conv1d: (-2, (2, 3)), Conv2d: (-3, (3, 4)), BatchNorm1d: (1, (2, 3)),
+    BatchNorm2d: (1, (4,)),
+}  # fmt: skip
+
 
 class Lazy(Module):
     """What lazy layers have in common. Their arguments are those of the layer they become, but for the first.
@@ -23,15 +30,6 @@ class Lazy(Module):
     `to` and its kin, `requires_grad_`, `train` and hooks may come before the first call; what needs the shapes of the
     parameters, an optimizer above all, is refused until then. A ValueError if the first input has too few or too many
     dims."""
-
-    becomes: ClassVar[Any]
-    axis: ClassVar[int]  # where the features are
-    ranks: ClassVar[tuple[int, ...]]  # how many dims the input may have; any if empty
-
-    def __init_subclass__(cls, **attributes: Any) -> None:
-        super().__init_subclass__()
-        if attributes:
-            cls.becomes, cls.axis, cls.ranks = cls.__bases__[1], attributes["axis"], attributes.get("ranks", ())
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(0, *args, **options)  # type: ignore[call-arg]
@@ -49,12 +47,13 @@ class Lazy(Module):
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Become the layer that fits this input; the first call does that."""
-        name = type(self).__name__
-        if ndim_of(name, input) not in (self.ranks or range(1, 65)):
-            dims = " or ".join(map(str, self.ranks)) or "1 or more"
-            raise ValueError(f"{name}: expected a first input of {dims} dims, got shape {input.shape}")
-        args, options = self._made_with
-        made = self.becomes(input.shape[self.axis], *args, **options)
+        name, (args, options) = type(self).__name__, self._made_with
+        becomes = next(kind for kind in type(self).__mro__ if kind in KINDS)
+        axis, dims = KINDS[becomes]
+        if ndim_of(name, input) not in dims:
+            expected = "1 or more" if len(dims) > 2 else " or ".join(map(str, dims))
+            raise ValueError(f"{name}: expected a first input of {expected} dims, got shape {input.shape}")
+        made = becomes(input.shape[axis], *args, **options)
         for like in [*self.parameters(), *self.buffers()][:1]:
             made.to(like)
         for key, value in vars(made).items():
@@ -64,10 +63,10 @@ class Lazy(Module):
             elif not isinstance(value, Parameter):  # one that the user has put or tied there stays
                 vars(self)[key] = value
         del self._made_with
-        self.__class__ = self.becomes
+        self.__class__ = becomes  # type: ignore[assignment]
 
 
-class LazyLinear(Lazy, Linear, axis=-1):
+class LazyLinear(Lazy, Linear):
     """`Linear(in_features, out_features, ...)` whose `in_features` is the last dim of its first input.
 
     >>> from lucid import nn, randn
@@ -76,17 +75,17 @@ class LazyLinear(Lazy, Linear, axis=-1):
     """
 
 
-class LazyConv1d(Lazy, Conv1d, axis=-2, ranks=(2, 3)):
+class LazyConv1d(Lazy, Conv1d):
     """`Conv1d(in_channels, out_channels, kernel_size, ...)` whose `in_channels` are those of its first input."""
 
 
-class LazyConv2d(Lazy, Conv2d, axis=-3, ranks=(3, 4)):
+class LazyConv2d(Lazy, Conv2d):
     """`Conv2d(in_channels, out_channels, kernel_size, ...)` whose `in_channels` are those of its first input."""
 
 
-class LazyBatchNorm1d(Lazy, BatchNorm1d, axis=1, ranks=(2, 3)):
+class LazyBatchNorm1d(Lazy, BatchNorm1d):
     """`BatchNorm1d(num_features, ...)` whose `num_features` are the channels of its first input."""
 
 
-class LazyBatchNorm2d(Lazy, BatchNorm2d, axis=1, ranks=(4,)):
+class LazyBatchNorm2d(Lazy, BatchNorm2d):
     """`BatchNorm2d(num_features, ...)` whose `num_features` are the channels of its first input."""

@@ -24,7 +24,6 @@ from lucid.core.promotion import MixedDevicesError
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
 from lucid.nn.hooks import HookMethods, call_observed
-from lucid.ops.checks import check_absent
 
 Entry = tuple[str, "Tensor | Module", bool]  # its name, the object itself, whether state_dict has it
 PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes are: passed over at once
@@ -207,18 +206,15 @@ class Module(HookMethods, Conveniences):
         """Leave training mode, so that Dropout drops nothing; returns self. `no_grad` is another matter."""
         return self.train(False)
 
-    def state_dict(self, *, destination: None = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(self, *, prefix: str = "") -> dict[str, Any]:
         """All parameters and persistent buffers: dotted name, after `prefix`, -> NumPy array.
 
         The arrays are copies: unlike PyTorch's, a state that was put aside does not change as training goes on. A tied
         weight comes under each of its names, as in PyTorch. A ValueError if two parameters have one name
         (`{"a.b": p}` beside `{"a": {"b": q}}`)."""
-        check_absent("state_dict", destination=destination is not None, keep_vars=keep_vars)
         return {prefix + name: cpu.copy(to_numpy(tensor._array)) for name, tensor in _tensors_in_state(self).items()}
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the parameters and persistent buffers, in place. A PyTorch model's weights load as they are:
         `model.load_state_dict({k: v.numpy() for k, v in torch_model.state_dict().items()})`.
 
@@ -231,7 +227,6 @@ class Module(HookMethods, Conveniences):
 
         A ValueError lists every missing, unexpected, misshapen and unreadable entry; nothing changes then. A TypeError
         if `state_dict` is not a mapping."""
-        check_absent("load_state_dict", assign=assign)
         if not isinstance(state_dict, Mapping):
             hint = "from a file: model.load_state_dict(lucid.load(path))"  # type: ignore[unreachable]
             got = f"{type(state_dict).__name__}; {hint}"

@@ -6,7 +6,7 @@ import math
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.ops.checks import check_absent, check_probability, check_tensor
+from lucid.ops.checks import check_probability, check_tensor
 from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
 from lucid.ops.reductions import softmax_vjp
@@ -40,7 +40,7 @@ def _attention_weights(xp, query, key, mask=None, *, scale):
 
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-    is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
+    is_causal: bool = False, *, scale: float | None = None,
 ) -> Tensor:  # fmt: skip
     """softmax(query @ key.T * scale + mask) @ value (Vaswani et al. 2017, arXiv 1706.03762).
 
@@ -56,7 +56,6 @@ def scaled_dot_product_attention(
     bools nor floats.
     """
     caller = "scaled_dot_product_attention"
-    check_absent(caller, enable_gqa=enable_gqa)
     weights = attention_weights(caller, query, key, attn_mask, is_causal, scale)  # (..., queries, keys)
     check_tensor(caller, "value", value)
     if value.ndim < 2 or value.shape[-2] != key.shape[-2]:

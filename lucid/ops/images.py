@@ -21,7 +21,7 @@ from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of, number
-from lucid.ops.checks import check_absent, check_count, check_tensor
+from lucid.ops.checks import check_count, check_tensor
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -289,7 +289,6 @@ def resample(xp, x, *, matrices):
 def interpolate(
     input: Tensor, size: Ints | None = None, scale_factor: float | tuple[float, ...] | None = None,
     mode: str = "nearest", align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
 ) -> Tensor:  # fmt: skip
     """Images in another size, (n, channels, *size): each new place takes its value from the old ones nearest to it.
 
@@ -311,7 +310,6 @@ def interpolate(
     >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
     [[[0.0, 0.5, 1.0]]]
     """
-    check_absent("interpolate", antialias=antialias)
     check_tensor("interpolate", "input", input)
     if mode != "nearest":
         check_floats("interpolate", input)

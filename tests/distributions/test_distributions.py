@@ -80,10 +80,8 @@ def test_moments_and_shapes_are_pytorchs(name: str) -> None:
     for attribute in ("mean", "variance", "stddev", "mode", "probs", "logits"):
         if hasattr(type(ours), attribute) and not (attribute == "mode" and name.startswith(("uniform", "multi"))):
             equal(getattr(ours, attribute), getattr(theirs, attribute), err_msg=attribute)
-    for method in ("entropy", "cdf"):
-        if hasattr(ours, method):
-            args = [[], [CASES[name][2]]][method == "cdf"]
-            equal(getattr(ours, method)(*map(lucid.tensor, args)), getattr(theirs, method)(*map(torch.tensor, args)))
+    if hasattr(ours, "entropy"):
+        equal(ours.entropy(), theirs.entropy())
     for shape in ((), (2,), (3, 1)):
         assert ours.sample(shape).shape == tuple(theirs.sample(shape).shape)
         assert str(ours.sample(shape).dtype) == str(theirs.sample(shape).dtype).removeprefix("torch.")
