@@ -9,6 +9,7 @@ docs/reading.md says in which order to read the source. This file gathers what i
 # ruff: noqa: F403  (each file says in its __all__ what of it is public)
 
 import math as _math
+from importlib import import_module as _import_module
 
 from lucid.core.array import Device as device
 from lucid.core.array import bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, uint8
@@ -54,14 +55,8 @@ nn.Module.summary = _summary  # from here, because nn must not import what looks
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    if name == "see":
-        import lucid.see
-
-        return lucid.see
-    if name == "distributions":
-        import lucid.distributions
-
-        return lucid.distributions
+    if name in _LATER:
+        return _import_module(f"lucid.{name}")
     from lucid._suggest import missing
 
     raise missing("lucid", name, globals())

@@ -185,12 +185,7 @@ class Bernoulli(Choice):
 
 
 class Categorical(Choice):
-    """One of the numbers 0 to n - 1, by `probs` (..., n), which need not add up to 1, or their `logits` (..., n).
-
-    >>> from lucid.distributions import Categorical
-    >>> Categorical(probs=tensor([1.0, 3.0])).log_prob(tensor(1)).exp()
-    tensor(0.75)
-    """
+    """One of the numbers 0 to n - 1, by `probs` (..., n), which need not add up to 1, or their `logits` (..., n)."""
 
     domains, support = {"probs": NOT_NEGATIVE, "logits": NUMBER}, NOT_NEGATIVE
     mode = property(lambda self: self.probs.argmax(-1))

@@ -63,7 +63,7 @@ class Lazy(Module):
             elif not isinstance(value, Parameter):  # one that the user has put or tied there stays
                 vars(self)[key] = value
         del self._made_with
-        self.__class__ = becomes  # type: ignore[assignment]
+        self.__class__ = becomes
 
 
 class LazyLinear(Lazy, Linear):

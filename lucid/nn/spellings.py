@@ -34,10 +34,8 @@ def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def changing(input: Tensor, *args: Any, inplace: bool = False, **options: Any) -> Tensor:
         if len(args) > others:
             *args, inplace = args  # type: ignore[assignment]
-        if not inplace:
-            return function(input, *args, **options)
-        out = function(input.clone(), *args, **options)  # of a copy, which vjps may need
-        return assign_in_place(input, function.__name__, out)
+        out = function(input.clone() if inplace else input, *args, **options)  # a copy, as vjps may need it
+        return assign_in_place(input, function.__name__, out) if inplace else out
 
     named = [p for p in signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     last = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
@@ -48,13 +46,10 @@ def with_size_average(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with what stood for `reduction` before: `size_average`, `reduce`, and the name "elementwise_mean"."""
 
     def reduced(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **options: Any) -> Any:
-        if size_average is not None or reduce is not None:
-            name = "none" if reduce is False else "sum" if size_average is False else "mean"
-            warnings.warn(f"size_average and reduce are deprecated; write reduction={name!r}", stacklevel=2)
-            options["reduction"] = name
-        elif options.get("reduction") == "elementwise_mean":
-            warnings.warn("reduction='elementwise_mean' is deprecated; write reduction='mean'", stacklevel=2)
-            options["reduction"] = "mean"
+        before = "elementwise_mean" if options.get("reduction") == "elementwise_mean" else "size_average and reduce"
+        if size_average is not None or reduce is not None or before == "elementwise_mean":
+            options["reduction"] = name = "none" if reduce is False else "sum" if size_average is False else "mean"
+            warnings.warn(f"{before}: deprecated; write reduction={name!r}", stacklevel=2)
         return function(*args, **options)
 
     return _around(function, reduced, plain=function)

@@ -13,8 +13,9 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of
-from lucid.ops.create import arange, from_host
+from lucid.ops.create import from_host
 from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, where
+from lucid.ops.embedding import one_hot
 from lucid.ops.random import generator
 from lucid.ops.reductions import softmax
 from lucid.ops.special import normal_tail, with_sign
@@ -237,9 +238,7 @@ def softmin(input: Tensor, dim: int | None = None) -> Tensor:
     return softmax(-input, dim)
 
 
-def gumbel_softmax(
-    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Tensor:
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """softmax((logits + noise) / tau) along `dim`, with noise of the Gumbel distribution: a draw among the classes that
     has a gradient, the nearer to one class the smaller the temperature `tau`.
 
@@ -254,7 +253,5 @@ def gumbel_softmax(
     soft = softmax((logits + from_host(noise, dtype, logits.device, False)) / float(tau), axis)
     if not hard:
         return soft
-    chosen = soft.detach().argmax(axis, keepdim=True) == arange(soft.shape[axis], device=soft.device).reshape(
-        (-1,) + (1,) * (soft.ndim - 1 - axis)
-    )
+    chosen = one_hot(soft.detach().argmax(axis), soft.shape[axis]).movedim(-1, axis)
     return chosen.to(soft.dtype) - soft.detach() + soft

@@ -492,8 +492,7 @@ def nll_loss(
     return out if rows is input or reduction != "none" else out.reshape(target.shape)
 
 
-# Losses of pairs and triplets, which compare by a margin, and of the parameters of a distribution: formulas of other
-# operations. What is compared with each other broadcasts.
+# -- formulas of other operations: pairs and triplets compared by a margin, parameters of a distribution ---------------
 
 
 def _check_dims(caller: str, reduction: str, **tensors: Tensor) -> None:
@@ -572,10 +571,10 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """(log(v) + (input - target)**2 / v) / 2 with v = max(var, eps): the negative log-likelihood of `target` under the
-    normal distribution of mean `input` and variance `var`; `full` adds log(2 pi) / 2. The variance
-    has the shape of `input`, or lacks its last dim, or has 1 there; or is one number. Its slope is that of v, below eps
-    too, as in PyTorch (Nix and Weigend 1994). Raises ValueError for another shape, a negative variance (on the CPU), or
-    an unknown `reduction`."""
+    normal distribution of mean `input` and variance `var` (Nix and Weigend 1994); `full` adds log(2 pi) / 2. The
+    variance has the shape of `input`, or lacks its last dim, or has 1 there; or is one number. Its slope is that of v,
+    below eps too, as in PyTorch. Raises ValueError for another shape, a negative variance (on the CPU), or an unknown
+    `reduction`."""
     _check_pair("gaussian_nll_loss", input, target, reduction)
     if not isinstance(var, Tensor):
         var = input.new_tensor(float(var)).expand(input.shape)

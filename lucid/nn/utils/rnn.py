@@ -18,9 +18,8 @@ def pad_sequence(
     sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
     """Tensors (length, ...) in one (longest, batch, ...), with `padding_value` behind those that are shorter, or before
-    them if `padding_side` is "left"; (batch, longest, ...) if `batch_first`.
-
-    A ValueError for no sequences, for some that differ in other dims than the first, and for another side.
+    them if `padding_side` is "left"; (batch, longest, ...) if `batch_first`. A ValueError for no sequences, for some
+    that differ in other dims than the first, and for another side.
 
     >>> from lucid import arange
     >>> pad_sequence([arange(3), arange(1)], batch_first=True, padding_value=-1).tolist()
