@@ -28,7 +28,8 @@ class FunctionModule(Module):
     inputs: int = 1
     options: tuple[str, ...] = ()
     shown: tuple[str, ...] | None = None  # in the repr, where that is not all options
-    __signature__: Signature | None = Signature()
+    takes: Signature = Signature()
+    __signature__: Signature | None = takes
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None, **attributes: Any) -> None:
         super().__init_subclass__()
@@ -39,15 +40,14 @@ class FunctionModule(Module):
         if function is not None:
             cls.function = staticmethod(getattr(function, "plain", function))
         if function is not None and not cls.options:
-            cls.__signature__ = Signature(list(signature(function).parameters.values())[cls.inputs :])
-            cls.options = tuple(name for name in cls.__signature__.parameters if name != "inplace")
+            cls.__signature__ = cls.takes = Signature(list(signature(function).parameters.values())[cls.inputs :])
+            cls.options = tuple(name for name in cls.takes.parameters if name != "inplace")
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        expected: Any = self.__signature__
         try:
-            bound = expected.bind(*args, **options)
+            bound = self.takes.bind(*args, **options)
         except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}; it takes {expected}") from None
+            raise TypeError(f"{type(self).__name__}: {error}; it takes {self.takes}") from None
         bound.apply_defaults()
         vars(self).update({name: bound.arguments[name] for name in self.options})
         self.check()

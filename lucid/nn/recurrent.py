@@ -155,7 +155,6 @@ class Layers(Recurrent):
             return x.squeeze(1), self._returned([state.squeeze(1) for state in final])
         return x.transpose(0, 1) if self.batch_first else x, self._returned(final)
 
-
     def flatten_parameters(self) -> None:
         """Nothing: PyTorch lays its weights out for cuDNN with it."""
 

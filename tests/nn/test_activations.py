@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -125,3 +126,20 @@ def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str
     with pytest.raises(error) as raised:
         call()
     assert words in str(raised.value)
+
+
+def test_layers_have_the_arguments_of_their_functions_and_subclasses_their_own():
+    class Weighed(nn.SmoothL1Loss):
+        def __init__(self, factor):
+            super().__init__(beta=2.0)
+            self.factor = factor
+
+        def forward(self, input, target):
+            return self.factor * super().forward(input, target)
+
+    assert Weighed(3.0)(lucid.ones(2), lucid.zeros(2)).item() == 0.75 and Weighed(3.0).beta == 2
+    for kind, names in ((nn.LeakyReLU, ["negative_slope", "inplace"]), (nn.Dropout, ["p", "inplace"]),
+                        (nn.BCELoss, ["weight", "reduction"]), (Weighed, ["factor"])):  # fmt: skip
+        assert list(inspect.signature(kind).parameters) == names
+    with pytest.raises(TypeError, match="LeakyReLU: .*'slope'; it takes .negative_slope: 'float' = 0.01"):
+        nn.LeakyReLU(slope=1.0)
