@@ -9,6 +9,7 @@ docs/reading.md says in which order to read the source. This file gathers what i
 # ruff: noqa: F403  (each file says in its __all__ what of it is public)
 
 import math as _math
+import sys as _sys
 from importlib import import_module as _import_module
 
 from lucid.core.array import Device as device
@@ -33,6 +34,10 @@ from lucid.autograd.grad_mode import *
 from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
+
+from lucid.ops.refusals import guard as _guard
+
+_guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
 """Operations with a backward of one's own, for what one vjp for each input cannot say.
 
 To the backward pass a Function's node is like any other. A Function may have several outputs, where all other
-operations have one. Then each output comes from a node of its own between its users and the Function's: its op,
-`SelectOutput`, makes of the output's gradient an `OutputGradients` for the Function's node, where these add up.
+operations have one. Then each output comes from a node of its own between its users and the Function's, which makes
+of the output's gradient an `OutputGradients` for the Function's node, where these add up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from weakref import ref
 
 from lucid.autograd.grad_mode import no_grad, set_grad_enabled
-from lucid.core.array import cpu, storage_of, to_device
+from lucid.core.array import cpu, is_array, overlap, to_device
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
 from lucid.core.promotion import type_name
@@ -22,6 +22,10 @@ from lucid.core.promotion import type_name
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
 Values = tuple[Any, ...]
+MARKED = """a Function whose backward is marked once_differentiable; take the mark off and write the backward \
+with Tensor operations"""
+KEPT = """{name}, whose forward computed and kept something that has no history ({kept}), so that the result would \
+lack a term; save the inputs and compute it again in backward, or ctx.mark_non_differentiable(...) what is constant"""
 
 
 class FunctionCtx:
@@ -43,7 +47,8 @@ class FunctionCtx:
         self.saved_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Say which outputs have no gradient. Outputs of integers and bools need not be named."""
+        """Say which outputs have no gradient, and what of all that the forward keeps is constant, a mask for instance.
+        Integers and bools need not be named."""
         self._constant = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -138,7 +143,7 @@ def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
                 op.output_nodes[i] = ref(source)
             results[i] = t = Tensor(t._array, False, source)
             for other in tensors:  # where memory is also another's, neither may be changed in place in the graph
-                if storage_of(other._array) is storage_of(t._array):
+                if overlap(other._array, t._array):
                     t.untracked_alias = other.untracked_alias = True
             tensors.append(t)
     return tuple(results) if several else results[0]
@@ -147,17 +152,16 @@ def _record(op: FunctionOp, args: Values, outs: Values) -> Any:
 class BackwardOp:
     """What the backward pass uses of a node's operation: all that the operations here, which are no `Op`, must have."""
 
-    name: str = ""  # what errors call it
     saved_names: Sequence[str] = ()  # of the values in a node's `saved`, for errors and pictures
     user_defined: bool = False  # whether its gradients may be arrays that somebody else has as well, and must be copied
+
+    def __init__(self, name: str, vjp: Callable[..., Any]) -> None:
+        self.name = name  # what errors call it
+        self.vjp: Any = vjp  # a function of (xp, g, saved, inputs): each input's gradient, or None, given the output's
 
     def saved_as_tensors(self, node: Node) -> Values:
         """A node's saved arrays as Tensors with their history: what `vjp` is given under create_graph."""
         return ()
-
-    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> Sequence[Any]:
-        """The vjp: a gradient for each input, or None, given `g`, that of the output."""
-        raise NotImplementedError
 
 
 class FunctionOp(BackwardOp):
@@ -176,6 +180,13 @@ class FunctionOp(BackwardOp):
         names = {**dict.fromkeys(made, "out"), **arguments}
         self.saved_names = [names.get(id(t), f"saved tensor {i}") for i, t in enumerate(ctx.saved_tensors)]
         self.sources = [None if t is None else made.get(id(t), t._node) for t in ctx.saved_tensors]
+        # What the forward computed and kept has no history: if there is any, backward cannot be differentiated in turn.
+        self.parents = tuple(arg._node for arg in args if isinstance(arg, Tensor) and arg._node is not None)
+        names |= {id(t): "known" for t in _flat((args, ctx._constant))}
+        kept = [(name, value) for name, value in vars(ctx).items() if name != "saved_tensors"]
+        kept += [("saved_tensors", t) for t in ctx.saved_tensors if names.get(id(t)) != "out"]
+        self.kept = [name for name, value in kept for t in _flat(value)
+                     if t.dtype.kind == "f" and names.get(id(t)) != "known" and getattr(t, "_node", None) is None]
 
     def saved_as_tensors(self, node: Node) -> Values:
         saved = zip(node.saved or (), self.sources, strict=True)
@@ -212,6 +223,8 @@ class FunctionOp(BackwardOp):
                 given = f"a gradient for argument {i}, which is no Tensor"
                 raise RuntimeError(f"{self.name}: backward returned {given}; return None there")
             part = None if inputs[i] is None else part.to(dtype)
+            if create_graph and self.kept and part is not None:
+                part = _differentiable_once(part, self.parents, KEPT.format(name=self.name, kept=self.kept[0]))
             parts[i] = part if create_graph or part is None else part._array
         return parts
 
@@ -221,6 +234,13 @@ class FunctionOp(BackwardOp):
             return g
         shape, dtype, device = self.outputs[output]
         return Tensor(to_device(cpu.zeros(shape, dtype), device))
+
+
+def _flat(value: Any) -> list[Any]:
+    """The Tensors and arrays in a value, and in the lists, tuples and dicts that it is made of."""
+    if isinstance(value, (list, tuple, dict)):
+        return [t for each in (value.values() if isinstance(value, dict) else value) for t in _flat(each)]
+    return [value] if isinstance(value, Tensor) or is_array(value) else []
 
 
 def _as_tensor(value: Any) -> Tensor | None:
@@ -240,18 +260,10 @@ class OutputGradients(dict[int, Any]):
         return OutputGradients(self | {i: self[i] + g if i in self else g for i, g in other.items()}, self.shape)
 
 
-class SelectOutput(BackwardOp):
-    """The operation between a Function and one of its outputs."""
-
-    def __init__(self, function: Node, index: int) -> None:
-        self.name, self.index, self.shape = function.op.name, index, function.shape
-
-    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> tuple[OutputGradients]:
-        return (OutputGradients({self.index: g}, self.shape),)
-
-
 def _select_output(node: Node, index: int, out: Tensor | None = None) -> Node:
-    return Node(SelectOutput(node, index), (node,), (), OutputGradients({}, node.shape[index]) if out is None else out)
+    """A node between a Function's and one of its outputs."""
+    op = BackwardOp(node.op.name, lambda xp, g, saved, inputs: (OutputGradients({index: g}, node.shape),))
+    return Node(op, (node,), (), OutputGradients({}, node.shape[index]) if out is None else out)
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -266,18 +278,16 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         parents = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
         if not grad_mode.recording or not parents:
             return returned
-        op, parts = NotTwiceDifferentiable(), returned if isinstance(returned, (tuple, list)) else [returned]
-        return tuple(Tensor(t._array, False, Node(op, parents, (), t)) if isinstance(t, Tensor) else t for t in parts)
+        parts = returned if isinstance(returned, (tuple, list)) else [returned]
+        return tuple(_differentiable_once(t, parents, MARKED) if isinstance(t, Tensor) else t for t in parts)
 
     return once
 
 
-class NotTwiceDifferentiable(BackwardOp):
-    """The operation of what a once_differentiable backward returned."""
+def _differentiable_once(t: Tensor, parents: tuple[Node | None, ...], what: str) -> Tensor:
+    """The same numbers, whose derivative is an error."""
 
-    name = "once_differentiable"
+    def vjp(xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> NoReturn:
+        raise RuntimeError(f"backward: this is the second derivative of {what}")
 
-    def vjp(self, xp: Any, g: Any, saved: Values, inputs: tuple[Node | None, ...]) -> NoReturn:
-        instead = "take the mark off and write the backward with Tensor operations"
-        marked = "a Function whose backward is marked once_differentiable"
-        raise RuntimeError(f"backward: this is the second derivative of {marked}; {instead}")
+    return Tensor(t._array, False, Node(BackwardOp("once_differentiable", vjp), (*parents, t._node), (), t))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lucid.autograd.grad import grad, jacobians
+from lucid.autograd.grad import grad, jacobians, tensor_list
 from lucid.autograd.grad_mode import enable_grad
 from lucid.core.node import Tensor
 
@@ -140,25 +140,18 @@ class _Evaluation:
     def __init__(self, name: str, func: Func, inputs: Any, create_graph: bool, strict: bool) -> None:
         self.name, self.create_graph, self.strict = name, create_graph, strict
         self.xs: list[Tensor] = []
-        for i, x in enumerate(self.tensors("inputs", inputs)):
+        for i, x in enumerate(tensor_list(name, "inputs", inputs)):
             if x.dtype.kind != "f":
                 hint = "leave it out: lambda x: func(x, other), x"
                 raise TypeError(f"{name}: input {i} is {x.dtype} and has no derivative; {hint}")
             self.xs.append(x.clone() if create_graph and x.requires_grad else x.detach().requires_grad_())
         # func gets Tensors of its own, so that a change in place does not make `xs` what was changed.
         returned = func(*[Tensor(x._array, False, x._node) for x in self.xs])
-        self.ys = self.tensors("what func returns", returned)
+        self.ys = tensor_list(name, "what func returns", returned)
         for i, y in enumerate(self.ys):
             if strict and not y.requires_grad:
                 raise RuntimeError(f"{name}: output {i} does not depend on the inputs, which strict=True forbids")
         self.like_inputs, self.like_outputs = _packing(inputs), _packing(returned)
-
-    def tensors(self, what: str, value: Any) -> list[Tensor]:
-        """One Tensor or a tuple or list of them, checked, as a list."""
-        tensors = list(value) if isinstance(value, (tuple, list)) else [value]
-        if not tensors or not all(isinstance(t, Tensor) for t in tensors):
-            raise TypeError(f"{self.name}: expected {what} to be a Tensor or a tuple of Tensors, got {value!r}")
-        return tensors
 
     def one(self, tensors: list[Tensor], expected: str) -> Tensor:
         """The one Tensor of one number that there is, or a RuntimeError."""
@@ -174,7 +167,7 @@ class _Evaluation:
         """What to multiply by: `v`, which must have the shapes of `like`, or 1."""
         if v is None:
             return [self.one(like, f"v may be left out where {what} one number").new_ones(like[0].shape)]
-        vs = self.tensors("v", v)
+        vs = tensor_list(self.name, "v", v)
         if [t.shape for t in vs] != [t.shape for t in like]:
             raise RuntimeError(f"{self.name}: expected v of shapes {_shapes(like)}, as {what}, got {_shapes(vs)}")
         return self.values(vs)

@@ -24,6 +24,8 @@ float16, float32, float64 = numpy.dtype("float16"), numpy.dtype("float32"), nump
 int8, int16, int32, int64 = (numpy.dtype(name) for name in ("int8", "int16", "int32", "int64"))
 uint8, bool_ = numpy.dtype("uint8"), numpy.dtype("bool")
 DTYPES = {str(dtype): dtype for dtype in (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)}
+_KNOWN = frozenset(DTYPES.values())
+NO_NUMBERS = "{}cannot make a tensor of {} values such as {}; expected numbers or bools, in this machine's byte order"
 
 
 def as_dtype(dtype: Any) -> DType:
@@ -231,9 +233,26 @@ def is_scalar(value: Any) -> bool:
 
 def storage_of(array: Any) -> Any:
     """The array whose memory `array` shows: itself, or what it is a view of."""
-    while is_array(array.base):
-        array = array.base
+    while (base := array.base) is not None:
+        if not is_array(base) and not is_array(base := getattr(base, "base", None)):  # as_strided puts one between
+            break
+        array = base
     return array
+
+
+def extent_of(array: Array) -> tuple[int, int]:
+    """The addresses where the memory of `array` begins and ends, whatever owns it: a buffer, say, or a file."""
+    start = array.__array_interface__["data"][0] if isinstance(array, ndarray) else array.data.ptr
+    if not array.size:
+        return start, start
+    reach = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
+    return start + sum(x for x in reach if x < 0), start + sum(x for x in reach if x > 0) + array.itemsize
+
+
+def overlap(a: Array, b: Array) -> bool:
+    """Whether two arrays show one storage, or memory that overlaps in another way."""
+    (start, end), (other, other_end) = extent_of(a), extent_of(b)
+    return storage_of(a) is storage_of(b) or (start < other_end and other < end)
 
 
 def is_writable(array: Array) -> bool:
@@ -292,14 +311,35 @@ def text_of(array: Array, prefix: str) -> str:
     )
 
 
-def as_array(data: Any) -> Array:
-    """`data` as an array: itself if it is one, a 0-d one for a NumPy scalar, else what `from_data` makes of it."""
-    if isinstance(data, numpy.generic) and data.dtype.kind in "biuf":
-        return numpy.asarray(data)
-    return data if is_array(data) else from_data(data, None)
+def as_array(data: Any, caller: str = "", shared: bool = False) -> Array:
+    """`data` as an array that lucid can compute with: every array that users give comes in by this door.
+
+    An array of one of lucid's dtypes is itself; of what is no array `from_data` makes one. What a subclass adds, such
+    as the `*` of numpy.matrix, is left behind, and bytes in foreign order are turned round, in a copy. A TypeError for
+    dtypes that lucid has not, and for masks; if the memory must be `shared`, also where only a copy would do.
+    """
+    data = data if type(data) is ndarray else _plain(data)
+    if type(data) is not ndarray and not is_array(data):
+        return from_data(data, None, caller=caller)
+    if data.dtype not in _KNOWN:
+        native = DTYPES.get(str(data.dtype.newbyteorder("=")))
+        if native is None or shared:
+            hint = "" if native is None else "; lucid.tensor(...) makes a copy in that order"
+            raise TypeError(NO_NUMBERS.format(f"{caller}: " * bool(caller), data.dtype, short(data)) + hint)
+        data = data.astype(native)
+    return data
 
 
-def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
+def _plain(data: Any) -> Any:
+    """A NumPy scalar, or an array of a subclass, as an array of NumPy's own class; anything else as it is."""
+    if type(data) is ndarray or not isinstance(data, (ndarray, numpy.generic)):
+        return data
+    if hasattr(data, "mask"):
+        raise TypeError(f"expected an array without a mask, got {short(data)}; fill it, array.filled(0), say")
+    return numpy.asarray(data)
+
+
+def from_data(data: Any, dtype: DType | None, device: Any = None, caller: str = "") -> Array:
     """A new array of nested lists, numbers or arrays: Python floats become the default dtype, arrays keep theirs.
 
     Without a `device`, an array of a GPU stays there, and all else goes to the default device.
@@ -308,19 +348,19 @@ def from_data(data: Any, dtype: DType | None, device: Any = None) -> Array:
         ValueError: for ragged nested lists.
         TypeError: for strings, objects and other things that are not numbers.
     """
+    data = _plain(data)
     if not is_array(data):
-        has_dtype = isinstance(data, numpy.generic) or hasattr(data, "__array__")
+        has_dtype = hasattr(data, "__array__")
         try:
             data = numpy.array(_without_tensors(data))
         except ValueError as error:
-            raise ValueError(
-                f"expected nested lists that form a full rectangle, got {_short(data)} ({error})"
-            ) from None
+            text = f"expected nested lists that form a full rectangle, got {short(data)} ({error})"
+            raise ValueError(f"{caller}{': ' * bool(caller)}{text}") from None
         if dtype is None and not has_dtype and (data.dtype.kind == "f" or not data.size):
             dtype = DEFAULT.dtype
     native = data.dtype.newbyteorder("=")
     if native.kind not in "biuf" or (dtype is None and str(native) not in DTYPES):  # uint32 can be cast, if asked to
-        raise TypeError(f"cannot make a tensor of {native} values such as {_short(data)}; expected numbers or bools")
+        raise TypeError(NO_NUMBERS.format(f"{caller}: " * bool(caller), native, short(data)))
     wanted = native if dtype is None else dtype
     target = as_device(device)
     if not data.ndim and target != "cpu" and isinstance(data, ndarray):  # a number is an argument of the kernel
@@ -337,6 +377,7 @@ def _without_tensors(data: Any) -> Any:
     return to_numpy(data._array) if hasattr(data, "_array") else data
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def short(value: Any) -> str:
+    """The beginning of a value's repr."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."

@@ -224,9 +224,13 @@ def gradients_of(
         try:
             grad_mode.recording = recording or bool(create_graph)
             run = run_backward(seeds, create_graph, targets, free_saved)
-            return [(node, g if create_graph else Tensor(g)) for node, g in run]
+            return [(node, g if create_graph else _wrapped(g)) for node, g in run]
         finally:
             grad_mode.recording = recording
+
+
+def _wrapped(g: Any) -> Tensor:
+    return Tensor(g, False, None) if type(g) is ndarray else Tensor(g)  # 0-d + 0-d is a scalar to NumPy
 
 
 def initial_gradient(output: Tensor, gradient: Any, create_graph: Any) -> tuple[Node, Any]:
@@ -253,8 +257,8 @@ def backward(
 ) -> None:
     """`Tensor.backward` from several tensors at once."""
     after = begin(BACKWARD, tensors) if BACKWARD else ()
-    if isinstance(inputs, Tensor):
-        inputs = [inputs]
+    if inputs is not None:
+        inputs = [inputs] if isinstance(inputs, Tensor) or not hasattr(inputs, "__iter__") else list(inputs)
     if inputs is not None and not (inputs and all(isinstance(t, Tensor) and type(t._node) is Leaf for t in inputs)):
         raise ValueError(f"backward: expected inputs to be leaf tensors that require a gradient, got {inputs!r}")
     targets = None if inputs is None else {t._node for t in inputs}
@@ -270,7 +274,7 @@ def backward(
         elif create_graph:
             leaf._grad = before + g
         else:
-            leaf._grad = Tensor(before._array + g._array)
+            leaf._grad = _wrapped(before._array + g._array)
     for function in after:
         function()
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
-from lucid.core.array import Array, Device, DType, as_array, device_of, ndarray, storage_of
+from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
 from lucid.core.events import NODE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,8 +107,10 @@ class Tensor:
     untracked_alias: bool  # it shares memory with another tensor in a way that was not recorded
     __array_ufunc__ = None  # so that ndarray * tensor calls Tensor.__rmul__, not NumPy's loop over elements
 
-    def __init__(self, data: Any, requires_grad: bool = False, _node: Node | None = None) -> None:
-        self._array = data if type(data) is ndarray else as_array(data)
+    def __init__(self, data: Any, requires_grad: bool = False, _node: Any = ...) -> None:
+        if _node is ...:  # from users: what comes from operations is an array of the right kind already
+            data, _node = as_array(data, "Tensor"), None
+        self._array = data
         self._node = _node
         self._grad = None
         self.views = None
@@ -158,7 +160,7 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if not isinstance(wanted, bool):
-            raise TypeError(f"requires_grad: expected True or False, got {wanted!r}; for a shape use lucid.empty(2, 3)")
+            raise TypeError(f"Tensor.requires_grad: expected a bool, got {wanted!r}; for a shape use lucid.empty(2, 3)")
         if not self.is_leaf:
             if not wanted:
                 raise RuntimeError("requires_grad = False on a computed tensor; use .detach() for one without history")
@@ -177,10 +179,11 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
     two operands exchanged. `Tensor.exp` and `lucid.exp` are one object: no second call, no second docstring."""
 
     def attach(function: F) -> F:
+        operator: Any = getattr(function, "operator", function)
         for name in names or (function.__name__,):
-            setattr(Tensor, name, function)
+            setattr(Tensor, name, operator if name.startswith("__") else function)
         if reflected is not None:
-            setattr(Tensor, reflected, lambda self, other: function(other, self))
+            setattr(Tensor, reflected, lambda self, other: operator(other, self))
         return function
 
     return attach

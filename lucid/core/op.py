@@ -22,19 +22,20 @@ differentiable (`create_graph=True`), the same vjp runs on Tensors with `xp` = `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice
 from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from lucid.core.array import cpu, float16, float32, is_array, is_scalar, ndarray, register_forward
+from lucid.core.array import as_array, cpu, float16, float32, is_array, is_scalar, ndarray, register_forward
 from lucid.core.events import FORWARD, observed
 from lucid.core.node import Node, Tensor, grad_mode, register_view
-from lucid.core.promotion import default_float, describe_error, promote_operands
+from lucid.core.promotion import NotAnOperand, default_float, describe_error, promote_operands
 
 OPS: dict[str, Op] = {}
-on_tensors = SimpleNamespace()  # name -> the operation on Tensors: `xp` for vjps under create_graph
+on_tensors = SimpleNamespace(quiet=nullcontext)  # name -> the operation on Tensors: `xp` for vjps under create_graph
 
 FORM = "@lucid.op(x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x) above def multiply(xp, x, y): return x * y"
 BARE = "op: @lucid.op stands without its parentheses, or was given an argument by position; write {form}"
@@ -95,7 +96,6 @@ class Op:
         if self.user_defined:
             self._plan_backward()
         self.call: Any = _call_of(self)
-        self.call.op = self
 
     # -- what is saved, and the backward half ------------------------------------------------------------------
 
@@ -260,7 +260,8 @@ class Op:
         if grad_mode.recording and any(inputs):
             tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
         else:
-            tensor = Tensor(out if "dtype" in self.options or not operands else default_float(out, arrays))
+            out = out if "dtype" in self.options or not operands else default_float(out, arrays)
+            tensor = Tensor(out, False, None)
         if self.view:
             register_view(operands[0], tensor, self, options)
         elif self.user_defined:
@@ -372,25 +373,25 @@ def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tens
 
 
 def _unary(op: Op, simple: bool) -> Any:
-    forward, floats, in_single, view = op.forward, op.floats, op.in_single, op.view
+    forward, floats, in_single, view, name = op.forward, op.floats, op.in_single, op.view, op.name
 
     def call(x: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             array, node = x._array, x._node
         else:
-            array, node = x, None
-        if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f") and not (
-            in_single and array.dtype is float16
-        ):
-            xp, compute = cpu, forward
-        else:
-            if (promoted := promote_operands(op, (x,), _cast)) is None:
-                return _in_single(op, (x,), options)
-            xp, (array,), (node,) = promoted
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            array, node = as_array(x, name) if type(x) is ndarray else x, None
         try:
+            if type(array) is ndarray and (not floats or node is not None or array.dtype.kind == "f") and not (
+                in_single and array.dtype is float16
+            ):
+                xp, compute = cpu, forward
+            elif (promoted := promote_operands(op, (x,), _cast)) is None:
+                return _in_single(op, (x,), options)
+            else:
+                xp, (array,), (node,) = promoted
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
             raise describe_error(op, error, (array,), (node,)) from error
@@ -399,7 +400,7 @@ def _unary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if node is None or not grad_mode.recording:
-            tensor = Tensor(out if out.dtype is float32 else default_float(out, (array,)))
+            tensor = Tensor(out if out.dtype is float32 else default_float(out, (array,)), False, None)
         else:
             tensor = Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
         if view:
@@ -409,31 +410,34 @@ def _unary(op: Op, simple: bool) -> Any:
     return call
 
 
-def _binary(op: Op, simple: bool) -> Any:
-    forward, floats, in_single, alike = op.forward, op.floats, op.in_single, len(op.promoted) == 2
+def _binary(op: Op, simple: bool, operator: bool) -> Any:
+    foreign: Any = NotAnOperand if operator else ()
+    forward, floats, in_single, alike, name = op.forward, op.floats, op.in_single, len(op.promoted) == 2, op.name
 
     def call(x: Any, y: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = x, None
+            a, m = as_array(x, name) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = y, None
-        if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
-            not floats or m is not None or a.dtype.kind == "f"
-        ) and not (in_single and a.dtype is float16):
-            xp, compute = cpu, forward
-        else:
-            if (promoted := promote_operands(op, (x, y), _cast)) is None:
-                return _in_single(op, (x, y), options)
-            xp, (a, b), (m, n) = promoted
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            b, n = as_array(y, name) if type(y) is ndarray else y, None
         try:
+            if type(a) is ndarray and type(b) is ndarray and (a.dtype is b.dtype or not alike) and (
+                not floats or m is not None or a.dtype.kind == "f"
+            ) and not (in_single and a.dtype is float16):
+                xp, compute = cpu, forward
+            elif (promoted := promote_operands(op, (x, y), _cast)) is None:
+                return _in_single(op, (x, y), options)
+            else:
+                xp, (a, b), (m, n) = promoted
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, a, b, **options) if options else compute(xp, a, b)
+        except foreign:
+            return NotImplemented
         except Exception as error:
             raise describe_error(op, error, (a, b), (m, n)) from error
         if not simple:
@@ -441,40 +445,40 @@ def _binary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if (m is None and n is None) or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (a, b)))
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b)), False, None)
         return Tensor(out, False, Node(op, (m, n), op.save((a, b), (m, n), out, (), options), out))
 
     return call
 
 
 def _ternary(op: Op, simple: bool) -> Any:
-    forward, floats, in_single = op.forward, op.floats, op.in_single
+    forward, floats, in_single, name = op.forward, op.floats, op.in_single, op.name
 
     def call(x: Any, y: Any, z: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, m = x._array, x._node
         else:
-            a, m = x, None
+            a, m = as_array(x, name) if type(x) is ndarray else x, None
         if isinstance(y, Tensor):
             b, n = y._array, y._node
         else:
-            b, n = y, None
+            b, n = as_array(y, name) if type(y) is ndarray else y, None
         if isinstance(z, Tensor):
             c, o = z._array, z._node
         else:
-            c, o = z, None
-        if type(a) is ndarray and (b is None or (type(b) is ndarray and b.dtype is a.dtype)) and (
-            c is None or (type(c) is ndarray and c.dtype is a.dtype)
-        ) and (not floats or a.dtype.kind == "f") and not (in_single and a.dtype is float16):
-            xp, compute = cpu, forward
-        else:
-            if (promoted := promote_operands(op, (x, y, z), _cast)) is None:
-                return _in_single(op, (x, y, z), options)
-            xp, (a, b, c), (m, n, o) = promoted
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
+            c, o = as_array(z, name) if type(z) is ndarray else z, None
         try:
+            if type(a) is ndarray and (b is None or (type(b) is ndarray and b.dtype is a.dtype)) and (
+                c is None or (type(c) is ndarray and c.dtype is a.dtype)
+            ) and (not floats or a.dtype.kind == "f") and not (in_single and a.dtype is float16):
+                xp, compute = cpu, forward
+            elif (promoted := promote_operands(op, (x, y, z), _cast)) is None:
+                return _in_single(op, (x, y, z), options)
+            else:
+                xp, (a, b, c), (m, n, o) = promoted
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, a, b, c, **options) if options else compute(xp, a, b, c)
         except Exception as error:
             raise describe_error(op, error, (a, b, c), (m, n, o)) from error
@@ -483,7 +487,7 @@ def _ternary(op: Op, simple: bool) -> Any:
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
         if (m is None and n is None and o is None) or not grad_mode.recording:
-            return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)))
+            return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)), False, None)
         return Tensor(out, False, Node(op, (m, n, o), op.save((a, b, c), (m, n, o), out, (), options), out))
 
     return call
@@ -491,6 +495,7 @@ def _ternary(op: Op, simple: bool) -> Any:
 
 def _nary(op: Op, simple: bool) -> Any:
     forward, floats, in_single, variadic, count = op.forward, op.floats, op.in_single, op.variadic, len(op.inputs)
+    name = op.name
     kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
@@ -501,7 +506,7 @@ def _nary(op: Op, simple: bool) -> Any:
             if isinstance(x, Tensor):
                 array, node = x._array, x._node
             else:
-                array, node = x, None
+                array, node = as_array(x, name) if type(x) is ndarray else x, None
             arrays.append(array)
             nodes.append(node)
             if type(array) is not ndarray:
@@ -510,16 +515,16 @@ def _nary(op: Op, simple: bool) -> Any:
                 usual = usual and (dtype is None or array.dtype is dtype)
                 dtype = array.dtype
         half = in_single and dtype is float16
-        if not count or (usual and dtype is not None and (not floats or dtype.kind == "f") and not half):
-            xp, compute = cpu, forward
-        else:
-            if (promoted := promote_operands(op, operands, _cast)) is None:
-                return _in_single(op, operands, options)
-            xp, arrays, nodes = promoted
-            compute = xp.forward(op)
-        if FORWARD:
-            compute = observed(FORWARD, op, compute)
         try:
+            if not count or (usual and dtype is not None and (not floats or dtype.kind == "f") and not half):
+                xp, compute = cpu, forward
+            elif (promoted := promote_operands(op, operands, _cast)) is None:
+                return _in_single(op, operands, options)
+            else:
+                xp, arrays, nodes = promoted
+                compute = xp.forward(op)
+            if FORWARD:
+                compute = observed(FORWARD, op, compute)
             out = compute(xp, *arrays, **options)
         except Exception as error:
             raise describe_error(op, error, arrays, nodes) from error
@@ -528,18 +533,18 @@ def _nary(op: Op, simple: bool) -> Any:
     return call
 
 
-def _call_of(op: Op) -> Any:
+def _call_of(op: Op, operator: bool = False) -> Any:
     """The operation on Tensors: a template with a copy of its code for this operation alone. CPython adapts a code
     object's instructions to what they meet; one that all operations share would be adapted to none of them."""
     count = len(op.inputs)
-    template = _nary
+    template: Any = _nary
     if count <= 2 and not (op.variadic or op.nullable):
         template = [_nary, _unary, _binary][count]
     optional = [name in op.nullable for name in op.inputs]
     if optional in ([False, False, True], [False, True, True]) and op.all_differentiable:  # linear, layer_norm
         template = _ternary
     simple = op.all_differentiable and not (op.aux_outputs or op.user_defined or "dtype" in op.options)
-    call = template(op, simple and not (op.view and count > 1))
+    call = template(op, simple and not (op.view and count > 1), *[operator] * (template is _binary))
     code = call.__code__
     inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
@@ -547,6 +552,9 @@ def _call_of(op: Op) -> Any:
     own = FunctionType(code, call.__globals__, op.name, defaults, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]
+    own.op = op  # type: ignore[attr-defined]
+    if template is _binary and not operator:
+        own.operator = _call_of(op, True)  # type: ignore[attr-defined]  # x + y, which may be NotImplemented
     return own
 
 

@@ -9,10 +9,12 @@ somebody asked for it. What `op` has besides its name (inputs, promoted, floats,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 from lucid.core.array import (
     AxisError,
+    as_array,
     bool_,
     cpu,
     device_of,
@@ -24,6 +26,7 @@ from lucid.core.array import (
     is_scalar,
     namespace,
     ndarray,
+    short,
 )
 from lucid.core.events import describe
 from lucid.core.node import Tensor
@@ -114,6 +117,10 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
     return xp, arrays, nodes
 
 
+class NotAnOperand(TypeError):
+    """It is no number: NotImplemented to Python's operators, which then ask the other side."""
+
+
 def _is_cpu_float(array: Any) -> bool:
     return type(array) is ndarray and array.dtype.char in "fd"
 
@@ -130,16 +137,16 @@ def _as_operand(op: Any, name: str, operand: Any) -> Any:
     if op.variadic:
         if not is_array(operand):
             raise TypeError(f"{op.name}: expected tensors, got {type_name(operand)}")
-        return operand
+        return as_array(operand)
     if type(operand) in NUMBERS or (operand is None and name in op.nullable):
         return operand
-    if is_array(operand) and (operand.ndim or device_of(operand) != "cpu"):
+    if is_array(operand) and ((operand := as_array(operand)).ndim or device_of(operand) != "cpu"):
         return operand
     if hasattr(operand, "item") and getattr(operand, "shape", None) == ():  # a NumPy scalar counts as a Python number
         operand = operand.item()
     if type(operand) is bool or isinstance(operand, (float, int)):  # a subclass, such as an IntEnum
         return operand if type(operand) is bool else float(operand) if isinstance(operand, float) else int(operand)
-    raise TypeError(
+    raise (TypeError if "." in type_name(operand) else NotAnOperand)(  # another library's Tensor is told so
         f"{op.name}: expected a Tensor, a number or an array for {name!r}, got {type_name(operand)}; "
         f"lucid.tensor(...) makes a Tensor of it"
     )
@@ -149,7 +156,13 @@ def type_name(value: Any) -> str:
     """The name of a value's type, and of another library's Tensor also the library."""
     kind = type(value)
     library = kind.__module__.partition(".")[0]
-    return f"{library}.{kind.__name__}" if kind.__name__ in ("Tensor", "Parameter") else kind.__name__
+    foreign = kind.__name__ in ("Tensor", "Parameter") and library != "lucid"
+    return f"{library}.{kind.__name__}" if foreign else kind.__name__
+
+
+def shown(value: Any) -> str:
+    """A value as errors show it: a tensor or array by its type and shape, all else by its beginning."""
+    return f"{type_name(value)} of shape {tuple(value.shape)}" if getattr(value, "shape", ()) else short(value)
 
 
 def number(value: Any) -> Any:
@@ -163,6 +176,18 @@ def as_number(name: str, argument: str, n: Any) -> Any:
     if not isinstance(n, (int, float)):
         raise TypeError(f"{name}: expected a number for {argument}, got {n!r}")
     return n
+
+
+def as_int(name: str, what: str, n: Any, hint: str = "") -> int:
+    """`n` as a Python int, for every dim, size and count; a TypeError for what is no integer, and for a bool."""
+    if type(n) is int:
+        return n
+    try:
+        if isinstance(n, bool) or getattr(n, "dtype", None) == bool_:
+            raise TypeError
+        return index(n)
+    except TypeError:
+        raise TypeError(f"{name}: expected an int for {what}, got {shown(n)}{hint}") from None
 
 
 def ndim_of(name: str, x: Any) -> int:
@@ -225,7 +250,7 @@ def describe_error(op: Any, error: Exception, arrays: Sequence[Any], nodes: Sequ
 
 
 def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
-    if not isinstance(error, (ValueError, IndexError, TypeError, MemoryError)):
+    if isinstance(error, RuntimeError) or not isinstance(error, BUILTIN if op.user_defined else TOLD):
         raise error
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     message, all_shapes = str(error), " and ".join(map(str, shapes))
@@ -233,10 +258,10 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
         n = error.ndim
         extent = f"{-n} to {n - 1}" if n else "none, for it has no dimensions"
         return IndexError(f"{op.name}: dim {error.axis} is out of range for shape {shapes[0]}; expected {extent}")
-    if isinstance(error, (ValueError, IndexError)) and op.shape_rule is not None:
+    if isinstance(error, (ValueError, IndexError)) and op.shape_rule is not None and shapes:
         return ValueError(f"{op.name}: shapes {all_shapes} do not fit: {op.shape_rule(shapes)}")
     if message.startswith(f"{op.name}:"):
-        raise error
+        raise TypeError(message) if isinstance(error, NotAnOperand) else error
     if isinstance(error, MemoryError):
         array = next((a for a in arrays if is_array(a)), None)
         if array is not None and (left := namespace(array).memory_error(error)):
@@ -248,5 +273,18 @@ def _described(op: Any, error: Exception, arrays: Sequence[Any]) -> Exception:
         return TypeError(f"{op.name}: not defined for {dtypes}; convert first, with .float(), .long() or .bool()")
     if isinstance(error, ValueError) and ("broadcast" in message or "does not match" in message):
         return ValueError(f"{op.name}: shapes {all_shapes} do not broadcast together")
-    kind = next(kind for kind in (IndexError, TypeError, ValueError, MemoryError) if isinstance(error, kind))
-    return kind(f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")
+    return of_kind(error, f"{op.name}: {message} (shapes {', '.join(map(str, shapes))})")
+
+
+BUILTIN = (
+    NotImplementedError, TypeError, KeyError, IndexError, ValueError, RuntimeError, MemoryError, ZeroDivisionError,
+)  # fmt: skip
+TOLD = (*BUILTIN, AttributeError, ArithmeticError, OSError)  # what is told again in the name of a function of lucid's
+
+
+def of_kind(error: Exception, text: str) -> Exception:
+    """An exception of the built-in kind of `error`: for a missing attribute TypeError, for arithmetic ValueError."""
+    if isinstance(error, OSError) or type(error).__module__.startswith("lucid."):
+        return type(error)(text)
+    kind = next((kind for kind in BUILTIN if isinstance(error, kind)), None)
+    return (kind or (TypeError if isinstance(error, AttributeError) else ValueError))(text)

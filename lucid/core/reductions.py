@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from typing import Any
 
 from lucid.core.array import as_dtype, float16, float32
 from lucid.core.node import method
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 
 __all__ = ["mean", "sum"]
 
@@ -22,25 +22,11 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
     Raises:
         TypeError: for anything else.
     """
-    if dim is None or isinstance(dim, int):
+    if dim is None or type(dim) is int:
         return dim
-    if several and isinstance(dim, (tuple, list)) and all(isinstance(d, int) for d in dim):
-        return tuple(dim) or None  # as in PyTorch: no dims named are all of them
-    raise TypeError(f"{name}: expected an int{', several ints' * several} or None for dim, got {dim!r}")
-
-
-def accepts_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with NumPy's `axis` and `keepdims` accepted for `dim` and `keepdim`."""
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        if "axis" in options:
-            options["dim"] = options.pop("axis")
-        if "keepdims" in options:
-            options["keepdim"] = options.pop("keepdims")
-        return function(*args, **options)
-
-    return call
+    if several and isinstance(dim, (tuple, list)):
+        return tuple([as_int(name, "dim", d) for d in dim]) or None  # as in PyTorch: no dims named are all of them
+    return as_int(name, "dim", dim)
 
 
 def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
@@ -58,11 +44,11 @@ def reduction(operation: Any = None, *, several: bool = True, converts: bool = F
                 x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
                 return reduced(x, dim, keepdim, **more).to(dtype)
             more = {"dtype": dtype}
-        if more:  # not by `accepts_axis`, whose second call would cost small tensors a tenth
+        if more:
             dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
             if more:
                 odd = f"{name}: unexpected keyword {next(iter(more))!r}"
-                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims)")
+                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims), as t.{name}(dim=0)")
         return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
 
     return method()(public_form(operation, reduced))

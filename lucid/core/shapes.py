@@ -11,7 +11,7 @@ from typing import Any
 
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import as_int, ndim_of
 
 __all__ = ["broadcast_to", "reshape", "swapaxes", "transpose"]
 
@@ -23,8 +23,7 @@ def axis_of(name: str, dim: Any, ndim: int) -> int:
         TypeError: if it is not an int.
         IndexError: if there is no such dim.
     """
-    if not isinstance(dim, int):
-        raise TypeError(f"{name}: expected an int for dim, got {dim!r}")
+    dim = as_int(name, "dim", dim)
     if not -ndim <= dim < ndim:
         extent = f"expected {-ndim} to {ndim - 1}" if ndim else "there are none"
         raise IndexError(f"{name}: dim {dim} is out of range for a {ndim}-D tensor; {extent}")
@@ -36,8 +35,8 @@ def sizes(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     try:
         if len(given) == 1 and not hasattr(given[0], "__index__"):
             given = tuple(given[0])
-        return tuple([n.__index__() for n in given])
-    except (AttributeError, TypeError):
+        return tuple([n if type(n) is int else as_int(name, "a length", n) for n in given])
+    except TypeError:
         raise TypeError(f"{name}: expected ints, or a tuple of ints, got {given!r}") from None
 
 

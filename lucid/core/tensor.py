@@ -71,7 +71,7 @@ def _set_grad(self: Tensor, grad: Tensor | None) -> None:
 
 def _get_data(self: Tensor) -> Tensor:
     """The same memory as a tensor without history; assigning gives this tensor another array."""
-    return Tensor(self._array)
+    return Tensor(self._array, False, None)
 
 
 def _set_data(self: Tensor, data: Any) -> None:
@@ -93,7 +93,7 @@ Tensor.grad, Tensor.data = property(_get_grad, _set_grad), property(_get_data, _
 @method()
 def detach(self: Tensor) -> Tensor:
     """The same memory without history: gradients stop here."""
-    return Tensor(self._array)
+    return Tensor(self._array, False, None)
 
 
 @method("numel", "nelement")

@@ -52,7 +52,7 @@ class DataLoader:
         if num_workers != 0:
             why = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
             raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {why}")
-        check_count("DataLoader", "batch_size", batch_size, 1)
+        batch_size = check_count("DataLoader", "batch_size", batch_size, 1)
         check_seed("DataLoader", seed)
         order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
         batches, seeded = {"batch_size": batch_size != 1, "drop_last": drop_last}, {"seed": seed is not None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
-from operator import index
 from typing import Any
 
 from lucid.ops.checks import check_count
@@ -59,7 +58,7 @@ class RandomSampler(Sampler):
         if not isinstance(replacement, bool):
             raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
         if num_samples is not None:
-            check_count("RandomSampler", "num_samples", num_samples, 1)
+            num_samples = check_count("RandomSampler", "num_samples", num_samples, 1)
         self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
         self.seed, self.epoch = check_seed("RandomSampler", seed), 0
 
@@ -137,8 +136,4 @@ def check_seed(caller: str, seed: int | None) -> int | None:
     """`seed` as an int, or None; refuses everything else."""
     if seed is None:
         return None
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"{caller}: seed must be an int or None, got {seed!r}")
-    if index(seed) < 0:
-        raise ValueError(f"{caller}: seed must be 0 or more, got {seed}")
-    return index(seed)
+    return check_count(caller, "seed", seed)

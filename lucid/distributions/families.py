@@ -18,7 +18,8 @@ from lucid.core.array import cpu
 from lucid.core.node import Tensor
 from lucid.core.shapes import sizes
 from lucid.ops.activations import softplus
-from lucid.ops.create import arange, as_count, from_host, tensor
+from lucid.ops.checks import check_count
+from lucid.ops.create import arange, from_host, tensor
 from lucid.ops.elementwise import clamp, sigmoid, where
 from lucid.ops.losses import binary_cross_entropy_with_logits as bce_with_logits
 from lucid.ops.random import generator, multinomial, rand, randn
@@ -217,7 +218,7 @@ class Multinomial(Distribution):
     support = NOT_NEGATIVE
 
     def __init__(self, total_count: int = 1, *probs: Any, **options: Any) -> None:
-        self.total_count = as_count("Multinomial", "total_count", total_count)
+        self.total_count = check_count("Multinomial", "total_count", total_count)
         self._each, self.names = Categorical(*probs, **options), ()
         self.validates = self._each.validates
         self.batch_shape, self.event_shape = self._each.batch_shape, self.probs.shape[-1:]
@@ -249,13 +250,13 @@ class Independent(Distribution):
         self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
     ) -> None:
         self.base_dist, batch = base_distribution, base_distribution.batch_shape
-        self.reinterpreted_batch_ndims = as_count("Independent", "reinterpreted_batch_ndims", reinterpreted_batch_ndims)
+        check_count("Independent", "reinterpreted_batch_ndims", reinterpreted_batch_ndims)
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
         if (split := len(batch) - reinterpreted_batch_ndims) < 0:
             raise ValueError(f"Independent: reinterpreted_batch_ndims must be at most {len(batch)}")
         self.batch_shape, self.event_shape = batch[:split], batch[split:] + base_distribution.event_shape
 
     has_rsample: Any = property(lambda self: self.base_dist.has_rsample)
-
     mean, mode = property(lambda self: self.base_dist.mean), property(lambda self: self.base_dist.mode)
     variance = property(lambda self: self.base_dist.variance)
     entropy = lambda self: self._sum(self.base_dist.entropy())

@@ -22,7 +22,7 @@ from lucid.core.array import cpu
 from lucid.core.op import OPS
 from lucid.core.trace import ScalarTracer, Trace, TracedNamespace, TraceError, Tracer, evaluate, number_of
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, type_of
-from lucid.ops.activations import ROOT_HALF, _tanh_gate, _tanh_gelu_slope
+from lucid.ops.activations import FAR, ROOT_HALF, _tanh_gate, _tanh_gelu_slope
 
 SEVERAL_LAUNCHES = {"masked"}  # what takes the array library more than one
 MANY = 512  # kernels that are kept for one function: one that depends on shapes may need ever new ones
@@ -142,7 +142,7 @@ def _gelu(xp: Any, x: Any, approximate: str) -> Any:
     if approximate == "tanh":
         near = x.clip(-40, 40)  # further out nothing changes, but x * x overflows
         gate = _tanh_gate(xp, near)  # type: ignore[no-untyped-call]
-        return x * gate, _tanh_gelu_slope(xp, near, gate)  # type: ignore[no-untyped-call]
+        return x.clip(-FAR, math.inf) * gate, _tanh_gelu_slope(xp, near, gate)  # type: ignore[no-untyped-call]
     size = xp.abs(x.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
     tail = 0.5 * xp.erfc(size * ROOT_HALF)
     below = size * (1 / math.sqrt(2 * math.pi)) * xp.exp(-0.5 * size * size) - tail  # the slope there, negated
@@ -150,6 +150,7 @@ def _gelu(xp: Any, x: Any, approximate: str) -> Any:
 
 
 PORTABLE_FORWARDS = {"relu": lambda xp, x: xp.maximum(x, 0), "erf": lambda xp, x: xp.erf(x), "gelu": _gelu}
+PORTABLE_FORWARDS["gelu_slope"] = lambda xp, x: _gelu(xp, x, "none")[1]
 
 
 class Fused:

@@ -24,7 +24,7 @@ from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
-from lucid.optim.buckets import Bucket, storage_id
+from lucid.optim.buckets import Bucket, Memory
 from lucid.optim.chunks import own_state
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place
 
@@ -207,7 +207,7 @@ class GpuBucket(Bucket):
         self.stored = self.arrays[0].dtype
         slots = [arrays for arrays in self.memory if arrays is not None]
         self.slots_of = list(zip(*slots, strict=True)) or [()] * len(self.arrays)
-        self.own = {storage_id(array) for arrays in (self.arrays, *slots) for array in arrays}
+        self.own = Memory([array for arrays in (self.arrays, *slots) for array in arrays])
         is_dense = lambda theta, *slots: theta.size > 0 and all(x.flags.c_contiguous for x in (theta, *slots))
         self.dense = list(map(is_dense, self.arrays, *slots))
         self.tabled: tuple[Any, ...] = ()  # the kernel and the parameters that the tables are for
@@ -230,8 +230,7 @@ class GpuBucket(Bucket):
         tabled, alone, addresses = [], [], []
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
         for j, g in enumerate(gradients):
-            base = g.base
-            if id(g if base is None else base) in own:  # a gradient that is a parameter must not change meanwhile
+            if (id(g) in own.ids) if own.owned and g.base is None else own.count(g):  # it must not change meanwhile
                 gradients[j] = g = g.copy()
             if dense[j] and g.flags.c_contiguous and g.dtype == stored and kernel is not None:
                 tabled.append(j)

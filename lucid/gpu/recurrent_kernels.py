@@ -94,7 +94,7 @@ def rnn_backward(xp, g, out, w_hh, nonlinearity):
     """The gradient of the argument of each step's tanh (or relu), (time * batch, n)."""
     if not same_float(out, g, w_hh, kinds="fd"):
         return NotImplemented
-    slopes = 1 - out * out if nonlinearity == "tanh" else (out > 0).astype(out.dtype)
+    slopes = 1 - out * out if nonlinearity == "tanh" else (out != 0).astype(out.dtype)
     (d,), dh = empty(xp, out, out.shape), g[-1]
     for t in reversed(range(len(out))):
         xp.multiply(dh, slopes[t], out=d[t])

@@ -35,6 +35,7 @@ __device__ inline scalar largest(scalar a)
     for (int by = LANES / 2; by > 0; by /= 2) a = maximum(a, exchanged(a, by));
     return a;
 }}
+__device__ inline scalar less(scalar a, scalar top) {{ return a == top && a > 0 ? 0 : a - top; }} // inf - inf is 0
 __device__ inline scalar total(scalar a)
 {{
     for (int by = LANES / 2; by > 0; by /= 2) a += exchanged(a, by);
@@ -60,12 +61,12 @@ TEXTS = {
     scalar top = scalar(x[0]) * scalar(factor), sum = 0;
     EACH(j, n) top = maximum(top, scalar(x[j * inner]) * scalar(factor));
     top = maximum(largest(top), scalar(lowest));
-    EACH(j, n) sum += exp(scalar(x[j * inner]) * scalar(factor) - top);
+    EACH(j, n) sum += exp(less(scalar(x[j * inner]) * scalar(factor), top));
     sum = total(sum);
     if (sum == 0) sum = 1;
     const scalar log_sum = log(sum);
     EACH(j, n) {
-        const scalar shifted = scalar(x[j * inner]) * scalar(factor) - top;
+        const scalar shifted = less(scalar(x[j * inner]) * scalar(factor), top);
         out[j * inner] = logarithm ? shifted - log_sum : exp(shifted) / sum;
     }
 }""",
@@ -93,12 +94,12 @@ TEXTS = {
     scalar top = x[0], sum = 0;
     EACH(j, n) top = maximum(top, scalar(x[j * across]));
     top = largest(top);
-    EACH(j, n) sum += exp(scalar(x[j * across]) - top);
+    EACH(j, n) sum += exp(less(x[j * across], top));
     sum = total(sum);
-    EACH(j, n) error[row * n + j] = kept ? exp(scalar(x[j * across]) - top) / sum - (j == is ? 1 : 0) : scalar(0);
+    EACH(j, n) error[row * n + j] = kept ? exp(less(x[j * across], top)) / sum - (j == is ? 1 : 0) : scalar(0);
     if (threadIdx.x % LANES == 0)
         losses[row] =
-            !kept ? scalar(0) : is < 0 || is >= n ? log(scalar(-1)) : log(sum) - (scalar(x[is * across]) - top);
+            !kept ? scalar(0) : is < 0 || is >= n ? log(scalar(-1)) : log(sum) - less(x[is * across], top);
 }""",
     # The sum of the losses, or their mean over the labels that count; and the weight of each loss in it.
     "reduce_losses": """(const scalar* losses, const label* labels, stored* out, stored* share,
@@ -123,7 +124,14 @@ TEXTS = {
     if (centred) EACH(j, n) mean += scalar(x[at + j]);
     mean = total(mean) / n;
     EACH(j, n) square += (scalar(x[at + j]) - mean) * (scalar(x[at + j]) - mean);
-    const scalar by = 1 / sqrt(total(square) / n + scalar(eps));
+    scalar by = 1 / sqrt(total(square) / n + scalar(eps));
+    if (!(by > scalar(1e-15) && by < scalar(1e15))) { // squares overflowed or vanished: again, of what is 1 at most
+        scalar top = sqrt(scalar(eps)), sum = 0;
+        EACH(j, n) top = maximum(top, fabs(scalar(x[at + j]) - mean));
+        top = largest(top);
+        EACH(j, n) sum += (scalar(x[at + j]) - mean) / top * ((scalar(x[at + j]) - mean) / top);
+        by = 1 / sqrt(total(sum) / n + scalar(eps) / top / top) / top;
+    }
     EACH(j, n) {
         const scalar one = (scalar(x[at + j]) - mean) * by;
         unit[at + j] = one;
@@ -273,10 +281,11 @@ def _fused(xp, name, function):
 
 def batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
     """The forward of batch_norm, whose elementwise parts are fused."""
-    if not same_float(x, mean, var, weight, bias):
+    if not same_float(x, mean, weight, bias):
         return NotImplemented
     channels = x if x.ndim == 2 else x.reshape(*x.shape[:2], -1)
     scale = _fused(xp, "channel_scale", lambda xp, var, eps: 1 / xp.sqrt(var + eps))(xp, var, eps)
+    scale = scale.astype(x.dtype, copy=False)  # the variance is in double precision
     weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
     out, unit = _fused(xp, "channel_norm", _normalized)(xp, channels, mean, scale, weight, bias)
     return out.reshape(x.shape), scale, unit

@@ -50,11 +50,6 @@ def save_safetensors(
     """
     import json
 
-    if not isinstance(tensors, Mapping):
-        raise TypeError(
-            f"save_safetensors: expected a dict of names and tensors, got {type(tensors).__name__}; "
-            "of a module: model.state_dict()"
-        )
     arrays = {name: _array_of(name, value) for name, value in tensors.items()}
     header: dict[str, Any] = {}
     if metadata is not None:
@@ -97,7 +92,7 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))`
     takes the weights of a PyTorch model of the same layout. A FileNotFoundError if there is no such file; a
     ValueError if it is truncated, not of this format, or holds a dtype that lucid does not have."""
-    with open(path, "rb") as file:
+    with open(os.fsdecode(path), "rb") as file:
         try:
             locations = _layout(file, os.fstat(file.fileno()).st_size)
             return {name: Tensor(_read(file, *location)) for name, location in locations.items()}

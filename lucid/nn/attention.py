@@ -16,7 +16,7 @@ from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.ops.attention import additive_mask, attention_weights
-from lucid.ops.checks import check_absent, check_count, check_probability, check_tensor
+from lucid.ops.checks import check_absent, check_count, check_probability
 from lucid.ops.create import empty, full
 from lucid.ops.shapes import triu
 
@@ -146,7 +146,6 @@ class MultiheadAttention(Module):
         """Both masks as one, to be added to scores of shape (batch, heads, queries, keys)."""
         caller, batch, queries, keys = "MultiheadAttention", query.shape[0], query.shape[1], key.shape[1]
         if mask is not None:
-            check_tensor(caller, "attn_mask", mask)
             shapes = (queries, keys), (batch * self.num_heads, queries, keys)
             if mask.shape not in shapes:
                 expected = f"{shapes[0]}, or {shapes[1]} with a mask for each head of each sample"
@@ -155,7 +154,6 @@ class MultiheadAttention(Module):
             mask = mask.reshape(batch, self.num_heads, queries, keys) if mask.ndim == 3 else mask
         if padding is None:
             return mask
-        check_tensor(caller, "key_padding_mask", padding)
         padding = padding.unsqueeze(0) if padding.ndim == 1 and batch == 1 else padding
         if padding.shape != (batch, keys):
             raise ValueError(f"{caller}: key_padding_mask must have shape ({batch}, {keys}), got {padding.shape}")

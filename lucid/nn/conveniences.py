@@ -6,6 +6,7 @@ Plain assignment does what `register_parameter` and `add_module` do; these check
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
@@ -36,6 +37,14 @@ class Conveniences:
         _check_name(self, "register_buffer", name, name in self._buffer_names)
         self._buffer_names = {**self._buffer_names, name: persistent}
         setattr(self, name, tensor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle has; of a computed tensor the numbers alone, with a UserWarning that names it."""
+        computed = {name: x for name, x in vars(self).items() if isinstance(x, Tensor) and not x.is_leaf}
+        for name in computed:
+            text = f"copy: {type(self).__name__}.{name} is a computed tensor, whose history is not copied"
+            warnings.warn(f"{text}; compute it in forward, or assign x.detach()", UserWarning, stacklevel=4)
+        return vars(self) | {name: x.detach() for name, x in computed.items()}
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set attribute `name` to a Parameter (or None), as plain assignment does; errors as `register_buffer`."""

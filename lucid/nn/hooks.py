@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
+from lucid.autograd.function import BackwardOp
 from lucid.autograd.hooks import RemovableHandle
 from lucid.core.events import MODULE, begin
-from lucid.core.node import Tensor
+from lucid.core.node import Node, Tensor
 from lucid.ops.create import zeros_like
 from lucid.ops.shapes import cat
 
@@ -64,7 +66,8 @@ class HookMethods:
         Both are tuples with an entry for each positional argument and each output, None where there is no gradient.
         `grad_input` is what flows back through this one call, whatever else the inputs were used for. A tuple that the
         hook returns replaces it. If no argument requires a gradient, the hook runs once the gradients of the outputs
-        are complete, and has nothing to replace.
+        are complete, and has nothing to replace. When a gradient that it has seen (under `create_graph`) is
+        differentiated, alone or together with a loss, it is not called again.
 
         The module must return a Tensor, or a tuple or list of Tensors."""
         return self._register("backward", hook, prepend, False)
@@ -124,6 +127,7 @@ def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], 
     grad_output: Gradients = ()
 
     def on_inputs(gradients: Gradients) -> Gradients | None:
+        nonlocal grad_output
         replaced = None
         for hook in hooks:
             if (new := hook(module, gradients, grad_output)) is not None:
@@ -131,6 +135,7 @@ def _with_backward_hooks(module: Any, hooks: list[Hook], args: tuple[Any, ...], 
                 if len(replaced) != len(args):
                     expected = f"expected {len(args)}, one for each argument"
                     raise RuntimeError(f"a backward hook of {name} returned {len(replaced)} gradients; {expected}")
+        grad_output = ()  # their history, under create_graph, leads back to the node that holds this function
         return replaced
 
     def on_outputs(gradients: Gradients) -> None:
@@ -158,7 +163,8 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 def join_gradients(values: tuple[Any, ...], hook: Callable[[Gradients], Gradients | None]) -> tuple[Any, ...]:
     """Equal values, whose gradients come to `hook` together; `values` itself if none requires a gradient.
 
-    Those that do are joined into one vector, which is hooked and split again."""
+    Those that do are joined into one vector, which is hooked and split again. What the hook has seen goes on from a
+    node of its own. Where backward comes by there, a gradient is being differentiated, and the hook is not called."""
     active = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
     if not active:
         return values
@@ -174,10 +180,19 @@ def join_gradients(values: tuple[Any, ...], hook: Callable[[Gradients], Gradient
             start = end
         return tuple(parts)
 
-    def on_gradient(g: Tensor) -> Tensor | None:
-        replaced = hook(split(g, (None,) * len(values)))
-        return None if replaced is None else join(replaced).to(g.dtype)
+    def vjp(xp: Any, g: Any, saved: Any, inputs: Any) -> tuple[Any, Any]:
+        again.extend([True] * (inputs[1] is not None))  # that is the hook's node, which is older: its turn comes later
+        return g, xp.zeros_like(g)
 
-    vector = join(values)
+    def on_gradient(g: Tensor) -> Tensor | None:
+        if again:
+            again.clear()
+            return None
+        replaced = hook(split(g, (None,) * len(values)))
+        g = g if replaced is None else join(replaced).to(g.dtype)
+        return Tensor(g._array, False, Node(BackwardOp("backward hooks", vjp), (g._node, node()), (), g))
+
+    vector, again = join(values), list[bool]()
+    node = ref(vector._node)  # weakly, as it holds these functions
     vector.register_hook(on_gradient)
     return split(vector, values)

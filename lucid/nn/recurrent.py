@@ -13,12 +13,13 @@ import warnings
 from typing import Any, ClassVar
 
 from lucid.core.node import Tensor
+from lucid.core.promotion import type_name
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops import recurrent
-from lucid.ops.checks import check_absent, check_count, check_tensor
+from lucid.ops.checks import check_absent, check_count
 from lucid.ops.create import empty
 from lucid.ops.shapes import cat, stack
 
@@ -67,7 +68,6 @@ class Recurrent(Module):
 
     def _check_input(self, input: Tensor, shapes: dict[int, str]) -> None:
         caller = type(self).__name__
-        check_tensor(caller, "input", input)
         if input.ndim not in shapes:
             raise ValueError(f"{caller}: input has shape {input.shape}; expected {' or '.join(shapes.values())}")
         if input.shape[-1] != self.input_size:
@@ -84,9 +84,8 @@ class Recurrent(Module):
             got = f"{len(states)} of them" if isinstance(states, (tuple, list)) else type(states).__name__
             raise TypeError(f"{caller}: hx must be a pair of Tensors, ({', '.join(self.states)}), got {got}")
         for name, state in zip(self.states, states, strict=True):
-            check_tensor(caller, name, state)
-            if state.shape != shape:
-                raise ValueError(f"{caller}: {name} has shape {state.shape}; expected {shape}, which is {meaning}")
+            if (found := getattr(state, "shape", f"none ({type_name(state)})")) != shape:
+                raise ValueError(f"{caller}: {name} has shape {found}; expected {shape}, which is {meaning}")
         return list(states)
 
     def _returned(self, states: list[Tensor]) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.ops.inplace import assign_in_place
+from lucid.ops.refusals import naming
 
 
 def _around(function: Callable[..., Any], wrapper: Any, **attributes: Any) -> Callable[..., Any]:
@@ -24,33 +25,40 @@ def _around(function: Callable[..., Any], wrapper: Any, **attributes: Any) -> Ca
     return wrapper
 
 
+def _naming(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with refusals that name it; operations, which have attributes, do that themselves."""
+    return function if vars(function) else naming(function)
+
+
 def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`function`, with a last argument `inplace`: whether the input is given the values of the result, and returned."""
-    others = function.__code__.co_argcount - 1
+    others, named = function.__code__.co_argcount - 1, _naming(function)
 
     def alone(input: Tensor, inplace: bool = False) -> Tensor:  # relu is called often: this takes 0.1 us, not 0.6
-        return changing(input, inplace=True) if inplace else function(input)
+        return changing(input, inplace=True) if inplace else named(input)
 
     def changing(input: Tensor, *args: Any, inplace: bool = False, **options: Any) -> Tensor:
         if len(args) > others:
             *args, inplace = args  # type: ignore[assignment]
-        out = function(input.clone() if inplace else input, *args, **options)  # a copy, as vjps may need it
+        out = named(input.clone() if inplace else input, *args, **options)  # a copy, as vjps may need it
         return assign_in_place(input, function.__name__, out) if inplace else out
 
-    named = [p for p in signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    before = [p for p in signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     last = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
-    return _around(function, changing if others else alone, plain=function, __signature__=Signature([*named, last]))
+    return _around(function, changing if others else alone, plain=function, __signature__=Signature([*before, last]))
 
 
 def with_size_average(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with what stood for `reduction` before: `size_average`, `reduce`, and the name "elementwise_mean"."""
+
+    named = _naming(function)
 
     def reduced(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **options: Any) -> Any:
         before = "elementwise_mean" if options.get("reduction") == "elementwise_mean" else "size_average and reduce"
         if size_average is not None or reduce is not None or before == "elementwise_mean":
             options["reduction"] = name = "none" if reduce is False else "sum" if size_average is False else "mean"
             warnings.warn(f"{before}: deprecated; write reduction={name!r}", stacklevel=2)
-        return function(*args, **options)
+        return named(*args, **options)
 
     return _around(function, reduced, plain=function)
 

@@ -18,8 +18,9 @@ from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, where
 from lucid.ops.embedding import one_hot
 from lucid.ops.random import generator
 from lucid.ops.reductions import softmax
-from lucid.ops.special import normal_tail, with_sign
+from lucid.ops.special import BITS, normal_tail, with_sign
 
+FAR = 1000  # there exponentials are 0 or infinite in every dtype: x stops here where a product would be 0 * inf
 ROOT_HALF, ROOT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 # The fixed point that makes a deep network keep mean 0 and variance 1 (arXiv 1706.02515, equation 14).
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -27,7 +28,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 @op(floats=True, in_single="cpu", x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
 def _leaky_relu(xp, x, *, negative_slope=0.01):
-    return xp.where(x > 0, x, x * negative_slope)
+    return xp.where(x > 0, x, x * negative_slope) if negative_slope else xp.maximum(x, 0)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -53,7 +54,7 @@ def selu(input: Tensor) -> Tensor:
     return _elu(input, alpha=SELU_ALPHA) * SELU_SCALE
 
 
-@op(floats=True, x=lambda xp, g, x, low, high: xp.masked(g, (x > low) & (x < high)))
+@op(floats=True, x=lambda xp, g, x, low, high: xp.masked(g, ~((x <= low) | (x >= high))))
 def _hardtanh(xp, x, *, low=-1.0, high=1.0):
     return x.clip(low, high)
 
@@ -73,13 +74,16 @@ def relu6(input: Tensor) -> Tensor:
 
 def hardsigmoid(input: Tensor) -> Tensor:
     """relu6(x + 3) / 6, a sigmoid of three straight lines."""
-    ndim_of("hardsigmoid", input)
     return relu6(input + 3) / 6
 
 
-def hardswish(input: Tensor) -> Tensor:
+@op(
+    floats=True, in_single="cpu",
+    x=lambda xp, g, x: g * ((x + 3).clip(0, 6) / 6 + xp.masked(x / 6, ~((x <= -3) | (x >= 3)))),
+)  # fmt: skip
+def hardswish(xp, x):
     """x * relu6(x + 3) / 6, a silu without exponentials (Howard et al. 2019, arXiv 1905.02244)."""
-    return input * hardsigmoid(input)
+    return x.clip(-FAR, math.inf) * ((x + 3).clip(0, 6) / 6)
 
 
 @op(floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.sigmoid(-x))
@@ -88,10 +92,10 @@ def logsigmoid(xp, x):
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x * (1 - s))))
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x.clip(-FAR, FAR) * (1 - s))))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
-    return x * xp.sigmoid(x)
+    return x.clip(-FAR, math.inf) * xp.sigmoid(x)
 
 
 @op(
@@ -108,18 +112,22 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return _softplus(input, beta=float(beta), threshold=float(threshold))
 
 
-def mish(input: Tensor) -> Tensor:
+@op(
+    floats=True, in_single="cpu", aux_outputs={"gate": lambda xp, x: xp.tanh(xp.softplus(x))},
+    x=lambda xp, g, x, gate: g * (gate + x.clip(-FAR, FAR) * ((1 - gate * gate) * xp.sigmoid(x))),
+)  # fmt: skip
+def mish(xp, x):
     """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
-    if isinstance(input, Tensor) and input._array.dtype.char == "e":
-        return mish(input.float()).half()
-    return input * tanh(_softplus(input))
+    gate = xp.tanh(xp.softplus(x))
+    return x.clip(-FAR, math.inf) * gate, gate
 
 
 @op(
     floats=True, in_single="cpu",
     aux_outputs={
         "slope": lambda xp, x, approximate: (
-            _tanh_gelu_slope(xp, x, _tanh_gate(xp, x)) if approximate == "tanh" else _gelu_slope(xp, x)  # type: ignore[has-type]
+            _tanh_gelu_slope(xp, near := x.clip(-40, 40), _tanh_gate(xp, near))  # type: ignore[has-type]
+            if approximate == "tanh" else xp.gelu_slope(x)
         )
     },
     x=lambda xp, g, slope: g * slope,
@@ -128,7 +136,7 @@ def _gelu(xp, x, *, approximate="none"):
     if approximate == "tanh":
         near = x.clip(-40, 40)  # farther out nothing changes, but x * x overflows
         gate = _tanh_gate(xp, near)
-        return x * gate, _tanh_gelu_slope(xp, near, gate)
+        return x.clip(-FAR, math.inf) * gate, _tanh_gelu_slope(xp, near, gate)
     return _gelu_by_tail(xp, x)
 
 
@@ -141,9 +149,18 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return _gelu(input, approximate=approximate)
 
 
-# For the tanh form gate = (1 + tanh u) / 2, and so gate' = 2 gate (1 - gate) u'.
-_gelu_slope = lambda xp, x: 0.5 * (1 + xp.erf(x * ROOT_HALF)) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-_tanh_gate = lambda xp, x: 0.5 * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+@op(
+    in_single="cpu",
+    x=lambda xp, g, x: g * ((2 - (square := x.clip(-40, 40) ** 2)) * xp.exp(-0.5 * square) / math.sqrt(2 * math.pi)),
+)  # fmt: skip
+def gelu_slope(xp, x):
+    """The derivative of gelu, P(Z <= x) + x times the density at x; create_graph differentiates this."""
+    return _gelu_by_tail(xp, x)[1]
+
+
+# For the tanh form gate = (1 + tanh u) / 2, which is sigmoid(2 u), and so gate' = 2 gate (1 - gate) u'. 1 + tanh u has
+# no digits left far below 0.
+_tanh_gate = lambda xp, x: xp.sigmoid(2 * ROOT_2_OVER_PI * (x + 0.044715 * x * x * x))
 _tanh_gelu_slope = lambda xp, x, gate: gate * (1 + 2 * x * (1 - gate) * (ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)))
 
 
@@ -160,19 +177,20 @@ def _gelu_by_tail(xp, x):
     size = xp.abs(flat.clip(-40, 40))  # as good as infinity, but 40 * 0 is 0
     tail, density = normal_tail(xp, size)
     density *= size
-    density -= tail  # the slope below 0, negated; above 0 it is 1 less that
-    density += 0.5
+    density -= tail  # the slope below 0, negated; above 0 it is 1 more than that
     slope = with_sign(density, flat)
-    slope += 0.5
+    slope += flat.view(BITS[flat.dtype.char]) >= 0  # not below 0, where nothing may be rounded away; -0.0 is below
     tail *= size
     out = flat.clip(0, math.inf)
     out -= tail
     return out.reshape(x.shape), slope.reshape(x.shape)
 
 
-def softsign(input: Tensor) -> Tensor:
+@op(floats=True, in_single="cpu", x=lambda xp, g, x: g / (size := 1 + xp.abs(x)) / size)
+def softsign(xp, x):
     """x / (1 + |x|)."""
-    return input / (1 + abs(input))
+    near = x.clip(-1e30, 1e30)
+    return near / (1 + xp.abs(near))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -208,7 +226,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere: an elu whose slope at 0 is 1 for every alpha
     (Barron 2017, arXiv 1704.07483). Raises ValueError if `alpha` is 0."""
-    ndim_of("celu", input)
     if not alpha:
         raise ValueError("celu: alpha must not be 0; relu is the limit for an alpha near 0")
     return where(input <= 0, expm1(clamp(input, max=0) / float(alpha)) * float(alpha), input)
@@ -228,13 +245,11 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """x where it is above `threshold`, `value` elsewhere."""
-    ndim_of("threshold", input)
     return where(input <= threshold, float(value), input)
 
 
 def softmin(input: Tensor, dim: int | None = None) -> Tensor:
     """softmax(-x) along `dim`: the smallest gets most."""
-    ndim_of("softmin", input)
     return softmax(-input, dim)
 
 

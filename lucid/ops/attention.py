@@ -6,7 +6,7 @@ import math
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.ops.checks import check_probability, check_tensor
+from lucid.ops.checks import check_probability
 from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
 from lucid.ops.reductions import softmax_vjp
@@ -57,7 +57,6 @@ def scaled_dot_product_attention(
     """
     caller = "scaled_dot_product_attention"
     weights = attention_weights(caller, query, key, attn_mask, is_causal, scale)  # (..., queries, keys)
-    check_tensor(caller, "value", value)
     if value.ndim < 2 or value.shape[-2] != key.shape[-2]:
         value_rows = f"value of shape {value.shape} not as many rows; expected (..., keys, features) for both"
         raise ValueError(f"{caller}: key of shape {key.shape} has {key.shape[-2]} keys, but {value_rows}")
@@ -69,8 +68,6 @@ def attention_weights(
     caller: str, query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool = False, scale: float | None = None
 ) -> Tensor:
     """softmax(query @ key.T * scale + mask), with errors in the name of `caller`; (..., queries, keys)."""
-    check_tensor(caller, "query", query)
-    check_tensor(caller, "key", key)
     if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
         expected = "query (..., queries, features) and key (..., keys, features), with as many features"
         raise ValueError(f"{caller}: expected {expected}, got shapes {query.shape} and {key.shape}")
@@ -91,7 +88,6 @@ def attention_weights(
 
 def additive_mask(caller: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
     """A mask as what is added to the scores, in the dtype of `like`: of bools, 0 where they hold and -inf elsewhere."""
-    check_tensor(caller, name, mask)
     if mask.dtype.kind == "b":
         return like.new_zeros(mask.shape).masked_fill(~mask, -math.inf)
     if mask.dtype.kind != "f":

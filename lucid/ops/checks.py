@@ -1,39 +1,33 @@
 """What do the functions of `lucid.ops` refuse before they compute?
 
-NumPy would broadcast, wrap an index around or give NaN without a word. For any file of `ops` or `nn`: `check_tensor`,
-`check_integers`, `check_count`, `check_probability`, `check_range` (indices of rows or classes) and, behind it,
-`check_within` (any range, any text). The first argument, `caller`, is the public name that the error begins with.
+NumPy would broadcast, wrap an index around or give NaN without a word. For any file of `ops` or `nn`: `check_integers`,
+`check_count`, `check_probability`, `check_range` (indices of rows or classes) and, behind it, `check_within` (any
+range, any text). The first argument, `caller`, is the public name that the error begins with.
 """
 
 from __future__ import annotations
 
-from lucid.core.array import Array, cpu, device_of, namespace
+import math
+
+from lucid.core.array import Array, cpu, device_of, namespace, ndarray
 from lucid.core.node import Tensor
-from lucid.core.promotion import type_name
+from lucid.core.promotion import as_int
 
 UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}  # bytes -> dtype
 
 
-def check_tensor(caller: str, name: str, value: object) -> None:
-    """Refuse what is not a Tensor."""
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{caller}: {name} must be a Tensor, got {type_name(value)}; use lucid.tensor(...)")
-
-
 def check_integers(caller: str, name: str, indices: Tensor) -> None:
-    """Refuse what is not a Tensor of integers."""
-    check_tensor(caller, name, indices)
+    """Refuse a Tensor that does not hold integers."""
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{caller}: {name} must hold integers, got {indices.dtype}; convert it with .long()")
 
 
 def check_count(caller: str, name: str, value: int, least: int = 0) -> int:
     """`value`, if it can be a number of things, and of at least so many."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{caller}: {name} must be an int, got {value!r}")
-    if value < least:
-        raise ValueError(f"{caller}: {name} must be {least} or more, got {value}")
-    return value
+    if not least <= (count := as_int(caller, name, value)) < 2**63:
+        bound = f"{least} or more" if count < least else "below 2**63"
+        raise ValueError(f"{caller}: {name} must be {bound}, got {count}")
+    return count
 
 
 def check_probability(caller: str, p: float) -> None:
@@ -70,3 +64,12 @@ def check_within(indices: Array, count: int, text: str, late_text: str, ignored:
         outside = indices if ignored is None else indices[indices != ignored]
         if outside.size and (odd := min(cpu.min(outside), 0) or cpu.max(outside)) not in range(count):
             raise IndexError(text.format(odd))
+
+
+def known_within(values: Array, low: float, high: float) -> bool:
+    """Whether an array, or a Tensor, is known to lie between two bounds. Of a GPU's nothing is, as that would wait: the
+    way that is taken without knowing must be right everywhere, and may be slower."""
+    array: Array = getattr(values, "_array", values)
+    if array.ndim and array.size and type(array) is ndarray:
+        return bool(cpu.max(array) < high and (low == -math.inf or low < cpu.min(array)))
+    return not array.size or (device_of(array) == "cpu" and bool(low < array < high))

@@ -18,7 +18,7 @@ from typing import Any
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
-from lucid.ops.checks import check_tensor
+from lucid.ops.checks import check_count
 from lucid.ops.images import Grid, Ints, Shape, add_windows, batch_first, batch_last, batched, cached, window_view
 
 # Half precision is made single not for its sums alone: NumPy multiplies matrices of it 70 times as slowly as of single.
@@ -143,10 +143,6 @@ def _convolve(
 ) -> Tensor:  # fmt: skip
     caller, grid_of = ("conv", _conv_grid) if operation is conv else ("conv_transpose", _conv_transpose_grid)
     caller += f"{dims}d"
-    check_tensor(caller, "input", input)
-    check_tensor(caller, "weight", weight)
-    if bias is not None:
-        check_tensor(caller, "bias", bias)
     shapes = input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
     grid = grid_of(caller, dims, *shapes, groups, *options)
     return batched(dims, input, lambda x: operation(x, weight, bias, grid=grid, groups=groups))
@@ -226,8 +222,7 @@ def _check_shapes(
     """The sizes of the image and of the kernel, once input, weight and bias fit together. A transposed convolution's
     weight is (in, out / groups, *kernel), another's (out, in / groups, *kernel)."""
     size = images.image_size(caller, shape, dims)
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ValueError(f"{caller}: groups must be an int of 1 or more, got {groups!r}")
+    check_count(caller, "groups", groups, 1)
     first, second = ("in_channels", "out_channels") if transposed else ("out_channels", "in_channels")
     if len(weight) != dims + 2:
         expected = f"({first}, {second} / groups, and {dims} of the kernel)"

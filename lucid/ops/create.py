@@ -8,10 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from lucid.core import array as arrays
-from lucid.core.array import DTYPES, Device, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray
+from lucid.core.array import (
+    DTYPES,
+    Device,
+    as_array,
+    as_device,
+    as_dtype,
+    cpu,
+    create_on,
+    from_data,
+    int64,
+    is_array,
+    ndarray,
+)
 from lucid.core.node import Tensor
-from lucid.core.promotion import as_number, ndim_of, number
+from lucid.core.promotion import as_number, number
 from lucid.core.shapes import sizes
+from lucid.ops.checks import check_count
 
 __all__ = [
     "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
@@ -73,28 +86,13 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return Tensor(create_on(device, "empty", lengths("empty", size), dtype=float_dtype(dtype)), requires_grad)
 
 
-def as_int(name: str, what: str, n: Any) -> int:
-    """`n` as a Python int; a TypeError for what is none."""
-    if not hasattr(n, "__index__"):
-        raise TypeError(f"{name}: expected an int for {what}, got {n!r}")
-    return n.__index__()
-
-
-def as_count(name: str, what: str, n: Any) -> int:
-    """The same, of 0 or more."""
-    if (count := as_int(name, what, n)) < 0:
-        raise ValueError(f"{name}: expected {what} to be 0 or more, got {count}")
-    return count
-
-
 def from_numpy(array: Any) -> Tensor:
     """A tensor that shares the memory of a NumPy array: what is written to one shows in the other.
 
     Raises TypeError for anything but a NumPy array of a dtype that lucid has."""
     if not isinstance(array, ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use lucid.tensor(...)")
-    as_dtype(array.dtype)
-    return Tensor(array)
+    return Tensor(as_array(array, shared=True))
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -104,15 +102,17 @@ def from_dlpack(source: Any) -> Tensor:
     >>> from_dlpack(numpy.arange(3.0))
     tensor([0., 1., 2.], dtype=float64)
     """
+    if is_array(source):
+        return Tensor(as_array(source, shared=True))
     if not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: expected what has __dlpack__, such as an array, got {type(source).__name__}")
     on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
-    return Tensor((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source))
+    return Tensor(as_array((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source), shared=True))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of n rows and m (n) columns of zeros."""
-    rows, columns = as_count("eye", "n", n), as_count("eye", "m", n if m is None else m)
+    rows, columns = check_count("eye", "n", n), check_count("eye", "m", n if m is None else m)
     return Tensor(create_on(device, "eye", rows, columns, dtype=float_dtype(dtype)), requires_grad)
 
 
@@ -121,7 +121,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly apart."""
     start, end = as_number("linspace", "start", start), as_number("linspace", "end", end)
-    array = cpu.linspace(start, end, as_count("linspace", "steps", steps))
+    array = cpu.linspace(start, end, check_count("linspace", "steps", steps))
     return from_host(array, float_dtype(dtype), device, requires_grad)
 
 
@@ -130,7 +130,6 @@ def like(create: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
     name = f"{create.__name__}_like"
 
     def create_like(x: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        ndim_of(name, x)
         options = {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
         return create(x.shape, **options, requires_grad=requires_grad)
 
@@ -146,7 +145,6 @@ empty_like = like(empty, "Whatever the memory held,")
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere, in the shape, dtype and device of x."""
-    ndim_of("full_like", x)
     dtype, device = x.dtype if dtype is None else dtype, x.device if device is None else device
     return full(x.shape, fill_value, dtype, device, requires_grad)
 
@@ -160,8 +158,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without copying where it is a tensor or a NumPy array of the right dtype already."""
     if isinstance(data, Tensor):
         return data.to(data.dtype if dtype is None else dtype).to(data.device if device is None else device)
-    if is_array(data) and str(data.dtype) in DTYPES:
-        out = Tensor(data).to(data.dtype if dtype is None else dtype)
+    if is_array(data) and (dtype is None or str(data.dtype) in DTYPES):
+        out = Tensor(data).to(dtype=dtype)
         return out if device is None and out.device != "cpu" else out.to(as_device(device))
     return tensor(data, dtype, device)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lucid.core.array import float32, int64, to_device
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.ops.checks import check_absent, check_integers, check_probability, check_range, check_tensor
+from lucid.core.promotion import as_int
+from lucid.ops.checks import check_absent, check_integers, check_probability, check_range
 from lucid.ops.elementwise import where
 from lucid.ops.indexing import _getitem
 from lucid.ops.random import random_mask
@@ -42,10 +43,10 @@ def embedding(
 
 def row_number(caller: str, padding_idx: int, count: int) -> int:
     """`padding_idx` as one of 0 to count - 1."""
-    if not -count <= padding_idx < count:
+    if not -count <= (row := as_int(caller, "padding_idx", padding_idx)) < count:
         expected = f"expected {-count} to {count - 1}"
         raise IndexError(f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; {expected}")
-    return padding_idx % count
+    return row % count
 
 
 @op()
@@ -67,7 +68,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     [[1, 0, 0], [0, 0, 1]]
     """
     check_integers("one_hot", "tensor", tensor)
-    if num_classes == -1:
+    if as_int("one_hot", "num_classes", num_classes) == -1:
         if not tensor.numel():
             raise ValueError("one_hot: no labels, so num_classes must be given")
         num_classes = max(int(tensor.max().item()) + 1, 1)
@@ -79,14 +80,12 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """x * kept / (1 - p), where each `kept` is 0 with probability `p` and else 1; x itself unless `training`. The mean
     stays what it was. Raises ValueError if `p` is not in [0, 1]. Source: Srivastava et al. 2014, "Dropout: a simple way
     to prevent neural networks from overfitting"."""
-    check_tensor("dropout", "input", input)
     return _dropout("dropout", input, p, training, input.shape)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """`dropout` of whole channels of (n, channels, length) or (channels, length), as neighbours in one are so alike
     that single elements would hardly be missed (arXiv 1411.4280). Raises ValueError also for other numbers of dims."""
-    check_tensor("dropout1d", "input", input)
     if input.ndim not in (2, 3):
         raise ValueError(f"dropout1d: expected (n, channels, length) or (channels, length), got shape {input.shape}")
     return _dropout("dropout1d", input, p, training, (*input.shape[:-1], 1))
@@ -95,7 +94,6 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """`dropout1d` of images, (n, channels, height, width). (Of an input of three dims PyTorch takes the second for the
     channels, and warns that this will change.)"""
-    check_tensor("dropout2d", "input", input)
     if input.ndim != 4:
         hint = "for one image write x.unsqueeze(0), and for (n, channels, length) use dropout1d"
         raise ValueError(f"dropout2d: expected (n, channels, height, width), got shape {input.shape}; {hint}")

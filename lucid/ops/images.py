@@ -10,7 +10,6 @@ float32, are copied in 10 us; that takes 134 with (channels, n, *size) in memory
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise, product
@@ -20,8 +19,8 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
-from lucid.ops.checks import check_count, check_tensor
+from lucid.core.promotion import as_int, ndim_of, number
+from lucid.ops.checks import check_count
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -40,13 +39,14 @@ def cached(f: Callable[..., T]) -> Callable[..., T]:
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:
     """An option for each dim, given as one int for all or as `dims` of them, none below `least`."""
     try:
-        numbers = tuple(map(operator.index, value if isinstance(value, (tuple, list)) else (value,) * dims))
+        several = value if isinstance(value, (tuple, list)) else (value,) * dims
+        numbers = tuple([as_int(caller, name, n) for n in several])
     except TypeError:
         raise TypeError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}") from None
     if len(numbers) != dims:
         raise ValueError(f"{caller}: {name} must be an int, or a tuple of {dims}, got {value!r}")
-    if any(n < least for n in numbers):
-        raise ValueError(f"{caller}: {name} must be {least} or more, got {value!r}")
+    if not all(least <= n < 2**63 for n in numbers):
+        raise ValueError(f"{caller}: {name} must be {least} or more, and below 2**63, got {value!r}")
     return numbers
 
 
@@ -65,7 +65,6 @@ def batched(dims: int, input: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
 
 def check_floats(caller: str, input: Tensor) -> None:
     """Refuse what is not a Tensor of floats."""
-    check_tensor(caller, "input", input)
     if not input.is_floating_point():
         raise TypeError(f"{caller}: input must hold floats to be averaged, got {input.dtype}; convert it with .float()")
 
@@ -187,7 +186,6 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
     input[n, c, window * stride + k * dilation - padding], and 0 outside of the image. A convolution is
     `weight.flatten(1) @ unfold(input, ...)`. The batch may be left out. Raises ValueError for another shape,
     a kernel larger than the padded image, or an option out of range."""
-    check_tensor("unfold", "input", input)
     grid = window_grid("unfold", image_size("unfold", input.shape, 2), kernel_size, stride, padding, dilation)
     return batched(2, input, lambda x: im2col(x, grid=grid))
 
@@ -202,7 +200,6 @@ def fold(
     inside the image. (n, channels * elements of a window, windows) gives (n, channels, *output_size); the
     batch may be left out. Raises ValueError if the number of rows does not divide by the elements of a
     window, or that of columns is not the number of windows in an image of `output_size`."""
-    check_tensor("fold", "input", input)
     size = ints("fold", "output_size", output_size, 2)
     grid = window_grid("fold", size, kernel_size, stride, padding, dilation)
     if input.ndim not in (2, 3):
@@ -310,7 +307,6 @@ def interpolate(
     >>> interpolate(tensor([[[0.0, 1.0]]]), size=3, mode="linear", align_corners=True).tolist()
     [[[0.0, 0.5, 1.0]]]
     """
-    check_tensor("interpolate", "input", input)
     if mode != "nearest":
         check_floats("interpolate", input)
     options = size, scale_factor, mode, align_corners, recompute_scale_factor
@@ -348,6 +344,7 @@ def _interpolation(
             raise ValueError(f"{caller}: scale_factor must be {numbers}, got {scale_factor!r}")
         # 120 / 88 is rounded, and 88 times that ends just below 120: as much is added as the two roundings may take.
         new = tuple(int(n * float(f) * (1 + 2**-51)) for n, f in zip(old, factors, strict=True))
+        new = ints(caller, "the new size", new, dims, 0)
         if 0 in new:
             raise ValueError(f"{caller}: scale_factor={scale_factor!r} leaves nothing of size {old}")
         scales = scales if recompute else factors

@@ -11,16 +11,18 @@ what it shows and through which operation, and each tensor knows its views (`reg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from lucid.core.array import is_array, is_writable, ndarray, storage_of
+from lucid.core.array import cpu, is_array, is_writable, namespace, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
 from lucid.core.op import op
 from lucid.core.promotion import KIND_RANK, describe_error, number
 from lucid.ops.elementwise import clamp, relu
-from lucid.ops.indexing import normal_index
+from lucid.ops.indexing import may_repeat, normal_index
+from lucid.ops.refusals import after
 
 LEAF = """{name}: this tensor is a {view}leaf that requires a gradient, and a change in place would be lost \
 to it; write to it inside `with lucid.no_grad():`, or compute a new tensor, x = x + ..."""
@@ -43,7 +45,7 @@ NumPy arrays can be); write to a .clone()"""
         g, xp.zeros_like(xp.getitem(_view_of(xp, g, view_chain), index=index)),
         index=index, view_chain=view_chain,
     ),
-    value=lambda xp, g, index, view_chain: xp.getitem(_view_of(xp, g, view_chain), index=index),
+    value=lambda xp, g, index, view_chain: _written(xp, _view_of(xp, g, view_chain), index),
 )  # fmt: skip
 def setitem(xp, x, value, *, index, view_chain=()):
     """A copy of x with `value` at `index` of what the views of `view_chain` show of it."""
@@ -55,7 +57,7 @@ def _with_value(xp, x, value, index, view_chain):
     for name, options in view_chain:
         shown.append(getattr(xp, name)(shown[-1], **options))
     changed = xp.copy(shown.pop())
-    changed[index] = value
+    write_at(xp, changed, index, value)
     for (name, options), source in zip(reversed(view_chain), reversed(shown), strict=True):
         if name == "reshape":  # of a copy it may be another copy, but it can be undone
             changed = changed.reshape(source.shape)
@@ -63,6 +65,38 @@ def _with_value(xp, x, value, index, view_chain):
             part, changed = changed, xp.copy(source)
             getattr(xp, name)(changed, **options)[...] = part
     return changed
+
+
+def write_at(xp, out, index, value):
+    """out[index] = value. Of several values for one place, the last in the order of rows stays."""
+    if is_array(value) and may_repeat(index):
+        if xp is cpu:  # goes row by row through values that are stored so
+            value = xp.ascontiguousarray(value)
+        else:  # a GPU keeps no order: the last value is written by all of them
+            last = _last_written(xp, out, index)
+            (values := xp.empty(last.shape, dtype=value.dtype))[...] = value
+            value = values.reshape(-1)[last]
+    out[index] = value
+
+
+def _last_written(xp, x, index):
+    """For each value that is written to x[index], the position of the last one for the same place."""
+    places, shape = xp.zeros(x.shape, dtype="float64"), x[index].shape
+    xp.maximum.at(places, index, xp.arange(math.prod(shape), dtype="float64").reshape(shape))
+    return places[index].astype("int64")
+
+
+@op()
+def stays(xp, x, *, index):
+    """Which of the values that are written to x[index] no other one is then written over."""
+    last = _last_written(xp, x, index)
+    return last == xp.arange(last.size).reshape(last.shape)
+
+
+def _written(xp, g, index):
+    """The gradient of what was written at an index: 0 for values that another one was then written over."""
+    values = xp.getitem(g, index=index)
+    return xp.masked(values, xp.stays(g, index=index)) if may_repeat(index) else values
 
 
 def _view_of(xp, x, view_chain):
@@ -124,10 +158,6 @@ def _move_history(tensor: Tensor, node: Any) -> None:
         node.retain_hooks = {**(node.retain_hooks or {}), id(tensor): old.retain_hooks.pop(id(tensor))}
 
 
-def _same_storage(a: Any, b: Any) -> bool:
-    return is_array(a) and storage_of(a) is storage_of(b)
-
-
 def _group_to_write(tensor: Tensor, name: str, recorded: Any) -> ViewGroup | None:
     """The group whose history a write belongs to, unless that is refused; None where there can be no history."""
     if not is_writable(tensor._array):
@@ -152,7 +182,8 @@ def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
         new = new.to(tensor.dtype)
     array, node = tensor._array, new._node
     if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
-        node.saved = tuple([value.copy() if _same_storage(value, array) else value for value in node.saved or ()])
+        shows = lambda value: is_array(value) and overlap(value, array)
+        node.saved = tuple([value.copy() if shows(value) else value for value in node.saved or ()])
     array[...] = new._array
     bump_version(array)
     if node is not None and group is not None:
@@ -172,10 +203,10 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
         if type(array) is not type(mine) or (recorded and array.dtype is not mine.dtype):
             value = value.to(tensor)
             array, node = value._array, value._node
-        if type(mine) is not ndarray and _same_storage(array, mine):
+        if type(mine) is not ndarray and overlap(array, mine):
             array = array.copy()  # NumPy sees to overlaps by itself
     try:
-        mine[index] = array
+        write_at(namespace(mine), mine, index, array)
     except (ValueError, TypeError, IndexError) as error:
         if isinstance(error, ValueError) and "broadcast" in str(error) and is_array(array):
             fit = f"does not fit into a place of shape {mine[index].shape}"
@@ -200,7 +231,10 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
     @method(name, *operators)
     @wraps(function, updated=())
     def change(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return assign_in_place(self, name, function(self, *args, **options))
+        try:
+            return assign_in_place(self, name, function(self, *args, **options))
+        except Exception as error:
+            return after(error, change, (self, *args), options)
 
     change.__name__, change.__qualname__ = name, f"Tensor.{name}"
     change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."

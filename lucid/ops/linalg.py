@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
-from lucid.core.shapes import _broadcast_to, _reshape, axis_of
+from lucid.core.promotion import as_int, ndim_of
+from lucid.core.shapes import _broadcast_to, _reshape, axis_of, sizes
 from lucid.ops.pad import _pad
 from lucid.ops.reductions import norm as norm_of_lucid
 from lucid.ops.shapes import _cat, _transpose, joint_shape, put_diagonal
@@ -242,11 +242,11 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     """A @ A @ ... @ A, n times, in about log2(n) products; I for n = 0, and inv(A)'s power -n where n is negative.
     Raises TypeError if n is not an int, and ValueError for a matrix that is not square, and for a singular one with
     a negative n."""
-    if not isinstance(n, int):
-        raise TypeError(f"matrix_power: expected n to be an int, got {n!r}")
+    n = as_int("matrix_power", "n", n)
     A, left = _square("matrix_power", A), abs(n)
     if not n:
-        return put_diagonal(A.new_ones(A.shape[:-1]), shape=A.shape, axis1=-2, axis2=-1)
+        ones = A.diagonal(dim1=-2, dim2=-1) ** 0  # part of the graph, with slope 0
+        return put_diagonal(ones, shape=A.shape, axis1=-2, axis2=-1)
     square = inv(A) if n < 0 else A
     power = square.clone() if left & 1 else None
     while left := left >> 1:
@@ -272,7 +272,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     """
     ndim = ndim_of("norm", A)
     A = A if dtype is None else A.to(dtype)
-    dims = [dim] if isinstance(dim, int) else list(range(ndim) if dim is None else dim)
+    dims = list(range(ndim) if dim is None else sizes("norm", (dim,)))
     if len(dims) == 1 or (ord is None and dim is None):
         if isinstance(ord, str):
             raise ValueError(f"norm: {ord!r} is a norm of matrices; expected a number for ord, or two dims")

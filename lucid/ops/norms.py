@@ -19,11 +19,12 @@ from typing import Any
 from lucid.core.array import cpu, float16, float32, float64, get_default_dtype, namespace
 from lucid.core.node import Tensor, grad_mode
 from lucid.core.op import op
+from lucid.core.promotion import as_int
 from lucid.core.reductions import mean_weight
-from lucid.core.shapes import axis_of
-from lucid.ops.checks import check_tensor
+from lucid.core.shapes import axis_of, sizes
+from lucid.ops.checks import known_within
 from lucid.ops.elementwise import rsqrt
-from lucid.ops.reductions import norm
+from lucid.ops.reductions import norm, with_room
 from lucid.ops.shapes import joint_shape
 
 
@@ -35,7 +36,7 @@ def _rows(xp, x, dims):
 
 def _centred(xp, x, dims):
     rows = _rows(xp, x, dims)
-    return rows - _row_sum(xp, rows) * mean_weight(rows.shape[1])
+    return rows - _row_mean(xp, rows)
 
 
 def _row_sum(xp, rows, weight=None):
@@ -45,9 +46,9 @@ def _row_sum(xp, rows, weight=None):
     return xp.matmul(rows, xp.reshape(weight, shape=(rows.shape[1], 1)))
 
 
-_row_scale = lambda xp, rows, eps: 1 / xp.sqrt(_row_sum(xp, rows * rows) * mean_weight(rows.shape[1]) + eps)
-
-
+_row_mean = lambda xp, rows: _row_sum(xp, rows) * mean_weight(rows.shape[1])
+_scale = lambda xp, x, mean, eps: with_room(xp, lambda x: 1 / xp.sqrt(mean(xp, x * x) + eps), x, 1e15)
+_row_scale = lambda xp, rows, eps: _scale(xp, rows, _row_mean, eps)
 _rows_of_g = lambda xp, g, unit: xp.reshape(g, shape=unit.shape)
 _along_unit = lambda xp, g, rows, unit: rows * unit
 
@@ -174,21 +175,26 @@ def _channel_sum(xp, x):
 
 
 _share = lambda x: mean_weight(x.shape[0] * math.prod(x.shape[2:]))  # 1 / the numbers of a channel
+_channel_mean = lambda xp, x: _channel_sum(xp, x) * _share(x)
+_channel_scale = lambda xp, away, eps: _scale(xp, away, _channel_mean, eps)
+_channels_centred = lambda xp, x: (flat := _channels(xp, x)) - _channel_mean(xp, flat)
 
 
 def moments(xp: Any, x: Any) -> tuple[Any, Any]:
     """The mean and the (biased) variance of each channel of x, in a shape that broadcasts against it."""
     x = _channels(xp, x)
-    mean = _channel_sum(xp, x) * _share(x)
+    mean = _channel_mean(xp, x)
     away = x - mean
-    return mean, _channel_sum(xp, away * away) * _share(x)
+    away = away if xp is cpu else xp.astype(away, dtype="float64")  # see with_room
+    with xp.quiet():
+        return mean, _channel_mean(xp, away * away)
 
 
 @op(
     floats=True,
     aux_outputs={
-        "scale": lambda xp, x, eps: 1 / xp.sqrt(moments(xp, x)[1] + eps),
-        "unit": lambda xp, x, scale: (_channels(xp, x) - moments(xp, x)[0]) * scale,
+        "scale": lambda xp, x, eps: _channel_scale(xp, _channels_centred(xp, x), eps),
+        "unit": lambda xp, x, scale: _channels_centred(xp, x) * scale,
     },
     shared={
         "each": lambda xp, g, unit: xp.reshape(g, shape=unit.shape),
@@ -208,8 +214,11 @@ def _batch_norm(xp, x, mean, var, weight=None, bias=None, *, eps):
 
     `mean` and `var` are the batch's own `moments`, which the caller has already; the vjps know them as such.
     """
-    scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
+    with xp.quiet():
+        scale = 1 / xp.sqrt(var + eps)  # (channels,) or (channels, 1)
     unit = _channels(xp, x) - mean  # (n, channels) or (n, channels, rest)
+    if not known_within(scale, 1e-15, 1e15):
+        scale = _channel_scale(xp, unit, eps)  # the variance itself is infinite, or vanished
     unit *= scale
     weight, bias = (None if p is None else p.reshape(scale.shape) for p in (weight, bias))
     return _learned(unit, weight, bias).reshape(x.shape), scale, unit
@@ -299,7 +308,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: 
     >>> normalize(tensor([[3.0, 4.0]]))
     tensor([[0.6, 0.8]])
     """
-    check_tensor("normalize", "input", input)
     return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=eps), input)
 
 
@@ -312,8 +320,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> cosine_similarity(tensor([[3.0, 0.0]]), tensor([[1.0, 1.0]]))
     tensor([0.7071])
     """
-    check_tensor("cosine_similarity", "x1", x1)
-    check_tensor("cosine_similarity", "x2", x2)
     shape = joint_shape("cosine_similarity", x1.shape, x2.shape)
     axis = axis_of("cosine_similarity", dim, len(shape))
     a, b = (normalize(x.expand(shape), 2, axis, eps) for x in (x1, x2))
@@ -340,7 +346,6 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Any, **options:
 
 def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:
     """How many dims `normalized_shape` has, if the input's shape ends so and those of the others are that."""
-    check_tensor(caller, "input", input)
     shape = as_shape(caller, normalized_shape)
     if input.shape[-len(shape) :] != shape:
         hint = "give the lengths of the last dims, those to take the mean over"
@@ -353,20 +358,19 @@ def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequenc
 
 def as_shape(caller: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """`normalized_shape` as a tuple of at least one int."""
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
-    if not shape or not all(isinstance(n, int) and n > 0 for n in shape):
+    shape = sizes(caller, (normalized_shape,))
+    if not shape or min(shape) < 1:
         raise ValueError(f"{caller}: normalized_shape must be a positive int, or several, got {normalized_shape!r}")
     return shape
 
 
 def check_groups(caller: str, num_groups: int, channels: int) -> None:
     """Refuse groups that are not all of one size."""
-    if not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+    if as_int(caller, "num_groups", num_groups) < 1 or channels % num_groups:
         raise ValueError(f"{caller}: num_groups must divide the {channels} channels, got {num_groups!r}")
 
 
 def _check_channels(caller: str, input: Tensor, **vectors: Tensor | None) -> None:
-    check_tensor(caller, "input", input)
     if input.ndim < 2:
         raise ValueError(f"{caller}: input must be (n, channels, ...), got shape {input.shape}")
     for name, vector in vectors.items():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
+from lucid.core.shapes import sizes
 from lucid.ops.images import SparseMatrix, cached, resample
 from lucid.ops.indexing import _getitem
 from lucid.ops.shapes import squeeze, unsqueeze
@@ -52,20 +53,21 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
     >>> pad(tensor([[1, 2, 3]]), (2, 1), mode="reflect").tolist()
     [[3, 2, 1, 2, 3, 2]]
     """
+    pad = sizes("pad", (pad,))
     if mode in MODES and value is None:
-        return _pad_around(x, tuple(pad), mode)
+        return _pad_around(x, pad, mode)
     if mode != "constant":
         modes = f"'constant', {', '.join(map(repr, MODES))}, value with the first alone"
         raise ValueError(f"pad: expected mode {modes}; got {mode!r} and value={value}")
     if len(pad) % 2 or len(pad) > 2 * ndim_of("pad", x):
-        raise ValueError(f"pad: expected a (before, after) pair for each of at most {x.ndim} dims, got {tuple(pad)}")
+        raise ValueError(f"pad: expected a (before, after) pair for each of at most {x.ndim} dims, got {pad}")
     pairs = list(zip(pad[-2::-2], pad[::-2], strict=True))  # of the dims in their order
     widths = [(0, 0)] * (x.ndim - len(pairs)) + pairs
     if any(n < 0 for pair in widths for n in pair):
         cut = []
         for n, (before, after) in zip(x.shape, widths, strict=True):
             if n + before + after < 0:
-                raise ValueError(f"pad: {tuple(pad)} cuts off more than shape {x.shape} has")
+                raise ValueError(f"pad: {pad} cuts off more than shape {x.shape} has")
             cut.append(slice(max(0, -before), n - max(0, -after)))
         x = _getitem(x, index=tuple(cut))
         widths = [(max(0, before), max(0, after)) for before, after in widths]

@@ -13,10 +13,9 @@ from lucid.core.array import as_device, cpu, to_device
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
-from lucid.ops.checks import check_tensor
-from lucid.ops.elementwise import INTEGERS
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
 from lucid.ops.indexing import _getitem
+from lucid.ops.special import BITS
 
 
 @op(in_single=True, x=lambda xp, g, x, out, grid: xp.to_maxima(g, x, out, grid=grid))
@@ -41,7 +40,7 @@ def max_pool(xp, x, *, grid):
 @op(y=lambda xp, g, x, top, grid: _read(xp, g, xp.find_maxima(x, top, grid=grid)))
 def to_maxima(xp, y, x, top, *, grid):
     """y, (n, channels, *out), added where the maxima `top` of the windows of x are: (n, channels, *size)."""
-    image, top, bits = batch_last(xp, x), _reached(xp, top), INTEGERS[y.dtype.char]
+    image, top, bits = batch_last(xp, x), _reached(xp, top), BITS[y.dtype.char]
     out, carried = xp.zeros(image.shape, dtype=y.dtype), batch_last(xp, y).view(bits)  # (channels, ..., n)
 
     def leave(places, values):
@@ -131,7 +130,6 @@ def max_pool2d(
 
 def _max_pool(dims: int, input: Tensor, return_indices: bool, *options: Any) -> Any:
     caller = f"max_pool{dims}d"
-    check_tensor(caller, "input", input)
     grid = _pool_grid(caller, dims, input._array.shape, *options)
     out = batched(dims, input, lambda x: max_pool(x, grid=grid))
     if not return_indices:
@@ -273,7 +271,6 @@ def adaptive_max_pool2d(input: Tensor, output_size: MaybeInts, return_indices: b
 
 
 def _adaptive_max(caller: str, dims: int, input: Tensor, output_size: MaybeInts, return_indices: bool) -> Any:
-    check_tensor(caller, "input", input)
     kernel, places = _adaptive_places(caller, dims, input.shape, output_size, str(input.device))
     if kernel is not None:
         return _max_pool(dims, input, return_indices, kernel, None, 0, 1, False)

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from lucid.core.array import is_array
 from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, result_type
+from lucid.core.promotion import as_int, ndim_of, result_type
 from lucid.core.reductions import sum
-from lucid.core.shapes import _reshape, axis_of
+from lucid.core.shapes import _reshape, axis_of, sizes
 from lucid.ops.shapes import _diagonal, _transpose
 
 Shape = tuple[int, ...]
@@ -45,12 +46,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> lucid.einsum("ij,jk->ik", a, b).shape, lucid.einsum("ij->", a), lucid.einsum("...i,...i->...", a, a)
     ((2, 4), tensor(6.), tensor([3., 3.]))
     """
-    if not isinstance(equation, str):
-        raise TypeError(f"einsum: expected the equation first, a string, got {type(equation).__name__}")
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    for x in operands:
-        ndim_of("einsum", x)
+    operands = tuple([Tensor(x) if is_array(x) else x for x in operands])
     return _contract(operands, *_parse(equation, tuple([x._array.shape for x in operands])))
 
 
@@ -64,8 +62,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     (2, 5)
     """
     least = min(ndim_of("tensordot", a), ndim_of("tensordot", b))
-    if isinstance(dims, int):
-        if not 0 <= dims <= least:
+    if hasattr(dims, "__index__") and not getattr(dims, "ndim", 0):
+        if not 0 <= (dims := as_int("tensordot", "dims", dims)) <= least:
             has = f"is more than one of the shapes {a.shape} and {b.shape} has, or less than 0"
             raise ValueError(f"tensordot: dims {dims} {has}")
         dims = range(a.ndim - dims, a.ndim), range(dims)
@@ -84,11 +82,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def _two_lists(dims: Any) -> tuple[Sequence[int], Sequence[int]]:
-    dims = dims.tolist() if hasattr(dims, "tolist") else dims
     try:
-        of_a, of_b = ([ds] if isinstance(ds, int) else list(ds) for ds in dims)
-        if not all(isinstance(d, int) for d in of_a + of_b):
-            raise TypeError
+        of_a, of_b = (sizes("tensordot", (ds,)) for ds in dims)
     except (TypeError, ValueError):
         raise TypeError(f"tensordot: expected dims to be an int or two lists of ints, got {dims!r}") from None
     return of_a, of_b

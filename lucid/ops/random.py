@@ -12,8 +12,9 @@ import numpy
 
 from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
 from lucid.core.node import Tensor
-from lucid.core.promotion import ndim_of
-from lucid.ops.create import as_count, as_int, as_tensor, float_dtype, from_host, lengths, like
+from lucid.core.promotion import as_int
+from lucid.ops.checks import check_count
+from lucid.ops.create import as_tensor, float_dtype, from_host, lengths, like
 
 __all__ = [
     "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
@@ -34,12 +35,8 @@ def generator() -> numpy.random.Generator:
 def manual_seed(seed: int) -> None:
     """Start the random generator anew from `seed`: the same program then draws the same numbers, on every device.
     Raises TypeError if `seed` is not an int, and ValueError if `seed` is negative."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"manual_seed: expected an int, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"manual_seed: expected a seed of 0 or more, got {seed}")
-    bits = generator().bit_generator
-    bits.state = type(bits)(int(seed)).state
+    bits, start = generator().bit_generator, check_count("manual_seed", "seed", seed)
+    bits.state = type(bits)(start).state
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -95,7 +92,7 @@ def randint(
 
 def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
     """The integers below n in random order."""
-    drawn = generator().permutation(as_count("randperm", "n", n))
+    drawn = generator().permutation(check_count("randperm", "n", n))
     return from_host(drawn, int64 if dtype is None else dtype, device, False)
 
 
@@ -115,14 +112,12 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
     >>> multinomial(tensor([0.0, 0.3, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
-    ndim_of("multinomial", probabilities)
     if probabilities.dtype.kind != "f":
         got = f"got {probabilities.dtype}; convert with .float()"
         raise TypeError(f"multinomial: expected weights of a float dtype, {got}")
     if len(shape := probabilities.shape) not in (1, 2):
         raise ValueError(f"multinomial: expected weights of shape (n,) or (rows, n), got shape {shape}")
-    if (count := as_count("multinomial", "num_samples", num_samples)) == 0:
-        raise ValueError("multinomial: expected num_samples to be 1 or more, got 0")
+    count = check_count("multinomial", "num_samples", num_samples, 1)
     weights = as_tensor(probabilities).detach().cpu().double().numpy()
     if not (cpu.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("multinomial: expected finite weights of 0 or more, got a negative one, inf or nan")

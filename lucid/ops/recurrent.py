@@ -36,7 +36,7 @@ def _previous(xp, h0, out, x_shape):
 
 def _rnn_backward(xp, g, out, w_hh, nonlinearity):
     """The gradient of what each step took the tanh (or relu) of, (time * batch, n)."""
-    slopes = 1 - out * out if nonlinearity == "tanh" else xp.astype(out > 0, dtype=out.dtype)  # (time, batch, n)
+    slopes = 1 - out * out if nonlinearity == "tanh" else xp.astype(out != 0, dtype=out.dtype)  # (time, batch, n)
     dh, d = g[-1], []  # (batch, n), and of every step that times its slope, last step first
     for t in reversed(range(out.shape[0])):
         d.append(dh * slopes[t])

@@ -9,12 +9,16 @@ import math
 from typing import Any
 
 from lucid.core import reductions as core
+from lucid.core.array import is_array, ndarray
+from lucid.core.backward import gradients_of
 from lucid.core.node import Tensor, method
-from lucid.core.op import op
-from lucid.core.promotion import as_number, ndim_of, number
-from lucid.core.reductions import accepts_axis, count, expand_reduced, reduction
+from lucid.core.op import on_tensors, op
+from lucid.core.promotion import as_int, as_number, ndim_of, number
+from lucid.core.reductions import count, expand_reduced, reduction
+from lucid.ops.checks import known_within
 from lucid.ops.elementwise import abs, maximum, minimum
 from lucid.ops.indexing import ValuesIndices, pick
+from lucid.ops.refusals import naming
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "min",
@@ -23,7 +27,7 @@ __all__ = [
 
 
 def _extreme_vjp(xp, g, x, out, axis):
-    ties = xp.astype(x == expand_reduced(xp, out, x.shape, axis), dtype=x.dtype)
+    ties = xp.astype((x == expand_reduced(xp, out, x.shape, axis)) | (x != x), dtype=x.dtype)  # NaN is the extreme
     return expand_reduced(xp, g, x.shape, axis) * (ties / xp.sum(ties, axis=axis, keepdims=True))
 
 
@@ -42,7 +46,6 @@ def argmax(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
 
@@ -58,8 +61,9 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def _extreme(of_two: Any, of_all: Any, index_of: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return of_all(x)
-    if not isinstance(dim, int):
+    if type(dim) is not int and (isinstance(dim, (Tensor, float)) or is_array(dim)):
         return of_two(x, dim)
+    dim = as_int(index_of.__name__.removeprefix("arg"), "dim", dim, "; or a tensor to compare with")
     picked = pick(x, index_of(x, dim, True), dim)
     return picked if keepdim or not x.ndim else ValuesIndices(*[t.squeeze(dim) for t in picked])
 
@@ -93,7 +97,6 @@ def amin(xp, x, *, axis=None, keepdims=False):
 
 
 @method()
-@accepts_axis
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
     return _extreme(minimum, amin, argmin, x, dim, keepdim)
@@ -126,17 +129,28 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        if isinstance(dim, bool):  # PyTorch's x.var(unbiased)
+            dim, unbiased = None, dim
         n = as_number(operation.__name__, "correction", correction if unbiased is None else int(bool(unbiased)))
         return operation(x, axis=core.axes(operation.__name__, dim), correction=n, keepdims=keepdim)
 
-    return method()(accepts_axis(core.public_form(operation, reduced)))
+    return method()(naming(core.public_form(operation, reduced)))
 
 
 @with_correction
 @op(floats=True, in_single=True, x=lambda xp, g, x, axis, correction: _var_vjp(xp, g, x, axis, correction))
 def var(xp, x, *, axis=None, correction=1, keepdims=False):
     """sum((x - mean(x)) ** 2) / (n - `correction`) over `dim`, the variance (1: the unbiased estimate; 0: plainly)."""
-    return _squares(xp, x, axis, correction, keepdims)
+    return with_room(xp, lambda x: _squares(xp, x, axis, correction, keepdims), x, 1e30)
+
+
+def with_room(xp, f, x, bound):
+    """f(x), a root of squares or such. Unless that is known to be between 1 / `bound` and `bound`, where no square has
+    left the range of single precision, it is computed in double; on a GPU always, so that nobody waits to know."""
+    with xp.quiet():
+        if type(getattr(x, "_array", x)) is ndarray and known_within(out := f(x), 1 / bound, bound):
+            return out
+        return xp.astype(f(xp.astype(x, dtype="float64")), dtype=x.dtype)
 
 
 def _centred(xp, x, axis):
@@ -154,8 +168,7 @@ def _degrees(x_shape, axis, correction):
 
 def _squares(xp, x, axis, correction, keepdims):
     away, n = _centred(xp, x, axis), _degrees(x.shape, axis, correction)
-    with xp.quiet():  # one element and correction=1: 0 / 0 is the answer
-        return xp.sum(away * away, axis=axis, keepdims=keepdims) / n
+    return xp.sum(away * away, axis=axis, keepdims=keepdims) / n  # 0 / 0 for one element and correction=1
 
 
 def _var_vjp(xp, g, x, axis, correction):
@@ -166,35 +179,42 @@ def _var_vjp(xp, g, x, axis, correction):
 # Constant data has no spread, and no direction in which it grows: the gradient there is 0, as in PyTorch, where the
 # formula alone would say 0 / 0.
 @with_correction
-@op(
-    floats=True, in_single=True,
-    x=lambda xp, g, x, out, axis, correction: _var_vjp(xp, _over(xp, g, 2 * out), x, axis, correction),
-)  # fmt: skip
+@op(floats=True, in_single=True, x=lambda xp, g, x, out, axis, correction: (
+    _root_vjp(xp, g * core.mean_weight(_degrees(x.shape, axis, correction)), _centred(xp, x, axis), out, axis)
+))  # fmt: skip
 def std(xp, x, *, axis=None, correction=1, keepdims=False):
     """The standard deviation over `dim`, sqrt(var(x)); its gradient for constant data is 0."""
-    return xp.sqrt(_squares(xp, x, axis, correction, keepdims))
+    return with_room(xp, lambda x: xp.sqrt(_squares(xp, x, axis, correction, keepdims)), x, 1e15)
 
 
-def _over(xp, g, out):
-    """g / out, and 0 where out is 0: no division by 0 is ever made, so every further derivative is clean as well."""
-    return xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
+def _root_vjp(xp, g, x, out, axis):
+    """x / out * g: the gradient of out, the root of a sum of x * x. Where out is 0 it is 0, and nothing is divided by
+    0, so further derivatives are clean as well; in the next one g / out has its limit, the slope of g along out."""
+    limit = 0.0
+    if xp is on_tensors and g._node is not None and not known_within(out, 0, math.inf):
+        slopes = gradients_of([g], [xp.zeros_like(g) + 1], True, True, {out._node})
+        limit = xp.where(g == 0, dict(slopes).get(out._node, 0.0), 0.0)
+    g, size = xp.where(out == 0, limit, g), xp.where(out == 0, 1, out)
+    return x / expand_reduced(xp, size, x.shape, axis) * expand_reduced(xp, g, x.shape, axis)
 
 
 @op(floats=True, in_single=True, x=lambda xp, g, x, out, ord, axis: _norm_vjp(xp, g, x, out, ord, axis))
 def _norm(xp, x, *, ord=2.0, axis=None, keepdims=False):
     """(sum |x|**ord) ** (1 / ord); the number of nonzeros for ord = 0. The gradient at 0 is 0."""
-    if ord == 2:
-        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
     if ord == 0:
         return xp.sum((x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)
-    powers = xp.sum(xp.abs(x) ** ord, axis=axis, keepdims=keepdims)
-    return powers if ord == 1 else powers ** (1 / ord)
+
+    def root(x):
+        total = xp.sum(x * x if ord == 2 else xp.abs(x) ** ord, axis=axis, keepdims=keepdims)
+        return xp.sqrt(total) if ord == 2 else total if ord == 1 else total ** (1 / ord)
+
+    return with_room(xp, root, x, 10 ** builtins.min(30 / builtins.abs(ord), 300))
 
 
 def _norm_vjp(xp, g, x, out, ord, axis):
-    g, out = expand_reduced(xp, g, x.shape, axis), expand_reduced(xp, out, x.shape, axis)
     if ord == 2:
-        return x * _over(xp, g, out)
+        return _root_vjp(xp, g, x, out, axis)
+    g, out = expand_reduced(xp, g, x.shape, axis), expand_reduced(xp, out, x.shape, axis)
     if ord == 1:
         return g * xp.sign(x)
     if ord == 0:
@@ -205,7 +225,6 @@ def _norm_vjp(xp, g, x, out, ord, axis):
 
 
 @method()
-@accepts_axis
 def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |x|**p) ** (1 / p) over `dim`, for any number p; the largest or smallest magnitude for inf or -inf.
     Raises ValueError for a `p` that is not a number ("fro" is accepted for 2)."""
@@ -225,16 +244,24 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    top = xp.where(top == -math.inf, 0, top)
+    total = xp.sum(xp.exp(minus(xp, x, top)), axis=axis, keepdims=True)
     with xp.quiet():  # all -inf: log 0 is the answer
         out = xp.log(total) + top
-    return out if keepdims else out.reshape(xp.sum(x, axis=axis).shape)
+    return out if keepdims else xp.sum(out, axis=axis)
+
+
+def minus(xp, x, top):
+    """x less its maximum: nothing above 0 for exp. Where that is infinite it is 0, and -inf for all else."""
+    if known_within(top, -math.inf, math.inf):
+        return x - top
+    return xp.where(x == math.inf, 0, xp.where(x == math.inf, 0, x) - top)
 
 
 def _shares(xp, x, out, axis):
     out = expand_reduced(xp, out, x.shape, axis)
-    return xp.exp(x - xp.where(out == -math.inf, 0, out))  # all -inf: no element has a share, and 0 it is
+    x = xp.where((x == math.inf) & (out == math.inf), 0, x - xp.where(out == -math.inf, 0, out))
+    return xp.exp(x)  # all -inf: no element has a share, and 0 it is
 
 
 def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
@@ -245,13 +272,13 @@ def along_dim(of_a_number: Any = None, hint: str = "") -> Any:
         name = operation.__name__
 
         def along(x: Tensor, dim: int | None = None) -> Tensor:
-            if not isinstance(dim, int):
-                raise TypeError(f"{name}: expected an int for dim, got {dim!r}{hint}")
+            if type(dim) is not int:
+                dim = as_int(name, "dim", dim, hint)
             if of_a_number is not None and not ndim_of(name, x):
                 return of_a_number(x)
             return operation(x, axis=dim)
 
-        return method()(accepts_axis(core.public_form(operation, along)))
+        return method()(naming(core.public_form(operation, along)))
 
     return decorate
 
@@ -270,7 +297,7 @@ def softmax(xp, x, *, axis):
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     if not x.size:
         return x.copy()
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e = xp.exp(minus(xp, x, xp.max(x, axis=axis, keepdims=True)))
     e /= xp.sum(e, axis=axis, keepdims=True)
     return e
 
@@ -281,7 +308,7 @@ def log_softmax(xp, x, *, axis):
     """log(softmax(x)) along `dim`, without overflow."""
     if not x.size:
         return x.copy()
-    out = x - xp.max(x, axis=axis, keepdims=True)
+    out = minus(xp, x, xp.max(x, axis=axis, keepdims=True))
     out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
     return out
 

@@ -13,8 +13,8 @@ from lucid.core import shapes as core
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
-from lucid.core.reductions import accepts_axis, sum
+from lucid.core.promotion import as_int, ndim_of, type_name
+from lucid.core.reductions import sum
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, reshape, sizes
 from lucid.ops.indexing import _getitem
 
@@ -25,7 +25,6 @@ __all__ = [
 
 
 @method()
-@accepts_axis
 def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dims of length 1, or without those of `dim` that have length 1."""
     ndim = ndim_of("squeeze", x)
@@ -38,7 +37,7 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """x with a new dim of length 1 at `dim`."""
     ndim = ndim_of("unsqueeze", x)
-    if isinstance(dim, int) and not -ndim - 1 <= dim <= ndim:
+    if not -ndim - 1 <= (dim := as_int("unsqueeze", "dim", dim)) <= ndim:
         raise IndexError(f"unsqueeze: dim {dim} is no place in a {ndim}-D tensor; expected {-ndim - 1} to {ndim}")
     axis = axis_of("unsqueeze", dim, ndim + 1)
     return _reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
@@ -80,19 +79,28 @@ def index_along(axis, ndim, index):
     return (slice(None),) * (axis % ndim) + (index,)
 
 
-@accepts_axis
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors joined along a dim they have; the others must agree."""
-    return _cat(*_list_of_tensors("cat", tensors, dim), axis=dim)
+    arrays, axis = _list_of_tensors("cat", tensors, dim)
+    return _cat(*arrays, axis=axis)
 
 
-def _list_of_tensors(name: str, tensors: Any, dim: Any) -> list[Any]:
-    if not isinstance(dim, int):
-        hint = f"pass the tensors as one list, {name}([x, y])"
-        raise TypeError(f"{name}: expected an int for dim, got {type(dim).__name__}; {hint}")
-    if isinstance(tensors, Tensor) and not tensors.ndim or not hasattr(tensors, "__iter__"):
-        raise TypeError(f"{name}: expected a sequence of tensors, got {type(tensors).__name__}")
-    return list(tensors)
+_cat_rule = lambda shapes: (
+    "a 0-d tensor has no dim to be joined along; stack([x, y]) joins along a new one" if () in shapes
+    else "expected the same number of dimensions, and the same lengths but along the dim that is joined"
+)  # fmt: skip
+_cat.op.shape_rule = _cat_rule  # type: ignore[attr-defined]
+
+
+def _list_of_tensors(name: str, tensors: Any, dim: Any) -> tuple[list[Any], int]:
+    """The tensors as a list, and `dim` as an int."""
+    if type(tensors) is list and type(dim) is int:
+        return tensors, dim
+    hint = f"; pass the tensors as one list, {name}([x, y])"
+    axis = as_int(name, "dim", dim, hint)
+    if isinstance(tensors, (str, dict)) or not getattr(tensors, "ndim", 1) or not hasattr(tensors, "__iter__"):
+        raise TypeError(f"{name}: expected a sequence of tensors, got {type_name(tensors)}{hint}")
+    return list(tensors), axis
 
 
 @method()
@@ -131,9 +139,7 @@ def tile(x: Tensor, *counts: Any) -> Tensor:
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """x cut along `dim` into at most `chunks` views of one size, save the last."""
     axis = axis_of("chunk", dim, ndim_of("chunk", x))
-    if not isinstance(chunks, int):
-        raise TypeError(f"chunk: expected an int for the number of chunks, got {chunks!r}")
-    if chunks <= 0:
+    if (chunks := as_int("chunk", "the number of chunks", chunks)) <= 0:
         raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
     return split(x, max(1, -(-x.shape[axis] // chunks)), dim)
 
@@ -246,10 +252,9 @@ def _stack(xp, *arrays, axis=0):
     return xp.concatenate([a.reshape(a.shape[:new] + (1,) + a.shape[new:]) for a in arrays], axis=new)
 
 
-@accepts_axis
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, joined along a new dim. Raises ValueError if the shapes differ."""
-    tensors = _list_of_tensors("stack", tensors, dim)
+    tensors, dim = _list_of_tensors("stack", tensors, dim)
     ndim = ([ndim_of("stack", t) for t in tensors] or [0])[0] + 1
     if differing := [t.shape for t in tensors if t.shape != tensors[0].shape]:
         raise ValueError(f"stack: expected tensors of one shape, got {tensors[0].shape} and {differing[0]}")
@@ -264,12 +269,12 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
     the size is not positive, or sizes do not add up."""
     axis = axis_of("split", dim, ndim_of("split", x))
     n, given = x.shape[axis], split_size_or_sections
-    if isinstance(given, int):
-        if given <= 0:
-            raise ValueError(f"split: expected a positive size, got {given}")
-        ends = [*range(given, n, given), n]
+    if hasattr(given, "__index__") and not getattr(given, "ndim", 0):
+        if (size := as_int("split", "the size", given)) <= 0:
+            raise ValueError(f"split: expected a positive size, got {size}")
+        ends = [*range(size, n, size), n]
     else:
-        given = list(given)
+        given = sizes("split", (given,))
         ends = list(accumulate(given))
         if (ends or [0])[-1] != n or any(length < 0 for length in given):
             raise ValueError(f"split: sizes {given} do not add up to the {n} of dim {dim}")
@@ -292,7 +297,7 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The `length` slices of x along `dim` from `start` on: a view. Raises IndexError if there are not so many."""
     axis = axis_of("narrow", dim, ndim_of("narrow", x))
-    n = x.shape[axis]
+    n, start, length = x.shape[axis], as_int("narrow", "start", start), as_int("narrow", "length", length)
     first = start + n if start < 0 else start
     if not 0 <= first <= first + length <= n:
         raise IndexError(f"narrow: {length} from {start} on is not within the {n} of dim {dim}")

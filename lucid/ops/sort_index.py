@@ -8,8 +8,7 @@ from typing import Any
 from lucid.core.array import namespace
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of, number
-from lucid.core.reductions import accepts_axis
+from lucid.core.promotion import as_int, ndim_of, number
 from lucid.core.shapes import _broadcast_to, axis_of, reshape
 from lucid.ops import indexing
 from lucid.ops.checks import check_within
@@ -67,14 +66,12 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 @method()
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None) -> Tensor:
     """x with the elements of `src`, a tensor or a number, at `index` along `dim`, the reverse of `gather`:
-    out[index[i][j]][j] = src[i][j] for dim 0. Which one stays of several at one place is not defined. Raises
-    what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
+    out[index[i][j]][j] = src[i][j] for dim 0. Of several at one place the last one stays, and has the gradient.
+    Raises what `gather` does, and ValueError if `index` is longer than `src` along a dim."""
     src = number(value if src is None else src)
     if src is None:
         raise ValueError("scatter: expected src, a tensor or a number, got neither src nor value")
     if not isinstance(src, Tensor):
-        for tensor in (x, index):
-            ndim_of("scatter", tensor)
         src = _broadcast_to(x.new_tensor(src), shape=index.shape)
     axis, src = _axis_and_source("scatter", x, dim, index, src)
     return setitem(x, src, index=indexing.grid_along(namespace(x._array), index._array, axis))
@@ -145,8 +142,6 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 
 def _bool_mask(name: str, x: Tensor, mask: Tensor) -> Tensor:
     """The mask, if it is one."""
-    ndim_of(name, x)
-    ndim_of(name, mask)
     if mask.dtype.kind != "b":
         raise TypeError(f"{name}: expected a bool mask, got {mask.dtype}; write t != 0")
     return mask
@@ -170,7 +165,6 @@ def _argsort(xp, x, *, axis, descending=False):
 
 
 @method()
-@accepts_axis
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The int64 indices that sort x along `dim`; equals keep their order, always, and NaN is the largest."""
     return _order("argsort", x, dim, descending)
@@ -183,7 +177,6 @@ def _order(name: str, x: Tensor, dim: int, descending: bool) -> Tensor:
 
 
 @method()
-@accepts_axis
 def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesIndices:
     """x sorted along `dim`, and the index in x of each value. Equals keep their order, with `stable` and without; NaN
     is the largest. The gradient of each value goes to the element it was.
@@ -201,8 +194,8 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     `sorted=False` makes no difference here. Raises ValueError if there are not k."""
     ndim = ndim_of("topk", x)
     n = x.shape[axis_of("topk", dim, ndim)] if ndim else 1
-    if not isinstance(k, int) or not 0 <= k <= n:
-        raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k!r}")
+    if not 0 <= (k := as_int("topk", "k", k)) <= n:
+        raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k}")
     indices = _order("topk", x, dim, largest)
     return pick(x, narrow(indices, dim, 0, k).clone() if ndim else indices, dim)
 

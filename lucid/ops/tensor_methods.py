@@ -5,6 +5,7 @@ and what Python's own functions ask for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
@@ -12,9 +13,9 @@ from lucid.core.array import as_dtype, from_data, namespace, ndarray, to_device,
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of, transpose
 from lucid.ops.create import lengths
+from lucid.ops.elementwise import equal
 from lucid.ops.shapes import _transpose, permute, stack, unbind
 
 
@@ -147,20 +148,24 @@ class Methods(Tensor):
         return iter(unbind(self))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
+        return bool(equal(self, value).any())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
-        return _rebuild(*self.__reduce__()[1])
+        _, args, own = self.__reduce__()
+        tensor = _rebuild(*args)
+        vars(tensor).update(deepcopy(own, memo)) if own else None
+        return tensor
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             computed = f"this is an output of {self._node}; use .detach()"
             raise RuntimeError(f"copy: only leaves can be deep-copied or pickled, {computed}")
         grad = None if self._grad is None else to_numpy(self._grad._array)
-        return _rebuild, (type(self), to_numpy(self._array), self.device, self.requires_grad, grad)
+        args = type(self), to_numpy(self._array), self.device, self.requires_grad, grad
+        return _rebuild, args, getattr(self, "__dict__", None) or None  # what a user has set on a Parameter
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the tensor itself."""
@@ -193,7 +198,6 @@ def _conversion(name: str, dtype_or_device: Any, doc: str) -> None:
 
 def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
     def like_other(self: Tensor, other: Tensor) -> Tensor:
-        ndim_of(name, other)
         return getattr(self, change)(getattr(other, attribute))
 
     like_other.__name__, like_other.__qualname__, like_other.__doc__ = name, name, doc

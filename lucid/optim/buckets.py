@@ -20,7 +20,7 @@ from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
-from lucid.core.array import Array, DType, cpu, device_of, float32, is_writable, namespace, to_device
+from lucid.core.array import Array, DType, cpu, device_of, extent_of, float32, is_writable, namespace, to_device
 from lucid.core.node import new_version, version_record
 from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place, pattern_of
 from lucid.optim.validation import params_to_move
@@ -43,7 +43,7 @@ class Bucket:
 
     Subclasses say which parameters they take (`xp.buckets` lists the kinds for arrays of `xp`, in the order in which
     they are asked), where the state lies, and how the parameters are moved. `workspace` is shared by all buckets of a
-    plan; `storages` says how many of the parameters that move in a step lie in each memory.
+    plan; `storages` says where in memory the parameters lie that move in a step.
     """
 
     # allocate_state(slot): give every parameter's state an array of this name; returns what the rule will work on.
@@ -56,7 +56,7 @@ class Bucket:
 
     def __init__(
         self, group: int, params: list[Any], states: list[State], options: GroupOptions, workspace: dict[Any, Array],
-        storages: Mapping[int, int],
+        storages: Memory,
     ) -> None:  # fmt: skip
         self.group, self.t, self.states = group, states[0]["t"], states
         self.slots, self.initial, self.workspace, self.storages = options.slots, options.initial, workspace, storages
@@ -226,8 +226,8 @@ class Plan:
             if not is_writable(p._array):  # a broadcast view, or read-only memory of somebody else
                 p._array = p._array.copy()
 
-        # Two views of one array may overlap. Each must see what the other wrote, so they go one after the other.
-        storages = Counter(storage_id(p._array) for p in moving)
+        # Of two that overlap each must see what the other wrote, so they go one after the other.
+        storages = Memory([p._array for p in moving])
         together: dict[tuple[Any, ...], list[Any]] = {}
         filled: Counter[tuple[Any, ...]] = Counter()
         for p, i in moving.items():
@@ -235,7 +235,7 @@ class Plan:
             kind = next(kind for kind in namespace(array).buckets if kind.takes(array))
             key: tuple[Any, ...] = (kind, i, t, array.dtype, device_of(array))
             filled[key] += array.size
-            key += (filled[key] // kind.capacity,) if storages[storage_id(array)] == 1 else ("shared", id(p))
+            key += (filled[key] // kind.capacity,) if storages.count(array) == 1 else ("shared", id(p))
             together.setdefault(key, []).append(p)
         workspace: dict[Any, Array] = {}
         self.buckets: list[Bucket] = [
@@ -293,6 +293,21 @@ def compute_dtype(dtype: DType) -> DType:
     return dtype if dtype.itemsize >= 4 else float32
 
 
-def storage_id(array: Array) -> int:
-    """Which memory `array` lies in: the same for all views of one array, as NumPy gives these one base."""
-    return id(array if array.base is None else array.base)
+class Memory:
+    """The stretches of memory that some arrays lie in, those that overlap made one. If each is `owned`, another that
+    has memory of its own shares none, unless its id is one of `ids`: that tells at a tenth of the price."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.owned, self.ids = all(array.base is None for array in arrays), Counter(map(id, arrays))
+        self.stretches: list[list[int]] = []  # [start, end, how many arrays], by address
+        for start, end in sorted(map(extent_of, arrays)):
+            if not self.stretches or start >= self.stretches[-1][1]:
+                self.stretches.append([start, end, 0])
+            self.stretches[-1][1:] = max(end, self.stretches[-1][1]), self.stretches[-1][2] + 1
+
+    def count(self, array: Array) -> int:
+        """How many of the arrays lie in stretches that `array` reaches."""
+        if self.owned and array.base is None:
+            return self.ids[id(array)]
+        start, end = extent_of(array)
+        return sum(count for low, high, count in self.stretches if low < end and start < high)

@@ -15,7 +15,7 @@ from math import ceil, prod
 from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, is_array, is_writable, namespace, to_device
-from lucid.optim.buckets import QUIET, Bucket, State, Task, compute_dtype, storage_id
+from lucid.optim.buckets import QUIET, Bucket, Memory, State, Task, compute_dtype
 from lucid.optim.rule import CompiledRule, Rule, evaluate_in_place
 
 SMALL = 8_192  # elements in the largest parameter that is packed with others: from there on packing saves nothing
@@ -35,9 +35,9 @@ class ChunkedBucket(Bucket):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         (theta,) = self.arrays
-        self.own = {storage_id(array) for array in (theta, *self.memory) if array is not None}
+        self.own = Memory([array for array in (theta, *self.memory) if array is not None])
         # Whether any thread may do it, at any time: where no other parameter overlaps this one, and it is worth it.
-        alone, enough = self.storages[storage_id(theta)] == 1, theta.size * PARALLEL >= CHUNK
+        alone, enough = self.storages.count(theta) == 1, theta.size * PARALLEL >= CHUNK
         self.can_run_in_parallel = alone and enough and theta.dtype == self.dtype
         self.chunks = [
             (index, theta[index], [None if x is None else x[index] for x in self.memory])
@@ -61,7 +61,7 @@ class ChunkedBucket(Bucket):
     def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
         """Leave the chunks for any thread to do; do them now where the order may matter."""
         (g,) = gradients
-        if storage_id(g) in self.own:
+        if self.own.count(g):
             g = g.copy()  # somebody's gradient is the parameter itself: it must not change on the way
         if self.prepare(rule, scalars, static) is None:  # it may not be pure, so it stays in this thread
             for index, theta, memory in self.chunks:
@@ -70,7 +70,7 @@ class ChunkedBucket(Bucket):
                 theta[...] = wide
             return []
         tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
-        if self.can_run_in_parallel and g.dtype == self.dtype and storage_id(g) not in self.storages:
+        if self.can_run_in_parallel and g.dtype == self.dtype and not self.storages.count(g):
             return tasks
         for task in tasks:
             task(0)

@@ -117,7 +117,7 @@ class LBFGS(Optimizer):
         and state are as before."""
         after = begin(STEP, self, closure) if STEP else ()
         (options,) = (each.checked for each in self._read_groups())
-        if closure is None:
+        if not callable(closure):
             why = "as it evaluates the loss many times"
             fix = "write def closure(): with zero_grad(), loss.backward() and return loss in it"
             raise TypeError(f"{self._name}.step: needs a closure, {why}; {fix}, and call step(closure)")

@@ -147,6 +147,7 @@ class Optimizer:
         after = begin(STEP, self, closure) if STEP else ()
         options, loss = self._read_groups(), None
         if closure is not None:
+            validation.function(f"{self._name}.step", "closure", closure)
             with enable_grad():
                 loss = closure()
             options = self._read_groups()

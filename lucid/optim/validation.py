@@ -72,8 +72,8 @@ def one_of(*words: str) -> Check:
 def function(context: str, name: str, value: Any) -> Any:
     """A check for something that can be called."""
     if not callable(value):
-        expected = f"{context}: {name} must be a function of the epoch"
-        raise TypeError(f"{expected}, got a {type(value).__name__}; write lambda epoch: 0.95**epoch, say")
+        of, say = ("no arguments", "") if name == "closure" else ("the epoch", "; write lambda epoch: 0.95**epoch, say")
+        raise TypeError(f"{context}: {name} must be a function of {of}, got a {type(value).__name__}{say}")
     return value
 
 
@@ -145,7 +145,8 @@ def check_parameter(context: str, p: Any) -> None:
     """Refuse what cannot be trained."""
     expected = f"{context} must be a Parameter, or a leaf tensor that requires a gradient"
     if not isinstance(p, Tensor):
-        raise TypeError(f"{expected}, got a {type(p).__name__}; wrap the numbers in lucid.nn.Parameter(...)")
+        advice = "give model.parameters(), or wrap numbers in lucid.nn.Parameter(...)"
+        raise TypeError(f"{expected}, got a {type(p).__name__}; {advice}")
     if p.dtype.kind != "f":
         raise TypeError(f"{expected}, of a float dtype, got {p.dtype}; convert it with .float() first")
     if isinstance(p, UninitializedParameter):

@@ -7,7 +7,10 @@
 - A training: `recorder` draws its charts, `profiler` has what it costs, and the `doctor` its mistakes.
 """
 
+import sys as _sys
+
 from lucid.autograd.provenance import Provenance, provenance, track_provenance
+from lucid.ops.refusals import guard as _guard
 from lucid.see.doctor import Finding, Report, doctor, watch
 from lucid.see.drawing import Graph, Page, page, to_dot, to_mermaid, to_svg
 from lucid.see.profiler import Summary, profile, summary
@@ -18,3 +21,4 @@ __all__ = [
     "Contribution", "Finding", "Graph", "Page", "Provenance", "Recorder", "Report", "Step", "Summary", "doctor", "page",
     "profile", "provenance", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "track_provenance", "watch",
 ]  # fmt: skip
+_guard(_sys.modules[__name__])

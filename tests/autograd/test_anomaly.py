@@ -72,7 +72,7 @@ MADE: dict[str, tuple[Callable[[], Any], str]] = {
     "a Function's backward": (lambda: Slope.apply(leaf(1.0)).sum(), "backward: Slope gave inf for its input 0"),
     "in a checkpoint": (lambda: checkpoint(lambda x: x.sqrt(), leaf(0.0)).sum(), "backward: sqrt gave inf"),
     "without a history": (lambda: lucid.zeros(2).log(), "forward: log made -inf in 2 of its 2"),
-    "the loss of wild logits": (lambda: F.cross_entropy(leaf(INF, 1.0).unsqueeze(0), lucid.tensor([1])),
+    "the loss of wild logits": (lambda: F.cross_entropy(leaf(-INF, -INF).unsqueeze(0), lucid.tensor([1])),
                                 "forward: cross_entropy made NaN"),
     "a gradient's overflow": (lambda: (leaf(1e-30) * 1e30 * 1e20 * 1e-10 * 1e10).sum(), "backward: multiply gave inf"),
     "cumprod": (lambda: leaf(1e30, 1e30).cumprod(0), "forward: cumprod made inf in 1"),

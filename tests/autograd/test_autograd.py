@@ -291,11 +291,11 @@ X = lucid.ones(2)
         (lambda: functional.vhp(lambda x: x.sum(), X, (X, X)), RuntimeError,
          r"vhp: expected v of shapes \(2,\), as the function takes, got \(2,\), \(2,\)"),
         (lambda: functional.vjp(lambda x: x.sum(), X, 2.0), TypeError,
-         "vjp: expected v to be a Tensor or a tuple of Tensors, got 2.0"),
+         "vjp: expected v to be a Tensor or a sequence of Tensors, got 2.0"),
         (lambda: functional.jacobian(lambda x: 3.0, X), TypeError,
-         "jacobian: expected what func returns to be a Tensor or a tuple of Tensors, got 3.0"),
+         "jacobian: expected what func returns to be a Tensor or a sequence of Tensors, got 3.0"),
         (lambda: functional.jacobian(lambda x: x, 3.0), TypeError,
-         "jacobian: expected inputs to be a Tensor or a tuple"),
+         "jacobian: expected inputs to be a Tensor or a sequence"),
         (lambda: functional.jacobian(lambda x: x, lucid.arange(3)), TypeError,
          "jacobian: input 0 is int64 and has no derivative"),
         (lambda: functional.hessian(lambda x: x * 2, X), RuntimeError,
@@ -939,6 +939,69 @@ def test_a_backward_marked_once_differentiable_is_no_zero_at_the_second_time() -
         RuntimeError, match="second derivative of a Function whose backward is marked once_differentiable"
     ):
         grad(g.sum(), x)
+
+
+# A forward of (2 x) ** 2 that keeps 2 x, and x, and how backward finds the first of them. All give 8 x.
+def _saved(ctx: Any, x: Any, t: Any) -> None:
+    ctx.save_for_backward(x, t)
+
+
+KEPT: dict[str, tuple[Any, Any]] = {
+    "an attribute": (lambda ctx, x, t: setattr(ctx, "t", t), lambda ctx: ctx.t),
+    "a list": (lambda ctx, x, t: setattr(ctx, "t", [None, (t,)]), lambda ctx: ctx.t[1][0]),
+    "a dict": (lambda ctx, x, t: setattr(ctx, "t", {"t": t}), lambda ctx: ctx.t["t"]),
+    "an array": (lambda ctx, x, t: setattr(ctx, "t", t.numpy()), lambda ctx: ctx.t),
+    "a saved tensor": (_saved, lambda ctx: ctx.saved_tensors[1]),
+    "a saved input without its history": (lambda ctx, x, t: ctx.save_for_backward(x.detach()),
+                                          lambda ctx: ctx.saved_tensors[0] * 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("how", KEPT)
+def test_what_a_forward_computed_and_backward_reads_is_differentiated_once(how: str, beside: bool) -> None:
+    keep, found = KEPT[how]
+
+    class Kept(Function):
+        @staticmethod
+        def forward(ctx: Any, x: lucid.Tensor) -> lucid.Tensor:
+            keep(ctx, x, t := x * 2)
+            ctx.x = x
+            return t * t
+
+        @staticmethod
+        def backward(ctx: Any, g: lucid.Tensor) -> lucid.Tensor:
+            return g * (found(ctx) * 2 + ctx.x * 4) if beside else g * found(ctx) * 4
+
+    x = leaf(0.7, 1.3)
+    assert gradcheck(Kept.apply, x)
+    y = (Kept.apply(x) + x**3).sum()  # with other ways to x, which know nothing of it
+    (g,) = grad(y, x, create_graph=True)
+    np.testing.assert_allclose(g.tolist(), [8 * v + 3 * v * v for v in (0.7, 1.3)])
+    for ask in (lambda: grad(g.sum(), x, retain_graph=True), lambda: (g * g).sum().backward()):
+        with pytest.raises(RuntimeError, match=r"second derivative of Kept, whose forward computed and kept something"):
+            ask()
+
+
+def test_what_a_forward_may_keep_and_be_differentiated_twice() -> None:
+    class Kept(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, scale: Any, pair: Any) -> Any:
+            y, ctx.mask, ctx.factor = x * x * scale * pair[0], (x > 1).to(x.dtype), lucid.tensor([2.0, 2.0])
+            ctx.mark_non_differentiable(ctx.mask, ctx.factor)
+            ctx.x, ctx.scale, ctx.pair, ctx.positive, ctx.count, ctx.n = x, scale, pair, x > 0, lucid.tensor([3]), 0.5
+            ctx.save_for_backward(x, y, scale, pair[0], None)
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            x, y, scale, first, _ = ctx.saved_tensors
+            return (g * (y / x + x * scale * first) * (ctx.mask + 1 - ctx.mask) * ctx.factor * ctx.n * ctx.positive
+                    + 0 * ctx.count * ctx.x * ctx.scale * ctx.pair[0]), None, None  # fmt: skip
+
+    scale, pair = lucid.tensor([3.0, 4.0], dtype="float64"), [lucid.tensor([0.5, 0.25], dtype="float64")]
+    x = leaf(0.7, 1.3)
+    assert gradcheck(lambda x: Kept.apply(x, scale, pair), x) and gradgradcheck(lambda x: Kept.apply(x, scale, pair), x)
 
 
 def function(forward: Any = lambda ctx, x: x * 2, backward: Any = lambda ctx, g: g * 2) -> Any:

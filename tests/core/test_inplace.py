@@ -7,6 +7,7 @@ a sentence, or give the right gradient where PyTorch refuses; never a wrong one.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tracemalloc
 import weakref
@@ -17,6 +18,7 @@ import pytest
 
 import lucid
 from lucid.autograd import gradcheck, gradgradcheck
+from tests.gpu.gpus import there
 
 
 def two(m: Any, x: Any) -> Any:
@@ -548,6 +550,77 @@ def test_assigning_what_is_no_tensor() -> None:
         y[7] = 1.0
 
 
+# -- several values for one place --------------------------------------------------------------------------------------
+
+AGAIN, OTHER = np.array([[0, 2, -1, 0], [2, 2, 1, -3]]), np.array([[1, 0, 0, 1], [0, 0, 1, -1]])
+# name -> (the shape of what is written, the write, its places among the 12 of a (3, 2, 2) tensor, in the order of rows)
+REPEATS: dict[str, tuple[tuple[int, ...], Any, Any]] = {
+    "one array": ((2, 4, 2, 2), lambda x, v: x.__setitem__(lucid.tensor(AGAIN), v), AGAIN),
+    "a list": ((3, 2, 2), lambda x, v: x.__setitem__([0, 0, 1], v), [0, 0, 1]),
+    "two arrays": ((2, 4, 2), lambda x, v: x.__setitem__((AGAIN, OTHER), v), (AGAIN, OTHER)),
+    "arrays that broadcast": ((2, 3, 2), lambda x, v: x.__setitem__((np.array([[0], [0]]), [1, 0, 1]), v),
+                              (np.array([[0], [0]]), [1, 0, 1])),
+    "an array in columns": ((4, 2, 2, 2), lambda x, v: x.__setitem__(AGAIN.T, v), AGAIN.T),
+    "an array from the end": ((2, 4, 2, 2), lambda x, v: x.__setitem__(AGAIN[::-1, ::-1], v), AGAIN[::-1, ::-1]),
+    "an array and a slice": ((3, 4, 1), lambda x, v: x.__setitem__((slice(None), OTHER[1], slice(1, 2)), v),
+                             (slice(None), OTHER[1], slice(1, 2))),
+    "arrays apart": ((4, 2), lambda x, v: x.__setitem__((AGAIN[0], slice(None), OTHER[0]), v),
+                     (AGAIN[0], slice(None), OTHER[0])),
+    "a mask and an array": ((3, 2), lambda x, v: x.__setitem__((np.array([True, True, True]), [1, 1, 0]), v),
+                            (np.array([True, True, True]), [1, 1, 0])),
+    "a value that is stretched": ((4, 1, 2), lambda x, v: x.__setitem__(AGAIN, v), AGAIN),
+    "a number": ((), lambda x, v: x.__setitem__(AGAIN, v), AGAIN),
+    "a view": ((3, 2), lambda x, v: x[1].__setitem__([1, 1, 0], v), (1, [1, 1, 0])),
+    "a view of a view": ((3,), lambda x, v: x.transpose(0, 2)[1][0].__setitem__([2, 2, 0], v), ([2, 2, 0], 0, 1)),
+    "scatter_": ((4, 2), lambda x, v: x[0].scatter_(0, lucid.tensor([[0, 1], [1, 1], [0, 0], [0, 1]]), v),
+                 (0, np.array([[0, 1], [1, 1], [0, 0], [0, 1]]), np.array([[0, 1]] * 4))),
+    "scatter": ((4, 2), lambda x, v: x.copy_(x.reshape(6, 2).scatter(
+                    0, lucid.tensor([[0, 1], [5, 1], [0, 5], [5, 1]]), v).reshape(3, 2, 2)),
+                (np.array([[0, 0], [2, 0], [0, 2], [2, 0]]), np.array([[0, 1], [1, 1], [0, 1], [1, 1]]),
+                 np.array([[0, 1]] * 4))),
+}  # fmt: skip
+LAYOUTS = {"rows": lambda a: a, "columns": np.asfortranarray, "from the end": lambda a: a[::-1] if a.ndim else a}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", REPEATS)
+def test_of_several_values_for_one_place_the_last_stays_and_has_the_gradient(name: str, device: str) -> None:
+    shape, write, places = REPEATS[name]
+    rng = np.random.default_rng(0)
+    start, seen = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 2))
+    places = np.arange(12).reshape(3, 2, 2)[places]
+    with there("stand-in") if device == "cuda" else contextlib.nullcontext():
+        for layout in LAYOUTS.values():
+            values = layout(rng.normal(size=shape))
+            x = lucid.tensor(start, requires_grad=True)
+            v = lucid.as_tensor(values) if device == "cpu" else lucid.tensor(values)
+            v.requires_grad_()
+            y = x * 1
+            write(y, v)
+            (y * lucid.tensor(seen)).sum().backward()
+            out, owner = start.copy().reshape(-1), {}
+            of_value = np.broadcast_to(np.arange(values.size).reshape(shape), places.shape)
+            for place, number in zip(places.ravel(), of_value.ravel(), strict=True):  # one after the other, in rows
+                out[place], owner[place] = values.reshape(-1)[number], number
+            slope, kept = np.zeros(values.size), seen.copy().reshape(-1)
+            for place, number in owner.items():
+                slope[number] += seen.reshape(-1)[place]
+                kept[place] = 0
+            np.testing.assert_array_equal(y.detach().cpu().numpy().reshape(-1), out)
+            np.testing.assert_allclose(v.grad.cpu().numpy().reshape(-1), slope, rtol=1e-14)
+            np.testing.assert_array_equal(x.grad.cpu().numpy().reshape(-1), kept)
+
+
+@pytest.mark.parametrize("name", REPEATS)
+def test_central_differences_agree_about_values_that_were_written_over(name: str) -> None:
+    def squared(x: lucid.Tensor, v: lucid.Tensor) -> lucid.Tensor:
+        y = x * 1
+        REPEATS[name][1](y, v * v)
+        return y * y
+
+    rng = np.random.default_rng(0)
+    inputs = [lucid.tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 2, 2), REPEATS[name][0])]
+    assert gradcheck(squared, inputs) and gradgradcheck(squared, inputs)
 @pytest.mark.parametrize(
     "view", [lambda v: v[:], lambda v: v.T, lambda v: v.reshape(3, 3), lambda v: v.unsqueeze(0)[0]]
 )

@@ -457,7 +457,7 @@ def test_a_gpu_that_is_not_there_says_what_to_do() -> None:
     except RuntimeError as missing:
         with pytest.raises(RuntimeError) as caught:
             lucid.zeros(2, device="cuda")
-        assert str(caught.value) == str(missing)
+        assert str(caught.value) == f"zeros: {missing}"
         assert "pip install" in str(missing) or "device='cpu'" in str(missing)
 
 

@@ -464,10 +464,10 @@ def test_collating():
         (
             lambda: random_split(range(5), [5], seed=0.5),
             TypeError,
-            "random_split: seed must be an int or None, got 0.5",
+            "random_split: expected an int for seed, got 0.5",
         ),
         (lambda: DataLoader(range(5), 0), ValueError, "DataLoader: batch_size must be 1 or more, got 0"),
-        (lambda: DataLoader(range(5), 2.0), TypeError, "DataLoader: batch_size must be an int, got 2.0"),
+        (lambda: DataLoader(range(5), 2.0), TypeError, "DataLoader: expected an int for batch_size, got 2.0"),
         (
             lambda: DataLoader(range(5), shuffle=True, sampler=[1]),
             ValueError,
@@ -490,7 +490,7 @@ def test_collating():
          "num_workers must be 0, got 2; batches are made in this process"),
         (lambda: DataLoader(i for i in range(3)), TypeError,
          "a dataset has len() and [i], or is an IterableDataset; got generator"),
-        (lambda: DataLoader(range(5), True), TypeError, "DataLoader: batch_size must be an int, got True"),
+        (lambda: DataLoader(range(5), True), TypeError, "DataLoader: expected an int for batch_size, got True"),
         (lambda: list(IterableDataset()), NotImplementedError,
          "IterableDataset has no __iter__; define what its samples are"),
         (lambda: list(Sampler()), NotImplementedError, "Sampler has no __iter__; define the order of the samples"),
@@ -498,7 +498,7 @@ def test_collating():
         (lambda: RandomSampler(range(5), num_samples=0), ValueError,
          "RandomSampler: num_samples must be 1 or more, got 0"),
         (lambda: RandomSampler(range(5), num_samples=1.5), TypeError,
-         "RandomSampler: num_samples must be an int, got 1.5"),
+         "RandomSampler: expected an int for num_samples, got 1.5"),
         (lambda: RandomSampler(range(5), seed=-1), ValueError, "RandomSampler: seed must be 0 or more, got -1"),
         (lambda: BatchSampler(range(5), 0, False), ValueError, "BatchSampler: batch_size must be 1 or more, got 0"),
         (lambda: default_collate([]), ValueError, "default_collate: expected at least one sample, got none"),
@@ -513,7 +513,7 @@ def test_collating():
         (
             lambda: DataLoader(range(5), seed="x"),
             TypeError,
-            "DataLoader: seed must be an int or None, got 'x'",
+            "DataLoader: expected an int for seed, got 'x'",
         ),
         (
             lambda: default_collate([{1}]),

@@ -221,7 +221,7 @@ x2, x3 = lucid.ones(2), lucid.ones(3)
         (lambda: D.Categorical(0.5), ValueError, "Categorical: probs must be a Tensor (..., categories), got 0.5"),
         (lambda: D.Categorical(x3).log_prob(lucid.tensor(3)), IndexError, "3"),
         (lambda: D.Categorical(x3).log_prob(lucid.tensor(-1)), ValueError, "Categorical: value must be 0 or more"),
-        (lambda: D.Multinomial(-1, x3), ValueError, "Multinomial: expected total_count to be 0 or more, got -1"),
+        (lambda: D.Multinomial(-1, x3), ValueError, "Multinomial: total_count must be 0 or more, got -1"),
         (lambda: D.Multinomial(2, x3).log_prob(x3), ValueError, "total_count=2, less the sum of value, must be 0, got"),
         (lambda: D.Independent(D.Normal(x2, x2), 2), ValueError, "reinterpreted_batch_ndims must be at most 1"),
         (lambda: D.kl_divergence(D.Normal(0, 1), D.Exponential(1)), NotImplementedError, "for Normal and Exponential"),

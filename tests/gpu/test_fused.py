@@ -26,6 +26,8 @@ from tests.gpu.gpus import gpu as gpu
 from tests.gpu.gpus import there
 from tests.gpu.stand_in.arrays import counted
 from tests.gpu.test_kernels import compiler, hostile
+from tests.nn.test_activations import LIMITS as ACTIVATION_LIMITS
+from tests.nn.test_losses import LIMITS as LOSS_LIMITS
 from tests.whole import whole
 
 pytestmark = whole  # kernels to be compiled
@@ -36,20 +38,22 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "gelu": [{}, {"approximate": "tanh"}],
     "softplus": [{}, {"beta": 2, "threshold": 1.0}],
     "leaky_relu": [{}, {"negative_slope": 0}],
-    **{name: [{"reduction": each} for each in ("mean", "sum")] for name in ("mse", "l1", "huber", "smooth_l1", "bce")},
+    **{name: [{"reduction": each} for each in ("mean", "sum")] for name in ("mse", "l1", "huber", "bce")},
     "bce_with_logits": [{"reduction": each} for each in ("mean", "sum")],
 }
 # Each forward and formula that is one kernel where it was several launches. One that symbols can no longer follow would
 # be as right as before and as slow as before: only this list notices.
 FUSED = {
     "bce_with_logits target", "bce_with_logits x", "bce target", "bce x", "clip forward", "clip x", "cos x", "divide y",
-    "elu forward", "elu x", "erf forward", "erf x", "expm1 x", "gelu forward", "hardtanh forward", "hardtanh x",
+    "elu forward", "elu x", "erf forward", "erf x", "expm1 x", "gelu forward", "gelu_slope forward", "gelu_slope x",
+    "hardswish forward", "hardswish x", "hardtanh forward", "hardtanh x",
     "huber target", "huber x", "l1 target", "l1 x", "leaky_relu forward", "leaky_relu x", "log10 x", "log1p x",
     "log2 x",
-    "logsigmoid forward", "logsigmoid x", "maximum x", "maximum y", "minimum x", "minimum y", "mse target", "mse x",
+    "logsigmoid forward", "logsigmoid x", "maximum x", "maximum y", "minimum x", "minimum y", "mish forward",
+    "mish x", "mse target", "mse x",
     "power x", "power y", "power_number x", "reciprocal x", "relu forward", "relu x", "sigmoid forward", "sigmoid x",
-    "silu forward", "silu x", "sin x", "smooth_l1 target", "smooth_l1 x", "softplus forward", "softplus x", "sqrt x",
-    "square x",
+    "silu forward", "silu x", "sin x", "softplus forward", "softplus x",
+    "softsign forward", "softsign x", "sqrt x", "square x",
     "tan x", "tanh x", "abs x",
 }  # fmt: skip
 
@@ -87,6 +91,16 @@ def test_what_is_one_kernel() -> None:
             arrays = [np.ones((2, 3), "float32")] * len(OPS[name].inputs)
             run(name, options, arrays, np.ones((2, 3), "float32"), "cuda")
         assert parts() == FUSED
+
+
+@pytest.mark.parametrize("limits", [ACTIVATION_LIMITS, LOSS_LIMITS], ids=["activations", "losses"])
+def test_values_and_slopes_at_infinity(limits: dict[str, tuple[Any, ...]], gpu: str) -> None:
+    for f, *given, values, slopes in limits.values():
+        x = lucid.tensor(*(given or [[-math.inf, math.inf]]), requires_grad=True)
+        out = f(x, reduction="none") if given else f(x)
+        out.backward(lucid.ones_like(out))
+        np.testing.assert_allclose(out.detach().cpu().numpy(), values, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(x.grad.cpu().numpy(), slopes, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

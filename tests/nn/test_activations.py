@@ -29,6 +29,88 @@ def test_gelu_and_its_slope_are_exact(dtype: str, absolute: float, relative: flo
     assert np.abs(ours.grad.numpy() - slope).max() < absolute
 
 
+@pytest.mark.parametrize("form", ["none", "tanh"])
+@pytest.mark.parametrize("dtype, relative", [("float32", 2e-5), ("float64", 1e-13)])
+def test_gelu_far_below_0_keeps_the_digits_of_its_slope(dtype: str, relative: float, form: str) -> None:
+    x = np.array([-1.0, -3.0, -5.5, -7.0, -8.5, -10.0][: 6 if form == "none" else 5]).astype(dtype)
+    wide = x.astype("float64")
+    if form == "none":
+        cdf = np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in wide])
+        value, slope = wide * cdf, cdf + wide * np.exp(-0.5 * wide * wide) / math.sqrt(2 * math.pi)
+    else:
+        root = math.sqrt(2 / math.pi)
+        gate = 1 / (1 + np.exp(-2 * root * (wide + 0.044715 * wide**3)))
+        value, slope = wide * gate, gate + 2 * wide * gate * (1 - gate) * root * (1 + 3 * 0.044715 * wide**2)
+    ours = lucid.tensor(x, requires_grad=True)
+    out = F.gelu(ours, approximate=form)
+    out.sum().backward()
+    (recorded,) = lucid.autograd.grad(F.gelu(ours, approximate=form).sum(), ours, create_graph=True)
+    np.testing.assert_allclose(out.detach().numpy(), value, rtol=relative)
+    np.testing.assert_allclose(ours.grad.numpy(), slope, rtol=relative)
+    np.testing.assert_allclose(recorded.detach().numpy(), slope, rtol=relative)
+
+
+inf = math.inf
+# activation -> its values at -inf and inf, and its slopes there
+LIMITS: dict[str, tuple[Any, list[float], list[float]]] = {
+    "ReLU": (F.relu, [0, inf], [0, 1]),
+    "ReLU6": (F.relu6, [0, 6], [0, 0]),
+    "LeakyReLU": (F.leaky_relu, [-inf, inf], [0.01, 1]),
+    "LeakyReLU without a slope": (lambda x: F.leaky_relu(x, 0.0), [0, inf], [0, 1]),
+    "PReLU": (lambda x: F.prelu(x, lucid.full((1,), 0.25, dtype=x.dtype)), [-inf, inf], [0.25, 1]),
+    "ELU": (F.elu, [-1, inf], [0, 1]),
+    "CELU": (lambda x: F.celu(x, 2.0), [-2, inf], [0, 1]),
+    "SELU": (F.selu, [-1.7580993408473766, inf], [0, 1.0507009873554805]),
+    "GELU": (F.gelu, [0, inf], [0, 1]),
+    "GELU by tanh": (lambda x: F.gelu(x, approximate="tanh"), [0, inf], [0, 1]),
+    "SiLU": (F.silu, [0, inf], [0, 1]),
+    "Mish": (F.mish, [0, inf], [0, 1]),
+    "Softplus": (F.softplus, [0, inf], [0, 1]),
+    "Softsign": (F.softsign, [-1, 1], [0, 0]),
+    "Tanhshrink": (F.tanhshrink, [-inf, inf], [1, 1]),
+    "Hardshrink": (F.hardshrink, [-inf, inf], [1, 1]),
+    "Softshrink": (F.softshrink, [-inf, inf], [1, 1]),
+    "Threshold": (lambda x: F.threshold(x, 0.1, 2.0), [2, inf], [0, 1]),
+    "Hardtanh": (F.hardtanh, [-1, 1], [0, 0]),
+    "Hardsigmoid": (F.hardsigmoid, [0, 1], [0, 0]),
+    "Hardswish": (F.hardswish, [0, inf], [0, 1]),
+    "Sigmoid": (F.sigmoid, [0, 1], [0, 0]),
+    "LogSigmoid": (F.logsigmoid, [-inf, 0], [1, 0]),
+    "Tanh": (F.tanh, [-1, 1], [0, 0]),
+    "GLU": (lambda x: F.glu(lucid.cat([lucid.ones_like(x), x]), 0), [0, 1], [0, 0]),
+    "Softmax": (lambda x: F.softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [0, 1], [0, 0]),
+    "Softmin": (lambda x: F.softmin(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [1, 0], [0, 0]),
+    "LogSoftmax": (lambda x: F.log_softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [-inf, 0], [1, 0]),
+    "the other one of a LogSoftmax":
+        (lambda x: F.log_softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[1], [0, -inf], [0, -1]),
+    "logsumexp": (lambda x: lucid.stack([x, lucid.zeros_like(x)]).logsumexp(0), [0, inf], [0, 1]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", LIMITS)
+def test_activations_of_infinity_are_their_limits(name: str, dtype: str) -> None:
+    f, values, slopes = LIMITS[name]
+    x = lucid.tensor([-inf, inf], dtype=dtype, requires_grad=True)
+    out = f(x)  # warnings are errors here
+    out.sum().backward() if inf not in values or -inf not in values else out.backward(lucid.ones_like(out))
+    np.testing.assert_allclose(out.detach().numpy(), values, rtol=1e-3 if dtype == "float16" else 1e-6)
+    np.testing.assert_allclose(x.grad.numpy(), slopes, rtol=1e-3 if dtype == "float16" else 1e-6)
+    y = f(x)
+    (slope,) = lucid.autograd.grad(y, x, lucid.ones_like(y), create_graph=True)
+    np.testing.assert_allclose(slope.detach().numpy(), slopes, rtol=1e-3 if dtype == "float16" else 1e-6)
+    if slope.requires_grad:
+        (curvature,) = lucid.autograd.grad(slope, x, lucid.ones_like(slope), allow_unused=True)
+        assert curvature is None or np.all(curvature.numpy() == 0)
+
+
+def test_no_activation_is_left_out() -> None:
+    listed = {name for name, kind in vars(lucid.nn.activations).items()
+              if isinstance(kind, type) and kind.__module__ == "lucid.nn.activations" and hasattr(nn, name)}
+    others = {"Dropout", "Dropout1d", "Dropout2d", "Flatten", "Identity", "Unflatten"}
+    assert listed - others <= LIMITS.keys(), listed - others - LIMITS.keys()
+
+
 def test_gelu_takes_every_shape_and_half_precision() -> None:
     x = lucid.tensor(RNG.normal(size=(4, 6)), requires_grad=True)
     whole = F.gelu(x).detach().numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import lucid
 from lucid import nn
 from lucid.autograd import grad
 from tests.nn.layers import LAYERS, ROWS, Layer
+from tests.ops.samples import with_numpy_ints
 from tests.whole import one_of_each, whole
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -187,6 +189,14 @@ def test_a_layer_says_what_it_is_and_keeps_the_dtypes_of_its_memory(row: Layer) 
     row.call(layer, *inputs)
     assert {name: (value.dtype, value.shape) for name, value in layer.state_dict().items()} == before
     assert repr(layer).startswith(type(layer).__name__ + "(")
+
+
+@some
+def test_an_int_of_numpys_is_as_good(row: Layer) -> None:
+    layer, inputs = made(row)
+    other, _ = made(replace(row, make=with_numpy_ints(row.make)))
+    for a, b in zip(flat(row.call(layer, *inputs)), flat(row.call(other, *inputs)), strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
 
 
 @some

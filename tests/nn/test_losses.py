@@ -156,6 +156,75 @@ def test_the_losss_state_is_pytorchs_and_moves_with_it() -> None:
         assert not list(ours.parameters())
 
 
+inf = math.inf
+ROWS = [[inf, 0, 0], [inf, 0, 0], [0, -inf, -inf]]  # logits of three classes
+_bce = F.binary_cross_entropy_with_logits
+# loss -> what it is of, what else it is given, the losses, and the slopes
+LIMITS: dict[str, tuple[Any, list[Any], list[float], list[Any]]] = {
+    "mse_loss": (lambda x, **o: F.mse_loss(x, lucid.zeros_like(x), **o), [-inf, inf, 1], [inf, inf, 1], [-inf, inf, 2]),
+    "l1_loss": (lambda x, **o: F.l1_loss(x, lucid.zeros_like(x), **o), [-inf, inf, 1], [inf, inf, 1], [-1, 1, 1]),
+    "huber_loss": (lambda x, **o: F.huber_loss(x, lucid.zeros_like(x), delta=2.0, **o),
+                   [-inf, inf, 1], [inf, inf, 0.5], [-2, 2, 1]),
+    "smooth_l1_loss": (lambda x, **o: F.smooth_l1_loss(x, lucid.zeros_like(x), beta=2.0, **o),
+                       [-inf, inf, 1], [inf, inf, 0.25], [-1, 1, 0.5]),
+    "binary_cross_entropy_with_logits": (
+        lambda x, **o: _bce(x, lucid.tensor([0, 1, 1, 0, 0.5, 0]).to(x.dtype), **o),
+        [-inf, inf, -inf, inf, inf, 0], [0, 0, inf, inf, inf, math.log(2)], [0, 0, -1, 1, 0.5, 0.5]),
+    "binary_cross_entropy_with_logits with pos_weight": (
+        lambda x, **o: _bce(x, lucid.tensor([0, 1, 1, 0, 0.5, 0]).to(x.dtype), pos_weight=lucid.full((6,), 2.0), **o),
+        [-inf, inf, -inf, inf, inf, 0], [0, 0, inf, inf, inf, math.log(2)], [0, 0, -2, 1, 0.5, 0.5]),
+    "kl_div of masked classes": (lambda x, **o: F.kl_div(x, lucid.tensor([0, 0.5, 0.5]).to(x.dtype), **o),
+                                 [-inf, -1, -inf], [0, 0.5 - math.log(2) / 2, inf], [0, -0.5, -0.5]),
+    "kl_div of masked log targets": (
+        lambda x, **o: F.kl_div(x, lucid.tensor([-inf, -inf, -1]).to(x.dtype), log_target=True, **o),
+        [-inf, -1, -2], [0, 0, math.exp(-1)], [0, 0, -math.exp(-1)]),
+    "the log target of kl_div": (
+        lambda x, **o: F.kl_div(lucid.tensor([-inf, -1, -2]).to(x.dtype), x, log_target=True, **o),
+        [-inf, -inf, -1], [0, 0, math.exp(-1)], [0, 0, 2 * math.exp(-1)]),
+    "cross_entropy": (lambda x, **o: F.cross_entropy(x, lucid.tensor([0, 1, 0]), **o),
+                      ROWS, [0, inf, 0], [[0, 0, 0], [1, -1, 0], [0, 0, 0]]),
+    "cross_entropy with weights": (
+        lambda x, **o: F.cross_entropy(x, lucid.tensor([0, 1, 0]), lucid.tensor([1.0, 2.0, 3.0]), **o),
+        ROWS, [0, inf, 0], [[0, 0, 0], [2, -2, 0], [0, 0, 0]]),
+    "cross_entropy that ignores a row": (lambda x, **o: F.cross_entropy(x, lucid.tensor([0, -100, 0]), **o),
+                                         ROWS, [0, 0, 0], [[0, 0, 0], [0, 0, 0], [0, 0, 0]]),
+    "cross_entropy of probabilities": (
+        lambda x, **o: F.cross_entropy(x, lucid.tensor([[1, 0, 0], [0, 1, 0], [1, 0, 0.0]]).to(x.dtype), **o),
+        ROWS, [0, inf, 0], [[0, 0, 0], [1, -1, 0], [0, 0, 0]]),
+    "nll_loss": (lambda x, **o: F.nll_loss(x, lucid.tensor([0, 1, 0]), **o),
+                 [[0, -inf, -inf], [-inf, -inf, 0], [-inf, 0, 0]], [0, inf, inf], [[-1, 0, 0], [0, -1, 0], [-1, 0, 0]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", LIMITS)
+def test_losses_at_infinity_are_their_limits(name: str, dtype: str) -> None:
+    f, given, losses, slopes = LIMITS[name]
+    tolerance = {"rtol": 2e-3 if dtype == "float16" else 1e-6, "atol": 1e-3 if dtype == "float16" else 1e-7}
+    for reduction in ("none", "sum"):
+        x = lucid.tensor(given, dtype=dtype, requires_grad=True)
+        out = f(x, reduction=reduction)  # warnings are errors here
+        out.backward(lucid.ones_like(out))
+        (recorded,) = lucid.autograd.grad(y := f(x, reduction=reduction), x, lucid.ones_like(y), create_graph=True)
+        expected = losses if reduction == "none" else sum(losses)
+        np.testing.assert_allclose(out.detach().numpy(), expected, **tolerance)
+        np.testing.assert_allclose(x.grad.numpy(), slopes, **tolerance)
+        np.testing.assert_allclose(recorded.detach().numpy(), slopes, **tolerance)
+
+
+def test_beside_an_infinite_logit_the_others_slopes_are_what_they_are_alone() -> None:
+    target = lucid.tensor([0.0, 0.0, 1.0], requires_grad=True)
+    weight = lucid.tensor([2.0, 3.0, 2.0], requires_grad=True)
+    for given in (target, weight):
+        found = []
+        for x in ([-inf, 1.5, -0.5], [1.5, -0.5]):
+            n = len(x)
+            out = _bce(lucid.tensor(x), target[3 - n :], pos_weight=weight[3 - n :], reduction="none")
+            (slope,) = lucid.autograd.grad(out, given, lucid.ones(n))
+            found.append(slope[1:].tolist())
+        np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def test_pos_weight_does_not_overflow() -> None:
     x = lucid.tensor([-1e4, 1e4], requires_grad=True)
     loss = F.binary_cross_entropy_with_logits(
@@ -178,7 +247,8 @@ L = lucid.tensor(X).float()
         (lambda: F.cross_entropy(L, L, lucid.ones(2)), ValueError, "cross_entropy: weight must have shape (3,)"),
         (lambda: F.nll_loss(L, T, lucid.ones(3, 1)), ValueError,
          "nll_loss: weight must have shape (3,), one for each class, got shape (3, 1)"),
-        (lambda: F.cross_entropy(L, T, [1.0, 1.0, 1.0]), TypeError, "cross_entropy: weight must be a Tensor, got list"),
+        (lambda: F.cross_entropy(L, T, [1.0, 1.0, 1.0]), TypeError,
+         "cross_entropy: expected a Tensor or None for 'weight', got list"),
         (lambda: F.cross_entropy(L, T, label_smoothing=1.5), ValueError,
          "cross_entropy: label_smoothing is a share and must be in [0, 1], got 1.5"),
         (lambda: F.cross_entropy(L, L, label_smoothing=-0.1), ValueError,
@@ -203,7 +273,8 @@ L = lucid.tensor(X).float()
          "binary_cross_entropy: weight of shape (6,) does not broadcast to the input's shape (6, 3)"),
         (lambda: F.binary_cross_entropy_with_logits(L, L, pos_weight=lucid.ones(2, 6, 3)), ValueError,
          "pos_weight of shape (2, 6, 3) does not broadcast to the input's shape (6, 3)"),
-        (lambda: F.binary_cross_entropy_with_logits(L, L, 2.0), TypeError, "weight must be a Tensor, got float"),
+        (lambda: F.binary_cross_entropy_with_logits(L, L, 2.0), TypeError,
+         "expected a Tensor or None for 'weight', got float"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str) -> None:

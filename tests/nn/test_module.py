@@ -5,6 +5,7 @@ import gc
 import pickle
 import random
 import time
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -483,6 +484,46 @@ def test_backward_hook_where_no_input_needs_a_gradient():
         RuntimeError, match="hook of Linear returned gradients, but no argument of the module requires one"
     ):
         layer(lucid.ones(1, 2)).backward()
+
+
+@pytest.mark.parametrize("activation", [nn.Identity, nn.Tanh, nn.ReLU, nn.GELU])
+def test_backward_hooks_are_not_called_again_when_a_gradient_is_differentiated(activation):
+    calls = []
+    model = nn.Sequential(nn.Linear(2, 3), activation(), nn.Linear(3, 1))
+    for i, module in enumerate([*model, model]):
+        module.register_full_backward_hook(lambda m, gi, go, i=i: calls.append(i))
+    x = lucid.ones(4, 2, requires_grad=True)
+    y = model(x)
+
+    def called(ask):
+        calls.clear()
+        ask()
+        return sorted(calls)
+
+    (g,) = lucid.autograd.grad(y.sum(), x, create_graph=True)
+    assert sorted(calls) == [0, 1, 2, 3]
+    assert called(lambda: (g * g).sum().backward(retain_graph=True)) == []
+    assert called(lambda: lucid.autograd.grad((g * g).sum(), x, create_graph=True, allow_unused=True)) == []
+    assert called(lambda: (y.sum() + (g * g).sum()).backward(retain_graph=True)) == []  # both at once
+    assert called(lambda: (y * y).sum().backward(retain_graph=True)) == [0, 1, 2, 3]  # another loss
+    assert called(lambda: (model(x) + g.sum()).sum().backward(retain_graph=True)) == [0, 1, 2, 3]  # another call
+    assert called(lambda: y.sum().backward()) == [0, 1, 2, 3]
+
+
+def test_backward_hooks_change_no_derivative_and_keep_nothing_alive():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    expected = lucid.autograd.hessian(lambda x: (model(x) ** 3).sum(), lucid.ones(1, 2)).tolist()
+    for module in model:
+        module.register_full_backward_hook(lambda m, gi, go: None)
+    assert lucid.autograd.hessian(lambda x: (model(x) ** 3).sum(), lucid.ones(1, 2)).tolist() == expected
+    x = lucid.ones(1, 2, requires_grad=True)
+    gc.disable()
+    y = model(x)
+    (g,) = lucid.autograd.grad((y * y).sum(), x, create_graph=True)
+    nodes = [weakref.ref(t._node) for t in (y, g)]
+    del y, g
+    assert [node() for node in nodes] == [None, None]
+    gc.enable()
 
 
 def test_backward_hooks_refuse():

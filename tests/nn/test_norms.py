@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import lucid
 from lucid import nn
 from lucid.autograd import grad
 from lucid.nn import functional as F
+from tests.gpu.gpus import there
+from tests.whole import whole
 
 RNG = np.random.default_rng(0)
 
@@ -150,6 +153,57 @@ def test_single_precision_keeps_what_pytorch_keeps_far_from_0(name: str) -> None
     assert np.abs(ours - exact).max() < 2 * np.abs(theirs - exact).max() + 1e-6
 
 
+SMALL, OTHER, SCALE = RNG.normal(size=(6, 8)), RNG.normal(size=(6, 8)), RNG.normal(size=8)
+# what holds sums of squares -> as a function of (6, 8)
+SQUARES: dict[str, Any] = {
+    "norm": lambda x: x.norm(),
+    "norm of rows": lambda x: x.norm(dim=1),
+    "norm with p = 1.5": lambda x: x.norm(1.5, dim=0),
+    "norm with p = 3": lambda x: x.norm(3),
+    "norm with p = -2": lambda x: x.norm(-2, dim=1),
+    "linalg.norm": lambda x: lucid.linalg.norm(x),
+    "std": lambda x: x.std(),
+    "std of columns": lambda x: x.std(0, correction=0),
+    "normalize": lambda x: F.normalize(x, eps=1e-38),
+    "normalize with p = 3": lambda x: F.normalize(x, p=3.0, eps=1e-38),
+    "cosine_similarity": lambda x: F.cosine_similarity(x, lucid.tensor(OTHER, dtype=x.dtype), eps=1e-38),
+    "pairwise_distance": lambda x: F.pairwise_distance(x, lucid.zeros_like(x), eps=0.0),
+    **{f"{name} with eps = {eps}": lambda x, f=f, eps=eps: f(x, eps)
+       for eps in (1e-5, 0.0)
+       for name, f in {
+           "layer_norm": lambda x, eps: F.layer_norm(x, 8, lucid.tensor(SCALE, dtype=x.dtype), eps=eps),
+           "rms_norm": lambda x, eps: F.rms_norm(x, 8, lucid.tensor(SCALE, dtype=x.dtype), eps=eps),
+           "group_norm": lambda x, eps: F.group_norm(x.reshape(3, 4, 4), 2, eps=eps),
+           "batch_norm": lambda x, eps: F.batch_norm(x, None, None, training=True, eps=eps),
+           "batch_norm of images": lambda x, eps: F.batch_norm(x.reshape(3, 4, 4), None, None, training=True, eps=eps),
+       }.items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=whole)])
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e-10, 1.0, 1e10, 1e20, 1e30])
+@pytest.mark.parametrize("name", SQUARES)
+def test_squares_neither_overflow_nor_vanish(name: str, size: float, device: str) -> None:
+    with there("stand-in") if device == "cuda" else contextlib.nullcontext():
+        found = []
+        for dtype in ("float32", "float64"):
+            x = lucid.tensor(SMALL * size, dtype="float32").to(dtype).requires_grad_()
+            out = SQUARES[name](x)  # warnings are errors here
+            weights = lucid.tensor(np.cos(np.arange(out.numel())).reshape(out.shape), dtype=dtype)
+            out.backward(weights)
+            (recorded,) = lucid.autograd.grad(SQUARES[name](x), x, weights, create_graph=True)
+            found.append([t.detach().cpu().numpy().astype("float64") for t in (out, x.grad * size, recorded * size)])
+        for single, double in zip(*found, strict=True):
+            np.testing.assert_allclose(single, double, rtol=2e-5, atol=2e-5 * (np.abs(double).max() or 1))
+
+
+def test_a_variance_is_finite_where_the_sum_it_is_made_of_is_not() -> None:
+    x = lucid.tensor([1.7e19, -1.7e19] * 50, requires_grad=True)
+    out = x.var(correction=0)
+    out.backward()
+    assert out.item() == pytest.approx(1.7e19**2) and x.grad[0].item() == pytest.approx(3.4e17)
+
+
 @pytest.mark.parity
 def test_the_eps_of_rms_norm_is_that_of_the_dtype_computed_in() -> None:
     import torch
@@ -187,7 +241,7 @@ X = lucid.ones(4, 6)
         (lambda: F.layer_norm(X, 6, lucid.ones(4)), ValueError,
          "layer_norm: weight has shape (4,), expected normalized_shape, (6,)"),
         (lambda: F.layer_norm(X, 6, None, lucid.ones(1, 6)), ValueError, "layer_norm: bias has shape (1, 6), expected"),
-        (lambda: F.layer_norm([1.0], 1), TypeError, "layer_norm: input must be a Tensor, got list"),
+        (lambda: F.layer_norm([1.0], 1), TypeError, "layer_norm: expected a Tensor for 'input', got list"),
         (lambda: F.rms_norm(X, (6,), lucid.ones(5)), ValueError, "rms_norm: weight has shape (5,)"),
         (lambda: F.rms_norm(X, 5), ValueError, "rms_norm: normalized_shape (5,) is not how"),
         (lambda: F.group_norm(X, 4), ValueError, "group_norm: num_groups must divide the 6 channels, got 4"),
@@ -211,7 +265,7 @@ X = lucid.ones(4, 6)
         (lambda: nn.GroupNorm(2, 4)(X), ValueError, "GroupNorm: expected (n, 4, ...), got shape (4, 6)"),
         (lambda: nn.LayerNorm((3, 0)), ValueError,
          "LayerNorm: normalized_shape must be a positive int, or several, got (3, 0)"),
-        (lambda: nn.RMSNorm(2.5), ValueError, "RMSNorm: normalized_shape must be a positive int, or several, got 2.5"),
+        (lambda: nn.RMSNorm(2.5), TypeError, "RMSNorm: expected ints, or a tuple of ints, got (2.5,)"),
         (lambda: F.cosine_similarity(X, X, dim=2), IndexError,
          "cosine_similarity: dim 2 is out of range for a 2-D tensor"),
     ],

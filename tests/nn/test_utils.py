@@ -71,19 +71,41 @@ def test_half_precision_norms_do_not_overflow():
 def test_a_norm_that_is_not_finite():
     p = nn.Parameter([1.0, 2.0])
     p.grad = lucid.tensor([1.0, math.nan])
-    with pytest.raises(
-        RuntimeError, match="the total norm is nan; find what makes a gradient NaN or infinite"
-    ):
+    told = r"the total norm is nan: gradient 1 of 1, of shape \(2,\), has the norm nan; find what makes a gradient NaN"
+    with pytest.raises(RuntimeError, match=told):
         clip_grad_norm_(p, 1.0, error_if_nonfinite=True)
     assert p.grad.tolist()[0] == 1  # nothing has changed
     assert math.isnan(clip_grad_norm_(p, 1.0).item())
     p.grad = lucid.tensor([1.0, math.inf])
     assert clip_grad_norm_(p, 1.0).item() == math.inf  # without a warning, too
     assert p.grad.tolist()[0] == 0 and math.isnan(p.grad.tolist()[1])
-    assert get_total_norm(lucid.tensor([1e30, 1e30])).item() == math.inf
+    assert get_total_norm(lucid.tensor([3e38, 3e38])).item() == math.inf
+    with pytest.raises(RuntimeError, match="the total norm is inf: it is too large; find"):
+        get_total_norm([lucid.tensor([3e38])] * 2, error_if_nonfinite=True)
     p.grad = lucid.tensor([1.0, math.inf])
     with pytest.raises(RuntimeError, match="the total norm is inf"):
         get_total_norm(p.grad, error_if_nonfinite=True)
+
+
+def test_the_refusal_says_which_gradient_is_not_finite():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model(lucid.ones(1, 2)).sum().backward()
+    model[1].weight.grad = lucid.full((2, 2), math.nan)
+    with pytest.raises(RuntimeError, match=r"gradient 3 of 4, of shape \(2, 2\), has the norm nan"):
+        clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1e20, 1e30])
+def test_norms_neither_overflow_nor_vanish(size, p):
+    count = 100
+    parameters = [nn.Parameter(lucid.zeros(count // 2)) for _ in range(2)]
+    for parameter in parameters:
+        parameter.grad = lucid.full((count // 2,), size)
+    norm = size * (1 if p == math.inf else count ** (1 / p))
+    assert clip_grad_norm_(parameters, 1.0, p).item() == pytest.approx(norm, rel=1e-5)
+    left = min(1.0, 1 / norm) * size
+    assert parameters[0].grad.tolist() == pytest.approx([left] * (count // 2), rel=1e-5)
 
 
 def test_clip_grad_value():

@@ -125,7 +125,9 @@ TABLE: dict[str, list[Row]] = {
     + [row(lambda m, x, t: functional(m).cross_entropy(x, t, numbers(m, x, 3)), U(2, 3, 2), P(2, 3, 2)),
        row(lambda m, x, t: functional(m).cross_entropy(x, t, numbers(m, x, 3), label_smoothing=1.0), U(3), P(3))],
     "kl_div": [row(lambda m, x, t, r=r, log=log: functional(m).kl_div(x, t, reduction=r, log_target=log), U(3, 4),
-                   P(3, 4)) for r in ("batchmean", "sum", "none") for log in (False, True)],
+                   P(3, 4)) for r in ("batchmean", "sum", "none") for log in (False, True)]
+    + [row(lambda m, x, t: functional(m).kl_div(x, t, reduction="sum"), U(*shape), P(*shape))
+       for shape in ((), (0, 3))],
     "bce_weighted": [row(lambda m, x, t, r=r: functional(m).binary_cross_entropy(x, t, numbers(m, x, 2), reduction=r),
                          PROBABLE, PROBABLE) for r in REDUCTIONS],
     "bce_with_logits_weighted":
@@ -169,7 +171,8 @@ TABLE: dict[str, list[Row]] = {
     "mish": each(lambda m, x: functional(m).mish(x), U),
     "hardtanh": [*each(lambda m, x: functional(m).hardtanh(x, -0.5, 0.7), D),
                  row(lambda m, x: functional(m).relu6(x), KINKED)],
-    "hardswish": [row(lambda m, x: functional(m).hardswish(x), KINKED),
+    "hardswish": [*each(lambda m, x: functional(m).hardswish(x), D),
+                  row(lambda m, x: functional(m).hardswish(x), KINKED),
                   # PyTorch's hardsigmoid takes 1 / 6 in single precision on its way back
                   row(lambda m, x: functional(m).hardsigmoid(x) if m is lucid else functional(m).relu6(x + 3) / 6,
                       KINKED)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,22 @@ def quietly(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*args)
 
     return quiet
+
+
+def with_numpy_ints(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with each int that is written in it an `int64` of NumPy's, in tuples and lambdas too."""
+
+    def changed(constant: Any) -> Any:
+        if type(constant) is int:
+            return np.int64(constant)
+        if isinstance(constant, tuple):
+            return tuple(map(changed, constant))
+        inner = isinstance(constant, CodeType)
+        return constant.replace(co_consts=tuple(map(changed, constant.co_consts))) if inner else constant
+
+    new = FunctionType(changed(f.__code__), f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+    new.__kwdefaults__ = f.__kwdefaults__
+    return new
 
 
 U, P, D = uniform, positive, apart

@@ -30,6 +30,14 @@ def curvature(f: Any, values: Any) -> Any:
     return lucid.autograd.grad(first.sum(), x)[0].tolist()
 
 
+def slope_of_curvature() -> Any:
+    """That of the sum of the second derivatives of c * norm() ** 2 at 0, along c."""
+    x, c = lucid.zeros(2, dtype="float64", requires_grad=True), lucid.ones((), dtype="float64", requires_grad=True)
+    (first,) = lucid.autograd.grad(c * x.norm() ** 2, x, create_graph=True)
+    (second,) = lucid.autograd.grad(first.sum(), x, create_graph=True)
+    return lucid.autograd.grad(second.sum(), c)[0].item()
+
+
 def attended(mask: Any, query: Any = None) -> Any:
     """What a query gets of two keys with the values (3, 4) and (5, 6)."""
     query = lucid.ones(1, 2) if query is None else query
@@ -58,15 +66,25 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                                                                 lambda x, g=g: g(x.detach(), x))], [[0.5]] * 4),
     "`max(dim)` gives all to the element at the index":
         (lambda: slope(lambda x: x.max(0).values, [3, 3, 1]), [1, 0, 0]),
+    "`max()` and `amax` send the gradient to a NaN":
+        (lambda: slope(lambda x: x.max() + x.amin(0), [1, nan, 2]), [0, 2, 0]),
     "`relu` at 0 has slope 0": (lambda: slope(lambda x: x.relu(), [0, -0.0]), [0, 0]),
+    "`relu` at NaN has slope 1":
+        (lambda: slope(lambda x: x.relu() + F.hardtanh(x), [nan]), [2]),
     "`abs` at 0 has slope 0": (lambda: slope(lambda x: x.abs(), [0]), [0]),
     "`norm` at 0 has slope 0, for every p": (lambda: [slope(lambda x, p=p: x.norm(p), [0, 0]) for p in (1, 2, 3, 0.5)],
                                              [[0, 0]] * 4),
     "`std` of constant data has slope 0": (lambda: [slope(lambda x: x.std(0), [[v, w]] * 3)
                                                     for v, w in ((0.1, 0.7), (0.7, 0.1))], [[[0, 0]] * 3] * 2),
     "where the slope of `norm` or `std` is 0 so is its own slope":
-        (lambda: [curvature(lambda x, f=f: f(x) * (1 + x.sum()), [0, 0])
-                  for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))], [[0, 0]] * 5),
+        (lambda: [curvature(lambda x, f=f, g=g: g(f(x), x), [0, 0])
+                  for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))
+                  for g in (lambda y, x: y * (1 + x.sum()), lambda y, x: y, lambda y, x: y * x.sum())], [[0, 0]] * 15),
+    "the slope of `norm() ** 2` at 0 is 0, and its second derivative 2 I":
+        (lambda: [lucid.autograd.hessian(lambda x: x.norm() ** 2, lucid.zeros(2)).tolist(),
+                  lucid.autograd.hessian(lambda x: x.std(correction=0).square() * 2, lucid.zeros(2)).tolist(),
+                  slope_of_curvature()],
+         [[[2, 0], [0, 2]], [[1, -1], [-1, 1]], 4]),
     "`var` of one element has slope NaN": (lambda: [math.isnan(slope(lambda x: x.var(), [1])[0])], [True]),
     "`sqrt` at 0 has slope infinity": (lambda: slope(lambda x: x.sqrt(), [0]), [inf]),
     "`log` at 0 has slope infinity": (lambda: slope(lambda x: x.log(), [0]), [inf]),
@@ -83,6 +101,10 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`hardtanh`, `relu6`, `hardsigmoid` have slope 0 at both kinks":
         (lambda: [slope(F.hardtanh, [-1, 1]), slope(F.relu6, [0, 6]), slope(F.hardsigmoid, [-3, 3])], [[0, 0]] * 3),
     "`hardswish` has slope 0 at -3 and 1 at 3": (lambda: slope(F.hardswish, [-3, 3]), [0, 1]),
+    "activations and losses at -inf and inf have the slopes of their limits":
+        (lambda: [*[slope(f, [-inf, inf]) for f in (F.silu, F.mish, F.hardswish, F.softsign)],
+                  slope(lambda x: x.logsumexp(0), [inf, 0, -inf]), slope(lambda x: x.softmax(0)[0], [inf, 0])],
+         [[0, 1], [0, 1], [0, 1], [0, 0], [1, 0, 0], [0, 0]]),
     "`sign`, `floor`, `ceil`, `round` have slope 0":
         (lambda: [slope(f, [0.3]) for f in (lucid.sign, lucid.floor, lucid.ceil, lucid.round)], [[0]] * 4),
     "`prod` is right where elements are 0": (lambda: [slope(lambda x: x.prod(), v) for v in ([0, 2, 3], [0, 0, 3])],
@@ -97,6 +119,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
                        for n in slope(lambda x: lucid.linalg.eigh(x).eigenvectors[0, 1], [[2, 0], [0, 2]])[0])]],
          [[[1, 0], [0, 1]], [True]]),
     "repeated indices add up": (lambda: slope(lambda x: x[[0, 0, 1]], [1, 2]), [2, 1]),
+    "a value that another one is written over has slope 0":
+        (lambda: slope(lambda y: [x := lucid.zeros(2, dtype="float64"), x.__setitem__([0, 0, 1], y), x * 3][-1],
+                       [1, 2, 3]), [0, 3, 3]),
     "`logsumexp` of all -inf is -inf with slope 0": (lambda: slope(lambda x: x.logsumexp(0), [-inf, -inf]), [0, 0]),
     "`softmax` survives -inf": (lambda: slope(lambda x: x.softmax(0)[0], [0, -inf]), [0, 0]),
     "attention to no key at all gives zeros with slope 0":
@@ -122,6 +147,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
     "`kl_div` at a target of 0 is 0 and its slope finite":
         (lambda: [F.kl_div(lucid.tensor([-2.0]), lucid.tensor([0.0])).item(),
                   *slope(lambda t: F.kl_div(lucid.tensor([-2.0]), t), [0])], [0, 2]),
+    "the slope of `kl_div` at a target of 0 is 0 where the input is -inf":
+        (lambda: slope(lambda t: F.kl_div(lucid.tensor([-inf, -1.0], dtype="float64"), t, reduction="sum"), [0, 1]),
+         [0, 2]),
     "`max_pool2d` gives all to the first of equals":
         (lambda: slope(lambda x: F.max_pool2d(x.reshape(1, 1, 1, 3), (1, 3)), [1, 3, 3]), [0, 1, 0]),
     "`max_pool2d` of a window with a NaN gives it all":
@@ -178,6 +206,9 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                    [[0.5], "float32"]),
     "a Python number never changes a dtype's width": (lambda: str((lucid.ones(1) * 2.0).dtype), "float32"),
     "NaN is not equal to itself": (lambda: (lucid.tensor([nan]) == lucid.tensor([nan])).tolist(), [False]),
+    "`clamp` with a NaN bound is NaN":
+        (lambda: [math.isnan(lucid.ones(1).clamp(*bounds).item())
+                  for bounds in ((nan,), (None, nan), (lucid.tensor(nan),), (None, lucid.tensor(nan)))], [True] * 4),
     "`sigmoid` and `softplus` do not overflow":
         (lambda: [lucid.tensor([-1e4, 1e4]).sigmoid().tolist(), F.softplus(lucid.tensor([-1e4, 1e4])).tolist()],
          [[0, 1], [0, 1e4]]),
@@ -187,6 +218,18 @@ VALUES: dict[str, tuple[Any, Any]] = {
                                           dtype="float64")).item() / (-4.5 * math.erfc(9 / math.sqrt(2))) - 1) < 1e-13],
          [[-1e4, -math.exp(-40)], True]),
     "`gelu` of -inf is 0": (lambda: F.gelu(lucid.tensor([-inf, inf])).tolist(), [0, inf]),
+    "squares neither overflow nor vanish in `norm`, `std`, `clip_grad_norm_` and the layers that normalise":
+        (lambda: [round(lucid.full((4,), size).norm().item() / size, 5) for size in (1e-30, 1e30)]
+         + [round(F.layer_norm(lucid.tensor([-1e30, 1e30]), 2)[1].item(), 6)], [2, 2, 1]),
+    "0 times the logarithm of 0 is 0 in `kl_div` and `cross_entropy`":
+        (lambda: [F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([0.0, 1.0])).item(),
+                  F.kl_div(lucid.tensor([-inf, 0.0]), lucid.tensor([-inf, 0.0]), log_target=True).item(),
+                  F.cross_entropy(lucid.tensor([-inf, 0.0]), lucid.tensor([0.0, 1.0])).item()], [0, 0, 0]),
+    "activations and losses of -inf and inf are their limits":
+        (lambda: [[f(lucid.tensor([-inf, inf])).tolist() for f in (F.silu, F.softsign)],
+                  F.softmax(lucid.tensor([inf, 0.0]), 0).tolist(),
+                  F.binary_cross_entropy_with_logits(lucid.tensor([-inf, inf]), lucid.tensor([0.0, 1.0])).item()],
+         [[[0, inf], [-1, 1]], [1, 0], 0]),
     "a mask of bools: True takes part in `scaled_dot_product_attention`, not in `MultiheadAttention`":
         (lambda: [attended([[True, False]]).tolist(), _of_head([[True, False]])], [[[3, 4]], [[0, 1]]]),
     "batch norm divides by n, its `running_var` has n - 1":
@@ -296,7 +339,7 @@ def test_the_page_lists_just_these() -> None:
      lambda m, x: m.round(x), lambda m, x: x.prod(), lambda m, x: x[[0, 0, 1]], lambda m, x: x**x,
      lambda m, x: m.nn.functional.gelu(x), lambda m, x: m.nn.functional.softplus(x * 30),
      lambda m, x: m.nn.functional.huber_loss(x, m.zeros_like(x)),
-     lambda m, x: m.nn.functional.smooth_l1_loss(x, m.zeros_like(x)), lambda m, x: m.logsumexp(x / 0 * 1, 0),
+     lambda m, x: m.nn.functional.smooth_l1_loss(x, m.zeros_like(x)), lambda m, x: m.logsumexp(x * 1e3, 0),
      lambda m, x: 0.0**x,
      lambda m, x: m.nn.functional.selu(x), lambda m, x: m.nn.functional.prelu(x, m.tensor([0.3], dtype=m.float64)),
      lambda m, x: m.nn.functional.hardtanh(x), lambda m, x: m.nn.functional.relu6(x * 6),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -142,6 +143,9 @@ def test_powers() -> None:
     A = lucid.randn(2, 3, 3, dtype="float64")
     for n in (-3, -1, 0, 1, 2, 5, 8):
         np.testing.assert_allclose(linalg.matrix_power(A, n).numpy(), np.linalg.matrix_power(A.numpy(), n), rtol=1e-7)
+    x = lucid.tensor([[0.0, 2.0], [math.nan, 3.0]], requires_grad=True)
+    linalg.matrix_power(x, 0).sum().backward()
+    assert linalg.matrix_power(x, 0).tolist() == [[1, 0], [0, 1]] and x.grad.tolist() == [[0, 0], [0, 0]]
     first = linalg.matrix_power(A, 1)
     first.zero_()
     assert A.abs().sum().item() > 0  # it was a copy
@@ -180,12 +184,13 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
                     "solve: shapes (2, 2) and (2, 3) do not fit"),
     "solve batches": (lambda: linalg.solve(lucid.ones(2, 3, 3), lucid.ones(4, 3, 1)), ValueError,
                       "solve: shapes (2,) and (4,) do not broadcast together"),
-    "power of a singular one": (lambda: linalg.matrix_power(two, -1), ValueError, "inv: the matrix is singular"),
+    "power of a singular one": (lambda: linalg.matrix_power(two, -1), ValueError,
+                                "matrix_power: inv: the matrix is singular"),
     "not positive definite": (lambda: linalg.cholesky(-lucid.eye(2)), ValueError,
                               "cholesky: the matrix is not positive definite; if only rounding"),
     "UPLO": (lambda: linalg.eigh(two, "M"), ValueError, "eigh: expected UPLO to be 'L' or 'U', got 'M'"),
     "half a power": (lambda: linalg.matrix_power(two, 0.5), TypeError,
-                     "matrix_power: expected n to be an int, got 0.5"),
+                     "matrix_power: expected an int for n, got 0.5"),
     "norm of what": (lambda: linalg.norm(lucid.ones(2, 2, 2), 2), ValueError,
                      "norm: expected one dim or two, got None for shape (2, 2, 2)"),
     "norm by dim twice": (lambda: linalg.norm(two, 2, (0, -2)), ValueError,

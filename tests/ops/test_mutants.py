@@ -59,7 +59,6 @@ EQUIVALENT: dict[str, str] = {
     "norms._channels: x if len(x.shape) == 2 else xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:]))) -> "
     "xp.reshape(x, shape=(*x.shape[:2], math.prod(x.shape[2:])))": "a last dim of length 1 changes no sum",
     "norms._channels: 2 in len(x.shape) == 2 -> 3 in len(x.shape) == 2": "the same",
-    "norms.moments: x - mean -> mean - x": "squared",
     "recurrent._lstm_cells: 0 in out[0] -> 1 in out[0]": "zeros of the same shape",
     "reductions._centred: slice(0, 1) if k == 1 else slice(None) -> slice(0, 1)":
         "for the forward's rounding; here the mean takes off what is added",
@@ -69,8 +68,18 @@ EQUIVALENT: dict[str, str] = {
     "reductions._norm_vjp: 1 in xp.where(size == 0, 1, size) -> 2 in xp.where(size == 0, 1, size)":
         "what stands in is multiplied by a sign of 0",
     "reductions._norm_vjp: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)": "the same",
-    "reductions._over: 1 in xp.where(out == 0, 1, out) -> 2 in xp.where(out == 0, 1, out)":
-        "what stands in is masked",
+    "reductions._root_vjp: 0 in known_within(out, 0, math.inf) -> 1 in known_within(out, 0, math.inf)": "a shortcut",
+    **{f"reductions.with_room: {changed}": "double precision is as good where single is" for changed in (
+        "type(getattr(x, '_array', x)) is ndarray -> type(getattr(x, '_array', x)) is not ndarray",
+        "1 / bound -> bound / 1", "1 / bound -> 1 in known_within((out := f(x)), 1 / bound, bound)",
+        "1 in 1 / bound -> 2 in 1 / bound")},
+    "norms._scale: 1000000000000000.0 in with_room(xp, lambda x: 1 / xp.sqrt(mean(xp, x * x) + eps), x, "
+    "1000000000000000.0) -> 1000000000000001.0 in with_room(xp, lambda x: 1 / xp.sqrt(mean(xp, x * x) + eps), x, "
+    "1000000000000000.0)": "the same",
+    **{f"activations.{name}: 40 in {clip} -> 41 in {clip}": "exp(-800) is 0"
+       for name in ("gelu.slope", "gelu_slope.x") for clip in ("-40", "x.clip(-40, 40)")},
+    "inplace._written: xp.masked(values, xp.stays(g, index=index)) if may_repeat(index) else values -> "
+    "xp.masked(values, xp.stays(g, index=index))": "a shortcut",
     "reductions._shares: 0 in xp.where(out == -math.inf, 0, out) -> 1 in xp.where(out == -math.inf, 0, out)":
         "exp of -inf, less whatever number",
 }  # fmt: skip

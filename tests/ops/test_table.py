@@ -17,6 +17,7 @@ import pytest
 import lucid
 from lucid.autograd import grad, gradcheck, gradgradcheck
 from lucid.core.backward import reachable
+from tests.ops.samples import with_numpy_ints
 from tests.ops.table import PLAIN, PLAIN_ROWS, ROWS, TABLE, Row
 from tests.whole import one_of_each
 
@@ -89,6 +90,15 @@ def same_when_recorded(row: Row) -> bool:
     out = row.f(lucid, *(ts := tensors(row)))
     recorded = grad(out, live(ts), lucid.tensor(weights(out.shape), dtype=out.dtype), create_graph=True)
     return all(np.allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-13) for a, b in zip(plain, recorded, strict=True))
+
+
+@some
+def test_an_int_of_numpys_is_as_good(row: Row) -> None:
+    """Every dim, size and count that is written in the row, and the result is the same to the bit."""
+    with np.errstate(all="ignore"):
+        expected, found = (f(lucid, *tensors(row)) for f in (row.f, with_numpy_ints(row.f)))
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy())
 
 
 @some
@@ -279,7 +289,7 @@ def rows_of() -> dict[str, list[Row]]:
 
 
 OWN = {name: spec for name, spec in op_module.OPS.items() if spec.forward.__module__.startswith("lucid.")}
-UNSEEN = {"transfer"}  # moves between devices: see the GPU's tests
+UNSEEN = {"transfer", "stays"}  # the one moves between devices, the other is run by a vjp: see their tests
 
 
 def test_every_operation_has_rows() -> None:

@@ -119,7 +119,7 @@ PARAMS = [
         r"got a method; write model.parameters\(\), with the parentheses",
     ),
     (None, TypeError, r"params must be an iterable of Parameters or of group dicts, got a NoneType"),
-    ([np.ones(2)], TypeError, r"^Adamax, group 0: parameter 0 must be a Parameter, .* got a ndarray; wrap"),
+    ([np.ones(2)], TypeError, r"^Adamax, group 0: parameter 0 .* a ndarray; give model.parameters"),
     ([_p, "weight"], TypeError, r"parameter 1 must be a Parameter.* got a str"),
     ([nn.Parameter(np.arange(3), requires_grad=False)], TypeError, r"of a float dtype, got int64; convert"),
     (

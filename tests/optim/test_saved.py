@@ -205,7 +205,7 @@ BAD_NAMES: list[tuple[Any, type[Exception], str]] = [
      r"write model.named_parameters\(\)"),
     ([("a", parameter(1.0), 3)], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 3"),
     ([(parameter(1.0), "a")], TypeError, r"^Adamax, group 0: parameter 0 must be a pair .*, got a tuple of 2"),
-    ([("a", np.ones(2))], TypeError, r"^Adamax, group 0: parameter 0 must be a Parameter, .* got a ndarray; wrap"),
+    ([("a", np.ones(2))], TypeError, r"^Adamax, group 0: parameter 0 .* a ndarray; give model.parameters"),
     ([("a", parameter(1.0)), ("a", parameter(1.0))], ValueError,
      r"^Adamax: a name must be of one parameter, got 'a' 2 times; rename others"),
     ([{"params": [("a", parameter(1.0))]}, {"params": [("a", parameter(1.0))]}], ValueError,

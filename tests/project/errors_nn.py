@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import lucid
 from lucid import nn
 from lucid.nn import functional as F
@@ -22,8 +20,7 @@ def pair(name: str, f: Callable[..., Any]) -> list[Error]:
     """What a loss says of shapes that differ, of what is no Tensor, and of a reduction that there is not."""
     return [(lambda: f(lucid.full((4, 1), 0.5), lucid.full((4,), 0.5)), ValueError,
              rf"{name}: input has shape \(4, 1\) but target \(4,\); make them equal"),
-            (lambda: f(x3, 0.0), TypeError, f"{name}: target must be a Tensor, got float"),
-            (lambda: f(np.ones(3), x3), TypeError, f"{name}: input must be a Tensor, got ndarray"),
+            (lambda: f(x3, 0.0), TypeError, f"{name}: expected a Tensor for 'target', got float"),
             (lambda: f(x3, x3, reduction="average"), ValueError,
              f"{name}: reduction must be .* got 'average'")]  # fmt: skip
 
@@ -42,10 +39,7 @@ def of_labels(name: str, f: Callable[..., Any]) -> list[Error]:
              rf"{name}: .* needs a target of shape \(4,\) \(integer labels\), got shape \(4, 1\)"),
             (lambda: f(logits, lucid.tensor([True, False, True, True])), TypeError,
              rf"{name}: target must hold integers, got bool; convert it with .long\(\)"),
-            (lambda: f(logits, np.array([0, 1, 2, 1])), TypeError,
-             rf"{name}: target must be a Tensor, got ndarray; use lucid.tensor\(...\)"),
-            (lambda: f(logits, [0, 1, 2, 1]), TypeError, f"{name}: target must be a Tensor, got list"),
-            (lambda: f(np.ones((4, 3)), labels), TypeError, f"{name}: input must be a Tensor, got ndarray"),
+            (lambda: f(logits, [0, 1, 2, 1]), TypeError, f"{name}: expected a Tensor for 'target', got list"),
             (lambda: f(lucid.tensor(1.0), lucid.tensor(0)), ValueError,
              f"{name}: input needs a class dimension, got a single number"),
             (lambda: f(logits, labels, reduction="average"), ValueError,
@@ -57,10 +51,10 @@ def of_labels(name: str, f: Callable[..., Any]) -> list[Error]:
 def kernels(name: str, f: Callable[..., Any], x: lucid.Tensor) -> list[Error]:
     """What a function with a window says of one that is too large, or none."""
     return [(lambda: f(x, 9), ValueError, f"{name}: the kernel of size .*9.* does not fit into the input of size .*5"),
-            (lambda: f(x, 0), ValueError, f"{name}: kernel_size must be 1 or more, got 0"),
+            (lambda: f(x, 0), ValueError, f"{name}: kernel_size must be 1 or more, .*got 0"),
             (lambda: f(x, "a"), TypeError, f"{name}: kernel_size must be an int, or a tuple of ., got 'a'"),
             (lambda: f(x3, 2), ValueError, rf"{name}: input must have the shape .*, got \(3,\)"),
-            (lambda: f("a", 2), TypeError, f"{name}: input must be a Tensor, got str")]  # fmt: skip
+            (lambda: f("a", 2), TypeError, f"{name}: expected a Tensor for 'input', got str")]  # fmt: skip
 
 
 def convolutions(
@@ -74,11 +68,11 @@ def convolutions(
             (lambda: f(x, w, groups=3), ValueError, f"{name}: weight has .*channels, which do not divide by groups=3"),
             (lambda: f(x, w, lucid.ones(7)), ValueError,
              rf"{name}: bias must have the shape .* one number for each output channel, got \(7,\)"),
-            (lambda: f(x, w, stride=0), ValueError, f"{name}: stride must be 1 or more, got 0"),
+            (lambda: f(x, w, stride=0), ValueError, f"{name}: stride must be 1 or more, .*got 0"),
             (lambda: f(x, w, dilation="a"), TypeError,
              f"{name}: dilation must be an int, or a tuple of {dims}, got 'a'"),
             (lambda: f(x, x3), ValueError, f"{name}: weight must have the shape"),
-            (lambda: f("a", w), TypeError, f"{name}: input must be a Tensor, got str")]  # fmt: skip
+            (lambda: f("a", w), TypeError, f"{name}: expected a Tensor for 'input', got str")]  # fmt: skip
 
 
 def recurrent(name: str, make: Callable[..., Any]) -> list[Error]:
@@ -94,7 +88,7 @@ def recurrent(name: str, make: Callable[..., Any]) -> list[Error]:
 def unit(name: str, make: Callable[..., Any]) -> list[Error]:
     return [(lambda: make(3, 4)(lucid.ones(2, 7)), ValueError,
              rf"{name}: input has 7 features, .* expected input_size=3"),
-            (lambda: make(3, 4.0), TypeError, f"{name}: hidden_size must be an int, got 4.0")]  # fmt: skip
+            (lambda: make(3, 4.0), TypeError, f"{name}: expected an int for hidden_size, got 4.0")]  # fmt: skip
 
 
 def reduced(name: str, make: Callable[..., Any]) -> Error:
@@ -128,8 +122,8 @@ ERRORS: dict[str, list[Error]] = {
                    r"linear: shapes .* do not fit: the input is a single number; expected \(..., features\)"),
                   (lambda: nn.Linear(2, 2)(lucid.tensor(1.0)), ValueError, "linear: .* the input is a single number"),
                   (lambda: nn.Linear(2, 3)(logits), ValueError, r"linear: shapes \(4, 3\) and \(3, 2\)"),
-                  (lambda: nn.Linear(2.0, 3), TypeError, "Linear: in_features must be an int, got 2.0"),
-                  (lambda: nn.Linear(2, True), TypeError, "Linear: out_features must be an int, got True"),
+                  (lambda: nn.Linear(2.0, 3), TypeError, "Linear: expected an int for in_features, got 2.0"),
+                  (lambda: nn.Linear(2, True), TypeError, "Linear: expected an int for out_features, got True"),
                   (lambda: nn.Linear(-1, 3), ValueError, "Linear: in_features must be 0 or more, got -1")],
     "F.dropout": [(lambda: F.dropout(logits, 1.5), ValueError,
                    r"dropout: p is a probability and must be in \[0, 1\], got 1.5")],
@@ -149,7 +143,7 @@ ERRORS: dict[str, list[Error]] = {
                      "embedding: padding_idx 4 is not one of the 4 rows; expected -4 to 3")],
     "nn.Embedding": [(lambda: nn.Embedding(4, 2)(lucid.tensor(-1)), IndexError,
                       "embedding: input holds -1, but there are 4 rows"),
-                     (lambda: nn.Embedding(3, "x"), TypeError, "Embedding: embedding_dim must be an int, got 'x'"),
+                     (lambda: nn.Embedding(3, "x"), TypeError, "Embedding: expected an int for embedding_dim, got 'x'"),
                      (lambda: nn.Embedding(4, 2, padding_idx=9), IndexError,
                       "Embedding: padding_idx 9 is not one of the 4 rows")],
     "F.one_hot": [(lambda: F.one_hot(lucid.tensor([1, 3]), 3), IndexError,
@@ -195,8 +189,9 @@ ERRORS: dict[str, list[Error]] = {
                        f"{f}: input of shape .* has 3 channels, but weight of shape .* takes 2"),
                       (lambda make=make: make(2, 4, 3, groups=3), ValueError,
                        f"{name}: in_channels=2 does not divide by groups=3"),
-                      (lambda make=make: make(2, 4, 0), ValueError, f"{name}: kernel_size must be 1 or more, got 0"),
-                      (lambda make=make: make(2.0, 4, 3), TypeError, f"{name}: in_channels must be an int, got 2.0")]
+                      (lambda make=make: make(2, 4, 0), ValueError, f"{name}: kernel_size must be 1 or more, .*got 0"),
+                      (lambda make=make: make(2.0, 4, 3), TypeError,
+                       f"{name}: expected an int for in_channels, got 2.0")]
        for name, f, dims, make in (("Conv1d", "conv1d", 1, nn.Conv1d), ("Conv2d", "conv2d", 2, nn.Conv2d),
                                    ("ConvTranspose1d", "conv_transpose1d", 1, nn.ConvTranspose1d),
                                    ("ConvTranspose2d", "conv_transpose2d", 2, nn.ConvTranspose2d))},
@@ -268,15 +263,15 @@ ERRORS: dict[str, list[Error]] = {
     "nn.BatchNorm2d": [(lambda: nn.BatchNorm2d(3)(image), ValueError,
                         r"BatchNorm2d: expected .*, got shape \(1, 2, 5, 5\)")],
     "F.normalize": [(lambda: F.normalize(x3), IndexError, "dim 1 is out of range"),
-                    (lambda: F.normalize(x23, "a"), ValueError, "norm: expected p to be a number")],
+                    (lambda: F.normalize(x23, "a"), TypeError, "normalize: expected a number for 'p', got 'a'")],
     "F.cosine_similarity": [(lambda: F.cosine_similarity(x23, lucid.ones(4)), ValueError,
                              r"shapes \(2, 3\) and \(4,\) do not broadcast"),
                             (lambda: F.cosine_similarity(x3, x3), IndexError,
                              "cosine_similarity: dim 1 is out of range")],
     "F.pairwise_distance": [(lambda: F.pairwise_distance(x23, lucid.ones(4)), ValueError,
                              r"shapes \(2, 3\) and \(4,\) do not broadcast"),
-                            (lambda: F.pairwise_distance(x23, x23, "a"), ValueError,
-                             "norm: expected p to be a number")],
+                            (lambda: F.pairwise_distance(x23, x23, "a"), TypeError,
+                             "pairwise_distance: expected a number for 'p', got 'a'")],
     "nn.CosineSimilarity": [(lambda: nn.CosineSimilarity()(x3, x3), IndexError, "dim 1 is out of range")],
     "nn.PairwiseDistance": [(lambda: nn.PairwiseDistance()(x23, lucid.ones(4)), ValueError, "do not broadcast")],
     # attention
@@ -357,9 +352,9 @@ ERRORS: dict[str, list[Error]] = {
 signs, signal, words = lucid.tensor([1.0, -1.0, 1.0]), lucid.ones(1, 2, 5), lucid.ones(5, 2, 8)
 ERRORS |= {
     "F.celu": [(lambda: F.celu(x3, 0), ValueError, "celu: alpha must not be 0")],
-    "F.hardshrink": [(lambda: F.hardshrink("a"), TypeError, "abs: expected a Tensor, .* got str")],
+    "F.hardshrink": [(lambda: F.hardshrink("a"), TypeError, "hardshrink: expected a Tensor for .input., got str")],
     "F.softshrink": [(lambda: F.softshrink(x3, -1), ValueError, "softshrink: lambd must be 0 or more, got -1")],
-    "F.threshold": [(lambda: F.threshold("a", 1, 2), TypeError, "threshold: expected a Tensor, got str")],
+    "F.threshold": [(lambda: F.threshold("a", 1, 2), TypeError, "threshold: expected a Tensor for .input., got str")],
     **{f"F.{name}": [(lambda f=f: f(x23, "a"), TypeError, f"{name}: expected an int for dim, got 'a'"),
                      (lambda f=f: f(x23, 5), IndexError, f"{name}: dim 5 is out of range")]
        for name, f in (("softmax", F.softmax), ("log_softmax", F.log_softmax))},

@@ -90,7 +90,7 @@ def test_every_operation_is_shown_with_its_formulas() -> None:
 def test_helpers_of_a_formula_are_shown_too() -> None:
     helpers = operations.helpers_of(OPS["std"].forward)
     names = {helper.__name__ for helper in helpers}
-    assert {"_over", "_var_vjp", "_centred"} <= names and not {"op", "method"} & names
+    assert {"_root_vjp", "_squares", "_centred"} <= names and not {"op", "method"} & names
     helpers = operations.helpers_of(OPS["conv"].forward)
     assert {helper.__module__ for helper in helpers} == {"lucid.ops.conv", "lucid.ops.images"}
 

@@ -40,8 +40,11 @@ def get_total_norm(
     norms = xp.concatenate([to_device(_norm(array, norm_type), device).reshape(1) for array in arrays])
     total = _norm(norms, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
+        n = len(arrays)
+        odd = [f"gradient {i + 1} of {n}, of shape {a.shape}, has the norm {float(norms[i])}"
+               for i, a in enumerate(arrays) if not math.isfinite(norms[i])] or ["it is too large"]  # fmt: skip
         fix = "find what makes a gradient NaN or infinite, or pass error_if_nonfinite=False to go on"
-        raise RuntimeError(f"the total norm is {float(total)}; {fix} regardless")
+        raise RuntimeError(f"the total norm is {float(total)}: {odd[0]}; {fix} regardless")
     return Tensor(total)
 
 
@@ -123,9 +126,7 @@ def _gradients(parameters: Tensors) -> list[Tensor]:
 
 def _norm(array: Array, p: float) -> Array:
     """The p-norm of all elements, a 0-d array; half precision is summed in float32."""
-    xp = namespace(array)
-    size = xp.abs(array.astype(float32) if array.dtype == float16 else array)
+    xp, wide = namespace(array), array.astype(float32) if array.dtype == float16 else array
     if p == math.inf:
-        return xp.asarray(xp.max(size)) if size.size else xp.zeros((), dtype=size.dtype)
-    with xp.quiet():  # an overflow gives an infinite norm, which is no cause for a warning
-        return xp.asarray(xp.sqrt(xp.sum(size * size)) if p == 2 else xp.sum(size**p) ** (1 / p))
+        return xp.asarray(xp.max(xp.abs(wide))) if wide.size else xp.zeros((), dtype=wide.dtype)
+    return xp.asarray(xp.norm(wide, ord=float(p)))

@@ -105,10 +105,6 @@ def index_of(index: Any, shape: tuple[int, ...], writing: bool) -> Any:
             if any(isinstance(part, np.ndarray) and part.dtype != bool for part in found):
                 raise Trap(f"an index out of range, which wraps around on a GPU: {error}") from None
             raise
-    if writing and any(isinstance(part, np.ndarray) and part.dtype != bool for part in found):
-        places = np.arange(int(np.prod(shape))).reshape(shape)[tuple(found)].reshape(-1)
-        if len(np.unique(places)) != len(places):
-            raise Trap("a place written to twice: which value stays is undefined on a GPU")
     return tuple(found)
 
 
@@ -238,7 +234,12 @@ class ndarray:
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index_of(index, self.shape, writing=True)
         counts["launches"] += 1
-        self._a[parts] = host(value, "setitem")
+        self._a[parts] = value = host(value, "setitem")
+        if any(isinstance(part, np.ndarray) and part.dtype != bool for part in parts):
+            places, other_way = np.arange(self._a.size).reshape(self._a.shape)[parts], self._a.copy()
+            other_way.flat[places.ravel()[::-1]] = np.broadcast_to(value, places.shape).ravel()[::-1]
+            if not np.array_equal(other_way, self._a, equal_nan=self._a.dtype.kind == "f"):
+                raise Trap("a place written to twice: which value stays is undefined on a GPU")
 
     def fill(self, value: Any) -> None:
         counts["launches"] += 1

@@ -19,7 +19,8 @@ VIEWS = {"broadcast_to", "swapaxes", "transpose", "reshape", "moveaxis", "expand
          "as_strided"}
 FREE = {"empty", "empty_like"}  # memory, and no kernel
 # and other ufuncs, which lucid has no use for
-AT = {"add": "int32 int64 float16 float32 float64 uint32 uint64".split()}
+AT = {"add": "int32 int64 float16 float32 float64 uint32 uint64".split(),
+      "maximum": "int32 float32 float64 uint32 uint64".split()}
 
 
 def unwrapped(value: Any, where: str) -> Any:

@@ -1,0 +1,130 @@
+"""What does a refusal say? The function, the argument, what was expected and what came.
+
+Nothing here is asked before a call. When a public function has failed, its arguments are held against the annotations
+in its signature: one that cannot be meant is named, and with NumPy arrays made Tensors the call is made again. What
+lucid says in words only gets the function's name, and what was raised in a user's code is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dis import opmap
+from functools import cache, wraps
+from inspect import Parameter, signature
+from numbers import Real
+from types import FunctionType
+from typing import Any
+
+from lucid.core.array import as_array, is_array
+from lucid.core.node import Tensor
+from lucid.core.promotion import TOLD, MixedDevicesError, of_kind, shown, type_name
+
+_is_bool: Callable[[Any], Any] = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
+_is_int: Callable[[Any], Any] = lambda x: hasattr(x, "__index__") and not _is_bool(x) and not getattr(x, "ndim", 0)
+_is_list = lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes, Mapping))
+KINDS: dict[str, tuple[str, Any]] = {  # the head of an annotation -> what errors call it, and whether a value is one
+    "None": ("None", lambda x: x is None),
+    "Tensor": ("a Tensor", lambda x: isinstance(x, Tensor) or is_array(x)),
+    "bool": ("True or False", _is_bool),
+    "int": ("an int", _is_int),
+    "float": ("a number", lambda x: isinstance(x, Real) or (hasattr(x, "item") and not getattr(x, "ndim", 0))),
+    "str": ("a text", lambda x: isinstance(x, str)),
+    "Callable": ("a function", callable),
+    **dict.fromkeys(("Iterable", "Sequence", "list", "tuple"), ("a list", _is_list)),
+    **dict.fromkeys(("Mapping", "dict"), ("a dict", lambda x: isinstance(x, Mapping))),
+}
+_OURS = {"lucid", "numpy", "cupy", *sys.stdlib_module_names}
+# Too quick for a call in between, 0.1 us: they check what they are given. The last three only lucid calls.
+QUICK = frozenset("""
+    backward_from broadcast_to chunk detach expand flatten is_tensor narrow permute reshape split swapaxes transpose
+    unbind unsqueeze view Tensor.__init__ LBFGS.step Optimizer.step forward check step_scalars
+""".split())
+
+
+@cache
+def naming(function: Any) -> Any:
+    """A function whose refusals name it and the argument, and that takes NumPy arrays for Tensors."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            return after(error, function, args, options)
+
+    return call
+
+
+def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[str, Any], name: str = "") -> Any:
+    """What a public function gives, or raises, that has raised `error` for these arguments."""
+    source = _source(error)
+    if not isinstance(error, TOLD) or isinstance(error, MixedDevicesError) or source == "the user":
+        raise error
+    name = name or (type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
+    try:
+        bound = signature(function).bind(*args, **options)
+    except TypeError:  # Python has said so, by its name
+        if "out" in options:
+            raise TypeError(f"{name}: write t.{name}() of a Tensor, not numpy.{name}(t)") from None
+        renamed = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in options.items()}
+        if renamed.keys() != options.keys() <= {"axis", *signature(function).parameters, "keepdims"}:
+            return naming(function)(*args, **renamed)  # NumPy's words for PyTorch's
+        raise error from None
+    given, parameters = bound.arguments, signature(function).parameters
+    kinds = {k: [x.strip().partition("[")[0] for x in str(parameters[k].annotation).split("|")] for k in given}
+    arrays = {k: Tensor(as_array(x, name)) for k, x in given.items() if "Tensor" in kinds[k] and is_array(x)}
+    if arrays and isinstance(error, (TypeError, AttributeError)):
+        given.update(arrays)
+        try:
+            return function(*bound.args, **bound.kwargs)
+        except Exception as second:
+            return after(second, function, bound.args, bound.kwargs, name)
+    names = rf"(?:{name}|{type(args[0]).__name__ if 'self' in given else name})"
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    other = (start := re.match(r"([\w.]+): ", text)) and start[1] not in parameters  # another function's name
+    if re.search(rf"^{names}\b|^forward: |\b{names}[:(]", text) or (other and function.__name__ == "forward"):
+        raise error
+    if isinstance(error, OSError) and error.errno:
+        raise type(error)(error.errno, f"{name}: {error.strerror}", error.filename) from error
+    for key, value in given.items() if other or source != "lucid" else ():
+        known = [KINDS[kind] for kind in kinds[key] if kind in KINDS]
+        values = value if parameters[key].kind is Parameter.VAR_POSITIONAL else (value,)
+        odd = [value for value in values if not any(test(value) for _, test in known)]
+        if odd and len(known) == len(kinds[key]):
+            got = (type_name if "Tensor" in kinds[key] else shown)(odd[0])
+            raise TypeError(f"{name}: expected {' or '.join(x for x, _ in known)} for {key!r}, got {got}") from error
+    values = ", ".join(f"{key}={shown(value)}" for key, value in given.items() if key != "self")
+    inside = f" (given {values})" if source == "Python" else ""
+    raise of_kind(error, f"{name}: {text or type(error).__name__}{inside}") from error
+
+
+def _source(error: Exception) -> str:
+    """Who raised it: "the user", in code of theirs; "lucid", with a `raise`; or "Python", at a step that failed."""
+    at, module = error.__traceback__, ""
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+        module = at.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in _OURS:
+            return "the user"
+    step = at.tb_frame.f_code.co_code[at.tb_lasti] if at is not None else None
+    return "lucid" if module.startswith("lucid.") and step == opmap["RAISE_VARARGS"] else "Python"
+
+
+def guard(*owners: Any) -> None:
+    """Have the public functions in modules and in their classes name themselves. Operations, and what most decorators
+    have made, do already: they have attributes. The public form of an operation has one, `op`."""
+    for owner in owners:
+        for key, value in list(vars(owner).items()):
+            if isinstance(value, type) and not isinstance(owner, type):
+                guard(*[base for base in value.__mro__ if base.__module__.startswith("lucid.")])
+            elif type(value) is FunctionType and value.__module__.startswith("lucid.") and (
+                not vars(value) or (vars(value).keys() == {"op"} and value.op.call is not value)  # type: ignore[attr-defined]
+            ):
+                name, takes = value.__name__, value.__code__.co_varnames[:2] not in ((), ("self",))
+                public = name == "__init__" or (name.isidentifier() and name[0] != "_")
+                if public and takes and not QUICK & {name, value.__qualname__}:
+                    setattr(owner, key, naming(value))
+                    home: Any = value.__globals__  # where pickle looks for it
+                    home.update({name: naming(value)} if home.get(name) is value else {})
