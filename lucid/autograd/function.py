@@ -13,7 +13,7 @@ from inspect import signature
 from typing import Any, NoReturn
 from weakref import ref
 
-from lucid.autograd.grad_mode import no_grad, set_grad_enabled
+from lucid.autograd.grad_mode import enable_grad, no_grad
 from lucid.core.array import cpu, is_array, overlap, to_device
 from lucid.core.node import Node, Tensor, grad_mode
 from lucid.core.op import on_tensors
@@ -121,7 +121,7 @@ class Function:
         outs = out if isinstance(out, tuple) else (out,)
         if not any(isinstance(t, Tensor) for t in outs):
             raise TypeError(f"{cls.__name__}: forward must return a Tensor or a tuple of Tensors, got {out!r}")
-        record = any(ctx.needs_input_grad) and grad_mode.recording
+        record = any(ctx.needs_input_grad) and grad_mode.get()[0]
         return _record(FunctionOp(cls, ctx, args, outs, isinstance(out, tuple)), args, outs) if record else out
 
 
@@ -204,7 +204,7 @@ class FunctionOp(BackwardOp):
         gradients = [self._gradient_of(i, g.get(i)) for i in range(len(self.outputs))] if self.several else [g]
         self.ctx.saved_tensors = tuple(map(_as_tensor, saved))
         try:
-            with set_grad_enabled(create_graph):
+            with enable_grad() if create_graph else no_grad():
                 returned = self.function.backward(self.ctx, *map(_as_tensor, gradients))
         finally:
             self.ctx.saved_tensors = ()
@@ -276,7 +276,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         with no_grad():
             returned = backward(ctx, *grads)
         parents = tuple(t._node for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t._node is not None)
-        if not grad_mode.recording or not parents:
+        if not grad_mode.get()[0] or not parents:
             return returned
         parts = returned if isinstance(returned, (tuple, list)) else [returned]
         return tuple(_differentiable_once(t, parents, MARKED) if isinstance(t, Tensor) else t for t in parts)

@@ -13,7 +13,7 @@ from weakref import ref
 
 from lucid.autograd.grad_mode import enable_grad
 from lucid.core.backward import check_versions, reachable
-from lucid.core.node import Leaf, Node, Tensor, grad_mode, next_sequence, write_record
+from lucid.core.node import Leaf, Node, Tensor, next_sequence, recomputing, write_record
 from lucid.ops.random import get_rng_state, set_rng_state
 
 
@@ -92,15 +92,15 @@ class _Segment:
 
     def _run(self) -> Any:
         args, kwargs = _as_leaves(self.arguments)
-        now, before = None if self.random is None else get_rng_state(), grad_mode.recomputing
+        now, before = None if self.random is None else get_rng_state(), recomputing.get()
         if self.random is not None:
             set_rng_state(self.random)
         try:
-            grad_mode.recomputing = True
+            recomputing.set(True)
             with enable_grad():
                 return self.function(*args, **kwargs)
         finally:
-            grad_mode.recomputing = before
+            recomputing.set(before)
             if now is not None:
                 set_rng_state(now)
 

@@ -29,6 +29,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
 from operator import attrgetter
+from threading import RLock
 from typing import Any
 
 from lucid.core.array import cpu, namespace, ndarray
@@ -55,6 +56,7 @@ CHANGED = (
     "x = x + ... instead of x += ..., or change a clone(), or call backward() before the change; for a recurrence "
     "h[t] = f(h[t - 1]) keep the steps in a list and stack() them. {where}"
 )
+_adding_up = RLock()  # held while gradients are added to those of leaves, as another thread may add to the same
 
 
 def reachable(roots: Iterable[Node | None], after: int = 0) -> list[Node]:
@@ -219,14 +221,16 @@ def gradients_of(
     """Run backward from `outputs`: the leaves (or the nodes of `targets`) and their gradients as Tensors."""
     seeds = [initial_gradient(t, g, create_graph) for t, g in zip(outputs, gradients, strict=True)]
     free_saved = not (create_graph if retain_graph is None else retain_graph)
-    recording = grad_mode.recording
+    switch = create_graph and not (before := grad_mode.get())[0]
     with namespace(outputs[0]._array).quiet():  # 0 / 0 on a path whose gradient is 0 anyway needs no warning
         try:
-            grad_mode.recording = recording or bool(create_graph)
+            if switch:
+                grad_mode.set((True, before))
             run = run_backward(seeds, create_graph, targets, free_saved)
             return [(node, g if create_graph else _wrapped(g)) for node, g in run]
         finally:
-            grad_mode.recording = recording
+            if switch:
+                grad_mode.set(before)
 
 
 def _wrapped(g: Any) -> Tensor:
@@ -262,19 +266,21 @@ def backward(
     if inputs is not None and not (inputs and all(isinstance(t, Tensor) and type(t._node) is Leaf for t in inputs)):
         raise ValueError(f"backward: expected inputs to be leaf tensors that require a gradient, got {inputs!r}")
     targets = None if inputs is None else {t._node for t in inputs}
-    for node, g in gradients_of(tensors, gradients, retain_graph, create_graph, targets):
-        leaf = node.tensor()  # type: ignore[attr-defined]
-        if leaf is None:
-            continue  # the tensor is gone
-        if g._array.dtype is not leaf._array.dtype:
-            g = g.to(leaf.dtype)  # a hook, or a user's vjp, gave another dtype
-        before = leaf._grad
-        if before is None:
-            leaf._grad = g
-        elif create_graph:
-            leaf._grad = before + g
-        else:
-            leaf._grad = _wrapped(before._array + g._array)
+    received = gradients_of(tensors, gradients, retain_graph, create_graph, targets)
+    with _adding_up:
+        for node, g in received:
+            leaf = node.tensor()  # type: ignore[attr-defined]
+            if leaf is None:
+                continue  # the tensor is gone
+            if g._array.dtype is not leaf._array.dtype:
+                g = g.to(leaf.dtype)  # a hook, or a user's vjp, gave another dtype
+            before = leaf._grad
+            if before is None:
+                leaf._grad = g
+            elif create_graph:
+                leaf._grad = before + g
+            else:
+                leaf._grad = _wrapped(before._array + g._array)
     for function in after:
         function()
 

@@ -11,8 +11,9 @@ are attached by the files that define them, with `@method`; those that are no op
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -189,12 +190,13 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
     return attach
 
 
-class _GradMode(threading.local):
-    recording = True  # whether operations are recorded, in this thread; no_grad() and enable_grad() switch it
-    recomputing = False  # whether a checkpoint runs its function again, which must not move running statistics
-
-
-grad_mode = _GradMode()
+# Whether operations are recorded, in this thread and this task of asyncio, and what is to be put back when the block of
+# no_grad() or enable_grad() ends: such a pair again; outside of all blocks the same one.
+outermost: list[Any] = [True]
+outermost.append(outermost)
+grad_mode: ContextVar[Sequence[Any]] = ContextVar("grad_mode", default=outermost)
+# Whether a checkpoint runs its function again, which must not move running statistics.
+recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
 
 
 # -- views, and writes in place ----------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def version_record(array: Array) -> list[Any]:
     key = id(storage)
     record = _writes.get(key)
     if record is None:
-        record = _writes[key] = [ref(storage, lambda _: _writes.pop(key, None)), 0, None]
+        record = _writes[key] = [ref(storage, partial(_writes.pop, key)), 0, None]  # in C: Ctrl-C loses none
     return record
 
 

@@ -257,7 +257,7 @@ class Op:
         if type(out) is not ndarray:
             out = self.as_array(xp, out)
         inputs = tuple(nodes) if self.all_differentiable else tuple([nodes[i] for i in self.differentiable])
-        if grad_mode.recording and any(inputs):
+        if grad_mode.get()[0] and any(inputs):
             tensor = Tensor(out, False, Node(self, inputs, self.save(arrays, nodes, out, aux, options), out))
         else:
             out = out if "dtype" in self.options or not operands else default_float(out, arrays)
@@ -399,7 +399,7 @@ def _unary(op: Op, simple: bool) -> Any:
             return op.result(xp, (x,), (array,), (node,), out, options)
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
-        if node is None or not grad_mode.recording:
+        if node is None or not grad_mode.get()[0]:
             tensor = Tensor(out if out.dtype is float32 else default_float(out, (array,)), False, None)
         else:
             tensor = Tensor(out, False, Node(op, (node,), op.save((array,), (node,), out, (), options), out))
@@ -444,7 +444,7 @@ def _binary(op: Op, simple: bool, operator: bool) -> Any:
             return op.result(xp, (x, y), (a, b), (m, n), out, options)
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
-        if (m is None and n is None) or not grad_mode.recording:
+        if (m is None and n is None) or not grad_mode.get()[0]:
             return Tensor(out if out.dtype is float32 else default_float(out, (a, b)), False, None)
         return Tensor(out, False, Node(op, (m, n), op.save((a, b), (m, n), out, (), options), out))
 
@@ -486,7 +486,7 @@ def _ternary(op: Op, simple: bool) -> Any:
             return op.result(xp, (x, y, z), (a, b, c), (m, n, o), out, options)
         if type(out) is not ndarray:
             out = op.as_array(xp, out)
-        if (m is None and n is None and o is None) or not grad_mode.recording:
+        if (m is None and n is None and o is None) or not grad_mode.get()[0]:
             return Tensor(out if out.dtype is float32 else default_float(out, (a, b, c)), False, None)
         return Tensor(out, False, Node(op, (m, n, o), op.save((a, b, c), (m, n, o), out, (), options), out))
 

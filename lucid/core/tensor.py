@@ -31,25 +31,6 @@ class Parameter(Tensor):
         super().__init__(from_data(array, None, device), requires_grad)
 
 
-class UninitializedParameter(Parameter):
-    """The Parameter of a lazy layer such as `nn.LazyLinear` until the layer's first call, which gives it its shape."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """A ValueError: there is none yet."""
-        raise ValueError(
-            "the parameter of a lazy layer has no shape before the layer's first call; run the model once, "
-            "model(one_batch), and only then count, initialise, load or optimise its parameters"
-        )
-
-    def numel(self) -> int:
-        """A ValueError, as `shape`."""
-        return len(self.shape)
-
-    def __repr__(self) -> str:
-        return "UninitializedParameter()"
-
-
 def _get_grad(self: Tensor) -> Tensor | None:
     """The gradient that `backward()` left here.
 

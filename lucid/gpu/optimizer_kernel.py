@@ -17,16 +17,19 @@ CuPy's kernels flush to zero. exp, log and powers (used by no rule here) differ 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain, starmap
 from math import ceil, inf
+from operator import call, setitem
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
 from lucid.optim.buckets import Bucket, Memory
 from lucid.optim.chunks import own_state
-from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place
+from lucid.optim.rule import Call, CompiledRule, Pattern, Rule, Slots, compiled_rule, writes_of
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
@@ -182,12 +185,12 @@ class Table:
         self.g = row["g"][:count]
         self.scalars = row["scalars"][: len(kernel.scalars)] if kernel.scalars else None
 
-    def move(self, gradients: list[int], scalars: Sequence[float]) -> None:
-        """Launch, with the addresses of the gradients; everything is passed by value."""
+    def launch(self, gradients: list[int], scalars: Sequence[float]) -> Call:
+        """The call that launches, with the addresses of the gradients; everything is passed by value."""
         self.g[:] = gradients
         if self.scalars is not None:
             self.scalars[:] = scalars
-        self.kernel.many(self.blocks, (THREADS,), (self.record,))
+        return self.kernel.many, self.blocks, (THREADS,), (self.record,)
 
 
 @lru_cache(maxsize=512)
@@ -222,12 +225,12 @@ class GpuBucket(Bucket):
         """The kernels."""
         return kernel_of(self.xp.module, self.stored, rule, self.slots, pattern)
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> None:
+    def move(self, gradients: list[Array]) -> None:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
-        kernel = self.prepare(rule, scalars, static)
+        (rule, scalars, static), kernel = self.given, self.compiled
         numbers = [x.item() for x in (*self.static_scalars, *self.step_scalars)]
-        tabled, alone, addresses = [], [], []
+        tabled, alone, addresses, calls = [], [], [], []
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
         for j, g in enumerate(gradients):
             if (id(g) in own.ids) if own.owned and g.base is None else own.count(g):  # it must not change meanwhile
@@ -241,10 +244,10 @@ class GpuBucket(Bucket):
             g, theta = gradients[j], self.arrays[j]
             if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
                 wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
-                evaluate_in_place(rule, self.xp, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
-                theta[...] = wide
+                calls += writes_of(rule, self.xp, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
+                calls.append((setitem, theta, ..., wide))
             elif g.size:
-                kernel.each(g, *numbers, theta, *self.slots_of[j])
+                calls.append((kernel.each, g, *numbers, theta, *self.slots_of[j]))
         if kernel is not None and tabled:
             n = kernel.rows
             if (kernel, tabled) != self.tabled:
@@ -252,4 +255,5 @@ class GpuBucket(Bucket):
                 arrays, slots = self.arrays, self.slots_of
                 self.tables = [Table(kernel, [arrays[j] for j in x], [slots[j] for j in x]) for x in pieces]
             for i, table in enumerate(self.tables):
-                table.move(addresses[i * n : (i + 1) * n], numbers)
+                calls.append(table.launch(addresses[i * n : (i + 1) * n], numbers))
+        deque(chain(starmap(call, calls), self.counted()), 0)

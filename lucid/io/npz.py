@@ -17,12 +17,14 @@ for one array become two arrays.
 
 from __future__ import annotations
 
-import ast
+import io
 import math
 import os
+import re
+from binascii import crc32
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lucid.core.array import Array, DType, bool_, cpu, ndarray, to_numpy
@@ -38,15 +40,18 @@ KINDS = "biufcSUmM"  # bools, numbers, bytes, strings, time spans, dates; the by
 SCALAR: Any = bool_.type.__base__  # numpy.generic, the type of all NumPy scalars
 MAGIC = b"\x93NUMPY\x01\x00"  # how a .npy file of version 1.0 begins; two bytes of length follow, then
 START = len(MAGIC) + 2  # the header
+HEADER = re.compile(rb"{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\),? ?} *\n")
+Path = str | os.PathLike[str] | BinaryIO
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, path: Path) -> None:
     """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
 
     The file is complete or not there: it is written under another name beside `path`, flushed to the disk,
-    and then renamed, so an interrupted save leaves the old file as it was. A TypeError for a value that
-    cannot be saved, naming its place, `checkpoint['model'][2]`; a ValueError for a nest that contains itself;
-    an OSError if the file cannot be written.
+    and then renamed, so an interrupted save leaves the old file as it was; what a killed one leaves beside it, the next
+    one removes. An open file gets all at once. A TypeError for a value that cannot be saved, naming its place,
+    `checkpoint['model'][2]`; a ValueError for a nest that contains itself; an OSError if the file cannot be written, or
+    is a device or the like.
 
     >>> import os, tempfile
     >>> import lucid
@@ -65,28 +70,42 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     except RecursionError:
         raise ValueError("save: the checkpoint contains itself, or is nested too deeply; save its parts") from None
     arrays[NEST] = cpu.asarray(json.dumps({"format": FORMAT, "nest": nest}).encode())
-    with atomic_write("save", path) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: equal checkpoints are equal files
-            _write(archive, info, array)
+    with atomic_write("save", path) as file:
+        archive = zipfile.ZipFile(file, "w")
+        try:
+            for name, array in arrays.items():
+                info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: equal checkpoints are equal files
+                _write(archive, info, array)
+            archive.close()
+        finally:
+            archive.fp = None  # one that was broken off would refuse to be closed, and hide the KeyboardInterrupt
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """What `save` wrote to `path`. Nothing in the file is executed. A FileNotFoundError if there is no such
-    file; a ValueError if it is truncated, damaged, or not written by `save`."""
+def load(path: Path) -> Any:
+    """What `save` wrote to `path`, or into a file object. Nothing in the file is executed. A FileNotFoundError if there
+    is no such file; a ValueError if it is truncated, damaged, or not written by `save`."""
     import json
     import zipfile
 
-    place = f"load: {os.fsdecode(path)!r}"
-    with open(path, "rb") as file:
+    name, opened = open_to_read("load", path)
+    place = f"load: {name}"
+    with opened as file:
         try:
+            size = file.seek(0, os.SEEK_END)
             with zipfile.ZipFile(file) as archive:
-                if not any(name.endswith("data.pkl") for name in archive.namelist()):
-                    content = json.loads(_read(archive, NEST).item())
+                members = archive.infolist()
+                if not any(member.filename.endswith("data.pkl") for member in members):
+                    unread = {member.filename: member for member in members}
+                    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+                    if not stored or len(unread) < len(members) or sum(member.file_size for member in members) > size:
+                        raise ValueError("its members are compressed, overlap, or share a name")
+                    content = json.loads(_read(archive, unread, NEST).item())
                     if content["format"] > FORMAT:
                         newer = f"it has format {content['format']}, and this lucid reads up to {FORMAT}"
                         raise ValueError(f"{newer}; use a newer lucid")
-                    return decode(content["nest"], archive)
+                    return decode(content["nest"], lambda name: _read(archive, unread, name))
+        except MemoryError as error:
+            raise MemoryError(f"{place} needs more memory than there is ({error}); free some first") from error
         except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
             cause = f"{type(error).__name__}: {error}"
             raise ValueError(f"{place} is truncated, damaged or not written by lucid.save ({cause})") from error
@@ -94,27 +113,68 @@ def load(path: str | os.PathLike[str]) -> Any:
     raise ValueError(f"{place} was written by torch.save; {fix}")
 
 
+def is_open(caller: str, path: Any, mode: str) -> bool:
+    """Whether it is an open file and no name; a TypeError for a file of text."""
+    if isinstance(path, io.TextIOBase):
+        raise TypeError(f"{caller}: path must be a name or a file of bytes, got a file of text; open it with {mode!r}")
+    return hasattr(path, "read" if mode == "rb" else "write")
+
+
+def open_to_read(caller: str, path: Any) -> tuple[str, AbstractContextManager[BinaryIO]]:
+    """The file's name for messages, and the file, which an open one stays when the block ends."""
+    if not is_open(caller, path, "rb"):
+        return repr(os.fsdecode(path)), open(path, "rb")
+    return f"the {type(path).__name__}", nullcontext(path if path.seekable() else io.BytesIO(path.read()))
+
+
 @contextmanager
-def atomic_write(caller: str, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write into, which gets the name `path` when the block ends, and only if it ends without an error."""
+def atomic_write(caller: str, path: Any) -> Iterator[BinaryIO]:
+    """A file to write into, which gets the name `path` when the block ends, and only if it ends without an error. A
+    file object is then given all of it at once, so that it need not be one that can seek."""
+    if is_open(caller, path, "wb"):
+        yield (whole := io.BytesIO())
+        path.write(whole.getbuffer())
+        return
     name = os.fsdecode(path)
     target = os.path.realpath(name)  # through a symbolic link, not over it
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{caller}: there is no directory {folder!r} for {name!r}; create it first")
-    temporary = os.path.join(folder, f".lucid-{os.urandom(8).hex()}.tmp")
+    if os.path.exists(name) and not os.path.isfile(name):
+        kind, what = (IsADirectoryError, "a directory") if os.path.isdir(name) else (OSError, "a device or the like")
+        raise kind(f"{caller}: path must name a file, got {name!r}, {what}; name another, or give an open file")
+    start = f".lucid-{crc32(os.fsencode(target)):08x}-"
+    for each in os.listdir(folder):
+        if each.startswith(start):  # of a save that was killed, as one that runs has it locked
+            with suppress(OSError), open(os.path.join(folder, each), "rb") as stale:
+                lock(stale)
+                os.unlink(stale.name)
+    temporary = os.path.join(folder, f"{start}{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
+            with suppress(OSError):  # of file systems without locks
+                lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):
             os.chmod(temporary, os.stat(target).st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too
+    except BaseException as error:  # Ctrl-C too
         if os.path.exists(temporary):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{caller}: cannot write {name!r}: {error.strerror}; name a file that you may write to"
+            raise type(error)(error.errno, text) from error
         raise
+
+
+def lock(file: Any) -> None:
+    """Lock a file for as long as it is open; an OSError if another program has. On Windows opening it does so."""
+    with suppress(ImportError):
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        flock(file, LOCK_EX | LOCK_NB)
 
 
 def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
@@ -157,7 +217,7 @@ def _key(key: Any, place: str) -> Any:
 
 def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) -> str:
     """Put the array among those to be written; returns the name it got, one that file systems allow."""
-    if array.dtype.kind not in KINDS:
+    if array.dtype.kind not in KINDS or not array.dtype.itemsize:
         fix = "which cannot be saved; use numbers, bools, strings or dates"
         raise TypeError(f"save: {place} is an array of dtype {array.dtype}, {fix}")
     safe = "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__")
@@ -170,22 +230,22 @@ def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) ->
     return unique
 
 
-def decode(nest: Any, archive: zipfile.ZipFile) -> Any:
-    """The value that `encode` turned into `nest`."""
+def decode(nest: Any, read: Callable[[str], Array]) -> Any:
+    """The value that `encode` turned into `nest`; `read` gives the arrays."""
     if isinstance(nest, list):
-        return [decode(item, archive) for item in nest]
+        return [decode(item, read) for item in nest]
     if not isinstance(nest, dict):
         return nest
     ((kind, content),) = nest.items()
     if kind == "tuple":
-        return tuple(decode(content, archive))
+        return tuple(decode(content, read))
     if kind == "dict":
-        return {decode(key, archive): decode(item, archive) for key, item in content}
+        return {decode(key, read): decode(item, read) for key, item in content}
     if kind in ("array", "scalar"):
-        array = _read(archive, content)
+        array = read(content)
         return array if kind == "array" else array[()]
     if kind in ("Tensor", "Parameter"):
-        return (Tensor if kind == "Tensor" else Parameter)(_read(archive, content[0]), content[1])
+        return (Tensor if kind == "Tensor" else Parameter)(read(content[0]), content[1])
     if kind not in ("int", "float"):
         raise ValueError(f"it holds a value of unknown kind {kind!r}")
     return int(content, 16) if kind == "int" else float(content)
@@ -203,14 +263,15 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, array: Array) -> Non
         member.write(array.tobytes("A"))
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> Array:
-    """The array of a `.npy` file in the archive."""
-    data = archive.read(f"{name}.npy")  # checks the checksum
+def _read(archive: zipfile.ZipFile, unread: dict[str, zipfile.ZipInfo], name: str) -> Array:
+    """The array of a `.npy` file in the archive, each of which is read once."""
+    if (member := unread.pop(f"{name}.npy", None)) is None:
+        raise ValueError(f"the entry {name}.npy is missing, or is asked for twice")
+    data = archive.read(member)  # checks the checksum
     end = START + int.from_bytes(data[len(MAGIC) : START], "little")
-    if data.startswith(MAGIC):
-        header = ast.literal_eval(data[START:end].decode("ascii"))
-        shape, dtype, order = header["shape"], DType(header["descr"]), "F" if header["fortran_order"] else "C"
-        if dtype.kind in KINDS and dtype.itemsize * math.prod(shape) == len(data) - end:
-            array: Array = ndarray(shape, dtype, data, end, order=order)  # type: ignore[arg-type]
+    if data.startswith(MAGIC) and (header := HEADER.fullmatch(data, START, end)):
+        dtype, shape = DType(header[1].decode()), tuple(map(int, header[3].replace(b",", b" ").split()))
+        if dtype.kind in KINDS and dtype.itemsize and dtype.itemsize * math.prod(shape) == len(data) - end:
+            array: Array = ndarray(shape, dtype, data, end, order="F" if header[2] == b"True" else "C")
             return array.copy("K")
     raise ValueError(f"the entry {name!r} is not an array as lucid.save writes it")

@@ -17,7 +17,7 @@ from typing import Any
 
 from lucid.core.array import DTYPES, Array, DType, cpu, is_array, is_scalar, ndarray, to_numpy
 from lucid.core.node import Tensor
-from lucid.io.npz import atomic_write
+from lucid.io.npz import Path, atomic_write, open_to_read
 
 KINDS = {  # the format's name of a dtype -> ours, the order of its bytes settled
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",
@@ -29,7 +29,7 @@ LONGEST = 100_000_000  # bytes of header; the reference implementation reads no 
 
 
 def save_safetensors(
-    tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+    tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write Tensors or arrays by name, such as a module's `state_dict()`, to the file `path`, exactly as named.
 
@@ -86,18 +86,20 @@ def _array_of(name: Any, value: Any) -> ndarray:
     return to_numpy(array)
 
 
-def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def load_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors in a `.safetensors` file, by name, on the CPU; its metadata are left out.
 
     bfloat16 becomes float32, which holds it exactly. `model.load_state_dict(lucid.load_safetensors(path))`
     takes the weights of a PyTorch model of the same layout. A FileNotFoundError if there is no such file; a
     ValueError if it is truncated, not of this format, or holds a dtype that lucid does not have."""
-    with open(os.fsdecode(path), "rb") as file:
+    name, opened = open_to_read("load_safetensors", path)
+    with opened as file:
         try:
-            locations = _layout(file, os.fstat(file.fileno()).st_size)
-            return {name: Tensor(_read(file, *location)) for name, location in locations.items()}
+            size, _ = file.seek(0, os.SEEK_END), file.seek(0)
+            locations = _layout(file, size)
+            return {key: Tensor(_read(file, *location)) for key, location in locations.items()}
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"load_safetensors: {os.fsdecode(path)!r} cannot be read: {error}") from error
+            raise ValueError(f"load_safetensors: {name} cannot be read: {error}") from error
 
 
 def _layout(file: Any, size: int) -> dict[str, tuple[str, list[int], int]]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
-from lucid.core.tensor import Parameter, UninitializedParameter
+from lucid.core.tensor import Parameter
 from lucid.nn.conv import Conv1d, Conv2d
 from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
+from lucid.ops.create import UninitializedParameter
 
 # What the classes become: in which dim of the first input the features are, and how many dims it may have.
 KINDS: dict[Any, tuple[int, Sequence[int]]] = {

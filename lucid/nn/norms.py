@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lucid.core.node import Tensor, grad_mode
+from lucid.core.node import Tensor, recomputing
 from lucid.core.tensor import Parameter
 from lucid.nn import functional as F
 from lucid.nn import init
@@ -176,7 +176,7 @@ class BatchNorm(Norm):
         if self.momentum is None and mean is not None and counter is not None:  # a tensor: a GPU is not waited for
             momentum = 1 / (counter + 1).to(mean.dtype)
         out = F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
-        if self.training and counter is not None and input.numel() and not grad_mode.recomputing:
+        if self.training and counter is not None and input.numel() and not recomputing.get():
             counter.add_(1)
         return out
 

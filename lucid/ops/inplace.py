@@ -163,7 +163,7 @@ def _group_to_write(tensor: Tensor, name: str, recorded: Any) -> ViewGroup | Non
     if not is_writable(tensor._array):
         raise RuntimeError(READ_ONLY.format(name=name))
     alone = not recorded and tensor.views is None and getattr(tensor, "view_of", None) is None
-    if not grad_mode.recording or (alone and type(tensor._node) is not Leaf):
+    if not grad_mode.get()[0] or (alone and type(tensor._node) is not Leaf):
         return None
     group = ViewGroup(tensor)
     group.check_write(name, recorded)
@@ -197,7 +197,7 @@ def assign_at(tensor: Tensor, name: str, index: tuple[Any, ...], value: Any) -> 
     if not isinstance(array, (int, float)):
         value = value if isinstance(value, Tensor) else tensor.new_tensor(value)
         array, node = value._array, value._node
-    recorded = grad_mode.recording and (tensor._node is not None or node is not None)
+    recorded = grad_mode.get()[0] and (tensor._node is not None or node is not None)
     group = _group_to_write(tensor, name, recorded)
     if is_array(array):
         if type(array) is not type(mine) or (recorded and array.dtype is not mine.dtype):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lucid.core.array import cpu, float16, float32, float64, get_default_dtype, namespace
-from lucid.core.node import Tensor, grad_mode
+from lucid.core.node import Tensor, recomputing
 from lucid.core.op import op
 from lucid.core.promotion import as_int
 from lucid.core.reductions import mean_weight
@@ -258,7 +258,7 @@ def batch_norm(
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
         out = _batch_norm(x, mean, var, weight, bias, eps=float(eps))
-        counts = count and not grad_mode.recomputing  # an empty batch says nothing, and one that is seen again no more
+        counts = count and not recomputing.get()  # an empty batch says nothing, and one that is seen again no more
         for running, newest in ((running_mean, mean), (running_var, var * (count / (count - 1)))) if counts else ():
             if running is not None:  # in place and not recorded
                 running.detach().mul_(1 - momentum).add_(newest.reshape(-1).to(running.dtype) * momentum)

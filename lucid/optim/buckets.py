@@ -12,21 +12,22 @@ that the user sees; state lies in a bucket's arrays, of which each parameter's s
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context
-from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain, repeat, starmap
 from math import prod
+from operator import call, setitem
 from typing import Any, NamedTuple
 
 from lucid.core.array import Array, DType, cpu, device_of, extent_of, float32, is_writable, namespace, to_device
 from lucid.core.node import new_version, version_record
-from lucid.optim.rule import CompiledRule, Pattern, Rule, Slots, compiled_rule, evaluate_in_place, pattern_of
+from lucid.optim.rule import Call, CompiledRule, Pattern, Rule, Slots, compiled_rule, pattern_of, writes_of
 from lucid.optim.validation import params_to_move
 
+EACH_T = repeat("t")
 State = dict[str, Any]  # of one parameter: its "t", and an array under the name of each slot
-Task = Callable[[int], None]  # a part of a step that may be done at any time, by the worker of that number
+Task = Callable[[int], list[Call]]  # the calls of a part of a step, in the workspace of the worker of that number
 
 
 class GroupOptions(NamedTuple):
@@ -47,11 +48,12 @@ class Bucket:
     """
 
     # allocate_state(slot): give every parameter's state an array of this name; returns what the rule will work on.
-    # move(rule, scalars, static, gradients): move the parameters by this step's numbers; what it returns is left to do,
-    # in any order, by `finish`, which one bucket does for all of its kind.
+    # move(gradients): move the parameters by the rule and the numbers that `prepare` was given, and count them, all in
+    # one call in C, which Ctrl-C does not break off. What it returns is left to do, in any order, by `finish`, which
+    # one bucket does for all of its kind, and what counts them.
     allocate_state: Callable[[str], Any]
     move: Callable[..., list[Task] | None]
-    finish: Callable[[list[Task]], None]
+    finish: Callable[[list[Task], Iterator[None]], None]
     capacity: float = 1  # how many elements one bucket takes before there is a second one
 
     def __init__(
@@ -68,7 +70,7 @@ class Bucket:
         self.static: dict[str, Any] | None = None
         self.flags, self.static_scalars, self.step_scalars = list[bool](), list[Array](), list[Array]()
         self.memory = [None if slot is None else self.allocate_state(slot) for slot in self.slots]
-        self.writes = [(state, version_record(array)) for state, array in zip(states, self.arrays, strict=True)]
+        self.writes = list(map(version_record, self.arrays))
         # What must be the same at the next step:
         self.rows = list(zip(params, self.arrays, [a.shape for a in self.arrays], states, strict=True))
         self.state_arrays = [(state, x, state[x]) for state in states for x in self.slots if x is not None]
@@ -101,12 +103,13 @@ class Bucket:
     def bind(self, compiled: Any) -> None:
         """Get ready to run this compiled rule."""
 
-    def prepare(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any]) -> Any:
-        """Compile the rule, if that is new, and fill in the scalars; gives the compiled rule, or None.
+    def prepare(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any]) -> None:
+        """Compile the rule, if that is new, and fill in the scalars.
 
         An operation takes 0.76 us with a Python float and 0.38 us with an array of no dimensions (NumPy 2.4, 337
         numbers in float32), so scalars are such arrays, of the dtype that floats would be turned into.
         """
+        self.given = rule, scalars, static
         flags = [x for x in scalars if type(x) is bool] if self.flags else self.flags  # a rule has them or never has
         if static is not self.static or flags != self.flags:
             compiled, self.static = self.compile(rule, pattern_of(scalars, static)), static
@@ -124,7 +127,10 @@ class Bucket:
             values = scalars if compiled.takes_scalars else compiled.step_values(static, scalars)
             for scalar, value in zip(self.step_scalars, values):  # noqa: B905
                 scalar[()] = value
-        return compiled
+
+    def counted(self) -> Iterator[None]:
+        """Sets t in each parameter's state, when it is run through."""
+        return map(setitem, self.states, EACH_T, repeat(self.t))
 
     def registers(self, theta: Any, g: Array, memory: Sequence[Any], use: object) -> list[Any]:
         """The registers of the compiled rule, with workspace that nothing else uses meanwhile."""
@@ -153,7 +159,7 @@ class PackedBucket(Bucket):
         self.g = self.temporary("g", (self.size,))
         self.g_views = self.views(self.g)
         self.thetas: list[tuple[Array, Array]] = []  # where the rule reads parameters: where each is put, and its array
-        self.calls: list[Callable[[], Any]] = []  # all of a step
+        self.calls: list[Call] = []  # all of a step
 
     def views(self, flat: Array) -> list[Array]:
         """A view of `flat` for each parameter, in its shape."""
@@ -179,30 +185,28 @@ class PackedBucket(Bucket):
         self.compiled, self.thetas = compiled, []
         theta = self.read_thetas() if compiled.uses_theta else None
         registers = self.registers(theta, self.g, self.memory, "")
-        self.calls = [partial(f, *[registers[i] for i in x], registers[y]) for f, x, y in compiled.calls]
+        self.calls = compiled.bound(registers)
         if compiled.uses_theta:
-            self.calls.append(partial(self.xp.subtract, theta, registers[compiled.update], theta))
+            self.calls.append((self.xp.subtract, theta, registers[compiled.update], theta))
+            self.calls += [(setitem, array, ..., view) for view, array in self.thetas]
             return
         for array, update in zip(self.arrays, self.views(registers[compiled.update]), strict=True):
             if array.flags.c_contiguous:  # a matrix takes a third longer than the same numbers in a row
                 array, update = array.reshape(-1), update.reshape(-1)
-            self.calls.append(partial(self.xp.subtract, array, update, array))
+            self.calls.append((self.xp.subtract, array, update, array))
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> None:
+    def move(self, gradients: list[Array]) -> None:
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
         for view, g in zip(self.g_views, gradients):  # noqa: B905 (strict=True costs 0.3 us)
             view[...] = g
-        compiled = self.prepare(rule, scalars, static)
-        theta = None if compiled else self.read_thetas()
+        theta, calls = None if self.compiled else self.read_thetas(), self.calls
         for view, array in self.thetas:
             view[...] = array
-        if compiled:
-            for call in self.calls:
-                call()
-        else:
-            evaluate_in_place(rule, self.xp, theta, self.g, self.memory, scalars, static)
-        for view, array in self.thetas:
-            array[...] = view
+        if theta is not None:
+            rule, scalars, static = self.given
+            calls = writes_of(rule, self.xp, theta, self.g, self.memory, scalars, static)
+            calls += [(setitem, array, ..., view) for view, array in self.thetas]
+        deque(chain(starmap(call, calls), map(setitem, self.states, EACH_T, repeat(self.t))), 0)
 
 
 cpu.buckets = [PackedBucket]
@@ -265,21 +269,24 @@ class Plan:
         return gradients
 
     def run(self, rule: Rule, step_scalars: Callable[..., Sequence[Any]], gradients: list[list[Array]]) -> None:
-        """Move every parameter once by `rule`, with the gradients that `gradients` gave."""
-        tasks: list[Task] = []
-        time, provenance = new_version(None)  # one write, of all parameters
-        for bucket, own in zip(self.buckets, gradients):  # noqa: B905
+        """Move every parameter once by `rule`, with the gradients that `gradients` gave. Where Ctrl-C breaks it off,
+        a parameter has moved, its state and t with it, or has not; but this plan holds no more then."""
+        for bucket in self.buckets:  # what a rule or `step_scalars` may refuse, before anything moves
             options = self.options[bucket.group]
             t = bucket.t = bucket.t + 1
-            left = bucket.move(rule, step_scalars(options.checked, t), options.static, own)
-            if left:
-                tasks += left
-                finish = bucket.finish
-            for state, record in bucket.writes:
-                state["t"] = t
+            bucket.prepare(rule, step_scalars(options.checked, t), options.static)
+        time, provenance = new_version(None)  # one write, of all parameters
+        tasks: list[Task] = []
+        counted: list[Iterator[None]] = []
+        for bucket, own in zip(self.buckets, gradients):  # noqa: B905
+            for record in bucket.writes:
                 record[1], record[2] = time, provenance
+            if left := bucket.move(own):
+                tasks += left
+                counted.append(bucket.counted())
+                finish = bucket.finish
         if tasks:
-            finish(tasks)  # those that leave any are of one kind
+            finish(tasks, chain.from_iterable(counted))  # those that leave any are of one kind
 
 
 # A context in which NumPy warns of nothing: an infinite gradient becomes NaN in its own elements, and must not stop a

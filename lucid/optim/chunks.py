@@ -3,22 +3,30 @@
 On millions of numbers it is memory that takes the time. So each chunk is small enough for the ten operations of a rule
 to find it in the processor's cache, and threads share the chunks of all large parameters. What is small, or on a GPU,
 is moved by other buckets (optim/buckets.py, gpu/optimizer_kernel.py).
+
+The thread that asks for a step only waits for those that help: Ctrl-C comes to the main thread alone, so it breaks off
+no chunk, and is raised when all are done.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from _thread import allocate_lock, start_new_thread
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain, count, starmap
 from math import ceil, prod
+from operator import call, setitem
+from queue import SimpleQueue
 from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, is_array, is_writable, namespace, to_device
 from lucid.optim.buckets import QUIET, Bucket, Memory, State, Task, compute_dtype
-from lucid.optim.rule import CompiledRule, Rule, evaluate_in_place
+from lucid.optim.rule import Call, CompiledRule, writes_of
 
-SMALL = 8_192  # elements in the largest parameter that is packed with others: from there on packing saves nothing
+SMALL = 32_768  # elements in the largest parameter that is packed with others: from there on packing saves nothing
 
 # Measured on two cores of an EPYC with 1 MB of cache each and 32 MB between them, for Adamax in float32. One thread
 # takes 1.54 ns a number in chunks of 131,072 and 1.46 in chunks of 262,144 (5000 x 5000 numbers). Two threads, beside
@@ -50,44 +58,40 @@ class ChunkedBucket(Bucket):
         return array.size > SMALL
 
     @staticmethod
-    def finish(tasks: list[Task]) -> None:
+    def finish(tasks: list[Task], counted: Iterator[None]) -> None:
         """Do all of these, on all cores if they are many."""
-        run_parallel(tasks)
+        run_parallel(tasks, counted)
 
     def allocate_state(self, slot: str) -> Array:
         """The array that the state has, if it will do."""
         return own_state(self.states[0], slot, self.arrays[0], self.initial.get(slot, 0))
 
-    def move(self, rule: Rule, scalars: Sequence[Any], static: dict[str, Any], gradients: list[Array]) -> list[Task]:
+    def move(self, gradients: list[Array]) -> list[Task]:
         """Leave the chunks for any thread to do; do them now where the order may matter."""
         (g,) = gradients
         if self.own.count(g):
             g = g.copy()  # somebody's gradient is the parameter itself: it must not change on the way
-        if self.prepare(rule, scalars, static) is None:  # it may not be pure, so it stays in this thread
+        if self.compiled is None:  # the rule may not be pure, so it stays in this thread
+            calls: list[Call] = []
+            rule, scalars, static = self.given
             for index, theta, memory in self.chunks:
-                wide = theta.astype(self.dtype, copy=False)
-                evaluate_in_place(rule, self.xp, wide, g[index].astype(self.dtype, copy=False), memory, scalars, static)
-                theta[...] = wide
+                wide, own = theta.astype(self.dtype, copy=False), g[index].astype(self.dtype, copy=False)
+                calls += writes_of(rule, self.xp, wide, own, memory, scalars, static)
+                calls.append((setitem, theta, ..., wide))
+            deque(chain(starmap(call, calls), self.counted()), 0)
             return []
-        tasks: list[Task] = [partial(self.move_chunk, theta, memory, g[index]) for index, theta, memory in self.chunks]
+        tasks: list[Task] = [partial(self.calls_of, theta, memory, g[index]) for index, theta, memory in self.chunks]
         if self.can_run_in_parallel and g.dtype == self.dtype and not self.storages.count(g):
             return tasks
-        for task in tasks:
-            task(0)
+        run_here(tasks, self.counted())
         return []
 
-    def move_chunk(self, theta: Array, memory: list[Array | None], g: Array, worker: int) -> None:
-        """Run the compiled rule on one chunk, in the workspace of this worker; half precision in single."""
+    def calls_of(self, theta: Array, memory: list[Array | None], g: Array, worker: int) -> list[Call]:
+        """What the compiled rule does to one chunk, in the workspace of this worker; half precision in single."""
         rule: CompiledRule = self.compiled
         wide = theta.astype(self.dtype, copy=False) if rule.uses_theta else theta
         registers = self.registers(wide, g.astype(self.dtype, copy=False), memory, worker)
-        for function, operands, out in rule.calls:
-            if len(operands) == 2:  # most have two, and this takes 0.3 us less
-                a, b = operands
-                function(registers[a], registers[b], registers[out])
-            else:
-                function(*[registers[i] for i in operands], registers[out])
-        self.xp.subtract(wide, registers[rule.update], theta)
+        return [*rule.bound(registers), (self.xp.subtract, wide, registers[rule.update], theta)]
 
 
 cpu.buckets.insert(0, ChunkedBucket)
@@ -115,42 +119,69 @@ def chunk_slices(shape: tuple[int, ...], size: int) -> Iterator[Any]:
         yield slice(start, min(start + step, length))
 
 
-def run_parallel(tasks: Sequence[Task]) -> None:
-    """Do all of these; if they are many, on all cores: each thread takes the next one when it is free.
-    Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads."""
+def run_here(tasks: list[Task], counted: Iterator[None]) -> None:
+    """Do all of these and what counts them: in one call in C, which Ctrl-C does not break off."""
+    deque(chain(starmap(call, chain.from_iterable([task(0) for task in tasks])), counted), 0)
+
+
+def run_parallel(tasks: list[Task], counted: Iterator[None]) -> None:
+    """Do all of these and then what counts them; if they are many, on all cores: each thread takes the next one when it
+    is free. Chunks do not overlap and the arithmetic is the same, so the result does not depend on the threads."""
     workers = min(worker_count(), len(tasks)) if len(tasks) >= PARALLEL else 1
-    left, failures = deque(tasks), list[BaseException]()
+    submit = helpers(workers) if workers > 1 else None
+    if submit is None:
+        run_here(tasks, counted)
+        return
+    left, failures, interrupts = deque(tasks), list[BaseException](), list[BaseException]()
+    is_last, over, done = partial(next, map(len(left).__eq__, count(1))), list[bool](), allocate_lock()
 
     def work(worker: int) -> None:
-        while left and not failures:
+        while left:
             try:
                 task = left.popleft()
             except IndexError:  # another thread has taken the last one
                 return
             try:
-                task(worker)
-            except BaseException as failure:  # Ctrl-C too: the others must stop as well
+                if not failures:
+                    deque(starmap(call, task(worker)), 0)
+            except BaseException as failure:  # the others must stop as well
                 failures.append(failure)
+            if is_last():  # which counts them, in one operation in C
+                deque(() if failures else counted, 0)
+                over.append(True)
+                done.release()
 
-    futures = [thread_pool().submit(QUIET.copy().run, work, worker) for worker in range(1, workers)]
-    work(0)
-    for future in futures:
-        future.result()
-    if failures:
-        raise failures[0]
+    def until_over(begin: Callable[..., object], *args: Any) -> None:
+        try:
+            begin(*args)
+            while not over:
+                done.acquire()
+        except BaseException as interrupt:  # as often as it comes
+            interrupts.append(interrupt)
+            until_over(list)
+
+    done.acquire()
+    until_over(deque, map(submit, [partial(QUIET.copy().run, work, worker) for worker in range(workers)]), 0)
+    for error in interrupts + failures:
+        raise error
 
 
-_thread_pool: tuple[int, Any] = (0, None)  # the process that started it, and the threads
+_helpers: tuple[int, SimpleQueue[Any], list[int]] = (0, SimpleQueue(), [])  # the process, what to do, the threads
 
 
-def thread_pool() -> Any:
-    """The threads that help, started when first needed and kept; a forked process, which has none, starts its own."""
-    global _thread_pool
-    if _thread_pool[0] != os.getpid():
-        from concurrent.futures import ThreadPoolExecutor  # only now: most models are not that big
-
-        _thread_pool = os.getpid(), ThreadPoolExecutor(thread_name_prefix="lucid.optim")
-    return _thread_pool[1]
+def helpers(wanted: int) -> Callable[[Any], None] | None:
+    """What gives the threads that help something to do; they are started when first needed and kept. A forked process,
+    which has none, starts its own. None where no thread can be started, as at the end of a program."""
+    global _helpers
+    if _helpers[0] != os.getpid():
+        _helpers = os.getpid(), SimpleQueue(), []
+    _, queue, threads = _helpers
+    try:
+        while len(threads) < wanted:
+            threads.append(start_new_thread(deque, (map(call, iter(queue.get, None)), 0)))  # it calls what it gets
+    except RuntimeError:
+        pass
+    return queue.put if threads and not sys.is_finalizing() else None
 
 
 def worker_count() -> int:

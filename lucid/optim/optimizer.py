@@ -158,7 +158,11 @@ class Optimizer:
             gradients = plan.gradients(self.param_groups, options, self.state) or []
             if not gradients:
                 validation.warn_of_no_gradient(self)
-        QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
+        try:
+            QUIET.copy().run(plan.run, self.rule, self.step_scalars, gradients)
+        except BaseException:  # Ctrl-C too
+            self._plan = None
+            raise
         for function in after:
             function(loss)
         return loss

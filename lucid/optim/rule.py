@@ -22,8 +22,11 @@ These are the operations of the rule in its order, so the results are the same t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import Parameter, getattr_static, signature
+from itertools import repeat, starmap
+from operator import itemgetter, setitem
+from types import FunctionType
 from typing import Any
 
 from lucid.core.array import cpu
@@ -32,6 +35,7 @@ from lucid.core.trace import Instruction, ScalarTracer, Trace, TracedNamespace, 
 Rule = Callable[..., tuple[Any, ...]]
 Slots = tuple[str | None, ...]  # the arrays that a rule keeps for each parameter; None for one that is not in use
 Pattern = tuple[tuple[bool | None, ...], tuple[tuple[str, Any], ...]]
+Call = tuple[Any, ...]  # a function and what it is called with, for `operator.call`
 ZERO, NOT_ZERO = "= 0", "!= 0"  # in a pattern, of a number
 
 
@@ -44,14 +48,13 @@ def evaluate_rule(
     return theta - update, new
 
 
-def evaluate_in_place(
+def writes_of(
     rule: Rule, xp: Any, theta: Any, g: Any, slots: Sequence[Any], scalars: Sequence[Any], static: Mapping[str, Any]
-) -> None:
-    """Put into theta and the slots what the rule makes of them, evaluated as it stands."""
-    theta[...], new = evaluate_rule(rule, xp, theta, g, slots, scalars, static)
-    for old, value in zip(slots, new, strict=True):
-        if old is not None:
-            old[...] = value
+) -> list[Call]:
+    """The calls that put into theta and the slots what the rule makes of them, evaluated as it stands."""
+    value, new = evaluate_rule(rule, xp, theta, g, slots, scalars, static)
+    pairs = [(theta, value), *zip(slots, new, strict=True)]
+    return [(setitem, old, ..., value) for old, value in pairs if old is not None]
 
 
 def split_results(rule: Rule, results: Any, count: int, theta: Any) -> tuple[Any, list[Any], Any]:
@@ -179,8 +182,8 @@ class CompiledRule:
     """A rule as a list of calls that work in place.
 
     Attributes:
-        calls: `(function, registers of the operands, register of the result)`: `function(*operands, result)`. The
-            registers are theta, g, the slots in use, the scalars, the workspace, in this order.
+        calls: `(function, at)`: `at(registers)` are the operands, and the array for the result. The registers are
+            theta, g, the slots in use, the scalars, the workspace, in this order.
         workspace: how many arrays of workspace there are.
         update: the register of what is to be subtracted from theta in the end.
         uses_theta: whether any call reads theta or writes to it.
@@ -200,10 +203,15 @@ class CompiledRule:
         self.code, register, self.workspace = allocate(on_arrays, self.inputs, outputs, homes)
         self.update = register[trace.update]
         self.uses_theta = self.update == 0 or any(0 in (*operands, out) for _, operands, out in self.code)
-        self.calls = [(in_place(function), operands, out) for function, operands, out in self.code]
+        self.calls = [(in_place(function), itemgetter(*operands, out)) for function, operands, out in self.code]
         # Nothing is computed of those of the rule, and no flags stand among them.
         self.takes_scalars = len(self.step) == len(trace.step_scalars) == len(trace.step_names)
         self._on_static, self._on_step = trace.on_numbers(static=True), trace.on_numbers(static=False)
+
+    def bound(self, registers: Sequence[Any]) -> list[Call]:
+        """The calls on these registers. All of it is C, so Ctrl-C, which Python looks for between calls of its own,
+        does not come in between where one call in C makes them all: `deque(starmap(call, bound), 0)`."""
+        return [f(*at(registers)) if type(f) is FunctionType else (f, *at(registers)) for f, at in self.calls]
 
     def static_values(self, static: Mapping[str, Any]) -> list[Any]:
         """The values of the static scalars, computed in double precision."""
@@ -223,23 +231,26 @@ class CompiledRule:
 
 
 def in_place(function: str) -> Callable[..., Any]:
-    """A function of NumPy's that takes the array to write to after its operands; a bool operand is 1 or 0 to it."""
+    """A function of NumPy's that takes the array to write to after its operands; a bool operand is 1 or 0 to it. Where
+    NumPy's is none such, a function of Python's that makes a call of these arrays."""
     return SPECIAL.get(function) or getattr(cpu, function)
 
 
-def _copy(x: Any, out: Any) -> None:
-    out[...] = x
+def _copy(x: Any, out: Any) -> Call:
+    return setitem, out, ..., x
 
 
-def _where(condition: Any, x: Any, y: Any, out: Any) -> None:
-    out[...] = cpu.where(condition, x, y)  # where has no out
+def _where(condition: Any, x: Any, y: Any, out: Any) -> Call:
+    # `where` has no out. NumPy asks a function in Python whether it is overridden; its implementation is in C.
+    where = getattr(cpu.where, "_implementation", cpu.where)
+    return next, map(partial(setitem, out, ...), starmap(where, repeat((condition, x, y))))
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {
     "astype": _copy, "copy": _copy, "where": _where, "logical_xor": cpu.not_equal,
     # These two no longer take `out` by position.
-    **dict.fromkeys(("maximum", "logical_or"), lambda x, y, out: cpu.maximum(x, y, out=out)),
-    **dict.fromkeys(("minimum", "logical_and"), lambda x, y, out: cpu.minimum(x, y, out=out)),
+    **dict.fromkeys(("maximum", "logical_or"), lambda x, y, out: (partial(cpu.maximum, x, y, out=out),)),
+    **dict.fromkeys(("minimum", "logical_and"), lambda x, y, out: (partial(cpu.minimum, x, y, out=out),)),
 }  # fmt: skip
 
 

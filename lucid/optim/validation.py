@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 
 from lucid.core.array import device_of
 from lucid.core.node import Tensor
-from lucid.core.tensor import Parameter, UninitializedParameter
+from lucid.core.tensor import Parameter
+from lucid.ops.create import UninitializedParameter
 
 
 class Domain:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from typing import Any
 from lucid.autograd.provenance import HINT, user_frame
 from lucid.core.array import cpu
 from lucid.core.node import Tensor
+from lucid.io.npz import atomic_write
 from lucid.see import layout
 from lucid.see.layout import Rectangle, arrange, assign_coordinates, key_of, size_of
 from lucid.see.picture import LIMIT, Box, Group, Picture, enclosing, initially_folded
-from lucid.see.text import element, host, shape_text, value_text
+from lucid.see.text import NO_TEXT, element, escape, host, shape_text, value_text
 from lucid.see.trace import iter_steps
 
 FOLDER = Path(__file__).parent
@@ -104,9 +104,10 @@ class Graph:
         return key_of(folded[0] if folded else box)
 
     def _arrows(self) -> list[tuple[str, str]]:
-        boxes = self._picture.boxes
-        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target])) for edge in self._picture.edges]
-        return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
+        boxes, edges = self._picture.boxes, enumerate(self._picture.edges)
+        pairs = [(self._key(boxes[edge.source]), self._key(boxes[edge.target]), i) for i, edge in edges]
+        each = dict.fromkeys((a, b, None if "g" in (a[0], b[0]) else i) for a, b, i in pairs)  # of folded groups one
+        return [(a, b) for a, b, _ in each if a != b]
 
     def _nested(self, members: list[Any], indent: str, node: Any, begin: Any, end: str) -> list[str]:
         """Members in their frames: boxes and folded groups as `node` writes them, frames between `begin` and `end`."""
@@ -190,7 +191,7 @@ def _style_and_lines(member: Box | Group) -> tuple[tuple[str, str], list[str]]:
 
 
 def _dot_text(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return NO_TEXT.sub("\ufffd", text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
 def _dot_node(member: Box | Group) -> str:
@@ -255,12 +256,8 @@ class Page:
 
     def save(self, path: str | Path) -> None:
         """Write the page; an OSError, with the reason, if that is not possible."""
-        try:
-            Path(path).write_text(self.text, encoding="utf-8")
-        except OSError as error:
-            problem = f"lucid.see.page: cannot write {str(path)!r}: {error.strerror or error}"
-            advice = "name a file in a directory that exists and that you may write to"
-            raise type(error)(f"{problem}; {advice}") from error
+        with atomic_write("lucid.see.page", path) as file:
+            file.write(self.text.encode())
 
     def __repr__(self) -> str:
         return f"<page of {len(self.text) / 1e3:,.0f} kB>"
@@ -275,9 +272,9 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     arranged = arrange(picture)
     sizes = (8, 10) if picture.total > MANY else (FULL, CELLS)
     number = {box.node: box.number for box in picture.boxes if box.node is not None}
-    edges_between: dict[tuple[int | None, int], list[int]] = {}
+    edges_between: dict[tuple[int | None, int, str], list[int]] = {}
     for i, edge in enumerate(picture.edges):
-        edges_between.setdefault((edge.source, edge.target), []).append(i)
+        edges_between.setdefault(edge, []).append(i)
     steps, seed = [], None
     for step in iter_steps(picture.loss, gradient, picture.names, {}, number):  # one by one: they hold all gradients
         seed, box, sent = step.gradient if seed is None else seed, number[step.node], []
@@ -287,7 +284,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
                 "to": to, "name": part.to, "input": part.input, "formula": part.formula, "filled": part.filled,
                 "part": encode_value(gradient_sent, sizes),  # null: the same as after
                 "before": encode_value(part.before, sizes), "after": encode_value(part.after, sizes),
-                "edges": edges_between.get((to, box), []),
+                "edges": edges_between.get((to, box, part.input), []),
             })  # fmt: skip
         steps.append({"box": box, "sent": sent})
     if seed is None:  # a leaf by itself has no steps
@@ -299,7 +296,7 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         "summary": summary, "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
         "loss": number[picture.loss_node], "seed": encode_value(seed, sizes),
         "folded": initially_folded(picture),
-        "constants": {name: getattr(layout, name) for name in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS")},
+        "constants": {x: getattr(layout, x) for x in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS", "BESIDE")},
         "boxes": [_encode_box(box, sizes) for box in picture.boxes],
         "groups": [{
             "label": group.label, "parent": None if group.group is None else group.group.number,

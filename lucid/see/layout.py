@@ -14,7 +14,7 @@ Members have short keys: b7 is box 7, g2 group 2, i7 and o7 the ports for what c
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from itertools import pairwise
 from operator import add
@@ -25,6 +25,7 @@ from lucid.see.picture import Box, Edge, Group, Picture, enclosing
 COLUMN, ROW = 44, 16  # space between layers, and between the members of one
 PADDING, TITLE = 14, 26  # inside a group's frame, and above for its name
 LETTER = 7.6  # width of a letter
+BESIDE = 10  # between the edges of one box to the same other one
 SWEEPS = 4
 Size = tuple[float, float]
 Line = tuple[str, str, int]  # from, to, and the box that it comes from
@@ -46,7 +47,7 @@ class Layout(NamedTuple):
 
 
 class Coordinates(NamedTuple):
-    """Where everything visible stands. An edge within one folded group, or that another one covers, has no points."""
+    """Where everything visible stands. Of edges to or from a folded group that are the same one has points."""
 
     rectangles: dict[str, Rectangle]  # of each box and group, by key
     lines: list[list[tuple[float, float]]]  # the points of each edge
@@ -230,17 +231,19 @@ def _lines(picture: Picture, layout: Layout, visible: dict[str, Any], points: di
     """Each edge's points, from the right of the visible part of its source to the left of its target."""
     keys = [[key_of(box), *map(key_of, reversed(enclosing(box.group)))] for box in picture.boxes]
     shown = [next(key for key in of_box if key in visible) for of_box in keys]  # the box, or the folded group around it
-    lines, drawn = list[list[tuple[float, float]]](), set[tuple[str, str]]()
+    lines, drawn, total = list[list[tuple[float, float]]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    total.update((shown[edge.source], shown[edge.target]) for edge in picture.edges)
     for edge, route in zip(picture.edges, layout.routes, strict=True):
-        a, b = shown[edge.source], shown[edge.target]
-        if a == b or (a, b) in drawn:
+        a, b = pair = shown[edge.source], shown[edge.target]
+        if a == b or (pair in drawn and "g" in (a[0], b[0])):
             lines.append([])
             continue
-        drawn.add((a, b))
+        shift = 0.0 if "g" in (a[0], b[0]) else (drawn[pair] - (total[pair] - 1) / 2) * min(BESIDE, 40 / total[pair])
+        drawn[pair] += 1
         x, y, w, h, _ = visible[a]
         line = [(x + w, y + h / 2)]
         for x, y, w, h, _ in (points[at] for at in route if at in points):
             line += [(x, y + h / 2)] + ([(x + w, y + h / 2)] if w else [])
         x, y, w, h, start = visible[b]
-        lines.append([*line, (start, y + h / 2), (x, y + h / 2)])
+        lines.append([(x, y + shift) for x, y in (*line, (start, y + h / 2), (x, y + h / 2))])
     return lines

@@ -51,7 +51,7 @@ function keyOf(box) { // the key that stands for a box: its own, or that of the 
 
 // -- layout ----------------------------------------------------------------------------------------------------------
 
-const { COLUMN, ROW, PADDING, TITLE, SWEEPS } = data.constants;
+const { COLUMN, ROW, PADDING, TITLE, SWEEPS, BESIDE } = data.constants;
 
 function place() {
   const inner = {}, sizes = {};
@@ -135,6 +135,8 @@ function line(edge, points) { // an edge's curve, or null where it is hidden
   const a = keyOf(edges[edge][0]), b = keyOf(edges[edge][1]);
   if (a === b) return null;
   const [x, y, w, h] = seen[a], [tx, ty, , th, start] = seen[b];
+  const same = into[edges[edge][1]].filter((each) => edges[each][0] === edges[edge][0]); // such as both of a * a
+  const shift = a[0] === "g" || b[0] === "g" ? 0 : (same.indexOf(edge) - (same.length - 1) / 2) * Math.min(BESIDE, 40 / same.length);
   const way = [[x + w, y + h / 2]];
   for (const key of edges[edge][3]) if (points[key]) {
     const [px, py, pw, ph] = points[key];
@@ -142,6 +144,7 @@ function line(edge, points) { // an edge's curve, or null where it is hidden
     if (pw) way.push([px + pw, py + ph / 2]);
   }
   way.push([start, ty + th / 2], [tx, ty + th / 2]);
+  for (const point of way) point[1] += shift;
   let path = `M${way[0][0]} ${way[0][1]}`;
   for (let i = 1; i < way.length; i++) {
     const [x0, y0] = way[i - 1], [x1, y1] = way[i], bend = Math.min(60, Math.max(12, (x1 - x0) / 2));

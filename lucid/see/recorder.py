@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from lucid.core.array import namespace, to_numpy
 from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see.text import digits, element
+from lucid.see.text import digits, element, escape
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
@@ -153,7 +152,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def _record_activation(self, module: Module, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) and output else output
-        if not grad_mode.recording or not isinstance(output, Tensor) or not output.numel():
+        if not grad_mode.get()[0] or not isinstance(output, Tensor) or not output.numel():
             return
         if (name := self._modules.pop(id(module), None)) is None:
             return  # of a module that is called twice, the first call is recorded

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
+import re
 from typing import Any
 
 from lucid.core.array import cpu, to_numpy
 
 FEW = 4  # elements of a value that are written out in a line
+NO_TEXT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML, or UTF-8, does not have
+
+
+def escape(text: str) -> str:
+    """Text for HTML and SVG, with a mark in the place of each control character, and of each half of a character."""
+    return html.escape(NO_TEXT.sub("\ufffd", text))
 
 
 def digits(number: Any, precision: int = 4) -> str:

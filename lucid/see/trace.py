@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from itertools import count
 from typing import Any
 
@@ -19,7 +18,7 @@ from lucid.core.array import namespace
 from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.see.names import Names, active_branch, formulas, saved_values, with_numbers
-from lucid.see.text import Table, aligned, is_short, value_text
+from lucid.see.text import Table, aligned, escape, is_short, value_text
 
 
 @dataclass(frozen=True)

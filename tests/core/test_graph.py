@@ -1,5 +1,6 @@
 """The graph: what is recorded, how it is walked, when it goes away."""
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -7,7 +8,11 @@ import threading
 import time
 import tracemalloc
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import product
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ import pytest
 import lucid
 from lucid import nn, optim
 from lucid.core.backward import reachable
+from tests.interrupts import at_every_moment
 from tests.whole import whole
 
 
@@ -67,6 +73,151 @@ def test_grad_mode_belongs_to_the_thread() -> None:
         worker.start()
         worker.join()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("context", [lucid.no_grad, lucid.enable_grad, lucid.inference_mode])
+def test_an_interrupt_never_leaves_recording_switched(context: Callable[[], Any]) -> None:
+    def make() -> Callable[[], object]:
+        x, once = leaf(1, 2), context()
+
+        def run() -> None:
+            with context():
+                x * 2
+            with once, once:
+                x.exp()
+            context()(lambda: x + 1)()
+
+        return run
+
+    for outside in (lucid.enable_grad, lucid.no_grad):
+        with outside():
+            mode, moments = lucid.is_grad_enabled(), 0
+            for _ in at_every_moment(make):
+                moments += 1
+                assert lucid.is_grad_enabled() is mode
+            assert moments > 30
+
+
+def test_blocks_that_do_not_end_in_the_order_in_which_they_began_leave_nothing_behind() -> None:
+    def generator(context: Callable[[], Any]) -> Iterator[bool]:
+        with context():
+            yield lucid.is_grad_enabled()
+
+    for first, second in product((lucid.no_grad, lucid.enable_grad), repeat=2):
+        a, b = generator(first), generator(second)
+        assert [next(a), next(b)] == [first is lucid.enable_grad, second is lucid.enable_grad]
+        a.close()
+        b.close()
+        assert lucid.is_grad_enabled()
+
+
+def test_tasks_of_asyncio_have_a_mode_each() -> None:
+    async def task(context: Callable[[], Any], turns: int) -> list[bool]:
+        seen = []
+        with context():
+            for _ in range(turns):
+                await asyncio.sleep(0)
+                seen.append(lucid.is_grad_enabled())
+        return [*seen, lucid.is_grad_enabled()]
+
+    @lucid.no_grad()
+    async def decorated() -> list[bool]:
+        await asyncio.sleep(0)
+        return [lucid.is_grad_enabled()]
+
+    async def main() -> list[list[bool]]:
+        found = await asyncio.gather(task(lucid.no_grad, 3), task(lucid.enable_grad, 1), decorated(), decorated())
+        return [*found, [lucid.is_grad_enabled()]]
+
+    assert asyncio.run(main()) == [[False, False, False, True], [True, True], [False], [False], [True]]
+
+
+def test_one_object_serves_several_blocks_and_threads() -> None:
+    off, barrier, seen = lucid.no_grad(), threading.Barrier(2), list[bool]()
+
+    def work() -> None:
+        with off, off:
+            barrier.wait()
+            seen.append(lucid.is_grad_enabled())
+        seen.append(lucid.is_grad_enabled())
+
+    in_threads(work, work)
+    assert sorted(seen) == [False, False, True, True]
+    with ExitStack() as stack:
+        stack.enter_context(off)
+        assert not lucid.is_grad_enabled()
+    assert lucid.is_grad_enabled()
+
+
+def test_throw_and_close_reach_a_generator_that_runs_without_recording() -> None:
+    log: list[Any] = []
+
+    @lucid.no_grad()
+    def generator() -> Iterator[str]:
+        try:
+            while True:
+                try:
+                    log.append((yield "value"))
+                except KeyError as error:
+                    log.append((type(error), lucid.is_grad_enabled()))
+                    yield "caught"
+        finally:
+            log.append(("closed", lucid.is_grad_enabled()))
+
+    running = generator()
+    assert [next(running), running.send(5)] == ["value", "value"]
+    assert [running.throw(KeyError("k")), next(running)] == ["caught", "value"]
+    assert lucid.is_grad_enabled()
+    running.close()
+    assert lucid.is_grad_enabled() and log == [5, (KeyError, False), ("closed", False)]
+    with pytest.raises(StopIteration):
+        next(running)
+
+    @lucid.no_grad()
+    def stubborn() -> Iterator[int]:
+        try:
+            yield 1
+        except ValueError:
+            return 7
+
+    running = stubborn()
+    next(running)
+    with pytest.raises(StopIteration) as stop:
+        running.throw(ValueError)
+    assert stop.value.value == 7 and lucid.is_grad_enabled()
+    running = stubborn()
+    next(running)
+    with pytest.raises(OSError):
+        running.throw(OSError)
+    assert lucid.is_grad_enabled()
+
+
+def test_an_async_generator_is_told_where_the_block_belongs() -> None:
+    async def generator() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match=r"^no_grad: expected no async generator; write `with no_grad"):
+        lucid.no_grad()(generator)
+
+
+def in_threads(*functions: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_threads_that_walk_back_into_the_same_leaves_lose_no_gradient(create_graph: bool) -> None:
+    x, y, turns, workers = leaf(*[1] * 50_000), leaf(3), 20, 4  # NumPy adds so many without Python's lock
+
+    def work() -> None:
+        for _ in range(turns):
+            (x * y).sum().backward(create_graph=create_graph)
+
+    in_threads(*[work] * workers)
+    assert set(x.grad.tolist()) == {3 * turns * workers} and y.grad.item() == 50_000 * turns * workers
 
 
 # -- backward --------------------------------------------------------------------------------------------------------

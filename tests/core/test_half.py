@@ -16,7 +16,10 @@ from tests.whole import one_of_each
 
 RNG = np.random.default_rng(0)
 N = 70_000  # beyond half's largest number, 65,504; as a running sum, half stops at 2,048
+# Its weights are within 1e-9 of 1: the slope of the query is a difference of numbers that are equal even in single.
+SATURATED = "attention_weights-8"
 LIBRARY_HAS_NO_HALF = ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "cofactor", "linalg_norm", "matrix_power")
+LEFT_OUT = (*LIBRARY_HAS_NO_HALF, "astype", "setitem-4", "reflected-0", SATURATED)
 
 
 def both(f: Callable[..., Any], *arrays: Any, seed: float = 1.0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -48,7 +51,7 @@ def agree(pairs: list[tuple[np.ndarray, np.ndarray]], rel: float = 2.0**-9) -> N
 
 
 @pytest.mark.parametrize("row", one_of_each(
-    [row for row in ROWS if not row.name.startswith((*LIBRARY_HAS_NO_HALF, "astype", "setitem-4", "reflected-0"))],
+    [row for row in ROWS if not row.name.startswith(LEFT_OUT)],
     lambda row: row.name.rpartition("-")[0], lambda row: row.name), ids=lambda row: row.name)  # fmt: skip
 def test_every_operation_is_as_exact_in_half_as_half_allows(row: Row) -> None:
     with np.errstate(all="ignore"):

@@ -1,6 +1,7 @@
 """Every optimizer's kernels beside NumPy's evaluation of the same rule: by the system's C++ compiler, and on a GPU."""
 
 import ctypes
+import operator
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -172,7 +173,7 @@ def compare(on: Any, setting: tuple[Any, ...], dtype: str, sizes: list[int], ulp
     for start in range(0, len(filled), kernel.rows):
         rows = filled[start : start + kernel.rows]
         table = Table(kernel, [row[0] for row in rows], [row[2:] for row in rows])
-        table.move([row[1].data.ptr for row in rows], scalars)
+        operator.call(*table.launch([row[1].data.ptr for row in rows], scalars))
     for found in (one, many):
         for arrays, old in zip(found, before, strict=True):
             theta, g, *memory = [x.get() for x in arrays]

@@ -1,10 +1,16 @@
 """save and load: what went in comes out, and a file is whole or not there."""
 
+import gzip
 import io
 import json
 import math
 import os
 import pickle
+import socket
+import subprocess
+import sys
+import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict, namedtuple
 from pathlib import Path
@@ -14,6 +20,7 @@ import pytest
 
 import lucid
 from lucid import nn, optim
+from tests.interrupts import at_every_moment
 
 
 def roundtrip(value, folder):
@@ -246,13 +253,179 @@ def test_missing_files_and_folders(tmp_path):
     with pytest.raises(IsADirectoryError):
         lucid.save(1, tmp_path)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(TypeError, match="BytesIO"):
-        lucid.save(1, io.BytesIO())
 
 
-def archive_of(**members):
+WRITERS = {
+    "save": (lambda path: lucid.save(1, path), lucid.load),
+    "save_safetensors": (lambda path: lucid.save_safetensors({"a": np.ones(3)}, path), lucid.load_safetensors),
+    "page": (lambda path: lucid.see.page(lucid.ones(2, requires_grad=True).sum(), path), None),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_but_a_file_is_ever_replaced(name, tmp_path):
+    """A device would be gone for everybody, so here none is tried."""
+    write, _ = WRITERS[name]
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        (tmp_path / "link").symlink_to(tmp_path / "fifo")
+        for path in (tmp_path / "fifo", tmp_path / "socket", tmp_path / "link"):
+            before = os.lstat(path)
+            with pytest.raises(OSError, match=f"{name}: .*{path}.*a device or the like"):
+                write(path)
+            assert os.lstat(path).st_ino == before.st_ino
+    with pytest.raises(IsADirectoryError, match=f"{name}: .*a directory"):
+        write(tmp_path)
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["fifo", "link", "socket"]
+
+
+KILLED = """
+import os, sys
+import numpy as np
+import lucid
+os.fsync = lambda file: (print("writing", flush=True), sys.stdin.read())
+lucid.save(np.ones(1000), sys.argv[1])
+"""
+
+
+def test_what_a_killed_save_has_left_goes_with_the_next_one(tmp_path):
+    path = tmp_path / "run.npz"
+    env = {**os.environ, "PYTHONPATH": str(Path(lucid.__file__).parent.parent)}
+    pipe = subprocess.PIPE
+    start = lambda: subprocess.Popen([sys.executable, "-c", KILLED, path], stdin=pipe, stdout=pipe, env=env)
+    with start() as killed, start() as running:
+        for process in (killed, running):
+            assert process.stdout.readline() == b"writing\n"
+        lucid.save(1, tmp_path / "other")
+        assert len(list(tmp_path.glob(".lucid-*"))) == 2
+        killed.kill()
+        killed.wait()
+        lucid.save(1, path)
+        assert len(list(tmp_path.glob(".lucid-*"))) == 1 and lucid.load(path) == 1  # that of the one that still writes
+        running.communicate(b"")
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["other", "run.npz"] and lucid.load(path).sum() == 1000
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of half-made archives
+def test_ctrl_c_in_save_is_a_keyboard_interrupt_and_leaves_a_whole_file(tmp_path):
+    path, moments = tmp_path / "run.npz", 0
+    lucid.save([np.ones(30)], path)
+    for _ in at_every_moment(lambda: lambda: lucid.save([np.ones(30)], path)):
+        moments += 1
+        same(lucid.load(path), [np.ones(30)])
+    assert moments > 200
+    lucid.save(1, path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["BytesIO", "file", "gzip"])
+def test_a_file_object_is_written_into_and_read_from(kind, tmp_path):
+    value, tensors = {"a": [np.arange(4), "text"], "n": None}, {"w": lucid.ones(2, 3), "b": lucid.arange(3)}
+    memory = io.BytesIO(b"before")
+    memory.seek(6)  # a zip archive may stand behind something else
+    opened = {"BytesIO": lambda mode: memory, "file": lambda mode: (tmp_path / "x").open(mode),
+              "gzip": lambda mode: gzip.GzipFile(tmp_path / "y", mode)}[kind]  # fmt: skip
+    for form, what in (("", value), ("_safetensors", tensors)):
+        save, load = getattr(lucid, f"save{form}"), getattr(lucid, f"load{form}")
+        file = opened("wb")
+        save(what, file)
+        assert not file.closed
+        if kind != "BytesIO":
+            file.close()
+        file = opened("rb")
+        back = load(file)
+        same({name: back[name] for name in what}, what)
+        assert not file.closed
+        file.close()
+        memory = io.BytesIO()
+
+
+def test_a_pipe_is_read_and_text_or_what_is_damaged_refused(tmp_path):
+    file = io.BytesIO()
+    lucid.save([1, 2], file)
+
+    class Pipe(io.RawIOBase):
+        def __init__(self, content):
+            self.content = io.BytesIO(content)
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            return self.content.readinto(buffer)
+
+    assert lucid.load(Pipe(file.getvalue())) == [1, 2]
+    with pytest.raises(ValueError, match="^load: the BytesIO is truncated, damaged"):
+        lucid.load(io.BytesIO(file.getvalue()[:-9]))
+    with pytest.raises(ValueError, match="^load_safetensors: the BytesIO cannot be read"):
+        lucid.load_safetensors(file)
+    with open(tmp_path / "text", "w+") as text:
+        for name in ("save", "save_safetensors"):
+            with pytest.raises(TypeError, match=f"^{name}: path must be a name or a file of bytes, got .*'wb'"):
+                getattr(lucid, name)({}, text)
+        for name in ("load", "load_safetensors"):
+            with pytest.raises(TypeError, match=f"^{name}: path must .*'rb'"):
+                getattr(lucid, name)(text)
+
+
+def header(shape, dtype="<f8", more=b""):
+    text = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + more
+
+
+def overlapping():
+    """Two names for one member."""
+    data = archive_of(lucid=nest([{"array": "a"}, {"array": "b"}]), a=npy(np.ones(999)), b=b"")
+    first = data.index(b"PK\x01\x02")
+    records = [b"PK\x01\x02" + r for r in data[first:].split(b"PK\x05\x06")[0].split(b"PK\x01\x02")[1:]]
+    records[2] = records[1].replace(b"a.npy", b"b.npy")
+    return data[:first] + b"".join(records) + b"PK\x05\x06" + data.split(b"PK\x05\x06")[1]
+
+
+X = {"array": "x"}
+HOSTILE = {
+    "compressed": lambda: archive_of(zipfile.ZIP_DEFLATED, lucid=nest(X), x=npy(np.zeros(2_000_000))),
+    "no bytes each, but many": lambda: archive_of(lucid=nest(X), x=header((2**40,), "|S0")),
+    "no bytes each, but many, as text": lambda: archive_of(lucid=nest(X), x=header((2**20, 2**20), "<U0")),
+    "one array a thousand times": lambda: archive_of(lucid=nest([X] * 1000), x=npy(np.ones(1000))),
+    "one array in two kinds": lambda: archive_of(lucid=nest([X, {"Tensor": ["x", False]}]), x=npy(np.ones(2))),
+    "one name twice": lambda: archive_of(lucid=nest(X), y=npy(np.ones(2)), x=b"").replace(b"y.npy", b"x.npy"),
+    "the same bytes twice": overlapping, "a huge shape": lambda: archive_of(lucid=nest(X), x=header((2**60,))),
+    "too large for NumPy, though empty": lambda: archive_of(lucid=nest(X), x=header((2**62, 0))),
+    "negative": lambda: archive_of(lucid=nest(X), x=header((-1, -1), more=b"8 bytes.")),
+    "a program for a header": lambda: archive_of(lucid=nest(X), x=header(()).replace(b"()", b"-" * 60_000 + b"1")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_would_take_time_or_memory_is_refused_before_it_is_read(case, tmp_path):
+    (tmp_path / "x").write_bytes(content := HOSTILE[case]())
+    tracemalloc.start()
+    begun = time.perf_counter()
+    try:
+        with pytest.raises(ValueError, match="truncated, damaged or not written by lucid.save"):
+            lucid.load(tmp_path / "x")
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(content) + 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert time.perf_counter() - begun < 2
+
+
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
+    lucid.save(np.ones(10), tmp_path / "x")
+
+    def fails(*args):
+        raise MemoryError("Unable to allocate 80 bytes")
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", fails)
+    with pytest.raises(MemoryError, match=r"^load: '.*x' needs more memory than there is \(Unable to .* bytes\); free"):
+        lucid.load(tmp_path / "x")
+
+
+def archive_of(compression=zipfile.ZIP_STORED, /, **members):
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
+    with zipfile.ZipFile(data, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name + ".npy", content)
     return data.getvalue()

@@ -1,5 +1,6 @@
 """Where frameworks differ, or a definition has a hole: what lucid does. docs/conventions.md lists these rows."""
 
+import asyncio
 import math
 import re
 from pathlib import Path
@@ -47,6 +48,37 @@ def attended(mask: Any, query: Any = None) -> Any:
         lucid.tensor([[3.0, 4.0], [5.0, 6.0]]).to(query.dtype),
         lucid.tensor(mask),
     )
+
+
+def modes_of_blocks() -> list[bool]:
+    """Inside of two generators' blocks of which the first ends first, between the ends, and after both."""
+
+    def block(context: Any) -> Any:
+        with context():
+            yield lucid.is_grad_enabled()
+
+    first, second = block(lucid.enable_grad), block(lucid.no_grad)
+    modes = [[next(first), next(second)][1]]
+    for each in (first, second):
+        each.close()
+        modes.append(lucid.is_grad_enabled())
+    return modes
+
+
+def modes_of_tasks() -> list[list[bool]]:
+    """In a task that waits within `no_grad`, before and after, and in another one meanwhile."""
+
+    async def inside() -> list[bool]:
+        with lucid.no_grad():
+            return [lucid.is_grad_enabled(), await asyncio.sleep(0) or lucid.is_grad_enabled()]
+
+    async def beside() -> list[bool]:
+        return [lucid.is_grad_enabled()]
+
+    async def both() -> list[list[bool]]:
+        return await asyncio.gather(inside(), beside())
+
+    return asyncio.run(both())
 
 
 def _of_head(mask: Any) -> Any:
@@ -217,6 +249,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
                   abs(F.gelu(lucid.tensor(-9.0,
                                           dtype="float64")).item() / (-4.5 * math.erfc(9 / math.sqrt(2))) - 1) < 1e-13],
          [[-1e4, -math.exp(-40)], True]),
+    "`no_grad` ends with its block, whichever of several ends first": (lambda: modes_of_blocks(), [False, True, True]),
+    "`no_grad` in a task of asyncio is that task's alone": (lambda: modes_of_tasks(), [[False, False], [True]]),
     "`gelu` of -inf is 0": (lambda: F.gelu(lucid.tensor([-inf, inf])).tolist(), [0, inf]),
     "squares neither overflow nor vanish in `norm`, `std`, `clip_grad_norm_` and the layers that normalise":
         (lambda: [round(lucid.full((4,), size).norm().item() / size, 5) for size in (1e-30, 1e30)]

@@ -103,7 +103,12 @@ def test_a_hostile_schedule_with_several_threads(name, options, monkeypatch: pyt
     monkeypatch.setattr(chunks, "PARALLEL", 2)
     monkeypatch.setattr(chunks, "worker_count", lambda: 3)
     run_parallel = chunks.run_parallel
-    monkeypatch.setattr(chunks, "run_parallel", lambda tasks: (shared.append(len(tasks)), run_parallel(tasks))[1])
+
+    def record(tasks: list, counted: object) -> None:
+        shared.append(len(tasks))
+        run_parallel(tasks, counted)
+
+    monkeypatch.setattr(chunks, "run_parallel", record)
     go(name, options, 7, 0, 0, monkeypatch)
     assert len(shared) > 30 and sum(shared) > 300
 

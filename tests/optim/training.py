@@ -1,5 +1,6 @@
 """Small parameters, models and loops for the tests of optimizers."""
 
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,10 @@ def run_in_place(rule: Any, slots: Any, scalars: Any, static: dict[str, Any], th
     numbers = [*compiled.static_values(static), *compiled.step_values(static, scalars)]
     registers = [theta, g, *(x for x in memory if x is not None), *(np.asarray(x, theta.dtype) for x in numbers)]
     registers += [np.empty_like(theta) for _ in range(compiled.workspace)]
-    for function, operands, out in compiled.calls:
-        function(*[registers[i] for i in operands], registers[out])
+    for function, *arrays in compiled.bound(registers):
+        function(*arrays)
+        plain = getattr(function, "func", function)  # of a partial
+        assert isinstance(plain, (np.ufunc, BuiltinFunctionType)), "Ctrl-C may come in between what is no C"
     np.subtract(theta, registers[compiled.update], theta)
     return compiled
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -18,7 +19,7 @@ from lucid.autograd import Function, checkpoint
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Tensor
 from lucid.core.op import OPS
-from lucid.see.drawing import encode_value
+from lucid.see.drawing import encode_value, payload
 from lucid.see.layout import arrange, assign_coordinates
 from lucid.see.names import active_branch, source_text, with_numbers
 from lucid.see.picture import LIMIT, Picture, initially_folded
@@ -333,6 +334,33 @@ def test_large_graphs_are_folded_and_larger_ones_say_what_is_left_out() -> None:
         lucid.see.page(y, limit=0)
 
 
+USES: dict[str, Any] = {  # -> how many edges there are from a
+    "a * a": (lambda a: a * a, 2), "a + a": (lambda a: a + a, 2), "a.exp()": (lambda a: a.exp(), 1),
+    "where(a > 0, a, a)": (lambda a: lucid.where(lucid.tensor([True, False]), a, a), 2),
+    "stack([a] * 3)": (lambda a: lucid.stack([a] * 3), 3), "stack([a] * 30)": (lambda a: lucid.stack([a] * 30), 30),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_is_used_twice_has_an_edge_for_each_use(use: str) -> None:
+    f, count = USES[use]
+    a = lucid.tensor([1.0, 2.0], requires_grad=True)
+    loss = f(a).sum()
+    made = Picture(loss, None, {"a": a}, 100, None)
+    (leaf,) = (box.number for box in made.boxes if box.kind == "leaf")
+    assert lucid.see.to_dot(loss).count(f"  b{leaf} -> ") == count
+    assert len(re.findall(rf"  b{leaf}\S*(?:\(.*\))? --> ", lucid.see.to_mermaid(loss))) == count
+    svg = ElementTree.fromstring(lucid.see.to_svg(loss))
+    paths = [path.get("d") for path in svg.iter("{http://www.w3.org/2000/svg}path") if path.get("marker-end")]
+    assert len(set(paths)) == len(paths) == len(made.edges)
+    placed = assign_coordinates(made, arrange(made))
+    for edge, line in zip(made.edges, placed.lines, strict=True):  # every end is at its box
+        _, top, _, height, _ = placed.rectangles[f"b{edge.target}"]
+        assert top < line[-1][1] < top + height
+    sent = payload(made)["steps"][-1]["sent"]
+    assert [each["edges"] for each in sent] == [[i] for i, edge in enumerate(made.edges) if edge.source == leaf]
+
+
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 EVIL = "</script><img onerror=\"x()\" src='y'>&\\"
@@ -348,6 +376,38 @@ def test_svg_is_well_formed_and_holds_names_as_text() -> None:
         "img",
         "Computation graph of 3 nodes, inputs at the left, the loss at the right",
     )
+
+
+def test_what_no_picture_can_hold_is_replaced() -> None:
+    odd = "".join(map(chr, (*range(32), 127, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF, 0x1F600)))
+    a = lucid.tensor([1.0, 2.0], requires_grad=True)
+    loss = (a * 2).sum()
+    for text in (lucid.see.to_svg(loss, names={odd: a}), lucid.see.Graph(loss, names={odd: a})._repr_svg_()):
+        words = [word.text for word in ElementTree.fromstring(text.encode()).iter("{http://www.w3.org/2000/svg}text")]
+        assert any("\ufffd" * 9 in word and "\U0001f600" in word for word in words if word)
+    for text in (lucid.see.to_dot(loss, names={odd: a}), lucid.see.page(loss, names={odd: a}, title=odd).text,
+                 lucid.see.to_mermaid(loss, names={odd: a}), lucid.see.steps(loss, names={odd: a})._repr_html_()):
+        assert not set(odd[:9] + odd[14:32] + odd[33:-1]) & set(text)
+        text.encode()
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, a = tmp_path / "page.html", lucid.tensor([1.0, 2.0], requires_grad=True)
+    lucid.see.page((a * 2).sum(), path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="save: .*surrogates not allowed"):
+        lucid.see.Page("half \ud800").save(path)
+
+    def fails(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="lucid.see.page: cannot write .*: No space left on device; name a file"):
+        lucid.see.page((a * 3).sum(), path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    monkeypatch.undo()
+    lucid.see.page((a * 2).sum(), path, title="a \ud800 title \0")
+    assert "<title>a \ufffd title \ufffd</title>" in path.read_text("utf-8")
 
 
 def test_dot_and_mermaid_hold_names_as_text() -> None:
@@ -391,9 +451,9 @@ def test_the_page_is_one_file_and_its_data_are_json(tmp_path: Path) -> None:
 
 def test_a_path_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     y = lucid.ones(1, requires_grad=True) * 2
-    with pytest.raises(FileNotFoundError, match=r"lucid.see.page: cannot write '.*no.page.html': No such file"):
+    with pytest.raises(FileNotFoundError, match=r"see.page: there is no directory '.*no' for .*; create"):
         lucid.see.page(y, tmp_path / "no" / "page.html")
-    with pytest.raises(IsADirectoryError, match="cannot write .*: Is a directory; name a file"):
+    with pytest.raises(IsADirectoryError, match="see.page: path must name a file, got .*, a directory; name another"):
         lucid.see.page(y, tmp_path)
 
 

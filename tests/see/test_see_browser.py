@@ -246,7 +246,7 @@ class Residual(nn.Module):
         self.inner = [nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)) for _ in range(3)]
 
     def forward(self, x: lucid.Tensor) -> lucid.Tensor:
-        first = x = x * 2
+        first = x = x * x
         for inner in self.inner:
             x = x + inner(x) * first
         return x.sum()
@@ -265,6 +265,11 @@ def test_the_page_places_boxes_as_python_does(chrome: Chrome, tmp_path: Path, fo
     expected = assign_coordinates(picture, found := arrange(picture), folded).rectangles
     assert any(key[0] == "d" for inside in found.inside for layer in inside.layers for key in layer)  # lines that bend
     seen = chrome.execute_script("return seen")
+    ends = [line and [line[0][1], line[-1][1]] for line in assign_coordinates(picture, found, folded).lines]
+    found = chrome.execute_script("return lines.map((x) => x && x.getAttribute('d').match(/[-0-9.]+/g).map(Number))")
+    assert [[way[1], way[-1]] for way, line in zip(found, ends, strict=True) if line] == [
+        pytest.approx(line) for line in ends if line
+    ]
     assert seen.keys() == expected.keys()
     assert all(seen[key] == pytest.approx(expected[key]) for key in expected)
 

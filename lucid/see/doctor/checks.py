@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from itertools import islice
 from math import isfinite
 from pathlib import Path
@@ -31,7 +30,7 @@ from lucid.nn.norms import BatchNorm1d, BatchNorm2d
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.evidence import CROSS_ENTROPY, LossGraph, TrainingRun, input_node, parameters_of, rms, skip_views
-from lucid.see.text import digits, element, first_few, plural
+from lucid.see.text import digits, element, escape, first_few, plural
 
 MOST_ITEMS = 10_000  # of a list that are searched for hidden modules; a longer one holds numbers
 NO_GRAD_FIX = "move the forward of training out of the no_grad block"

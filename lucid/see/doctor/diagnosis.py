@@ -154,7 +154,7 @@ def observe(run: TrainingRun) -> Iterator[None]:
         return partial(after_call, module, here(sys._getframe(1))) if id(module) in run.modules else None
 
     def after_call(module: Module, line: Any, output: Any) -> None:
-        recorded, is_root = grad_mode.recording, id(module) in roots
+        recorded, is_root = grad_mode.get()[0], id(module) in roots
         outputs = [t for t in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(t, Tensor)]
         run.calls.append(call := ModuleCall(line, module, recorded, outputs))
         run.call_counts.setdefault(id(module), [0, 0])[recorded] += 1
