@@ -10,6 +10,7 @@ docs/reading.md says in which order to read the source. This file gathers what i
 
 import math as _math
 import sys as _sys
+from importlib import import_module as _import_module
 
 from lucid.core.array import Device as device
 from lucid.core.array import bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, uint8
@@ -41,7 +42,8 @@ _guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, aut
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
-__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | {"see"})
+_LATER = {"distributions", "see"}  # loaded when they are first used
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | _LATER)
 
 
 def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
@@ -59,10 +61,8 @@ nn.Module.summary = _summary  # from here, because nn must not import what looks
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
-    if name == "see":  # loaded when it is first used
-        import lucid.see
-
-        return lucid.see
+    if name in _LATER:
+        return _import_module(f"lucid.{name}")
     from lucid._suggest import missing
 
     raise missing("lucid", name, globals())

@@ -7,7 +7,8 @@ layer overwrites its input.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from inspect import Signature, signature
+from typing import TYPE_CHECKING, Any
 
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
@@ -20,23 +21,49 @@ from lucid.ops.shapes import flatten
 
 
 class FunctionModule(Module):
-    """A function of one tensor as a module; a subclass names it, and as `options` the attributes that it takes."""
+    """A function as a module. Its arguments are those of the function behind the first `inputs`, which its calls take;
+    a class with an `__init__` of its own says as `options` which attributes the function takes."""
 
     function: Callable[..., Any]
+    inputs: int = 1
     options: tuple[str, ...] = ()
     shown: tuple[str, ...] | None = None  # in the repr, where that is not all options
+    takes: Signature = Signature()
+    __signature__: Signature | None = takes
 
-    def __init_subclass__(cls, function: Callable[..., Any] | None = None, options: tuple[str, ...] = ()) -> None:
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, **attributes: Any) -> None:
         super().__init_subclass__()
-        cls.options += options
+        for name, value in attributes.items():
+            setattr(cls, name, value)
+        if "__init__" in vars(cls):
+            cls.__signature__ = None  # which leaves it to `inspect`
         if function is not None:
-            cls.function = staticmethod(function)
+            cls.function = staticmethod(getattr(function, "plain", function))
+        if function is not None and not cls.options:
+            cls.__signature__ = cls.takes = Signature(list(signature(function).parameters.values())[cls.inputs :])
+            cls.options = tuple(name for name in cls.takes.parameters if name != "inplace")
 
-    def forward(self, input: Tensor) -> Any:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        try:
+            bound = self.takes.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}; it takes {self.takes}") from None
+        bound.apply_defaults()
+        vars(self).update({name: bound.arguments[name] for name in self.options})
+        self.check()
+
+    if TYPE_CHECKING:  # the options
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def check(self) -> None:
+        """Refuse options, when the module is made, that no input goes with."""
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """(...) -> (...), where the class says nothing else."""
         if not self.options:
-            return self.function(input)
-        return self.function(input, **{name: getattr(self, name) for name in self.options})
+            return self.function(*inputs, **named)
+        return self.function(*inputs, **named, **{name: getattr(self, name) for name in self.options})
 
     def extra_repr(self) -> str:
         """The options."""
@@ -44,18 +71,11 @@ class FunctionModule(Module):
         return ", ".join([f"{name}={getattr(self, name)!r}" for name in shown])
 
 
-class _Inplace(FunctionModule):
-    """One whose only argument is PyTorch's `inplace`."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        pass
-
-
-class ReLU(_Inplace, function=F.relu):
+class ReLU(FunctionModule, function=F.relu):
     """max(x, 0)."""
 
 
-class ReLU6(_Inplace, function=F.relu6):
+class ReLU6(FunctionModule, function=F.relu6):
     """min(max(x, 0), 6)."""
 
 
@@ -67,65 +87,69 @@ class Tanh(FunctionModule, function=F.tanh):
     """The hyperbolic tangent, (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
 
 
-class SiLU(_Inplace, function=F.silu):
+class SiLU(FunctionModule, function=F.silu):
     """x * sigmoid(x), also called swish."""
 
 
-class GELU(FunctionModule, function=F.gelu, options=("approximate",)):
+class GELU(FunctionModule, function=F.gelu):
     """x * P(Z <= x) for a standard normal Z; `approximate="tanh"` takes the faster approximation; a ValueError for
     another name."""
 
-    def __init__(self, approximate: str = "none") -> None:
-        check_approximate(approximate)
-        self.approximate = approximate
+    def check(self) -> None:
+        """Refuse another name."""
+        check_approximate(self.approximate)
 
 
-class LeakyReLU(FunctionModule, function=F.leaky_relu, options=("negative_slope",)):
+class LeakyReLU(FunctionModule, function=F.leaky_relu):
     """x where it is positive, negative_slope * x elsewhere."""
 
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        self.negative_slope = negative_slope
 
-
-class ELU(FunctionModule, function=F.elu, options=("alpha",)):
+class ELU(FunctionModule, function=F.elu):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        self.alpha = alpha
+
+class CELU(FunctionModule, function=F.celu):
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere."""
 
 
-class SELU(_Inplace, function=F.selu):
+class SELU(FunctionModule, function=F.selu):
     """scale * elu(x, alpha), with the two numbers that keep mean 0 and variance 1."""
 
 
-class Softplus(FunctionModule, function=F.softplus, options=("beta", "threshold")):
+class Softplus(FunctionModule, function=F.softplus):
     """log(1 + exp(beta * x)) / beta, and x where beta * x exceeds `threshold`."""
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta, self.threshold = beta, threshold
 
-
-class Mish(_Inplace, function=F.mish):
+class Mish(FunctionModule, function=F.mish):
     """x * tanh(softplus(x))."""
 
 
-class Hardtanh(FunctionModule, function=F.hardtanh, options=("min_val", "max_val")):
+class Hardtanh(FunctionModule, function=F.hardtanh):
     """min(max(x, min_val), max_val)."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        self.min_val, self.max_val = min_val, max_val
 
-
-class Hardsigmoid(_Inplace, function=F.hardsigmoid):
+class Hardsigmoid(FunctionModule, function=F.hardsigmoid):
     """relu6(x + 3) / 6."""
 
 
-class Hardswish(_Inplace, function=F.hardswish):
+class Hardswish(FunctionModule, function=F.hardswish):
     """x * relu6(x + 3) / 6."""
 
 
 class Softsign(FunctionModule, function=F.softsign):
     """x / (1 + |x|)."""
+
+
+class Hardshrink(FunctionModule, function=F.hardshrink):
+    """x where |x| > lambd, 0 elsewhere."""
+
+
+class Softshrink(FunctionModule, function=F.softshrink):
+    """x - lambd above lambd, x + lambd below -lambd, 0 between."""
+
+
+class Threshold(FunctionModule, function=F.threshold):
+    """x where it is above `threshold`, `value` elsewhere."""
 
 
 class Tanhshrink(FunctionModule, function=F.tanhshrink):
@@ -136,26 +160,20 @@ class LogSigmoid(FunctionModule, function=F.logsigmoid):
     """log(sigmoid(x)), without overflow."""
 
 
-class _AlongDim(FunctionModule, options=("dim",)):
-    """One that works along a dim."""
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
+class Softmax(FunctionModule, function=F.softmax):
+    """exp(x) / sum(exp(x)) along `dim`; without it, along one that `nn.functional.softmax` warns of."""
 
 
-class Softmax(_AlongDim, function=F.softmax):
-    """exp(x) / sum(exp(x)) along `dim`."""
-
-
-class LogSoftmax(_AlongDim, function=F.log_softmax):
+class LogSoftmax(FunctionModule, function=F.log_softmax):
     """log(softmax(x)) along `dim`."""
 
 
-class GLU(_AlongDim, function=F.glu):
-    """a * sigmoid(b) for the two halves, a and b, of the input along `dim`: (..., 2 * n, ...) -> (..., n, ...)."""
+class Softmin(FunctionModule, function=F.softmin):
+    """softmax(-x) along `dim`."""
 
-    def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
+
+class GLU(FunctionModule, function=F.glu):
+    """a * sigmoid(b) for the two halves, a and b, of the input along `dim`: (..., 2 * n, ...) -> (..., n, ...)."""
 
 
 class PReLU(FunctionModule, function=F.prelu, options=("weight",)):

@@ -1,8 +1,9 @@
-"""Attention as layers: several heads side by side, and the transformer's encoder, built of them."""
+"""Attention as layers: several heads side by side, and a transformer's encoder and decoder, built of them."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ from lucid.nn.layers import Linear
 from lucid.nn.module import Module
 from lucid.nn.norms import LayerNorm
 from lucid.ops.attention import additive_mask, attention_weights
-from lucid.ops.checks import check_count, check_probability
-from lucid.ops.create import empty
+from lucid.ops.checks import check_absent, check_count, check_probability
+from lucid.ops.create import empty, full
+from lucid.ops.shapes import triu
 
 
 class MultiheadAttention(Module):
@@ -26,7 +28,7 @@ class MultiheadAttention(Module):
         output = concat(head_1, ..., head_h) @ out_proj.weight.T + out_proj.bias
 
     q = query @ w_q.T + b_q, and so k and v; q_i are the features of q that belong to head i. Source: Vaswani et al.
-    2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are not there.
+    2017, arXiv 1706.03762, section 3.2.2. PyTorch's `add_bias_kv` and `add_zero_attn` are not there: a ValueError.
 
     Args:
         embed_dim: features of the query and of the result; each head works on embed_dim / num_heads.
@@ -51,9 +53,11 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, kdim: int | None = None,
-        vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
+        add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
+        device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
+        check_absent("MultiheadAttention", add_bias_kv=add_bias_kv, add_zero_attn=add_zero_attn)
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
             got = f"{embed_dim=}, {num_heads=}"
             raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim, got {got}")
@@ -179,14 +183,9 @@ def _excluding(caller: str, name: str, mask: Tensor, like: Tensor) -> Tensor:
     return additive_mask(caller, name, ~mask if mask.dtype.kind == "b" else mask, like)
 
 
-class TransformerEncoderLayer(Module):
-    """Self-attention, then a network of two linear maps, each added to its input and normalised:
-
-        x = norm1(x + attention(x));  x = norm2(x + linear2(activation(linear1(x))))
-        x = x + attention(norm1(x));  x = x + linear2(activation(linear1(norm2(x))))    # with `norm_first`
-
-    Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is the order of Xiong et al. 2020, arXiv 2002.04745:
-    normalise what goes in, not the sum, which trains without a warm-up of the learning rate.
+class TransformerLayer(Module):
+    """What `TransformerEncoderLayer` and `TransformerDecoderLayer` have in common: attentions, and a network of two
+    linear maps, each added to its input and normalised.
 
     Args:
         d_model, nhead: features, and heads of the attention; a ValueError if they do not divide the features.
@@ -199,56 +198,99 @@ class TransformerEncoderLayer(Module):
         bias: whether linear maps and norms have one.
         device, dtype: of the parameters; float32 by default."""
 
+    attentions: tuple[str, ...] = ("self_attn",)
+    self_attn: Any
+    multihead_attn: Any
+
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
         activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
         norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         options = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **options)
+        for name in self.attentions:
+            attention = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **options)
+            setattr(self, name, attention)
         self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **options)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **options)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options)
-        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        for i in range(1, len(self.attentions) + 2):
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **options))
+            setattr(self, f"dropout{i}", Dropout(dropout))
         self.activation: Any = {"relu": F.relu, "gelu": F.gelu}.get(activation, activation)  # type: ignore[arg-type]
         if not callable(self.activation):
-            got = repr(activation)  # type: ignore[unreachable]
-            raise ValueError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {got}")
+            caller, got = type(self).__name__, repr(activation)  # type: ignore[unreachable]
+            raise ValueError(f"{caller}: activation must be 'relu', 'gelu' or a function, got {got}")
+
+    def _add(self, i: int, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
+        """x and what the i-th part makes of it, normalised before or after."""
+        norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+        return x + dropout(f(norm(x))) if self.norm_first else norm(x + dropout(f(x)))
+
+    def _feedforward(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(TransformerLayer):
+    """Self-attention, then a network of two linear maps, each added to its input and normalised:
+
+        x = norm1(x + attention(x));  x = norm2(x + linear2(activation(linear1(x))))
+        x = x + attention(norm1(x));  x = x + linear2(activation(linear1(norm2(x))))    # with `norm_first`
+
+    Arguments and errors are those of `TransformerLayer`. Source: Vaswani et al. 2017, arXiv 1706.03762; `norm_first` is
+    the order of Xiong et al. 2020, arXiv 2002.04745: normalise what goes in, not the sum, which trains without a
+    warm-up of the learning rate."""
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:  # fmt: skip
         """(batch, length, d_model) in and out, or as `batch_first` says; the masks are those of MultiheadAttention."""
+        masks = src_key_padding_mask, False, src_mask, True, is_causal
+        src = self._add(1, src, lambda x: self.self_attn(x, x, x, *masks)[0])
+        return self._add(2, src, self._feedforward)
 
-        def attention(x: Tensor) -> Tensor:
-            mixture, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, True, is_causal)
-            return self.dropout1(mixture)
 
-        def feedforward(x: Tensor) -> Tensor:
-            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+class TransformerDecoderLayer(TransformerLayer):
+    """Self-attention, attention to the `memory` that an encoder gave, and a network of two linear maps, each added to
+    its input and normalised, as in `TransformerEncoderLayer`; arguments and errors are those of `TransformerLayer`."""
 
-        if self.norm_first:
-            src = src + attention(self.norm1(src))
-            return src + feedforward(self.norm2(src))
-        src = self.norm1(src + attention(src))
-        return self.norm2(src + feedforward(src))
+    attentions = ("self_attn", "multihead_attn")
+
+    def forward(
+        self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """(batch, length, d_model) and a memory (batch, its length, d_model) give the shape of the first, or as
+        `batch_first` says; the masks are those of MultiheadAttention."""
+        own = tgt_key_padding_mask, False, tgt_mask, True, bool(tgt_is_causal)
+        other = memory_key_padding_mask, False, memory_mask, True, memory_is_causal
+        tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, *own)[0])
+        tgt = self._add(2, tgt, lambda x: self.multihead_attn(x, memory, memory, *other)[0])
+        return self._add(3, tgt, self._feedforward)
+
+
+def _copies(caller: str, name: str, layer: Module, number: int) -> list[Any]:
+    """As many copies of a layer, its weights included."""
+    if not isinstance(layer, Module):
+        raise TypeError(f"{caller}: {name} must be a Module, got {type(layer).__name__}")
+    return [copy.deepcopy(layer) for _ in range(check_count(caller, "num_layers", number, 1))]
 
 
 class TransformerEncoder(Module):
     """Several copies of one TransformerEncoderLayer, one after the other, and a norm after the last.
 
-    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None. A
-    TypeError for an `encoder_layer` that is no Module, or a number that is no int; a ValueError for less than one."""
+    The attribute `layers` has `num_layers` copies of `encoder_layer`, its weights included; `norm` may be None. The
+    last two arguments choose among PyTorch's implementations, and change nothing here. A TypeError for a layer that is
+    no Module, or a number that is no int; a ValueError for less than one."""
 
-    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        if not isinstance(encoder_layer, Module):
-            raise TypeError(f"TransformerEncoder: encoder_layer must be a Module, got {type(encoder_layer).__name__}")
-        copies = check_count("TransformerEncoder", "num_layers", num_layers, 1)
-        self.layers = [copy.deepcopy(encoder_layer) for _ in range(copies)]
+    def __init__(
+        self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ) -> None:  # fmt: skip
+        self.layers = _copies("TransformerEncoder", "encoder_layer", encoder_layer, num_layers)
         self.norm = norm
 
     def forward(
@@ -259,3 +301,65 @@ class TransformerEncoder(Module):
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)
+
+
+class TransformerDecoder(Module):
+    """Several copies of one TransformerDecoderLayer, as `TransformerEncoder` has of its layer; errors likewise."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        self.layers = _copies("TransformerDecoder", "decoder_layer", decoder_layer, num_layers)
+        self.norm = norm
+
+    def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **named: Any) -> Tensor:
+        """As `TransformerDecoderLayer`; memory and masks go to every layer."""
+        for layer in self.layers:
+            tgt = layer(tgt, memory, *masks, **named)
+        return tgt if self.norm is None else self.norm(tgt)
+
+
+class Transformer(Module):
+    """An encoder that reads `src`, and a decoder that reads `tgt` and what the encoder made of `src`; both end with a
+    norm (Vaswani et al. 2017, arXiv 1706.03762). Matrices start as `init.xavier_uniform_` draws them.
+
+    `num_encoder_layers` and `num_decoder_layers` say how many layers they have; `custom_encoder` and `custom_decoder`
+    are Modules to take their place. The other arguments, and errors, are those of the layers.
+
+    >>> from lucid import nn, randn
+    >>> model = nn.Transformer(8, 2, 1, 1, dim_feedforward=16, batch_first=True)
+    >>> model(randn(5, 4, 8), randn(5, 3, 8)).shape
+    (5, 3, 8)
+    """
+
+    def __init__(
+        self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048, dropout: float = 0.1, activation: str | Callable[[Tensor], Tensor] = "relu",
+        custom_encoder: Any = None, custom_decoder: Any = None, layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        options: Any = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first,
+                        bias, device, dtype)  # fmt: skip
+        norm = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
+        encoder, decoder = TransformerEncoderLayer(*options), TransformerDecoderLayer(*options)
+        self.encoder = custom_encoder or TransformerEncoder(encoder, num_encoder_layers, norm)
+        self.decoder = custom_decoder or TransformerDecoder(decoder, num_decoder_layers, copy.deepcopy(norm))
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                init.xavier_uniform_(parameter)
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
+
+    def forward(
+        self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool | None = None, tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """(batch, length, d_model) twice gives the shape of the second, or as `batch_first` says; masks are those of
+        MultiheadAttention."""
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
+        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
+        return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+        """(sz, sz), -inf above the diagonal and 0 elsewhere: what is to come does not take part."""
+        return triu(full((sz, sz), -math.inf, dtype=dtype, device=device), 1)

@@ -1,4 +1,4 @@
-"""Modules that hold modules or parameters: an entry is a plain attribute, named "0", "1", ... or by the user's key.
+"""Modules that hold modules or parameters, named "0", "1", ... or by the user's key.
 
 Plain lists and dicts of modules are found just as well (see `lucid.nn.module`); these exist for Sequential, and for
 those who expect the others.
@@ -7,7 +7,7 @@ those who expect the others.
 from __future__ import annotations
 
 import itertools
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from operator import index
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -26,20 +26,27 @@ class Container(Module, Generic[Item]):
     def _entries(self) -> dict[str, Item]:
         return {name: value for name, value in vars(self).items() if isinstance(value, self._kind)}
 
-    def __len__(self) -> int:
-        return len(self._entries())
-
-
-class IndexedModules(Container[Item]):
-    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
-
     def _checked(self, item: Any) -> Item:
+        if self._kind is Parameter and isinstance(item, Tensor) and not isinstance(item, Parameter):
+            item = Parameter(item)
         if not isinstance(item, self._kind):
             got = type(item).__name__
             if isinstance(item, type) and issubclass(item, self._kind):
                 got = f"the class {item.__name__}; write {item.__name__}()"
             raise TypeError(f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {got}")
         return item
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def extra_repr(self) -> str:
+        """Shapes and dtypes of parameters."""
+        parameters = [(name, p) for name, p in self._entries().items() if isinstance(p, Parameter)]
+        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters)
+
+
+class IndexedModules(Container[Item]):
+    """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
 
     def _name(self, i: int) -> str:
         names = list(self._entries())
@@ -74,16 +81,30 @@ class IndexedModules(Container[Item]):
         plain: type[IndexedModules[Item]] = bases[bases.index(IndexedModules) - 1]
         return plain()._refill(list(self._entries().items())[i])
 
-    def __setitem__(self, i: int, item: Item) -> None:
-        setattr(self, self._name(i), self._checked(item))
+    def __setitem__(self, i: int | slice, item: Any) -> None:
+        if not isinstance(i, slice):
+            setattr(self, self._name(i), self._checked(item))
+        else:
+            entries = list(self._entries().items())
+            entries[i] = [("0", self._checked(one)) for one in item]
+            self._refill(entries)
 
     def __delitem__(self, i: int | slice) -> None:
         entries = list(self._entries().items())
         del entries[i]
         self._refill(entries)
 
+    def __add__(self, items: Iterable[Item]) -> IndexedModules[Item]:
+        return self[:].extend(items)
+
     def __iadd__(self, items: Iterable[Item]) -> Self:
         return self.extend(items)
+
+    def pop(self, i: int = -1) -> Item:
+        """Take entry `i` out, and return it."""
+        item = self[i]
+        del self[i]
+        return item
 
     def append(self, item: Item) -> Self:
         """Add one at the end; returns self."""
@@ -125,53 +146,59 @@ class ParameterList(IndexedModules[Parameter]):
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
         self.extend(values)  # type: ignore[arg-type]
 
-    def _checked(self, item: Any) -> Parameter:
-        is_plain = isinstance(item, Tensor) and not isinstance(item, Parameter)
-        return super()._checked(Parameter(item) if is_plain else item)
 
-    def extra_repr(self) -> str:
-        """Shapes and dtypes."""
-        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in self._entries().items())
+class KeyedModules(Container[Item], MutableMapping[str, Item]):
+    """A dict that is a module. Its entries are not among its attributes, so that any str can be a key, "keys" too."""
 
+    __eq__, __hash__ = object.__eq__, object.__hash__  # a module's, not a mapping's
 
-class ModuleDict(Container[Module]):
-    """Modules by name, which itself computes nothing; a plain dict on a Module does the same. A TypeError for an entry
-    that is not a Module, a KeyError for a key that is the name of a method or attribute."""
+    def __init__(self, entries: Mapping[str, Item] | Iterable[tuple[str, Item]] = ()) -> None:
+        self.update(entries)
 
-    _kind = Module
+    def _entries(self) -> dict[str, Item]:
+        return vars(self).setdefault("_held", {})
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
-        self.update(modules)
+    def _attributes(self) -> dict[str, Any]:
+        return {**{name: value for name, value in vars(self).items() if name != "_held"}, **self._entries()}
 
-    def __getitem__(self, key: str) -> Module:
+    def __getattr__(self, name: str) -> Any:  # only reached where there is no such attribute
+        if name in vars(self).get("_held", ()):
+            return self._entries()[name]
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, self._kind) or name in self and not hasattr(type(self), name):
+            self[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def add_module(self, name: str, module: Any) -> None:
+        """Add or replace one, as `self[name] = module` does."""
+        self[name] = module
+
+    def __getitem__(self, key: str) -> Item:
         return self._entries()[key]
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
+    def __setitem__(self, key: str, item: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"{type(self).__name__}: a key must be a str, got {key!r}; write str(...) of it")
+        self._entries()[key] = self._checked(item)
 
     def __delitem__(self, key: str) -> None:
-        self[key]  # a KeyError if there is no such module
-        delattr(self, key)
+        del self._entries()[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries())
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries()
 
-    def keys(self) -> KeysView[str]:
-        """The names."""
-        return self._entries().keys()
+class ModuleDict(KeyedModules[Module]):
+    """Modules by name, which itself computes nothing; a plain dict on a Module does the same. Any str can be a key. A
+    TypeError for an entry that is not a Module, and for a key that is no str."""
 
-    def values(self) -> ValuesView[Module]:
-        """The modules."""
-        return self._entries().values()
+    _kind = Module
 
-    def items(self) -> ItemsView[str, Module]:
-        """Names and modules."""
-        return self._entries().items()
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add or replace several."""
-        for key, module in dict(modules).items():
-            self[key] = module
+class ParameterDict(KeyedModules[Parameter]):
+    """Parameters by name; Tensors become Parameters. The rest is as in `ModuleDict`."""
+
+    _kind = Parameter

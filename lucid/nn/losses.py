@@ -1,31 +1,38 @@
 """Losses as modules: `criterion = nn.CrossEntropyLoss()`; the functions are those of `lucid.nn.functional`.
 
-Each takes (input, target) and a `reduction`: "mean", "sum", or "none" for the loss of each element.
+Each takes (input, target), if it says nothing else, and a `reduction`: "mean", "sum", or "none" for the loss of each
+element.
 """
 
 from __future__ import annotations
 
-from lucid.core.node import Tensor
+from typing import Any
+
 from lucid.nn import functional as F
 from lucid.nn.activations import FunctionModule
+from lucid.nn.spellings import with_size_average
 from lucid.ops.losses import KL_REDUCTIONS, REDUCTIONS, check_reduction, check_smoothing
 
 
-class Loss(FunctionModule, options=("reduction",)):
-    """A loss function as a module, with a `reduction`; a ValueError if that is not "mean", "sum" or "none"."""
+class Loss(FunctionModule):
+    """A loss function as a module, with its options; `weight` and `pos_weight` become buffers. A ValueError for a
+    `reduction` that is not "mean", "sum" or "none"."""
 
     reductions: tuple[str, ...] = REDUCTIONS
-    shown = ()
+    inputs, shown = 2, ()
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        check_reduction(type(self).__name__, reduction, self.reductions)
-        self.reduction = reduction
+    @with_size_average
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("weight", "pos_weight"):
+            if name in self.options:
+                self.register_buffer(name, vars(self).pop(name))
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
-        """Two tensors of one shape; logits or log-probabilities (n, classes, ...) go with labels (n, ...), too."""
-        if len(self.options) == 1:
-            return self.function(input, target, reduction=self.reduction)
-        return self.function(input, target, **{name: getattr(self, name) for name in self.options})
+    def check(self) -> None:
+        """Refuse an unknown reduction, and a share that is none."""
+        check_reduction(type(self).__name__, self.reduction, self.reductions)
+        if "label_smoothing" in self.options:
+            check_smoothing(type(self).__name__, self.label_smoothing)
 
 
 class MSELoss(Loss, function=F.mse_loss):
@@ -41,25 +48,17 @@ class L1Loss(Loss, function=F.l1_loss):
     """|input - target|."""
 
 
-class HuberLoss(Loss, function=F.huber_loss, options=("delta",)):
+class HuberLoss(Loss, function=F.huber_loss):
     """d**2 / 2 for d = |input - target| up to `delta`, beyond it delta * (d - delta / 2).
 
     A parabola and then a straight line: outliers pull no harder than delta."""
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction=reduction)
-        self.delta = delta
 
-
-class SmoothL1Loss(Loss, function=F.smooth_l1_loss, options=("beta",)):
+class SmoothL1Loss(Loss, function=F.smooth_l1_loss):
     """d**2 / (2 * beta) for d = |input - target| up to `beta`, beyond it d - beta / 2: HuberLoss over beta."""
 
-    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction=reduction)
-        self.beta = beta
 
-
-class KLDivLoss(Loss, function=F.kl_div, options=("log_target",)):
+class KLDivLoss(Loss, function=F.kl_div):
     """target * (log(target) - input) for log-probabilities `input` and probabilities, or their logs, as the target.
 
     "batchmean" is the reduction that divides by the length of the batch; "mean" divides by the number of elements.
@@ -67,54 +66,44 @@ class KLDivLoss(Loss, function=F.kl_div, options=("log_target",)):
 
     reductions = KL_REDUCTIONS
 
-    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction=reduction)
-        self.log_target = log_target
 
-
-class WeightedLoss(Loss, options=("weight",)):
-    """A loss with a buffer `weight`, or None."""
-
-    weight: Tensor | None
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
-
-
-class BCELoss(WeightedLoss, function=F.binary_cross_entropy):
+class BCELoss(Loss, function=F.binary_cross_entropy):
     """-(target * log(input) + (1 - target) * log(1 - input)), the cross entropy of probabilities in [0, 1].
 
     No log goes below -100; for logits take BCEWithLogitsLoss, which is exact."""
 
 
-class BCEWithLogitsLoss(WeightedLoss, function=F.binary_cross_entropy_with_logits, options=("pos_weight",)):
+class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits):
     """BCELoss of sigmoid(input), without overflow: max(x, 0) - x * target + log(1 + exp(-|x|)) for logits x."""
 
-    pos_weight: Tensor | None
 
-    def __init__(
-        self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
-    ) -> None:
-        super().__init__(weight, reduction=reduction)
-        self.register_buffer("pos_weight", pos_weight)
-
-
-class CrossEntropyLoss(WeightedLoss, function=F.cross_entropy, options=("ignore_index", "label_smoothing")):
+class CrossEntropyLoss(Loss, function=F.cross_entropy):
     """-log(softmax(input)[target]): logits (n, classes, ...), and labels (n, ...) or class probabilities."""
 
-    def __init__(
-        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:  # fmt: skip
-        super().__init__(weight, reduction=reduction)
-        check_smoothing("CrossEntropyLoss", label_smoothing)
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-
-class NLLLoss(WeightedLoss, function=F.nll_loss, options=("ignore_index",)):
+class NLLLoss(Loss, function=F.nll_loss):
     """-input[target]: log-probabilities (n, classes, ...) and integer labels (n, ...)."""
 
-    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction=reduction)
-        self.ignore_index = ignore_index
+
+class HingeEmbeddingLoss(Loss, function=F.hinge_embedding_loss):
+    """Of distances and targets of 1 (near) and -1 (beyond a margin): `nn.functional.hinge_embedding_loss`."""
+
+
+class MarginRankingLoss(Loss, function=F.margin_ranking_loss, inputs=3):
+    """Of two inputs and targets of 1 and -1, which should be larger: `nn.functional.margin_ranking_loss`."""
+
+
+class CosineEmbeddingLoss(Loss, function=F.cosine_embedding_loss, inputs=3):
+    """Of two inputs and targets of 1 (alike) and -1 (not): `nn.functional.cosine_embedding_loss`."""
+
+
+class TripletMarginLoss(Loss, function=F.triplet_margin_loss, inputs=3):
+    """Of an anchor, what is like it and what is not: `nn.functional.triplet_margin_loss`."""
+
+
+class PoissonNLLLoss(Loss, function=F.poisson_nll_loss):
+    """Of the logarithms of expected counts, and counts: `nn.functional.poisson_nll_loss`."""
+
+
+class GaussianNLLLoss(Loss, function=F.gaussian_nll_loss, inputs=3):
+    """Of means, targets and variances: `nn.functional.gaussian_nll_loss`."""

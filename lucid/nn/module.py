@@ -31,15 +31,40 @@ PLAIN = frozenset((int, float, bool, str, type(None)))  # what most attributes a
 
 
 def own_entries(module: Module) -> list[Entry]:
-    """The parameters directly in a module, its buffers, and its modules, each in the order of its attributes."""
+    """The parameters directly in a module, its buffers, and its modules, each in the order of its attributes.
+
+    What an attribute leads to, by itself or in its modules, is not looked for in lists and dicts as well: a dict of all
+    arguments, or a list of the parameters of some layers, gives them no second name."""
     entries: list[Entry] = []
-    buffers = module._buffer_names
-    for name, value in vars(module).items():
+    buffers, listed = module._buffer_names, set[str]()
+    for name, value in module._attributes().items():
         if name in buffers and isinstance(value, Tensor) and not isinstance(value, Parameter):
             entries.append((name, value, buffers[name]))
         elif type(value) not in PLAIN:
+            count = len(entries)
             _search(value, name, [], entries)
+            if not isinstance(value, (Parameter, Module)):
+                listed.update(name for name, _, _ in entries[count:])
+    if 0 < len(listed) < len(entries):
+        direct = _reachable(module, [value for name, value, _ in entries if name not in listed])
+        entries = [entry for entry in entries if entry[0] not in listed or id(entry[1]) not in direct]
     return sorted(entries, key=lambda entry: 2 if isinstance(entry[1], Module) else not isinstance(entry[1], Parameter))
+
+
+def _reachable(module: Module, values: list[Any]) -> set[int]:
+    """The ids of these objects and of all that is in them; none if they lead back to `module` itself."""
+    seen: set[int] = set()
+    while values:
+        value = values.pop()
+        if value is module:
+            return set()
+        if type(value) not in PLAIN and id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, Module):
+                values += value._attributes().values()
+            elif isinstance(value, (list, tuple, dict)):
+                values += value.values() if isinstance(value, dict) else value
+    return seen
 
 
 def _search(value: Any, name: str, around: list[Any], entries: list[Entry]) -> None:
@@ -93,6 +118,10 @@ class Module(HookMethods, Conveniences):
     training: bool = True  # on the class, so that no __init__ need set it; an instance gets its own where it differs
     summary: ClassVar[Callable[..., Any]]
     """`see.summary` of this module, set by `lucid/__init__.py`: nn does not import what looks inside it."""
+
+    def _attributes(self) -> dict[str, Any]:
+        """Where parameters, buffers and modules are looked for: name -> value."""
+        return vars(self)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines its own."""

@@ -193,23 +193,45 @@ class BatchNorm2d(BatchNorm):
     dims, layout = (4,), "(n, num_features, height, width)"
 
 
-class CosineSimilarity(FunctionModule, options=("dim", "eps")):
-    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`."""
+class InstanceNorm(BatchNorm):
+    """What InstanceNorm1d and InstanceNorm2d have: (x - mean) / sqrt(var + eps) * weight + bias, with mean and variance
+    over each channel of each sample.
 
-    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        self.dim, self.eps = dim, eps
+    Arguments and attributes are those of `BatchNorm`; by default there are neither parameters nor averages, which
+    evaluation takes where there are some. The n of the input may be left out."""
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
-        """Two tensors whose shapes broadcast -> that shape without `dim`."""
-        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+        track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_features, ...) or (num_features, ...) -> the same shape; a ValueError if a channel has one value."""
+        if input.ndim not in self.dims or input.shape[input.ndim - self.dims[0]] != self.num_features:
+            expected = self.layout.replace("num_features", str(self.num_features))
+            raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
+        if input.ndim == self.dims[0]:
+            return self.forward(input.unsqueeze(0)).squeeze(0)
+        state, training = (self.running_mean, self.running_var), self.training or not self.track_running_stats
+        return F.instance_norm(input, *state, self.weight, self.bias, training, self.momentum or 0.0, self.eps)
 
 
-class PairwiseDistance(FunctionModule, options=("p", "eps", "keepdim")):
-    """|x1 - x2 + eps|, the p-norm over the last dim."""
+class InstanceNorm1d(InstanceNorm):
+    """Instance normalisation of (n, num_features, length); see `InstanceNorm`."""
 
-    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        self.p, self.eps, self.keepdim = p, eps, keepdim
+    dims, layout = (2, 3), "(n, num_features, length) or (num_features, length)"
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:  # type: ignore[override]
-        """(..., features) twice -> (...), or (..., 1) with keepdim."""
-        return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+
+class InstanceNorm2d(InstanceNorm):
+    """Instance normalisation of images, (n, num_features, height, width); see `InstanceNorm`."""
+
+    dims, layout = (3, 4), "(n, num_features, height, width) or (num_features, height, width)"
+
+
+class CosineSimilarity(FunctionModule, function=F.cosine_similarity, inputs=2):
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`; the shapes of the two broadcast."""
+
+
+class PairwiseDistance(FunctionModule, function=F.pairwise_distance, inputs=2):
+    """|x1 - x2 + eps|, the p-norm over the last dim: (..., features) twice -> (...), or (..., 1) with keepdim."""

@@ -19,7 +19,7 @@ from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.module import Module
 from lucid.ops import recurrent
-from lucid.ops.checks import check_count
+from lucid.ops.checks import check_absent, check_count
 from lucid.ops.create import empty
 from lucid.ops.shapes import cat, stack
 
@@ -103,9 +103,10 @@ class Layers(Recurrent):
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None, dtype: Any = None,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         caller = type(self).__name__
+        check_absent(caller, proj_size=proj_size)
         super().__init__(input_size, hidden_size, bias)
         self.num_layers = check_count(caller, "num_layers", num_layers, 1)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
@@ -152,6 +153,9 @@ class Layers(Recurrent):
         if unbatched:
             return x.squeeze(1), self._returned([state.squeeze(1) for state in final])
         return x.transpose(0, 1) if self.batch_first else x, self._returned(final)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch lays its weights out for cuDNN with it."""
 
 
 class Cell(Recurrent):

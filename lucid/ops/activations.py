@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import math
 
+from lucid.core.array import cpu, float32
 from lucid.core.elementwise import tanh
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of
-from lucid.ops.elementwise import sigmoid, where
+from lucid.ops.create import from_host
+from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, where
+from lucid.ops.embedding import one_hot
+from lucid.ops.random import generator
+from lucid.ops.reductions import softmax
 from lucid.ops.special import BITS, normal_tail, with_sign
 
 FAR = 1000  # there exponentials are 0 or infinite in every dtype: x stops here where a product would be 0 * inf
@@ -216,3 +221,52 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     slope = weight.reshape((-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
     positive = input > 0
     return where(positive, input, slope * where(positive, 0.0, input))
+
+
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere: an elu whose slope at 0 is 1 for every alpha
+    (Barron 2017, arXiv 1704.07483). Raises ValueError if `alpha` is 0."""
+    if not alpha:
+        raise ValueError("celu: alpha must not be 0; relu is the limit for an alpha near 0")
+    return where(input <= 0, expm1(clamp(input, max=0) / float(alpha)) * float(alpha), input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, 0 elsewhere."""
+    return where(abs(input) <= lambd, 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x - lambd above lambd, x + lambd below -lambd, 0 between. Raises ValueError if `lambd` is negative."""
+    if not lambd >= 0:
+        raise ValueError(f"softshrink: lambd must be 0 or more, got {lambd}")
+    return where(abs(input) <= lambd, 0.0, input - sign(input) * float(lambd))
+
+
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """x where it is above `threshold`, `value` elsewhere."""
+    return where(input <= threshold, float(value), input)
+
+
+def softmin(input: Tensor, dim: int | None = None) -> Tensor:
+    """softmax(-x) along `dim`: the smallest gets most."""
+    return softmax(-input, dim)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + noise) / tau) along `dim`, with noise of the Gumbel distribution: a draw among the classes that
+    has a gradient, the nearer to one class the smaller the temperature `tau`.
+
+    If it is `hard`, the result is one-hot, and its gradient that of the soft one. `eps` is not used. Sources: Jang et
+    al. 2016, arXiv 1611.01144; Maddison et al. 2016, arXiv 1611.00712. Raises ValueError if `tau` is not positive, and
+    IndexError if there is no such dim."""
+    axis = axis_of("gumbel_softmax", dim, ndim_of("gumbel_softmax", logits))
+    if not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau must be positive, got {tau}")
+    noise = -cpu.log(generator().standard_exponential(logits.shape))
+    dtype = logits.dtype if logits.is_floating_point() else float32
+    soft = softmax((logits + from_host(noise, dtype, logits.device, False)) / float(tau), axis)
+    if not hard:
+        return soft
+    chosen = one_hot(soft.detach().argmax(axis), soft.shape[axis]).movedim(-1, axis)
+    return chosen.to(soft.dtype) - soft.detach() + soft

@@ -36,6 +36,13 @@ def check_probability(caller: str, p: float) -> None:
         raise ValueError(f"{caller}: p is a probability and must be in [0, 1], got {p}")
 
 
+def check_absent(caller: str, **options: object) -> None:
+    """Refuse options of PyTorch's that lucid does not have, unless they are off."""
+    for name, value in options.items():
+        if value:
+            raise ValueError(f"{caller}: {name} is an option of PyTorch's that lucid does not have; leave it out")
+
+
 def check_range(caller: str, name: str, indices: Tensor, count: int, of: str, ignored: int | None = None) -> None:
     """Refuse an index that is not one of 0 to `count` - 1 and not `ignored`; `of` says what is counted ("classes")."""
     check_within(

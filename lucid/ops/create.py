@@ -24,6 +24,7 @@ from lucid.core.array import (
 from lucid.core.node import Tensor
 from lucid.core.promotion import as_number, number
 from lucid.core.shapes import sizes
+from lucid.core.tensor import Parameter
 from lucid.ops.checks import check_count
 
 __all__ = [
@@ -208,3 +209,22 @@ def set_default_device(device: Any) -> None:
     `from_numpy(array)`. Raises ValueError for a device that lucid does not know. Whether there is such a GPU
     shows when it is first used."""
     arrays.DEFAULT.device = as_device("cpu" if device is None else device)
+
+
+class UninitializedParameter(Parameter):
+    """The Parameter of a lazy layer such as `nn.LazyLinear` until the layer's first call, which gives it its shape."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """A ValueError: there is none yet."""
+        raise ValueError(
+            "the parameter of a lazy layer has no shape before the layer's first call; run the model once, "
+            "model(one_batch), and only then count, initialise, load or optimise its parameters"
+        )
+
+    def numel(self) -> int:
+        """A ValueError, as `shape`."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return "UninitializedParameter()"

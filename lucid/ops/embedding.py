@@ -6,21 +6,34 @@ from lucid.core.array import float32, int64, to_device
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import as_int
-from lucid.ops.checks import check_integers, check_probability, check_range
+from lucid.ops.checks import check_absent, check_integers, check_probability, check_range
 from lucid.ops.elementwise import where
 from lucid.ops.indexing import _getitem
 from lucid.ops.random import random_mask
+from lucid.ops.reductions import norm
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Tensor:  # fmt: skip
     """weight[input], the rows of `weight`, (entries, features), that integers name: (...) gives (..., features).
 
-    The row `padding_idx`, counted from the end if negative, gets no gradient. Raises TypeError if `input` is not a
-    Tensor of integers, and IndexError if it, or `padding_idx`, names a row that is not there.
+    The row `padding_idx`, counted from the end if negative, gets no gradient. With `max_norm` the rows named whose
+    `norm_type`-norm is above it are first scaled down to it, in place and not recorded. Raises TypeError if `input` is
+    not a Tensor of integers, IndexError if it, or `padding_idx`, names a row that is not there, and ValueError for
+    `scale_grad_by_freq` and `sparse`, which are not there.
     """
+    check_absent("embedding", scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
     check_integers("embedding", "input", input)
     check_range("embedding", "input", input, weight.shape[0], "rows of the weight")
     ids = to_device(input._array, weight.device)
+    if max_norm is not None:
+        table = weight.detach()
+        rows = _getitem(table, index=(ids,))
+        sizes = norm(rows, norm_type, -1, True)
+        short = where(sizes > max_norm, max_norm / (sizes + 1e-7), 1.0)  # 1e-7: as PyTorch
+        table[Tensor(ids)] = rows * short
     rows = _getitem(weight, index=(ids,))  # they are in range: weight[ids] would look again
     if padding_idx is None:
         return rows

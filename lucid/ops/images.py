@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from lucid.core.array import cpu, device_of, float32
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import as_int, number
+from lucid.core.promotion import as_int, ndim_of, number
+from lucid.ops.checks import check_count
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -373,3 +374,16 @@ def _linear(n: int, m: int, factor: float | None, align_corners: bool) -> Sparse
     t = cpu.where(low < n - 1, cpu.minimum(u - low, 1.0), 0.0)
     passes = [(w > 0, columns, w) for columns, w in ((low, 1 - t), (low + 1, t))]
     return SparseMatrix(m, n, [(places[some], columns[some], w[some]) for some, columns, w in passes])
+
+
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """Images r = `upscale_factor` times as large, with the channels for pixels: (..., c * r * r, h, w) gives (..., c,
+    h * r, w * r), out[..., c, y * r + i, x * r + j] = input[..., (c * r + i) * r + j, y, x]. Source: Shi et al. 2016,
+    arXiv 1609.05158. Raises ValueError for fewer than 3 dims, or channels that r * r does not divide."""
+    r = check_count("pixel_shuffle", "upscale_factor", upscale_factor, 1)
+    if ndim_of("pixel_shuffle", input) < 3 or input.shape[-3] % (r * r):
+        expected = f"expected (..., channels, height, width), with channels that {r} * {r} divides"
+        raise ValueError(f"pixel_shuffle: {expected}, got shape {input.shape}")
+    *batch, channels, height, width = input.shape
+    x = input.reshape(prod(batch), channels // (r * r), r, r, height, width)
+    return x.permute(0, 1, 4, 2, 5, 3).reshape(*batch, channels // (r * r), height * r, width * r)

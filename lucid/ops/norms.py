@@ -267,6 +267,32 @@ def batch_norm(
     return _in_single(by_batch, input, weight, bias)
 
 
+def instance_norm(
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+    bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """(x - mean) / sqrt(var + eps) * weight + bias, with mean and variance over each channel of each sample.
+
+    Args are those of `batch_norm`, with `use_input_stats` for its `training`: the running averages, if there are any,
+    move towards the means over the batch. Source: Ulyanov et al. 2016, arXiv 1607.08022. Raises ValueError as
+    `batch_norm`, and for channels that have one value in each sample.
+    """
+    _check_channels(
+        "instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    batch, channels, *size = input.shape
+    if math.prod(size) == 1:
+        one = f"input of shape {input.shape} has one value in each channel of a sample, whose variance is 0"
+        raise ValueError(f"instance_norm: {one}; give a larger one")
+    if running_mean is not None and running_var is not None and input.numel():
+        x = input.detach().reshape(batch, channels, -1)
+        for running, newest in ((running_mean, x.mean((0, 2))), (running_var, x.var(2).mean(0))):
+            running.detach().mul_(1 - momentum).add_(newest.to(running.dtype) * momentum)
+    return group_norm(input, channels, weight, bias, eps) if channels else input
+
+
 def _of_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None = None) -> Tensor:
     """(x - mean) * weight + bias, channel by channel."""
     upright = lambda vector: vector if x.ndim == 2 else vector.reshape(-1, *(1,) * (x.ndim - 2))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lucid.core.array import as_device, cpu, to_device
 from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.ops import images
 from lucid.ops.images import Grid, Ints, MaybeInts, Shape, SparseMatrix, batch_first, batch_last, batched, cached
+from lucid.ops.indexing import _getitem
 from lucid.ops.special import BITS
 
 
@@ -225,6 +227,18 @@ def _windows(
 @cached
 def _adaptive(caller: str, dims: int, shape: Shape, output_size: Any) -> tuple[SparseMatrix | None, ...] | None:
     """For each dim the matrix that averages it to `output_size`, None where it stays; None if all become one number."""
+    matrices: list[SparseMatrix | None] = []
+    for n, spans in _adaptive_spans(caller, dims, shape, output_size):
+        passes = [
+            [(o, first + turn, 1 / (end - first)) for o, (first, end) in enumerate(spans) if first + turn < end]
+            for turn in range(max((end - first for first, end in spans), default=0))
+        ]
+        matrices.append(None if n == len(spans) else SparseMatrix(len(spans), n, passes))
+    return None if all(matrix and matrix.rows == 1 for matrix in matrices) else tuple(matrices)
+
+
+def _adaptive_spans(caller: str, dims: int, shape: Shape, output_size: Any) -> list[tuple[int, list[tuple[int, int]]]]:
+    """For each dim its length, and where each of the windows that make `output_size` begins and ends."""
     size = images.image_size(caller, shape, dims)
     sizes = output_size if isinstance(output_size, tuple) else (output_size,) * dims
     if len(sizes) != dims:
@@ -232,13 +246,52 @@ def _adaptive(caller: str, dims: int, shape: Shape, output_size: Any) -> tuple[S
     sizes = tuple(n if o is None else o for n, o in zip(size, sizes, strict=True))
     sizes = images.ints(caller, "output_size", sizes, dims, 0)
     if 0 in size:
-        raise ValueError(f"{caller}: input of size {size} has nothing to average")
-    matrices: list[SparseMatrix | None] = []
-    for n, out in zip(size, sizes, strict=True):
-        spans = [(o * n // out, -(-(o + 1) * n // out)) for o in range(out)]
-        passes = [
-            [(o, first + turn, 1 / (end - first)) for o, (first, end) in enumerate(spans) if first + turn < end]
-            for turn in range(max((end - first for first, end in spans), default=0))
-        ]
-        matrices.append(None if n == out else SparseMatrix(out, n, passes))
-    return None if all(matrix and matrix.rows == 1 for matrix in matrices) else tuple(matrices)
+        raise ValueError(f"{caller}: input of size {size} has nothing to pool")
+    return [
+        (n, [(o * n // out, -(-(o + 1) * n // out)) for o in range(out)]) for n, out in zip(size, sizes, strict=True)
+    ]
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: MaybeInts, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool2d` with one dim less: (n, channels, length) or (channels, length)."""
+    return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: MaybeInts, return_indices: bool = False) -> Any:
+    """The largest elements of as many windows as make `output_size`; windows and errors as `adaptive_avg_pool2d`.
+
+    With `return_indices` also where they are, int64 places counted row by row in each image. The gradient goes to the
+    first of equal elements.
+
+    >>> from lucid import arange
+    >>> adaptive_max_pool2d(arange(6.0).reshape(1, 2, 3), (1, 2)).tolist()
+    [[[4.0, 5.0]]]
+    """
+    return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
+
+
+def _adaptive_max(caller: str, dims: int, input: Tensor, output_size: MaybeInts, return_indices: bool) -> Any:
+    kernel, places = _adaptive_places(caller, dims, input.shape, output_size, str(input.device))
+    if kernel is not None:
+        return _max_pool(dims, input, return_indices, kernel, None, 0, 1, False)
+    flat = input.reshape(*input.shape[:-dims], math.prod(input.shape[-dims:]))
+    values, which = _getitem(flat, index=(Ellipsis, places)).max(-1)  # (..., *out, elements of a window)
+    if not return_indices:
+        return values
+    every = Tensor(places).expand(*which.shape, places.shape[-1])
+    return values, every.gather(-1, which.unsqueeze(-1)).squeeze(-1)
+
+
+@cached
+def _adaptive_places(caller: str, dims: int, shape: Shape, output_size: Any, device: str) -> tuple[Any, Any]:
+    """The kernel, if the windows are of one size and lie side by side; else the places in the image of all elements of
+    each, (*out, elements), where windows that are smaller than others have their last one several times."""
+    spans = _adaptive_spans(caller, dims, shape, output_size)
+    if all(along and n % len(along) == 0 for n, along in spans):
+        return tuple(n // len(along) for n, along in spans), None
+    places = cpu.arange(math.prod(shape[-dims:])).reshape(shape[-dims:])
+    for axis, (_, along) in reversed([*enumerate(spans)]):
+        first, end = cpu.asarray(along, dtype="int64").reshape(-1, 2, 1).swapaxes(0, 1)
+        places = places.take(cpu.minimum(first + cpu.arange((end - first).max(initial=1)), end - 1), axis)
+    places = places.swapaxes(1, dims)  # (*out, *elements)
+    return None, to_device(places.reshape(*places.shape[:dims], math.prod(places.shape[dims:])), as_device(device))

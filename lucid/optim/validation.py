@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from lucid.core.array import device_of
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
+from lucid.ops.create import UninitializedParameter
 
 
 class Domain:
@@ -149,6 +150,9 @@ def check_parameter(context: str, p: Any) -> None:
         raise TypeError(f"{expected}, got a {type(p).__name__}; {advice}")
     if p.dtype.kind != "f":
         raise TypeError(f"{expected}, of a float dtype, got {p.dtype}; convert it with .float() first")
+    if isinstance(p, UninitializedParameter):
+        first = "run the model once, model(one_batch), and then make the optimizer"
+        raise ValueError(f"{context} is that of a lazy layer, and has no shape before the layer's first call; {first}")
     if not p.is_leaf:
         raise ValueError(f"{expected}, got the result of an operation; give what it was computed from, or detach it")
     if not isinstance(p, Parameter) and not p.requires_grad:

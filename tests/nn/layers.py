@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tests.nn import layers_images, layers_norms, layers_recurrent
-from tests.ops.samples import LABELS, D, U, fixed, uniform
+from tests.nn.layers_images import called
+from tests.ops.samples import LABELS, D, P, U, fixed, uniform
 
 
 @dataclass
@@ -42,6 +43,9 @@ def weights(nn: Any, n: int) -> Any:
     return nn.Parameter(nn.Linear(1, 1).weight.detach().reshape(1).expand(n).clone()).detach().fill_(1.7)
 
 
+SIGNS = fixed([1, -1, -1, 1], "int64")
+
+
 LOSSES = {name: [layer(lambda nn, name=name, r=r: getattr(nn, name)(reduction=r), D(3, 4),
                        uniform(3, 4, lo=4.0, hi=7.0)) for r in ("mean", "sum", "none")]
           for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")}  # fmt: skip
@@ -65,7 +69,32 @@ LAYERS: dict[str, list[Layer]] = {
         "ReLU": D, "Sigmoid": U, "Tanh": U, "SiLU": U, "GELU": U, "LeakyReLU": D, "ELU": D, "Softplus": U}.items()},
     "Softmax": [layer(lambda nn: nn.Softmax(dim=1), U(3, 4))],
     "LogSoftmax": [layer(lambda nn: nn.LogSoftmax(dim=0), U(3, 4))],
+    "ParameterDict": [layer(lambda nn: nn.ParameterDict({"w": nn.Linear(3, 3).weight}), U(2, 3),
+                            call=lambda layer, x: x @ layer["w"])],
+    "LazyLinear": [layer(lambda nn: called(nn.LazyLinear(2), nn, 1, 3), U(4, 3)),
+                   layer(lambda nn: called(nn.LazyLinear(2, bias=False), nn, 3), U(3))],
+    "Softmin": [layer(lambda nn: nn.Softmin(dim=1), U(3, 4))],
+    "CELU": [layer(lambda nn: nn.CELU(), D(3, 4)), layer(lambda nn: nn.CELU(2.0), D(3, 4))],
+    "Hardshrink": [layer(lambda nn: nn.Hardshrink(), D(3, 4)), layer(lambda nn: nn.Hardshrink(0.2), D(3, 4))],
+    "Softshrink": [layer(lambda nn: nn.Softshrink(), D(3, 4)), layer(lambda nn: nn.Softshrink(lambd=0.2), D(3, 4))],
+    "Threshold": [layer(lambda nn: nn.Threshold(0.1, 20), D(3, 4))],
     **LOSSES,
+    "HingeEmbeddingLoss": [layer(lambda nn, r=r: nn.HingeEmbeddingLoss(1.3, reduction=r), P(4), SIGNS)
+                           for r in ("mean", "sum", "none")],
+    "MarginRankingLoss": [layer(lambda nn, r=r: nn.MarginRankingLoss(0.3, reduction=r), D(4), fixed([0.0] * 4), SIGNS)
+                          for r in ("mean", "sum", "none")],
+    "CosineEmbeddingLoss": [layer(lambda nn, r=r: nn.CosineEmbeddingLoss(-0.3, reduction=r), U(4, 3), U(4, 3), SIGNS)
+                            for r in ("mean", "sum", "none")]
+    + [layer(lambda nn: nn.CosineEmbeddingLoss(), U(3), U(3), fixed(-1, "int64"))],
+    "TripletMarginLoss": [layer(lambda nn, o=o: nn.TripletMarginLoss(**o), U(4, 3), U(4, 3), U(4, 3))
+                          for o in ({}, {"margin": 2.0, "p": 3.0, "eps": 0.1, "reduction": "none"},
+                                    {"swap": True, "reduction": "sum"})],
+    "PoissonNLLLoss": [layer(lambda nn, o=o: nn.PoissonNLLLoss(**o), P(3, 4), uniform(3, 4, lo=1.5, hi=4.0))
+                       for o in ({}, {"full": True}, {"log_input": False, "reduction": "sum"},
+                                 {"log_input": False, "full": True, "eps": 0.1, "reduction": "none"})],
+    "GaussianNLLLoss": [layer(lambda nn, o=o: nn.GaussianNLLLoss(**o), U(3, 4), U(3, 4), v)
+                        for o, v in (({}, P(3, 4)), ({"full": True, "reduction": "sum"}, P(3, 1)),
+                                     ({"eps": 0.1, "reduction": "none"}, P(3)))],
     "BCELoss": [layer(lambda nn: nn.BCELoss(), PROBABLE, PROBABLE),
                 layer(lambda nn: nn.BCELoss(weights(nn, 5)), PROBABLE, PROBABLE)],
     "BCEWithLogitsLoss": [layer(lambda nn: nn.BCEWithLogitsLoss(), U(5), PROBABLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tests.ops.samples import D, U
@@ -9,6 +10,12 @@ from tests.ops.samples import D, U
 
 def layer(make: Any, *inputs: Any, **options: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     return make, inputs, options
+
+
+def called(module: Any, nn: Any, *shape: int) -> Any:
+    """A lazy layer after its first call, on zeros of this shape."""
+    module(nn.Parameter(nn.Linear(1, 1).weight.detach().expand(1, math.prod(shape)).reshape(shape) * 0).detach())
+    return module
 
 
 LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
@@ -46,6 +53,24 @@ LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
     "AdaptiveAvgPool1d": [layer(lambda nn: nn.AdaptiveAvgPool1d(3), U(1, 2, 5))],
     "AdaptiveAvgPool2d": [layer(lambda nn: nn.AdaptiveAvgPool2d(1), U(1, 2, 2, 3)),
                           layer(lambda nn: nn.AdaptiveAvgPool2d((None, 2)), U(1, 2, 3))],
+    "AdaptiveMaxPool1d": [layer(lambda nn: nn.AdaptiveMaxPool1d(3), D(1, 2, 5)),
+                          layer(lambda nn: nn.AdaptiveMaxPool1d(2), D(2, 4))],
+    "AdaptiveMaxPool2d": [layer(lambda nn: nn.AdaptiveMaxPool2d(1), D(1, 2, 2, 3)),
+                          layer(lambda nn: nn.AdaptiveMaxPool2d((None, 2)), D(1, 2, 3)),
+                          layer(lambda nn: nn.AdaptiveMaxPool2d((3, 2), return_indices=True), D(1, 5, 3),
+                                call=lambda layer, x: layer(x)[0])],
+    **{f"{name}Pad1d": [layer(lambda nn, name=name: getattr(nn, f"{name}Pad1d")(2), U(1, 2, 4)),
+                        layer(lambda nn, name=name: getattr(nn, f"{name}Pad1d")((-1, 1)), U(2, 3))]
+       for name in ("Zero", "Reflection", "Replication")},
+    **{f"{name}Pad2d": [layer(lambda nn, name=name: getattr(nn, f"{name}Pad2d")(1), U(1, 2, 3, 2)),
+                        layer(lambda nn, name=name: getattr(nn, f"{name}Pad2d")((1, 0, 2, 1)), U(1, 3, 3))]
+       for name in ("Zero", "Reflection", "Replication")},
+    "ConstantPad1d": [layer(lambda nn: nn.ConstantPad1d((2, 1), 3.5), U(1, 2, 3))],
+    "ConstantPad2d": [layer(lambda nn: nn.ConstantPad2d(1, -2.0), U(2, 3))],
+    "PixelShuffle": [layer(lambda nn: nn.PixelShuffle(2), U(1, 8, 2, 3)),
+                     layer(lambda nn: nn.PixelShuffle(1), U(2, 2, 3))],
+    "LazyConv1d": [layer(lambda nn: called(nn.LazyConv1d(3, 2), nn, 1, 2, 4), U(2, 2, 4))],
+    "LazyConv2d": [layer(lambda nn: called(nn.LazyConv2d(3, 2, padding=1), nn, 2, 4, 4), U(1, 2, 3, 3))],
     "Upsample": [
         layer(lambda nn: nn.Upsample(scale_factor=2), U(1, 2, 2, 3)),
         layer(lambda nn: nn.Upsample((3, 4), mode="bilinear", align_corners=True), U(1, 1, 2, 3)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.nn.layers_images import called
 from tests.ops.samples import D, P, U, fixed
 
 KINKED = fixed([-4.0, -2.5, -0.3, 0.4, 2.6, 3.5, 6.5, 9.5])
@@ -14,6 +15,10 @@ CROSS = (U(2, 3, 4), U(2, 5, 4), U(2, 5, 4))
 
 def encoder(nn: Any, **options: Any) -> Any:
     return nn.TransformerEncoderLayer(4, 2, dim_feedforward=3, dropout=0.0, activation="gelu", **options)
+
+
+def decoder(nn: Any, **options: Any) -> Any:
+    return nn.TransformerDecoderLayer(4, 2, dim_feedforward=3, dropout=0.0, activation="gelu", **options)
 
 
 def stacked(nn: Any, norm: bool = False) -> Any:
@@ -44,6 +49,15 @@ LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
                     (lambda nn: nn.BatchNorm1d(3).eval(), (U(4, 3),), {})],
     "BatchNorm2d": [(lambda nn: nn.BatchNorm2d(3), (U(2, 3, 2, 2),), {}),
                     (lambda nn: nn.BatchNorm2d(2, momentum=1.0).eval(), (U(2, 2, 3, 1),), {})],
+    "InstanceNorm1d": [(lambda nn: nn.InstanceNorm1d(3), (U(2, 3, 4),), {}),
+                       (lambda nn: nn.InstanceNorm1d(3, 0.1, affine=True), (U(3, 4),), {}),
+                       (lambda nn: nn.InstanceNorm1d(3, momentum=0.3, track_running_stats=True), (U(2, 3, 4),), {}),
+                       (lambda nn: nn.InstanceNorm1d(3, track_running_stats=True).eval(), (U(2, 3, 4),), {})],
+    "InstanceNorm2d": [(lambda nn: nn.InstanceNorm2d(2), (U(2, 2, 2, 3),), {}),
+                       (lambda nn: nn.InstanceNorm2d(2, affine=True, track_running_stats=True), (U(2, 3, 2),), {})],
+    "LazyBatchNorm1d": [(lambda nn: called(nn.LazyBatchNorm1d().eval(), nn, 4, 3).train(), (U(4, 3),), {})],
+    "LazyBatchNorm2d": [(lambda nn: called(nn.LazyBatchNorm2d(affine=False).eval(), nn, 4, 2, 1, 1).train(),
+                         (U(2, 2, 2, 3),), {})],
     "MultiheadAttention": [
         (lambda nn: nn.MultiheadAttention(4, 2, batch_first=True), CROSS, {}),
         (lambda nn: nn.MultiheadAttention(4, 2), (U(3, 2, 4), U(5, 2, 4), U(5, 2, 4)), {}),
@@ -71,6 +85,25 @@ LAYERS: dict[str, list[tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
     ],
     "TransformerEncoder": [(lambda nn: stacked(nn, norm=True), (U(2, 3, 4),), {}),
                            (stacked, (U(2, 3, 4), U(3, 3)), {"call": lambda layer, x, m: layer(x, mask=m)})],
+    "TransformerDecoderLayer": [
+        (lambda nn: decoder(nn, batch_first=True, norm_first=True), (U(2, 3, 4), U(2, 5, 4)), {}),
+        (lambda nn: decoder(nn, bias=False), (U(3, 2, 4), U(5, 2, 4)), {}),
+        (lambda nn: decoder(nn, batch_first=True), (*CROSS[:2], U(3, 3), LEFT_OUT, PADDING),
+         {"call": lambda layer, x, y, m, n, p: layer(x, y, m, n, None, p)}),
+    ],
+    "TransformerDecoder": [
+        (lambda nn: nn.TransformerDecoder(decoder(nn), 2, nn.LayerNorm(4)), (U(3, 2, 4), U(5, 2, 4)), {}),
+        (lambda nn: nn.TransformerDecoder(decoder(nn, batch_first=True), 1), (*CROSS[:2], U(3, 3)),
+         {"call": lambda layer, x, y, m: layer(x, y, tgt_mask=m)}),
+    ],
+    "Transformer": [
+        (lambda nn: nn.Transformer(4, 2, 1, 2, 3, 0.0, "gelu", batch_first=True), (U(2, 5, 4), U(2, 3, 4), PADDING),
+         {"call": lambda model, x, y, p: model(
+             x, y, tgt_mask=model.generate_square_subsequent_mask(3).to(y.dtype) if model.nhead else None,
+             src_key_padding_mask=p, memory_key_padding_mask=p)}),
+        (lambda nn: nn.Transformer(4, 2, 1, 1, 3, 0.0, custom_encoder=nn.Identity(), norm_first=True),
+         (U(5, 2, 4), U(3, 2, 4)), {"call": lambda model, x, y: model.decoder(y, x)}),
+    ],
     "Dropout1d": [(lambda nn: nn.Dropout1d(0.0), (U(2, 3, 2),), {}),
                   (lambda nn: nn.Dropout1d(0.5).eval(), (U(3, 2),), {})],
     "Dropout2d": [(lambda nn: nn.Dropout2d(0.0), (U(2, 3, 2, 2),), {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -58,6 +59,7 @@ LIMITS: dict[str, tuple[Any, list[float], list[float]]] = {
     "LeakyReLU without a slope": (lambda x: F.leaky_relu(x, 0.0), [0, inf], [0, 1]),
     "PReLU": (lambda x: F.prelu(x, lucid.full((1,), 0.25, dtype=x.dtype)), [-inf, inf], [0.25, 1]),
     "ELU": (F.elu, [-1, inf], [0, 1]),
+    "CELU": (lambda x: F.celu(x, 2.0), [-2, inf], [0, 1]),
     "SELU": (F.selu, [-1.7580993408473766, inf], [0, 1.0507009873554805]),
     "GELU": (F.gelu, [0, inf], [0, 1]),
     "GELU by tanh": (lambda x: F.gelu(x, approximate="tanh"), [0, inf], [0, 1]),
@@ -66,6 +68,9 @@ LIMITS: dict[str, tuple[Any, list[float], list[float]]] = {
     "Softplus": (F.softplus, [0, inf], [0, 1]),
     "Softsign": (F.softsign, [-1, 1], [0, 0]),
     "Tanhshrink": (F.tanhshrink, [-inf, inf], [1, 1]),
+    "Hardshrink": (F.hardshrink, [-inf, inf], [1, 1]),
+    "Softshrink": (F.softshrink, [-inf, inf], [1, 1]),
+    "Threshold": (lambda x: F.threshold(x, 0.1, 2.0), [2, inf], [0, 1]),
     "Hardtanh": (F.hardtanh, [-1, 1], [0, 0]),
     "Hardsigmoid": (F.hardsigmoid, [0, 1], [0, 0]),
     "Hardswish": (F.hardswish, [0, inf], [0, 1]),
@@ -74,6 +79,7 @@ LIMITS: dict[str, tuple[Any, list[float], list[float]]] = {
     "Tanh": (F.tanh, [-1, 1], [0, 0]),
     "GLU": (lambda x: F.glu(lucid.cat([lucid.ones_like(x), x]), 0), [0, 1], [0, 0]),
     "Softmax": (lambda x: F.softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [0, 1], [0, 0]),
+    "Softmin": (lambda x: F.softmin(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [1, 0], [0, 0]),
     "LogSoftmax": (lambda x: F.log_softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[0], [-inf, 0], [1, 0]),
     "the other one of a LogSoftmax":
         (lambda x: F.log_softmax(lucid.stack([x, lucid.zeros_like(x)]), 0)[1], [0, -inf], [0, -1]),
@@ -202,3 +208,20 @@ def test_bad_input_gets_a_sentence(call: Any, error: type[Exception], words: str
     with pytest.raises(error) as raised:
         call()
     assert words in str(raised.value)
+
+
+def test_layers_have_the_arguments_of_their_functions_and_subclasses_their_own():
+    class Weighed(nn.SmoothL1Loss):
+        def __init__(self, factor):
+            super().__init__(beta=2.0)
+            self.factor = factor
+
+        def forward(self, input, target):
+            return self.factor * super().forward(input, target)
+
+    assert Weighed(3.0)(lucid.ones(2), lucid.zeros(2)).item() == 0.75 and Weighed(3.0).beta == 2
+    for kind, names in ((nn.LeakyReLU, ["negative_slope", "inplace"]), (nn.Dropout, ["p", "inplace"]),
+                        (nn.BCELoss, ["weight", "reduction"]), (Weighed, ["factor"])):  # fmt: skip
+        assert list(inspect.signature(kind).parameters) == names
+    with pytest.raises(TypeError, match="LeakyReLU: .*'slope'; it takes .negative_slope: 'float' = 0.01"):
+        nn.LeakyReLU(slope=1.0)

@@ -187,3 +187,52 @@ def test_linear_starts_as_pytorchs_does():
     a = nn.Linear(3, 2)
     lucid.manual_seed(3)
     assert nn.Linear(3, 2).weight.tolist() == a.weight.tolist()
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("norm_type", [2.0, 1.0])
+def test_a_looked_up_row_is_held_to_max_norm_as_in_pytorch(norm_type):
+    import torch
+
+    table = np.random.default_rng(0).normal(size=(5, 3)) * 2
+    ids = np.array([[1, 1], [3, 4]])
+    ours, theirs = nn.Embedding(5, 3, None, 1.5, norm_type), torch.nn.Embedding(5, 3, None, 1.5, norm_type)
+    ours.double().load_state_dict({"weight": table})
+    theirs.double().load_state_dict({"weight": torch.tensor(table)})
+    a, b = ours(lucid.tensor(ids)), theirs(torch.tensor(ids))
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(ours.weight.detach().numpy(), theirs.weight.detach().numpy(), rtol=1e-12)
+    np.testing.assert_array_equal(ours.weight.detach().numpy()[[0, 2]], table[[0, 2]])  # which were not looked up
+    a.square().sum().backward(), b.square().sum().backward()
+    np.testing.assert_allclose(ours.weight.grad.numpy(), theirs.weight.grad.numpy(), rtol=1e-12)
+
+
+def test_an_embedding_from_a_table():
+    table = lucid.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    layer = nn.Embedding.from_pretrained(table, padding_idx=-1)
+    assert layer.num_embeddings == 3 and layer.embedding_dim == 2 and layer.padding_idx == 2
+    assert not layer.weight.requires_grad and layer(lucid.tensor([1])).tolist() == [[3.0, 4.0]]
+    assert repr(layer) == "Embedding(3, 2, padding_idx=2)" and layer(lucid.tensor(2)).tolist() == [5.0, 6.0]
+    table[1] = 0.0  # one memory
+    assert layer.weight[1].tolist() == [0.0, 0.0]
+    learning = nn.Embedding.from_pretrained(table.double(), freeze=False, max_norm=1.0)
+    assert learning.weight.requires_grad and learning.weight.dtype == lucid.float64 and learning.max_norm == 1.0
+
+    class Named(nn.Embedding):
+        pass
+
+    assert type(Named.from_pretrained(table)) is Named
+
+
+def test_neutral_values_of_options_that_are_not_there():
+    nn.LSTM(2, 3, proj_size=0).flatten_parameters()
+    nn.MultiheadAttention(4, 2, 0.0, True, False, False, batch_first=True)
+    nn.Embedding(3, 2, None, None, 2.0, False, False)
+    nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), 1, None, False, False)
+    nn.utils.clip_grad_norm_(nn.Linear(2, 2).parameters(), 1.0, foreach=True)
+    for make, name in ((lambda: nn.GRU(2, 3, proj_size=1), "proj_size"),
+                       (lambda: nn.Embedding(3, 2, sparse=True), "sparse"),
+                       (lambda: nn.MultiheadAttention(4, 2, add_bias_kv=True), "add_bias_kv"),
+                       (lambda: nn.MultiheadAttention(4, 2, add_zero_attn=True), "add_zero_attn")):  # fmt: skip
+        with pytest.raises(ValueError, match=f": {name} is an option of PyTorch's that lucid does not have; leave"):
+            make()

@@ -263,7 +263,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: F.adaptive_avg_pool2d(image, -1), ValueError,
      "adaptive_avg_pool2d: output_size must be 0 or more, and below 2**63, got (-1, -1)"),
     (lambda: F.adaptive_avg_pool1d(lucid.ones(1, 2, 0), 1), ValueError,
-     "adaptive_avg_pool1d: input of size (0,) has nothing to average"),
+     "adaptive_avg_pool1d: input of size (0,) has nothing to pool"),
     (lambda: F.interpolate(image), ValueError,
      "interpolate: expected size or scale_factor, and not both; got None and None"),
     (lambda: F.interpolate(image, 2, 2), ValueError,

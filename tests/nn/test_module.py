@@ -575,6 +575,106 @@ def test_a_parameter_is_not_lost_to_an_assignment() -> None:
     layer.weight = lucid.ones(3, 2)  # meant so
 
 
+def test_what_an_attribute_leads_to_has_that_name_only():
+    class HyperParameters:
+        """The base class of a course."""
+
+        def save(self, **given):
+            self.hparams = given
+            for name, value in given.items():
+                setattr(self, name, value)
+
+    class Course(nn.Module, HyperParameters):
+        def __init__(self, encoder, scale):
+            self.save(encoder=encoder, scale=scale, lr=0.1)
+            self.every = [*encoder.parameters(), encoder[0], (scale, {"deep": encoder[1]})]
+            self.own = [nn.Linear(1, 1), encoder]
+
+    net = Course(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), nn.Parameter([1.0]))
+    names = {"encoder.0.weight", "encoder.0.bias", "encoder.1.weight", "encoder.1.bias", "scale", "own.0.weight",
+             "own.0.bias"}  # fmt: skip
+    assert {name for name, _ in net.named_parameters(remove_duplicate=False)} == names
+    assert set(net.state_dict()) == names | {f"encoder.1.{n}" for n, _ in nn.BatchNorm1d(3).named_buffers()}
+    assert [name for name, _ in net.named_children()] == ["encoder", "own.0"]
+    assert "hparams" not in repr(net) and "every" not in repr(net)
+    other = Course(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), nn.Parameter([5.0]))
+    other.load_state_dict(net.state_dict())
+    assert other.scale.item() == 1
+    outer = nn.Module()
+    outer.listed, outer.net = [net.scale], net
+    assert [name for name, _ in outer.named_parameters() if "scale" in name] == ["net.scale"]
+    both = nn.Module()  # two lists are two names, and so are two attributes
+    both.first, both.second = [net.scale], {"x": net.scale}
+    assert list(both.state_dict()) == ["first.0", "second.x"]
+
+
+def test_a_parameter_is_not_lost_where_modules_point_to_each_other():
+    parent, child = nn.Module(), nn.Module()
+    shared = nn.Parameter([1.0])
+    parent.shared, parent.child = [shared], child
+    child.parent, child.shared = parent, [shared]
+    for module in (parent, child):
+        assert list(module.parameters()) == [shared]
+
+
+def test_any_str_is_a_key_of_a_dict_of_modules():
+    keys = ["keys", "forward", "a.b", "", "training", "0", "items"]
+    modules = nn.ModuleDict({key: nn.Linear(1, 1, bias=False) for key in keys})
+    assert list(modules) == list(modules.keys()) == keys and len(modules) == len(keys)
+    assert len(list(modules.parameters())) == len(keys) and "a.b.weight" in modules.state_dict()
+    twin = pickle.loads(pickle.dumps(copy.deepcopy(modules)))
+    twin.load_state_dict(modules.state_dict())
+    assert list(twin) == keys and twin["keys"].weight.item() == modules["keys"].weight.item()
+    assert modules.training and modules.eval() is modules and not modules["keys"].training
+    item = modules["keys"]
+    assert modules.pop("keys") is item and modules.pop("keys", None) is None and modules.get("keys") is None
+    with pytest.raises(KeyError):
+        modules.pop("keys")
+    modules.one = nn.ReLU()  # an attribute is an entry, as in PyTorch
+    modules.note = "text"
+    assert modules["one"] is modules.one and "note" not in modules and modules.note == "text"
+    modules.add_module("two", nn.Tanh())
+    assert modules.get_submodule("two") is modules["two"] and not hasattr(modules, "three")
+    modules.clear()
+    assert not len(modules) and not list(modules.parameters())
+
+
+def test_a_dict_of_parameters():
+    ps = nn.ParameterDict({"w": nn.Parameter([1.0]), "b": lucid.ones(2)})
+    ps["keys"] = lucid.zeros(1)
+    assert all(type(p) is nn.Parameter for p in ps.values()) and list(ps.state_dict()) == ["w", "b", "keys"]
+    assert ps.w is ps["w"] and repr(ps).startswith("ParameterDict((w): (1,) float32, (b): (2,) float32")
+    assert ps.get("w") is ps["w"] and ps.get("x", 3) == 3
+    ps.w = lucid.zeros(3)
+    assert type(ps["w"]) is nn.Parameter and ps["w"].shape == (3,)
+    with pytest.raises(TypeError, match="ParameterDict: an entry must be a Parameter, got float"):
+        ps.w = 1.0
+    del ps["w"]
+    assert "w" not in ps and list(dict(ps.items())) == ["b", "keys"]
+
+
+def test_lists_of_modules_are_added_cut_and_filled_as_lists_are():
+    a, b, c = nn.ReLU(), nn.Tanh(), nn.Sigmoid()
+    for kind in (nn.ModuleList, lambda layers: nn.Sequential(*layers)):
+        layers = kind([a, b])
+        longer = layers + kind([c])
+        assert type(longer) is type(layers) and list(longer) == [a, b, c] and list(layers) == [a, b]
+        assert longer.pop() is c and longer.pop(0) is a and list(longer) == [b] and list(vars(longer)) == ["0"]
+        layers[1:] = [c, a, b]
+        assert list(layers) == [a, c, a, b] and list(layers[::2]) == [a, a]
+        layers[-1] = c
+        del layers[:2]
+        assert list(layers) == [a, c] and [name for name, _ in layers.named_children()] == ["0", "1"]
+        with pytest.raises(TypeError, match="an entry must be a Module, got int"):
+            layers[:1] = [3]
+        with pytest.raises(IndexError, match="has 2 entries, and so no entry 5"):
+            layers.pop(5)
+        assert list(layers) == [a, c]
+    ps = nn.ParameterList([lucid.ones(1)]) + [lucid.zeros(2)]
+    assert [tuple(p.shape) for p in ps] == [(1,), (2,)] and type(ps) is nn.ParameterList
+    assert ps.pop(0).item() == 1 and len(ps) == 1
+
+
 def appended(n):
     layers = nn.ModuleList()
     for _ in range(n):

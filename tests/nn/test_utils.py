@@ -1,6 +1,8 @@
 """Clipping gradients, and all parameters as one vector."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -171,3 +173,83 @@ def test_refusals(call, words):
         call(p)
     assert words in str(raised.value)
     assert p.tolist() == [1, 2] and p.grad.tolist() == [5, 6]
+
+
+# -- sequences and weights -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"padding_value": -1.5, "padding_side": "left"}])
+def test_pad_sequence_as_pytorch(options):
+    import torch
+
+    arrays = [np.random.default_rng(0).normal(size=(n, 2, 3)) for n in (2, 4, 0)]
+    ours, theirs = [lucid.tensor(a, requires_grad=True) for a in arrays], [torch.tensor(a) for a in arrays]
+    out = nn.utils.rnn.pad_sequence(ours, **options)
+    np.testing.assert_array_equal(out.detach().numpy(), torch.nn.utils.rnn.pad_sequence(theirs, **options).numpy())
+    out.sum().backward()
+    assert all((x.grad.numpy() == 1).all() for x in ours)
+
+
+def test_pad_sequence():
+    from lucid.nn.utils.rnn import pad_sequence
+
+    assert pad_sequence([lucid.arange(3), lucid.arange(1)], padding_value=7).tolist() == [[0, 0], [1, 7], [2, 7]]
+    assert pad_sequence((lucid.ones(2, dtype="float64") for _ in range(2)), True).dtype == lucid.float64
+    for sequences in ([], [lucid.ones(2), lucid.ones(2, 1)], [lucid.ones(2, 3), lucid.ones(2, 4)], [lucid.tensor(1)]):
+        with pytest.raises(ValueError, match=r"pad_sequence: expected sequences \(length, ...\) alike"):
+            pad_sequence(sequences)
+    with pytest.raises(ValueError, match="padding_side must be 'left' or 'right', got 'middle'"):
+        pad_sequence([lucid.ones(2)], padding_side="middle")
+    with pytest.raises(TypeError, match="pad_sequence: expected a Tensor, got list"):
+        pad_sequence([[1, 2]])
+
+
+LAYERS = {"Linear": (lambda nn: nn.Linear(3, 2), (4, 3)), "Conv1d": (lambda nn: nn.Conv1d(3, 2, 2), (4, 3, 5)),
+          "ConvTranspose2d": (lambda nn: nn.ConvTranspose2d(3, 2, 2), (1, 3, 2, 2))}  # fmt: skip
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("dim", [0, 1, -1, None])
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_weight_norm_as_pytorch(name, dim):
+    import torch
+
+    make, shape = LAYERS[name]
+    if dim == -1:
+        return  # PyTorch takes it for None
+    theirs = torch.nn.utils.weight_norm(make(torch.nn).double(), dim=dim)
+    ours = nn.utils.weight_norm(make(nn).double(), dim=dim)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [p.shape for p in ours.parameters()] == [tuple(p.shape) for p in theirs.parameters()]
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    x = np.random.default_rng(0).normal(size=shape)
+    a, b = ours(lucid.tensor(x)), theirs(torch.tensor(x))
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12)
+    (a * a).sum().backward(), (b * b).sum().backward()
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-10)
+
+
+def test_a_normalised_weight_is_copied_pickled_and_made_a_parameter_again():
+    layer = nn.utils.weight_norm(nn.Linear(3, 2))
+    x = lucid.randn(4, 3)
+    before = layer(x)
+    before.sum().backward()
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), copy.deepcopy(nn.Sequential(layer))):
+        np.testing.assert_array_equal(other(x).detach().numpy(), before.detach().numpy())
+        for p in other.parameters():
+            p.data.mul_(0)
+            p.data.add_(1.0)
+        assert (other(x) != before).all()
+    np.testing.assert_array_equal(layer(x).detach().numpy(), before.detach().numpy())
+    assert nn.utils.remove_weight_norm(layer) is layer
+    assert [name for name, _ in layer.named_parameters()] == ["bias", "weight"]
+    np.testing.assert_allclose(layer(x).detach().numpy(), before.detach().numpy(), rtol=1e-6)
+    with pytest.raises(ValueError, match="remove_weight_norm: 'weight' of Linear is not normalised"):
+        nn.utils.remove_weight_norm(layer)
+    nn.utils.weight_norm(layer)
+    for name in ("weight", "nothing"):
+        with pytest.raises(ValueError, match=f"weight_norm: Linear has no Parameter {name!r}, or it is normalised"):
+            nn.utils.weight_norm(layer, name)

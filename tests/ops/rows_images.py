@@ -72,6 +72,18 @@ TABLE: dict[str, list[Row]] = {
         row(lambda m, x: F(m).max_pool1d(x, 3, stride=2, padding=1, ceil_mode=True), D(2, 6)),
         row(lambda m, x: F(m).max_pool2d(x, 2, return_indices=True)[0], D(2, 4, 4)),
     ],
+    "adaptive_max_pool": [
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, (2, 3)), D(2, 2, 4, 5)),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, 1), D(2, 3, 2)),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, (None, 4)), D(1, 1, 2, 3)),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, (3, 2), True)[0], D(1, 2, 4, 4)),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, 2), D(0, 2, 3, 3)),
+        row(lambda m, x: F(m).adaptive_max_pool1d(x, 3), D(2, 2, 7)),
+    ],
+    "pixel_shuffle": [
+        row(lambda m, x: F(m).pixel_shuffle(x, 2), U(2, 8, 2, 3)),
+        row(lambda m, x: F(m).pixel_shuffle(x, 3), U(9, 1, 2)),
+    ],
     "resample": [
         row(lambda m, x: F(m).avg_pool2d(x, 2), U(2, 2, 4, 4)),
         row(lambda m, x: F(m).avg_pool2d(x, (2, 3), stride=1), U(1, 2, 3, 4)),
@@ -115,6 +127,12 @@ PLAIN: dict[str, list[Row]] = {
         row(lambda m, x: F(m).max_pool2d(x, 2, ceil_mode=True, return_indices=True)[1], TIES),
         row(lambda m, x: F(m).max_pool2d(x[0], 2, stride=1, dilation=2, return_indices=True)[1], TIES),
         row(lambda m, x: F(m).max_pool1d(x[0], 3, return_indices=True)[1], TIES),
+    ],
+    "adaptive_max_indices": [
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, (2, 3), True)[1], TIES),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x[0], (3, 5), True)[1], TIES),
+        row(lambda m, x: F(m).adaptive_max_pool2d(x, 1, True)[1], TIES),
+        row(lambda m, x: F(m).adaptive_max_pool1d(x[0], 4, return_indices=True)[1], TIES),
     ],
     "resample": [
         row(lambda m, x: F(m).interpolate(x, size=(3, 2)), fixed([[[[5, 6], [9, 3]]]], "uint8")),

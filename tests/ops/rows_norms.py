@@ -31,6 +31,7 @@ PROBABLE = uniform(3, 2, lo=0.1, hi=0.9)
 QKV = (U(2, 3, 4), U(2, 5, 4), U(2, 5, 2))
 SEEN = fixed([[1, 0, 1, 1, 0], [0, 1, 0, 0, 0], [1, 1, 1, 1, 1]], "bool")
 BLIND = fixed([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], "bool")
+SIGNS = fixed([1, -1, -1, 1], "int64")
 KINKED = fixed([-4.0, -2.5, -0.3, 0.4, 2.6, 3.5, 6.5, 9.5])
 
 
@@ -136,7 +137,36 @@ TABLE: dict[str, list[Row]] = {
              U(3, 2), PROBABLE)
          for r in REDUCTIONS
          for o in ({"weight": (3, 1)}, {"pos_weight": (2,)}, {"weight": (3, 2), "pos_weight": (2,)})],
+    "instance_norm": [
+        row(lambda m, x: functional(m).instance_norm(x), U(2, 3, 4)),
+        row(lambda m, x, w, b: functional(m).instance_norm(x, weight=w, bias=b, eps=0.1), U(2, 2, 2, 3), U(2), U(2)),
+        row(lambda m, x: functional(m).instance_norm(x, numbers(m, x, 3), numbers(m, x, 3), use_input_stats=False),
+            U(2, 3, 4))],
+    # of pairs
+    "margin_ranking": [row(lambda m, x, y, t, r=r: functional(m).margin_ranking_loss(x, y, t, 0.3, reduction=r), D(4),
+                           fixed([0.01] * 4), SIGNS) for r in REDUCTIONS],
+    "hinge_embedding": [row(lambda m, x, t, r=r: functional(m).hinge_embedding_loss(x, t, 1.3, reduction=r),
+                            P(4), SIGNS) for r in REDUCTIONS],
+    "cosine_embedding":
+        [row(lambda m, x, y, t, r=r: functional(m).cosine_embedding_loss(x, y, t, -0.2, reduction=r), U(4, 3),
+             U(4, 3), SIGNS) for r in REDUCTIONS]
+    + [row(lambda m, x, y, t: functional(m).cosine_embedding_loss(x, y, t), U(3), U(3), fixed(1, "int64"))],
+    "triplet_margin": [row(lambda m, x, y, z, r=r: functional(m).triplet_margin_loss(x, y, z, 2.5, reduction=r),
+                           U(3, 4), U(3, 4), U(3, 4)) for r in REDUCTIONS]
+    + [row(lambda m, x, y, z: functional(m).triplet_margin_loss(x, y, z, 9.0, 3.0, 0.1, True), U(3, 4), U(3, 4),
+           U(3, 4))],
+    "poisson_nll": [row(lambda m, x, t, o=o, r=r: functional(m).poisson_nll_loss(x, t, reduction=r, **o), P(3, 4),
+                        uniform(3, 4, lo=1.5, hi=4.0))
+                    for o in ({}, {"full": True}, {"log_input": False, "eps": 0.1}) for r in REDUCTIONS],
+    "gaussian_nll": [row(lambda m, x, t, v, r=r: functional(m).gaussian_nll_loss(x, t, v, r == "sum", 0.1, reduction=r),
+                         U(3, 4), U(3, 4), P(*s)) for r, s in zip(REDUCTIONS, ((3, 4), (3,), (3, 1)), strict=True)],
     # activations
+    "celu": each(lambda m, x: functional(m).celu(x, 2.0), D),
+    "hardshrink": each(lambda m, x: functional(m).hardshrink(x, 0.2), D),
+    "softshrink": each(lambda m, x: functional(m).softshrink(x, 0.2), D),
+    "threshold": each(lambda m, x: functional(m).threshold(x, 0.1, 20.0), D),
+    "softmin": [row(lambda m, x: functional(m).softmin(x, 1), U(3, 4)),
+                row(lambda m, x: functional(m).softmin(x, dim=0), U(0, 3))],
     "selu": each(lambda m, x: functional(m).selu(x), D),
     "mish": each(lambda m, x: functional(m).mish(x), U),
     "hardtanh": [*each(lambda m, x: functional(m).hardtanh(x, -0.5, 0.7), D),

@@ -355,7 +355,8 @@ def surface() -> dict[str, Any]:
 NO_ROWS = {
     "draws random numbers":
         "lucid.multinomial lucid.rand lucid.rand_like lucid.randint lucid.randn lucid.randn_like lucid.randperm "
-        "lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d",
+        "lucid.nn.functional.dropout lucid.nn.functional.dropout1d lucid.nn.functional.dropout2d "
+        "lucid.nn.functional.gumbel_softmax",
     "has no values": "lucid.empty lucid.empty_like",
     "reads or writes": "lucid.save lucid.load lucid.save_safetensors lucid.load_safetensors lucid.from_dlpack",
     "is a setting":

@@ -111,7 +111,7 @@ ERRORS: dict[str, list[Error]] = {
                      "hardtanh: min_val must be below max_val, got 1.0 and -1.0")],
     "nn.GLU": [(lambda: nn.GLU()(x23), ValueError, "glu: dim -1 must have an even length")],
     "nn.PReLU": [(lambda: nn.PReLU(2)(x23), ValueError, r"prelu: expected weight of shape \(1,\), or \(3,\)")],
-    "nn.Softmax": [(lambda: nn.Softmax(None)(logits), TypeError, "softmax: expected an int for dim, got None"),
+    "nn.Softmax": [(lambda: nn.Softmax("a")(logits), TypeError, "softmax: expected an int for dim, got 'a'"),
                    (lambda: nn.Softmax(dim=5)(logits), IndexError, "softmax: dim 5 is out of range")],
     "nn.LogSoftmax": [(lambda: nn.LogSoftmax(dim=5)(logits), IndexError, "log_softmax: dim 5 is out of range")],
     # layers
@@ -167,7 +167,10 @@ ERRORS: dict[str, list[Error]] = {
     "nn.ModuleList": [(lambda: nn.ModuleList([1]), TypeError, "ModuleList: an entry must be a Module, got int")],
     "nn.ParameterList": [(lambda: nn.ParameterList([1.0]), TypeError,
                           "ParameterList: an entry must be a Parameter, got float")],
-    "nn.ModuleDict": [(lambda: nn.ModuleDict({"keys": nn.ReLU()}), KeyError, "already has an attribute 'keys'"),
+    "nn.ParameterDict": [(lambda: nn.ParameterDict({"a": 1.0}), TypeError,
+                          "ParameterDict: an entry must be a Parameter, got float")],
+    "nn.ModuleDict": [(lambda: nn.ModuleDict({7: nn.ReLU()}), TypeError, "ModuleDict: a key must be a str, got 7; w"),
+                      (lambda: nn.ModuleDict({"a": 1}), TypeError, "ModuleDict: an entry must be a Module, got int"),
                       (lambda: nn.ModuleDict()["nothing"], KeyError, "nothing")],
     # convolutions, pooling, resizing
     "F.conv1d": convolutions("conv1d", F.conv1d, 1, (4, 2, 3), (4, 3, 3)),
@@ -345,3 +348,91 @@ ERRORS: dict[str, list[Error]] = {
                             (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError,
                              r"CrossEntropyLoss: label_smoothing is a share and must be in \[0, 1\], got 2")],
 }  # fmt: skip
+
+signs, signal, words = lucid.tensor([1.0, -1.0, 1.0]), lucid.ones(1, 2, 5), lucid.ones(5, 2, 8)
+ERRORS |= {
+    "F.celu": [(lambda: F.celu(x3, 0), ValueError, "celu: alpha must not be 0")],
+    "F.hardshrink": [(lambda: F.hardshrink("a"), TypeError, "hardshrink: expected a Tensor for .input., got str")],
+    "F.softshrink": [(lambda: F.softshrink(x3, -1), ValueError, "softshrink: lambd must be 0 or more, got -1")],
+    "F.threshold": [(lambda: F.threshold("a", 1, 2), TypeError, "threshold: expected a Tensor for .input., got str")],
+    **{f"F.{name}": [(lambda f=f: f(x23, "a"), TypeError, f"{name}: expected an int for dim, got 'a'"),
+                     (lambda f=f: f(x23, 5), IndexError, f"{name}: dim 5 is out of range")]
+       for name, f in (("softmax", F.softmax), ("log_softmax", F.log_softmax))},
+    "F.softmin": [(lambda: F.softmin(x23, 5), IndexError, "softmax: dim 5 is out of range")],
+    "F.gumbel_softmax": [(lambda: F.gumbel_softmax(x23, 0.0), ValueError, "gumbel_softmax: tau must be positive"),
+                         (lambda: F.gumbel_softmax(x23, dim=5), IndexError, "gumbel_softmax: dim 5 is out of range")],
+    "nn.CELU": [(lambda: nn.CELU(0)(x3), ValueError, "celu: alpha must not be 0"),
+                (lambda: nn.CELU(1, False, 2), TypeError, "CELU: too many positional arguments; it takes .*alpha")],
+    "nn.Hardshrink": [(lambda: nn.Hardshrink(lambda_=1), TypeError, "Hardshrink: .*'lambda_'; it takes .*lambd")],
+    "nn.Softshrink": [(lambda: nn.Softshrink(-1)(x3), ValueError, "softshrink: lambd must be 0 or more, got -1")],
+    "nn.Threshold": [(lambda: nn.Threshold(1), TypeError, "Threshold: missing a required argument: 'value'; it takes")],
+    "nn.Softmin": [(lambda: nn.Softmin(5)(x23), IndexError, "softmax: dim 5 is out of range")],
+    **{f"F.{name}": [(lambda f=f, x=x: f(x, -1), ValueError, f"{name}: output_size must be "),
+                     (lambda f=f: f(x3, 2), ValueError, f"{name}: input must have the shape"),
+                     (lambda f=f, x=x: f(x[..., :0], 2), ValueError, f"{name}: input of size .* has nothing to pool")]
+       for name, f, x in (("adaptive_max_pool1d", F.adaptive_max_pool1d, signal),
+                          ("adaptive_max_pool2d", F.adaptive_max_pool2d, image))},
+    **{f"nn.{name}": [(lambda make=make: make(2)(x3), ValueError, f"{f}: input must have the shape")]
+       for name, f, make in (("AdaptiveMaxPool1d", "adaptive_max_pool1d", nn.AdaptiveMaxPool1d),
+                             ("AdaptiveMaxPool2d", "adaptive_max_pool2d", nn.AdaptiveMaxPool2d))},
+    "F.pixel_shuffle": [(lambda: F.pixel_shuffle(image, 2), ValueError,
+                         r"pixel_shuffle: expected .* channels that 2 \* 2 divides, got shape \(1, 2, 5, 5\)"),
+                        (lambda: F.pixel_shuffle(image, 0), ValueError, "upscale_factor must be 1 or more, got 0")],
+    "nn.PixelShuffle": [(lambda: nn.PixelShuffle(2)(image), ValueError, "pixel_shuffle: expected")],
+    **{f"nn.{name}Pad{d}d": [(lambda make=make, d=d, value=value: make((1,) * (2 * d + 1), *value), ValueError,
+                              f"{name}Pad{d}d: padding must be an int, or a tuple of {2 * d}, got")]
+       for name, value in (("Zero", ()), ("Constant", (1.0,)), ("Reflection", ()), ("Replication", ()))
+       for d, make in ((1, getattr(nn, f"{name}Pad1d")), (2, getattr(nn, f"{name}Pad2d")))},
+    "F.instance_norm": [(lambda: F.instance_norm(lucid.ones(2, 3, 1)), ValueError,
+                         r"instance_norm: input of shape \(2, 3, 1\) has one value in each channel of a sample"),
+                        (lambda: F.instance_norm(x3), ValueError, r"instance_norm: input must be \(n, channels"),
+                        (lambda: F.instance_norm(image, use_input_stats=False), ValueError, "needs running_mean")],
+    **{f"nn.{name}": [(lambda make=make: make(3)(image), ValueError, rf"{name}: expected .*, got shape \(1, 2")]
+       for name, make in (("InstanceNorm1d", nn.InstanceNorm1d), ("InstanceNorm2d", nn.InstanceNorm2d))},
+    **{f"nn.Lazy{name}": [(lambda make=make: make()(lucid.tensor(1.0)), ValueError,
+                           rf"Lazy{name}: expected a first input of .* dims, got shape \(\)"),
+                          (lambda make=make: make()(1), TypeError, f"Lazy{name}: expected a Tensor, got int")]
+       for name, make in (("Linear", lambda: nn.LazyLinear(2)), ("Conv1d", lambda: nn.LazyConv1d(2, 3)),
+                          ("Conv2d", lambda: nn.LazyConv2d(2, 3)), ("BatchNorm1d", nn.LazyBatchNorm1d),
+                          ("BatchNorm2d", nn.LazyBatchNorm2d))},
+    "nn.TransformerDecoderLayer": [(lambda: nn.TransformerDecoderLayer(8, 2, activation="sin"), ValueError,
+                                    "TransformerDecoderLayer: activation must be 'relu', .* got 'sin'"),
+                                   (lambda: nn.TransformerDecoderLayer(8, 2)(words, lucid.ones(5, 2, 7)), ValueError,
+                                    "MultiheadAttention: key has 7 features, expected 8")],
+    "nn.TransformerDecoder": [(lambda: nn.TransformerDecoder("layer", 2), TypeError,
+                               "TransformerDecoder: decoder_layer must be a Module, got str"),
+                              (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2), 0), ValueError,
+                               "TransformerDecoder: num_layers must be 1 or more, got 0")],
+    "nn.Transformer": [(lambda: nn.Transformer(8, 3), ValueError, "num_heads must divide embed_dim"),
+                       (lambda: nn.Transformer(8, 2, 0), ValueError, "num_layers must be 1 or more, got 0")],
+    # losses
+    "F.hinge_embedding_loss": pair("hinge_embedding_loss", F.hinge_embedding_loss),
+    "F.poisson_nll_loss": pair("poisson_nll_loss", F.poisson_nll_loss),
+    "F.gaussian_nll_loss": [*pair("gaussian_nll_loss", lambda x, t, **o: F.gaussian_nll_loss(x, t, 1.0, **o)),
+                            (lambda: F.gaussian_nll_loss(x3, x3, -1.0), ValueError,
+                             "gaussian_nll_loss: var must be 0 or more, got -1.0"),
+                            (lambda: F.gaussian_nll_loss(x23, x23, lucid.ones(3, 1)), ValueError,
+                             r"var of shape \(3, 1\) does not go with input of \(2, 3\)")],
+    "F.margin_ranking_loss": [(lambda: F.margin_ranking_loss(x3, x3, x23), ValueError,
+                               r"margin_ranking_loss: expected tensors of as many dims, got input1 of shape \(3,\), "
+                               r"input2 of shape \(3,\) and target of shape \(2, 3\)"),
+                              (lambda: F.margin_ranking_loss(x3, x3, signs, reduction="average"), ValueError,
+                               "margin_ranking_loss: reduction must be .* got 'average'"),
+                              (lambda: F.margin_ranking_loss(x3, 1.0, signs), TypeError,
+                               "margin_ranking_loss: expected a Tensor, got float")],
+    "F.cosine_embedding_loss": [(lambda: F.cosine_embedding_loss(x3, x3, signs), ValueError,
+                                 r"cosine_embedding_loss: expected two inputs \(n, features\) and a target \(n")],
+    "F.triplet_margin_loss": [(lambda: F.triplet_margin_loss(x23, x23, x23, 0), ValueError,
+                               "triplet_margin_loss: margin must be positive, got 0"),
+                              (lambda: F.triplet_margin_loss(x23, x3, x23), ValueError,
+                               "triplet_margin_loss: expected tensors of as many dims, got anchor of shape")],
+    **{f"nn.{name}": [reduced(name, getattr(nn, name))]
+       for name in ("HingeEmbeddingLoss", "MarginRankingLoss", "CosineEmbeddingLoss", "TripletMarginLoss",
+                    "PoissonNLLLoss", "GaussianNLLLoss")},
+}  # fmt: skip
+ERRORS["nn.Embedding"] += [
+    (lambda: nn.Embedding(4, 2, sparse=True), ValueError, "Embedding: sparse is an option of PyTorch's that"),
+    (lambda: nn.Embedding.from_pretrained(x3), ValueError, r"embeddings must be a matrix, got shape \(3,\)"),
+    (lambda: nn.Embedding.from_pretrained(x23, padding_idx=2), IndexError, "padding_idx 2 is not one of the 2 rows"),
+]
+ERRORS["nn.LSTM"] += [(lambda: nn.LSTM(3, 4, proj_size=2), ValueError, "LSTM: proj_size is an option of PyTorch's")]

@@ -96,8 +96,8 @@ NO_ERRORS = {
         "isfinite isinf isnan neg abs ceil cos exp expm1 floor log log1p log2 log10 reciprocal relu sigmoid sign sin "
         "sqrt square tan tanh trunc erf rsqrt round Tensor.clone acos acosh asin asinh atan atanh cosh erfc "
         "erfinv exp2 lgamma logical_not nan_to_num sinh Tensor.__pos__ nonzero "
-    "F.silu F.elu F.hardsigmoid F.hardswish F.leaky_relu F.logsigmoid F.mish F.relu6 F.selu F.softplus F.softsign "
-    "F.tanhshrink",
+    "F.relu F.silu F.elu F.hardsigmoid F.hardswish F.leaky_relu F.logsigmoid F.mish F.relu6 F.selu F.softplus "
+    "F.softsign F.tanhshrink",
     "takes nothing":
         "get_default_device get_default_dtype get_rng_state is_grad_enabled Tensor.bool Tensor.contiguous Tensor.cpu "
         "Tensor.detach Tensor.detach_ Tensor.dim Tensor.double Tensor.element_size Tensor.float Tensor.half Tensor.int "

@@ -1,4 +1,7 @@
-"""All gradients, or all parameters, at once: their norm, clipping, and one long vector of them."""
+"""All gradients, or all parameters, at once: their norm, clipping, and one long vector of them.
+
+PyTorch's `foreach` chooses among its implementations, and changes nothing here.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ __getattr__ = _suggesting(__name__, globals())
 Tensors = Tensor | Iterable[Tensor]
 
 
-def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
+def get_total_norm(
+    tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
     """The norm of all tensors together, as of one long vector: a Tensor with one number, not recorded.
 
     Args:
@@ -44,8 +49,9 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
 
 
 def clip_grad_norm_(
-    parameters: Tensors, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Tensor:
+    parameters: Tensors, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:  # fmt: skip
     """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the norm before.
 
     The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over. Source:
@@ -75,7 +81,7 @@ def clip_grad_norm_(
     return total
 
 
-def clip_grad_value_(parameters: Tensors, clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Hold every element of every gradient in [-clip_value, clip_value], in place; a ValueError if that is negative
     or NaN."""
     if not clip_value >= 0:
