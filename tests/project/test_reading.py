@@ -46,7 +46,7 @@ LINES = {
     "the house": 22_000,
     "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 650,
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
-    "lazy layers, the layers and losses that programs use, distributions": 1_175,
+    "lazy layers, the layers and losses that programs use, distributions": 1_180,
 }
 
 
