@@ -214,6 +214,7 @@ def faults(title: str, make: Callable[[], Any], names: tuple[str, ...]) -> list[
         lucid.set_default_dtype(lucid.float32)
         lucid.set_default_device("cpu")
         lucid.set_grad_enabled(True)
+        lucid.autograd.set_detect_anomaly(False)
     return found
 
 
