@@ -14,8 +14,9 @@ from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of
 from lucid.ops.create import from_host
-from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, where
+from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, weighed, where
 from lucid.ops.embedding import one_hot
+from lucid.ops.norms import _in_single
 from lucid.ops.random import generator
 from lucid.ops.reductions import softmax
 from lucid.ops.special import BITS, normal_tail, with_sign
@@ -195,7 +196,7 @@ def softsign(xp, x):
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - tanh(input)
+    return _in_single(lambda x: x - tanh(x), input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -220,7 +221,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"prelu: expected weight of shape {of}, got {weight.shape}")
     slope = weight.reshape((-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
     positive = input > 0
-    return where(positive, input, slope * where(positive, 0.0, input))
+    return where(positive, input, weighed(slope, where(positive, 0.0, input)))
 
 
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:

@@ -15,6 +15,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.promotion import as_number, number, result_type
+from lucid.ops.checks import known_within
 from lucid.ops.special import BITS
 
 __all__ = [
@@ -191,6 +192,14 @@ def round(x: Tensor, decimals: int = 0) -> Tensor:
     if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
         return round(x.to(float32), decimals).to(float16)
     return rint(x * 10.0**decimals) / 10.0**decimals if decimals else rint(x)
+
+
+@op(in_single="cpu", x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
+def weighed(xp, x, y):
+    """x * y, but 0 where x is 0 and y infinite or undefined: what has no weight may be anything."""
+    with xp.quiet():
+        out = x * y
+    return out if known_within(out, -math.inf, math.inf) else xp.where((x == 0) & ~xp.isfinite(y), 0, out)
 
 
 @method()

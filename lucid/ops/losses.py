@@ -15,7 +15,7 @@ from lucid.core.promotion import as_number, ndim_of
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
 from lucid.ops.checks import UNSIGNED, check_integers, check_range, known_within
-from lucid.ops.elementwise import clamp, maximum, minimum, where
+from lucid.ops.elementwise import clamp, maximum, minimum, weighed, where
 from lucid.ops.norms import _in_single, pairwise_distance
 from lucid.ops.reductions import minus
 
@@ -125,14 +125,6 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _huber(input, target, delta=float(beta), over=float(beta), reduction=reduction)
 
 
-@op(in_single="cpu", x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
-def weighed(xp, x, y):
-    """x * y, but 0 where x is 0 and y infinite or undefined: what has no weight may be anything."""
-    with xp.quiet():
-        out = x * y
-    return out if known_within(out, -math.inf, math.inf) else xp.where((x == 0) & ~xp.isfinite(y), 0, out)
-
-
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
 
@@ -196,7 +188,7 @@ def binary_cross_entropy(
 @op(
     floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
-    target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
+    target=lambda xp, g, x, reduction: xp.weighed(_element_gradient(g, x.shape, reduction), -x),
 )  # fmt: skip
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     rest = xp.log1p(xp.exp(-xp.abs(x)))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import lucid
+from lucid.nn import functional as F
 from tests.ops.test_table import surface
 
 OF_DIM = {name: f for name, f in surface().items()
@@ -61,3 +62,36 @@ def test_one_of_any_kind_is_a_dim(one: Any) -> None:
         assert x.max(dim=one).indices.tolist() == [1, 0]
     else:
         assert x.max(one).tolist() == [[1, 5], [7, 2]]
+
+
+X = lucid.ones(1, 1, 8, 8)
+REMEMBERED: dict[str, Any] = {
+    "max_pool2d": lambda n: F.max_pool2d(X, 2, n), "avg_pool2d": lambda n: F.avg_pool2d(X, n, 1),
+    "conv2d": lambda n: F.conv2d(X, X, stride=n), "conv_transpose2d": lambda n: F.conv_transpose2d(X, X, dilation=n),
+    "interpolate": lambda n: F.interpolate(X, size=n), "unfold": lambda n: F.unfold(X, n),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_what_equals_an_int_is_refused_also_after_the_int(name: str) -> None:
+    f = REMEMBERED[name]
+    for n in (1, (1, 1), [1, 1]):
+        f(n)
+    for odd in (1.0, True, (1, True), (1.0, 1), [True, 1]):
+        with pytest.raises(TypeError, match="must be an int"):
+            f(odd)
+
+
+@pytest.mark.parametrize("name", ["tril", "triu"])
+def test_a_number_of_a_diagonal(name: str) -> None:
+    x = lucid.ones(3, 3)
+    assert getattr(x, name)(np.uint8(1)).tolist() == getattr(x, name)(1).tolist()
+    for odd in (1.5, True, np.float32(1)):
+        with pytest.raises(TypeError, match=f"{name}: expected an int for diagonal"):
+            getattr(x, name)(odd)
+
+
+def test_a_number_of_rows_without_a_sign() -> None:
+    for row in (1, -1, np.uint8(1), np.int8(-3)):
+        layer = lucid.nn.Embedding(np.uint8(4), 3, padding_idx=row)
+        assert layer.padding_idx == int(row) % 4 and layer.weight[int(row)].tolist() == [0, 0, 0]
