@@ -241,7 +241,8 @@ def test_half_as_the_default_dtype() -> None:
 WIDE = np.concatenate([np.linspace(-17, 12, 117), [-60, 60, -300, 300, 1e-3, -1e-3]])
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": lambda x: x.sigmoid(), "silu": F.silu, "softplus": F.softplus, "logsigmoid": F.logsigmoid,
-    "mish": F.mish, "tanhshrink": F.tanhshrink, "tanh": lambda x: x.tanh(), "elu": F.elu, "selu": F.selu, "exp": lambda x: x.exp(),
+    "mish": F.mish, "tanh": lambda x: x.tanh(), "elu": F.elu, "selu": F.selu, "exp": lambda x: x.exp(),
+    "tanhshrink": F.tanhshrink,
     "expm1": lambda x: x.expm1(), "erf": lambda x: x.erf(), "leaky_relu": lambda x: F.leaky_relu(x, 1e-6),
     "softplus beta": lambda x: F.softplus(x, 3.0), "softmax": lambda x: x.softmax(0), "relu": F.relu,
     "log_softmax": lambda x: x.log_softmax(0), "bce": lambda x: F.binary_cross_entropy_with_logits(
