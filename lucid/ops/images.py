@@ -37,10 +37,8 @@ def cached(f: Callable[..., T]) -> Callable[..., T]:
 
     def call(*args: Any) -> T:
         key = [a if type(a) in keys else plain(number(a)) for a in args]
-        for a in key[:]:
-            if type(a) is tuple:
-                key += a  # typed=True looks at the types of arguments, not into tuples
-        return known(len(args), *key)
+        inside = [n for a in key if type(a) is tuple for n in a]  # typed=True does not look into tuples
+        return known(len(args), *key, *inside)
 
     return call
 
