@@ -183,7 +183,7 @@ argwhere = nonzero
 
 
 @method()
-def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     """x with `value` wherever the bool tensor `mask` holds; the two broadcast. Raises TypeError for a mask that is
     not made of bools, and ValueError if the shapes do not broadcast."""
     value = value if isinstance(value, Tensor) else as_number("masked_fill", "value", value)
