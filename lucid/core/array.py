@@ -375,7 +375,7 @@ def _without_tensors(data: Any) -> Any:
     """Nested sequences with NumPy arrays in place of the tensors that they hold."""
     if isinstance(data, (list, tuple)):
         return [_without_tensors(item) for item in data]
-    return to_numpy(data._array) if hasattr(data, "_array") else data
+    return to_numpy(data._array) if hasattr(data, "_array") else _plain(data) if isinstance(data, ndarray) else data
 
 
 def short(value: Any) -> str:

@@ -365,11 +365,11 @@ def _cast(x: Any, dtype: Any) -> Tensor:
 
 
 def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tensor:
-    """The call with half precision made single, and its result made half again: casts that are recorded as well."""
+    """The call with half precision made single, and its result, unless it is a bool, half again: recorded casts."""
     names = op.inputs * len(operands) if op.variadic else op.inputs
     halves = [n in op.promoted and getattr(x, "dtype", float32) != float32 for n, x in zip(names, operands)]  # noqa: B905
     wide = [_cast(x, float32) if half else x for x, half in zip(operands, halves, strict=True)]
-    return _cast(op.call(*wide, **options), float16)
+    return _cast(out, float16) if (out := op.call(*wide, **options)).dtype == float32 else out
 
 
 def _unary(op: Op, simple: bool) -> Any:

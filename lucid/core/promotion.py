@@ -100,7 +100,7 @@ def promote_operands(op: Any, operands: Sequence[Any], cast: Cast) -> tuple[Any,
     if op.floats and dtype.kind != "f":
         dtype = get_default_dtype()
     single = op.in_single is True or (op.in_single and xp is cpu)
-    if dtype == float16 and op.vjps and any(map(is_array, meeting)) and (single or not all(map(_half_holds, meeting))):
+    if dtype == float16 and any(map(is_array, meeting)) and (single or not all(map(_half_holds, meeting))):
         return None
     for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
         if name not in op.promoted or array is None:

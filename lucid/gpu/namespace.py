@@ -105,7 +105,7 @@ class CupyNamespace(Namespace):
                 return None
             arrays.append(array)
             nodes.append(node)
-        half = dtype is not None and dtype.char == "e" and op.in_single is True
+        half = dtype is not None and dtype.char == "e" and (op.in_single is True or not op.vjps)
         return (self, arrays, nodes) if dtype is not None and not half else None
 
     def memory_error(self, error: MemoryError) -> str:

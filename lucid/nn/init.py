@@ -11,6 +11,7 @@ from typing import Any
 
 from lucid.core.array import cpu, device_of, to_device
 from lucid.core.node import Tensor, bump_version
+from lucid.ops.checks import as_float
 from lucid.ops.random import generator
 
 __all__ = [
@@ -44,7 +45,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> nn.init.constant_(nn.Parameter([1.0, 2.0]), 0.5).tolist()
     [0.5, 0.5]
     """
-    return _fill(tensor, float(val))
+    return _fill(tensor, as_float("constant_", "val", val))
 
 
 def eye_(tensor: Tensor) -> Tensor:

@@ -13,9 +13,11 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import ndim_of
 from lucid.core.shapes import axis_of
+from lucid.ops.checks import as_float
 from lucid.ops.create import from_host
 from lucid.ops.elementwise import abs, clamp, expm1, sigmoid, sign, where
 from lucid.ops.embedding import one_hot
+from lucid.ops.norms import _in_single, weighed
 from lucid.ops.random import generator
 from lucid.ops.reductions import softmax
 from lucid.ops.special import BITS, normal_tail, with_sign
@@ -33,7 +35,7 @@ def _leaky_relu(xp, x, *, negative_slope=0.01):
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x where it is positive, negative_slope * x elsewhere (Maas et al. 2013)."""
-    return _leaky_relu(input, negative_slope=float(negative_slope))
+    return _leaky_relu(input, negative_slope=as_float("leaky_relu", "negative_slope", negative_slope))
 
 
 @op(
@@ -46,7 +48,7 @@ def _elu(xp, x, *, alpha=1.0):
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015, arXiv 1511.07289)."""
-    return _elu(input, alpha=float(alpha))
+    return _elu(input, alpha=as_float("elu", "alpha", alpha))
 
 
 def selu(input: Tensor) -> Tensor:
@@ -62,9 +64,10 @@ def _hardtanh(xp, x, *, low=-1.0, high=1.0):
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """min(max(x, min_val), max_val); unlike clamp's, the gradient at both bounds is 0. Raises ValueError unless
     `min_val` is below `max_val`."""
-    if not min_val < max_val:
+    low, high = as_float("hardtanh", "min_val", min_val), as_float("hardtanh", "max_val", max_val)
+    if not low < high:
         raise ValueError(f"hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
-    return _hardtanh(input, low=float(min_val), high=float(max_val))
+    return _hardtanh(input, low=low, high=high)
 
 
 def relu6(input: Tensor) -> Tensor:
@@ -109,7 +112,8 @@ def _softplus(xp, x, *, beta=1.0, threshold=20.0):
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta, a smooth relu; x itself where beta * x exceeds `threshold`."""
-    return _softplus(input, beta=float(beta), threshold=float(threshold))
+    beta, threshold = as_float("softplus", "beta", beta), as_float("softplus", "threshold", threshold)
+    return _softplus(input, beta=beta, threshold=threshold)
 
 
 @op(
@@ -195,7 +199,7 @@ def softsign(xp, x):
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - tanh(input)
+    return _in_single(lambda x: x - tanh(x), input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -220,7 +224,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"prelu: expected weight of shape {of}, got {weight.shape}")
     slope = weight.reshape((-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
     positive = input > 0
-    return where(positive, input, slope * where(positive, 0.0, input))
+    return where(positive, input, weighed(slope, where(positive, 0.0, input)))
 
 
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -228,7 +232,8 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     (Barron 2017, arXiv 1704.07483). Raises ValueError if `alpha` is 0."""
     if not alpha:
         raise ValueError("celu: alpha must not be 0; relu is the limit for an alpha near 0")
-    return where(input <= 0, expm1(clamp(input, max=0) / float(alpha)) * float(alpha), input)
+    alpha = as_float("celu", "alpha", alpha)
+    return where(input <= 0, expm1(clamp(input, max=0) / alpha) * alpha, input)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -245,7 +250,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """x where it is above `threshold`, `value` elsewhere."""
-    return where(input <= threshold, float(value), input)
+    return where(input <= threshold, as_float("threshold", "value", value), input)
 
 
 def softmin(input: Tensor, dim: int | None = None) -> Tensor:

@@ -6,7 +6,7 @@ import math
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.ops.checks import check_probability
+from lucid.ops.checks import as_float, check_probability
 from lucid.ops.create import arange
 from lucid.ops.embedding import dropout
 from lucid.ops.reductions import softmax_vjp
@@ -82,7 +82,7 @@ def attention_weights(
         past = arange(queries, device=query.device).unsqueeze(1) >= arange(keys, device=query.device)  # (queries, keys)
         causal = additive_mask(caller, "is_causal", past, query)
         mask = causal if mask is None else mask + causal
-    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else float(scale)
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else as_float(caller, "scale", scale)
     return _attention_weights(query, key, mask, scale=scale)
 
 

@@ -8,10 +8,11 @@ range, any text). The first argument, `caller`, is the public name that the erro
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, namespace, ndarray
 from lucid.core.node import Tensor
-from lucid.core.promotion import as_int
+from lucid.core.promotion import as_int, as_number
 
 UNSIGNED = {size: cpu.zeros(0, dtype=f"u{size}").dtype for size in (1, 2, 4, 8)}  # bytes -> dtype
 
@@ -28,6 +29,11 @@ def check_count(caller: str, name: str, value: int, least: int = 0) -> int:
         bound = f"{least} or more" if count < least else "below 2**63"
         raise ValueError(f"{caller}: {name} must be {bound}, got {count}")
     return count
+
+
+def as_float(caller: str, name: str, value: Any) -> float:
+    """`value`, if it is a number, as a float."""
+    return float(as_number(caller, name, value))
 
 
 def check_probability(caller: str, p: float) -> None:

@@ -22,7 +22,7 @@ from lucid.core.array import (
     ndarray,
 )
 from lucid.core.node import Tensor
-from lucid.core.promotion import as_number, number
+from lucid.core.promotion import as_number
 from lucid.core.shapes import sizes
 from lucid.core.tensor import Parameter
 from lucid.ops.checks import check_count
@@ -167,7 +167,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size` with one value everywhere, in the dtype that the value calls for."""
-    value = from_data(fill_value.tolist() if isinstance(fill_value, Tensor) else number(fill_value), None, "cpu")
+    value = from_data(as_number("full", "fill_value", fill_value), None, "cpu")
     wanted = value.dtype if dtype is None else as_dtype(dtype)
     return Tensor(create_on(device, "full", lengths("full", (size,)), value[()], dtype=wanted), requires_grad)
 

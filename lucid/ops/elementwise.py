@@ -14,7 +14,7 @@ from lucid.core.array import as_array, bool_, cpu, float16, float32, get_default
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import as_number, number, result_type
+from lucid.core.promotion import as_int, as_number, number, result_type
 from lucid.ops.special import BITS
 
 __all__ = [
@@ -186,6 +186,7 @@ def rint(xp, x):
 @method()
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbour; the gradient is 0."""
+    decimals = as_int("round", "decimals", decimals)
     if x.dtype.kind != "f" and decimals >= 0:
         return positive(x)
     if decimals and x.dtype == float16:  # which x * 10**decimals soon passes
@@ -203,6 +204,7 @@ def rsqrt(x: Tensor) -> Tensor:
 def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether |x - other| <= atol + rtol * |other|, element by element."""
     if not isinstance(other, Tensor):
+        other = as_array(other, "isclose") if is_array(other) else other
         other = x.to(result_type([x._array, number(other)])).new_tensor(other)
     at = _where(isfinite(other), other, 0)  # nothing is near an infinity: it is that or not
     with namespace(x._array).quiet():  # a difference may overflow
@@ -311,6 +313,7 @@ def subtract(x: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> T
 def _times(other: Any, alpha: Any) -> Any:
     if isinstance(alpha, int) and alpha == 1:
         return other
+    alpha = alpha if isinstance(alpha, Tensor) else as_number("add", "alpha", alpha)
     return other * alpha if isinstance(other, (int, float)) else core.multiply(other, alpha)
 
 

@@ -43,7 +43,8 @@ def embedding(
 
 def row_number(caller: str, padding_idx: int, count: int) -> int:
     """`padding_idx` as one of 0 to count - 1."""
-    if not -count <= (row := as_int(caller, "padding_idx", padding_idx)) < count:
+    row, count = as_int(caller, "padding_idx", padding_idx), as_int(caller, "num_embeddings", count)
+    if not -count <= row < count:
         expected = f"expected {-count} to {count - 1}"
         raise IndexError(f"{caller}: padding_idx {padding_idx} is not one of the {count} rows; {expected}")
     return row % count

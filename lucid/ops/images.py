@@ -29,11 +29,18 @@ MaybeInts = int | None | tuple[int | None, ...]
 
 
 def cached(f: Callable[..., T]) -> Callable[..., T]:
-    """f of shapes and options, with its last 1,024 answers kept. Lists count as tuples, 0-d arrays as numbers."""
-    known = lru_cache(maxsize=1024)(f)
+    """f of shapes and options, with its last 1,024 answers kept. Lists count as tuples, 0-d arrays as numbers. What
+    equals an int without being one, 1.0 or True, also inside a tuple, is for f to refuse."""
+    known = lru_cache(maxsize=1024, typed=True)(lambda count, *key: f(*key[:count]))
     keys = {int, tuple, str, bool, float, type(None)}  # the types to pass on as they are, for speed
     plain = lambda a: tuple(a) if hasattr(a, "__iter__") else a
-    return lambda *args: known(*[a if type(a) in keys else plain(number(a)) for a in args])
+
+    def call(*args: Any) -> T:
+        key = [a if type(a) in keys else plain(number(a)) for a in args]
+        inside = [n for a in key if type(a) is tuple for n in a]  # typed=True does not look into tuples
+        return known(len(args), *key, *inside)
+
+    return call
 
 
 def ints(caller: str, name: str, value: Any, dims: int, least: int = 1) -> Shape:

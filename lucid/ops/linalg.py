@@ -25,6 +25,7 @@ from lucid.core.node import Tensor
 from lucid.core.op import op
 from lucid.core.promotion import as_int, ndim_of
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, sizes
+from lucid.ops.checks import as_float
 from lucid.ops.pad import _pad
 from lucid.ops.reductions import norm as norm_of_lucid
 from lucid.ops.shapes import _cat, _transpose, joint_shape, put_diagonal
@@ -361,7 +362,7 @@ def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, her
     there is an `atol`), count as 0. `hermitian` makes no difference here."""
     A, *shape = _matrices("pinv", A)
     rtol = (0.0 if atol else max(shape) * float(cpu.finfo(A.dtype).eps)) if rtol is None else rtol
-    return _pinv(A, atol=float(atol or 0.0), rtol=float(rtol))
+    return _pinv(A, atol=float(atol or 0.0), rtol=as_float("pinv", "rtol", rtol))
 
 
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:

@@ -14,9 +14,9 @@ from lucid.core.op import op
 from lucid.core.promotion import as_number, ndim_of
 from lucid.core.reductions import mean_weight
 from lucid.ops.activations import logsigmoid
-from lucid.ops.checks import UNSIGNED, check_integers, check_range, known_within
+from lucid.ops.checks import UNSIGNED, as_float, check_integers, check_range, known_within
 from lucid.ops.elementwise import clamp, maximum, minimum, where
-from lucid.ops.norms import _in_single, pairwise_distance
+from lucid.ops.norms import _in_single, pairwise_distance, weighed
 from lucid.ops.reductions import minus
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -125,14 +125,6 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _huber(input, target, delta=float(beta), over=float(beta), reduction=reduction)
 
 
-@op(in_single="cpu", x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
-def weighed(xp, x, y):
-    """x * y, but 0 where x is 0 and y infinite or undefined: what has no weight may be anything."""
-    with xp.quiet():
-        out = x * y
-    return out if known_within(out, -math.inf, math.inf) else xp.where((x == 0) & ~xp.isfinite(y), 0, out)
-
-
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) for log-probabilities `input`: the terms of the Kullback-Leibler divergence.
 
@@ -196,7 +188,7 @@ def binary_cross_entropy(
 @op(
     floats=True, in_single=True,
     x=lambda xp, g, x, target, reduction: (xp.sigmoid(x) - target) * _element_gradient(g, x.shape, reduction),
-    target=lambda xp, g, x, reduction: -x * _element_gradient(g, x.shape, reduction),
+    target=lambda xp, g, x, reduction: xp.weighed(_element_gradient(g, x.shape, reduction), -x),
 )  # fmt: skip
 def _bce_with_logits(xp, x, target, *, reduction="mean"):
     rest = xp.log1p(xp.exp(-xp.abs(x)))
@@ -552,6 +544,7 @@ def poisson_nll_loss(
     without `log_input` input - target * log(input + eps). It lacks log(target!), which `full` adds by Stirling's rule
     where target is above 1. Raises ValueError for an unknown `reduction`."""
     _check_pair("poisson_nll_loss", input, target, reduction)
+    eps = as_float("poisson_nll_loss", "eps", eps)
     losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         n = where(target > 1, target, 1.0)  # log(0!) and log(1!) are 0
@@ -570,7 +563,7 @@ def gaussian_nll_loss(
     `reduction`."""
     _check_pair("gaussian_nll_loss", input, target, reduction)
     if not isinstance(var, Tensor):
-        var = input.new_tensor(float(var)).expand(input.shape)
+        var = input.new_tensor(as_float("gaussian_nll_loss", "var", var)).expand(input.shape)
     if var.shape != input.shape:
         if var.shape == input.shape[:-1] and input.ndim:
             var = var.unsqueeze(-1)
@@ -578,6 +571,6 @@ def gaussian_nll_loss(
             raise ValueError(f"gaussian_nll_loss: var of shape {var.shape} does not go with input of {input.shape}")
     if var.device == "cpu" and var.numel() and (var.detach().min() < 0).item():
         raise ValueError(f"gaussian_nll_loss: var must be 0 or more, got {var.min().item()}")
-    bounded = var + (maximum(var, var.new_tensor(float(eps))) - var).detach()
+    bounded = var + (maximum(var, var.new_tensor(as_float("gaussian_nll_loss", "eps", eps))) - var).detach()
     losses = 0.5 * (bounded.log() + (input - target).square() / bounded)
     return _reduce_tensor(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)

@@ -22,7 +22,7 @@ from lucid.core.op import op
 from lucid.core.promotion import as_int
 from lucid.core.reductions import mean_weight
 from lucid.core.shapes import axis_of, sizes
-from lucid.ops.checks import known_within
+from lucid.ops.checks import as_float, known_within
 from lucid.ops.elementwise import rsqrt
 from lucid.ops.reductions import norm, with_room
 from lucid.ops.shapes import joint_shape
@@ -106,7 +106,7 @@ def layer_norm(
             [-1.,  1.]])
     """
     dims = _check_last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return _in_single(_layer_norm, input, weight, bias, dims=dims, eps=float(eps))
+    return _in_single(_layer_norm, input, weight, bias, dims=dims, eps=as_float("layer_norm", "eps", eps))
 
 
 @op(
@@ -141,7 +141,7 @@ def rms_norm(
     dims = _check_last_dims("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:
         eps = cpu.finfo(input.dtype if input.dtype == float64 else float32).eps
-    return _in_single(_rms_norm, input, weight, dims=dims, eps=float(eps))
+    return _in_single(_rms_norm, input, weight, dims=dims, eps=as_float("rms_norm", "eps", eps))
 
 
 def group_norm(
@@ -158,7 +158,8 @@ def group_norm(
 
     def grouped(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         size = math.prod(x.shape[1:]) // num_groups
-        unit = _layer_norm(x.reshape(x.shape[0], num_groups, size), dims=1, eps=float(eps))  # (n, groups, size)
+        rows = x.reshape(x.shape[0], num_groups, size)
+        unit = _layer_norm(rows, dims=1, eps=as_float("group_norm", "eps", eps))  # (n, groups, size)
         return _of_channels(unit.reshape(x.shape), weight, bias)
 
     return _in_single(grouped, input, weight, bias)
@@ -245,7 +246,7 @@ def batch_norm(
             raise ValueError("batch_norm: with training=False it needs running_mean and running_var, got None")
 
         def by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-            scale = rsqrt(var.to(x.dtype) + float(eps))
+            scale = rsqrt(var.to(x.dtype) + as_float("batch_norm", "eps", eps))
             return _of_channels(x, scale if weight is None else scale * weight, bias, mean)
 
         return _in_single(by_running, input, running_mean, running_var, weight, bias)
@@ -257,7 +258,7 @@ def batch_norm(
 
     def by_batch(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean, var = map(Tensor, moments(namespace(x._array), x._array))  # (channels,) or (channels, 1)
-        out = _batch_norm(x, mean, var, weight, bias, eps=float(eps))
+        out = _batch_norm(x, mean, var, weight, bias, eps=as_float("batch_norm", "eps", eps))
         counts = count and not recomputing.get()  # an empty batch says nothing, and one that is seen again no more
         for running, newest in ((running_mean, mean), (running_var, var * (count / (count - 1)))) if counts else ():
             if running is not None:  # in place and not recorded
@@ -308,7 +309,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: 
     >>> normalize(tensor([[3.0, 4.0]]))
     tensor([[0.6, 0.8]])
     """
-    return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=eps), input)
+    return _in_single(lambda x: x / norm(x, p, dim, keepdim=True).clamp(min=as_float("normalize", "eps", eps)), input)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -333,7 +334,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     >>> pairwise_distance(tensor([[3.0, 0.0]]), tensor([[0.0, 4.0]]))
     tensor([5.])
     """
-    return _in_single(lambda x: norm(x + eps, p, -1, keepdim), x1 - x2)
+    return _in_single(lambda x: norm(x + as_float("pairwise_distance", "eps", eps), p, -1, keepdim), x1 - x2)
 
 
 def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Any, **options: float) -> Tensor:
@@ -342,6 +343,14 @@ def _in_single(f: Callable[..., Tensor], input: Tensor, *others: Any, **options:
     if input._array.dtype.char != "e":
         return f(input, *others, **options)
     return f(input.to(float32), *others, **options).to(float16)  # the others are promoted on the way
+
+
+@op(in_single="cpu", x=lambda xp, g, x, y: g * xp.where((x == 0) & ~xp.isfinite(y), 0, y), y=lambda xp, g, x: g * x)
+def weighed(xp, x, y):
+    """x * y, but 0 where x is 0 and y infinite or undefined: what has no weight may be anything."""
+    with xp.quiet():
+        out = x * y
+    return out if known_within(out, -math.inf, math.inf) else xp.where((x == 0) & ~xp.isfinite(y), 0, out)
 
 
 def _check_last_dims(caller: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from lucid.core.node import Tensor
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import as_number, ndim_of
 from lucid.core.shapes import sizes
 from lucid.ops.images import SparseMatrix, cached, resample
 from lucid.ops.indexing import _getitem
@@ -71,7 +71,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | No
             cut.append(slice(max(0, -before), n - max(0, -after)))
         x = _getitem(x, index=tuple(cut))
         widths = [(max(0, before), max(0, after)) for before, after in widths]
-    return _pad(x, widths=tuple(widths), value=0.0 if value is None else value)
+    return _pad(x, widths=tuple(widths), value=0.0 if value is None else as_number("pad", "value", value))
 
 
 def _pad_around(x: Tensor, pad: tuple[int, ...], mode: str) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from functools import wraps
 from typing import Any
 
 from lucid.core import reductions as core
@@ -45,7 +46,19 @@ def argmax(xp, x, *, axis=None, keepdims=False):
     return x.argmax(axis=axis, keepdims=keepdims)
 
 
-@method()
+def _dim_by_name(function: Any) -> Any:
+    """`max` or `min`, to which a keyword `dim` is no other operand, whatever it is given."""
+
+    @wraps(function)
+    def call(x, *args, **options):
+        if options.get("dim") is not None:
+            options["dim"] = as_int(function.__name__, "dim", options["dim"])
+        return function(x, *args, **options)
+
+    return method()(naming(call))
+
+
+@_dim_by_name
 def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `maximum`.
 
@@ -96,7 +109,7 @@ def amin(xp, x, *, axis=None, keepdims=False):
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
-@method()
+@_dim_by_name
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with an int `dim`, (values, indices) along it; with a tensor, `minimum`."""
     return _extreme(minimum, amin, argmin, x, dim, keepdim)
@@ -129,8 +142,8 @@ def with_correction(operation: Any) -> Any:
     """The public form of a variance: `dim`, `correction` (or `unbiased`) and `keepdim`; see `reduction`."""
 
     def reduced(x, dim=None, correction=1, keepdim=False, *, unbiased=None):
-        if isinstance(dim, bool):  # PyTorch's x.var(unbiased)
-            dim, unbiased = None, dim
+        if isinstance(number(dim), bool):  # PyTorch's x.var(unbiased)
+            dim, unbiased = None, number(dim)
         n = as_number(operation.__name__, "correction", correction if unbiased is None else int(bool(unbiased)))
         return operation(x, axis=core.axes(operation.__name__, dim), correction=n, keepdims=keepdim)
 
@@ -243,7 +256,7 @@ def norm(x: Tensor, p: Any = 2, dim: core.Dim = None, keepdim: bool = False) -> 
 )  # fmt: skip
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `dim`, without overflow."""
-    top = xp.max(x, axis=axis, keepdims=True)
+    top = (xp.max if x.size else xp.sum)(x, axis=axis, keepdims=True)  # of nothing the sum is 0, and there is no max
     top = xp.where(top == -math.inf, 0, top)
     total = xp.sum(xp.exp(minus(xp, x, top)), axis=axis, keepdims=True)
     with xp.quiet():  # all -inf: log 0 is the answer

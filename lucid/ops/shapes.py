@@ -368,13 +368,13 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 1., 0.],
             [1., 1., 1.]])
     """
-    return _tril(_matrices("tril", x), k=diagonal)
+    return _tril(_matrices("tril", x), k=as_int("tril", "diagonal", diagonal))
 
 
 @method()
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices x with zeros below a diagonal."""
-    return _triu(_matrices("triu", x), k=diagonal)
+    return _triu(_matrices("triu", x), k=as_int("triu", "diagonal", diagonal))
 
 
 def _matrices(name: str, x: Tensor) -> Tensor:

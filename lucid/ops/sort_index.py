@@ -183,9 +183,10 @@ argwhere = nonzero
 
 
 @method()
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
+def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     """x with `value` wherever the bool tensor `mask` holds; the two broadcast. Raises TypeError for a mask that is
     not made of bools, and ValueError if the shapes do not broadcast."""
+    value = value if isinstance(value, Tensor) else as_number("masked_fill", "value", value)
     return _where(_bool_mask("masked_fill", x, mask), value, x)
 
 

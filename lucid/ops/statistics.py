@@ -11,7 +11,7 @@ from lucid.core.array import float16, float64, from_data, namespace
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import ndim_of, number
 from lucid.core.reductions import Dim, mean, sum
 from lucid.core.shapes import axis_of, reshape
 from lucid.ops import indexing
@@ -105,7 +105,7 @@ def count_nonzero(x: Tensor, dim: Dim = None) -> Tensor:
 
 def _with_mean(spread: Any) -> Any:
     def both(x: Tensor, dim: Dim = None, correction: Any = 1, keepdim: bool = False, *, unbiased: Any = None) -> Any:
-        over = None if isinstance(dim, bool) else dim  # x.std(False) is PyTorch's x.std(unbiased=False)
+        over = None if isinstance(number(dim), bool) else dim  # x.std(False) is PyTorch's x.std(unbiased=False)
         return spread(x, dim, correction, keepdim, unbiased=unbiased), mean(x, over, keepdim)
 
     both.__name__ = both.__qualname__ = f"{spread.__name__}_mean"

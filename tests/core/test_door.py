@@ -124,3 +124,11 @@ def test_memory_is_shared_where_it_can_be() -> None:
     for share in (lucid.from_numpy, lucid.as_tensor, lucid.Tensor, lambda a: lucid.from_numpy(a.view(Own))):
         share(array)[0] += 1
     assert array[0] == 4
+
+
+def test_a_mask_in_a_list_is_refused_as_well() -> None:
+    masked = np.ma.MaskedArray([1.0, 2.0], mask=[0, 1])
+    for given in ([masked] * 2, [[masked], [masked]], (1.0, np.ma.masked), [lucid.ones(2), masked]):
+        with pytest.raises(TypeError, match="without a mask"):
+            lucid.tensor(given)
+    assert lucid.tensor([np.ones(2).view(np.recarray), np.zeros(2)]).tolist() == [[1, 1], [0, 0]]

@@ -53,7 +53,7 @@ PARAMETERS: dict[str, tuple[Call, Any]] = {
     "n ** x": (lambda n: n**x, 2.5), "*": (lambda n: x * n, 2.5), "n - x": (lambda n: n - x, 2.5),
     "/": (lambda n: x / n, 2), "%": (lambda n: x % n, 0.5), "//": (lambda n: x // n, 0.5),
     "maximum": (lambda n: lucid.maximum(x, n), 0.5), "where": (lambda n: lucid.where(x > 0, x, n), 0.5),
-    "add_(alpha)": (lambda n: x.clone().add_(x, alpha=n), 2.5), "round": (lambda n: x.round(decimals=n), 2),
+    "add_(alpha)": (lambda n: x.clone().add_(x, alpha=n), 2.5),
     "isclose": (lambda n: x.isclose(x + 1e-4, rtol=n), 1e-3), "var": (lambda n: x.var(correction=n), 1),
     "std": (lambda n: x.std(1, correction=n), 1.0), "norm": (lambda n: x.norm(n), 3.0),
     "norm inf": (lambda n: x.norm(n), np.inf), "leaky_relu": (lambda n: F.leaky_relu(x, n), 0.1),

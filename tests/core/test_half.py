@@ -204,6 +204,16 @@ def test_a_large_integer_tensor_beside_half() -> None:
     assert out.dtype == lucid.float16 and out.tolist() == [1000.0, 1.5]
 
 
+@pytest.mark.parametrize("number", [1e5, 1e-10, 0.1, 100_000, -1e-10, -1e5])
+@pytest.mark.parametrize("name", ["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"])
+def test_a_number_is_not_rounded_to_half_to_be_compared(name: str, number: float) -> None:
+    x = lucid.tensor([np.inf, -np.inf, 0, 0.1, np.nan], dtype="float16")
+    f = getattr(lucid, name)
+    for n in (number, lucid.tensor(number, dtype="float64" if isinstance(number, float) else "int64")):
+        assert f(x, n).dtype == lucid.bool_ and f(x, n).tolist() == f(x.double(), number).tolist()
+        assert f(n, x).tolist() == f(number, x.double()).tolist()
+
+
 def test_numbers_that_half_holds_are_as_they_were() -> None:
     """One multiplication is one node, and what else a loop does in place is still allowed."""
     x = lucid.tensor([1.0, 2.0], dtype="float16", requires_grad=True)
@@ -232,6 +242,7 @@ WIDE = np.concatenate([np.linspace(-17, 12, 117), [-60, 60, -300, 300, 1e-3, -1e
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": lambda x: x.sigmoid(), "silu": F.silu, "softplus": F.softplus, "logsigmoid": F.logsigmoid,
     "mish": F.mish, "tanh": lambda x: x.tanh(), "elu": F.elu, "selu": F.selu, "exp": lambda x: x.exp(),
+    "tanhshrink": F.tanhshrink,
     "expm1": lambda x: x.expm1(), "erf": lambda x: x.erf(), "leaky_relu": lambda x: F.leaky_relu(x, 1e-6),
     "softplus beta": lambda x: F.softplus(x, 3.0), "softmax": lambda x: x.softmax(0), "relu": F.relu,
     "log_softmax": lambda x: x.log_softmax(0), "bce": lambda x: F.binary_cross_entropy_with_logits(
@@ -249,7 +260,7 @@ def test_activations_and_their_slopes_digit_by_digit(name: str, seed: float) -> 
         finite = np.isfinite(wanted)
         np.testing.assert_array_equal(np.where(finite, 0, half), np.where(finite, 0, wanted))
         gap = np.spacing(np.abs(wanted[finite])).astype("f8")
-        lost = 5e-7 * seed if name in ("sigmoid", "tanh", "erf") else 0  # single's own, in 1 - out * out
+        lost = 5e-7 * seed if name in ("sigmoid", "tanh", "erf", "tanhshrink") else 0  # single's own, in 1 - out * out
         assert (np.abs(half[finite].astype("f8") - double[finite]) <= 2.1 * gap + lost).all()
 
 

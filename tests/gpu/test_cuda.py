@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import pickle
 import re
 import sys
@@ -259,6 +260,8 @@ def test_half_precision_is_summed_and_multiplied_in_single(gpu: str) -> None:
         out = f(x)
         out.backward(lucid.tensor([0.01, 0.0]).half())
         assert out.dtype == lucid.float16 and [round(x.grad[0].item()), round(out[0].item())] == [1000, 1000]
+    x = lucid.tensor([math.inf, 0.0, 0.1]).half()
+    assert (x == 1e5).tolist() == (x == 1e-10).tolist() == (x == 0.1).tolist() == [False] * 3
     logits = lucid.zeros(2, 70_000).half().requires_grad_()
     loss = F.cross_entropy(logits, lucid.tensor([3, 4]))
     assert loss.item() == pytest.approx(11.156, rel=1e-3) and logits.softmax(1)[0, 0].item() > 0

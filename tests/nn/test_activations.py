@@ -141,6 +141,9 @@ def test_a_slope_of_prelu_takes_no_part_where_the_input_is_infinite() -> None:
     out = F.prelu(lucid.tensor([math.inf, -2.0]), w)
     out.sum().backward()
     assert out.tolist() == [math.inf, -0.5] and w.grad.tolist() == [-2]
+    none = F.prelu(x := lucid.tensor([-math.inf, -2.0, math.inf], requires_grad=True), lucid.zeros(1))
+    none.sum().backward()
+    assert none.tolist() == [0, 0, math.inf] and x.grad.tolist() == [0, 0, 1]
     assert nn.PReLU(3, 0.1).weight.tolist() == pytest.approx([0.1] * 3)
     assert F.prelu(lucid.tensor(-2.0), lucid.tensor(0.5)).item() == -1
 

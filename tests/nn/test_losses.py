@@ -225,6 +225,16 @@ def test_beside_an_infinite_logit_the_others_slopes_are_what_they_are_alone() ->
         np.testing.assert_allclose(*found, rtol=1e-6)
 
 
+def test_the_targets_slope_at_an_infinite_logit_without_weight_is_0() -> None:
+    x, target = lucid.tensor([inf, -inf, 2.0]), lucid.tensor([1.0, 0.0, 1.0], requires_grad=True)
+    for create_graph in (False, True):
+        out = _bce(x, target, lucid.tensor([0.0, 0.0, 1.0]))
+        (slope,) = lucid.autograd.grad(out, target, create_graph=create_graph)
+        np.testing.assert_allclose(slope.detach().numpy(), [0, 0, -2 / 3], rtol=1e-6)
+    _bce(lucid.tensor(1.0), number := lucid.tensor(0.5, requires_grad=True)).backward()
+    assert number.grad.item() == -1
+
+
 def test_pos_weight_does_not_overflow() -> None:
     x = lucid.tensor([-1e4, 1e4], requires_grad=True)
     loss = F.binary_cross_entropy_with_logits(

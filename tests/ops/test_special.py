@@ -104,3 +104,11 @@ def test_the_slopes_are_the_functions_next_in_line() -> None:
     for _ in range(3):
         (moved,) = lucid.autograd.grad(moved.sum(), step, create_graph=True)
     np.testing.assert_allclose((moved - slope).detach().numpy(), (-6 / x**4).detach().numpy(), rtol=1e-9)
+
+
+def test_logsumexp_of_nothing_is_the_log_of_0() -> None:
+    for shape, dim, expected in (((0, 3), 0, [-np.inf] * 3), ((0, 3), 1, []), ((2, 0), None, -np.inf)):
+        x = lucid.zeros(*shape, requires_grad=True)
+        out = x.logsumexp(dim)
+        out.sum().backward()
+        assert out.tolist() == expected and x.grad.shape == shape and x.logsumexp(dim, True).ndim == x.ndim

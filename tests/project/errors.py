@@ -286,7 +286,7 @@ ERRORS: dict[str, list[Error]] = {
     "randn": [*shaped("randn", lucid.randn), *made(lambda **o: lucid.randn(2, **o)),
               (lambda: lucid.randn(2, dtype="bool"), TypeError, "randn: expected a float dtype, got bool")],
     "full": [*shaped("full", lambda size: lucid.full(size, 1.0)),
-             (lambda: lucid.full((2,), "a"), TypeError, "cannot make a tensor of"),
+             (lambda: lucid.full((2,), "a"), TypeError, "full: expected a number for fill_value"),
              *made(lambda **o: lucid.full((2,), 1.0, **o))],
     **{name: [(lambda f=f: f("a"), TypeError, f"{name}: expected a Tensor for 'x', got str"),
               *made(lambda f=f, **o: f(x3, **o))]
