@@ -13,7 +13,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 from lucid.core.node import Tensor
-from lucid.core.promotion import ndim_of
+from lucid.core.promotion import ndim_of, shown
 from lucid.ops.inplace import assign_in_place
 from lucid.ops.refusals import naming
 
@@ -35,11 +35,13 @@ def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     others, named = function.__code__.co_argcount - 1, _naming(function)
 
     def alone(input: Tensor, inplace: bool = False) -> Tensor:  # relu is called often: this takes 0.1 us, not 0.6
-        return changing(input, inplace=True) if inplace else named(input)
+        return named(input) if inplace is False else changing(input, inplace=inplace)
 
     def changing(input: Tensor, *args: Any, inplace: bool = False, **options: Any) -> Tensor:
         if len(args) > others:
             *args, inplace = args  # type: ignore[assignment]
+        if type(inplace) is not bool:
+            raise TypeError(f"{function.__name__}: expected True or False for 'inplace', got {shown(inplace)}")
         out = named(input.clone() if inplace else input, *args, **options)  # a copy, as vjps may need it
         return assign_in_place(input, function.__name__, out) if inplace else out
 
@@ -54,7 +56,8 @@ def with_size_average(function: Callable[..., Any]) -> Callable[..., Any]:
     named = _naming(function)
 
     def reduced(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **options: Any) -> Any:
-        before = "elementwise_mean" if options.get("reduction") == "elementwise_mean" else "size_average and reduce"
+        given = options.get("reduction")
+        before = given if isinstance(given, str) and given == "elementwise_mean" else "size_average and reduce"
         if size_average is not None or reduce is not None or before == "elementwise_mean":
             options["reduction"] = name = "none" if reduce is False else "sum" if size_average is False else "mean"
             warnings.warn(f"{before}: deprecated; write reduction={name!r}", stacklevel=2)
