@@ -59,7 +59,7 @@ class FunctionModule(Module):
     def check(self) -> None:
         """Refuse options, when the module is made, that no input goes with."""
 
-    def forward(self, *inputs: Any, **named: Any) -> Any:
+    def forward(self, *inputs: Tensor, **named: Any) -> Any:
         """(...) -> (...), where the class says nothing else."""
         if not self.options:
             return self.function(*inputs, **named)
