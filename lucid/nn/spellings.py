@@ -73,4 +73,5 @@ def with_implicit_dim(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             warnings.warn(chosen, stacklevel=_stacklevel - 1)
         return function(input if dtype is None else input.to(dtype), *[] if dim is None else [dim], **options)
 
-    return _around(function, along, __signature__=signature(along))
+    input, *others = signature(function).parameters.values()
+    return _around(function, along, __signature__=Signature([input.replace(name="input"), *others]))
