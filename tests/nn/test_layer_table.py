@@ -251,7 +251,6 @@ def test_a_torch_state_dict_gives_torchs_outputs_and_gradients(row: Layer) -> No
 BASES = {"Module", "ParameterList"}  # what computes nothing
 
 
-@pytest.mark.filterwarnings("ignore:.*implicit dim")
 @pytest.mark.parametrize("hooked", [False, True])
 @some
 def test_numpy_arrays_do_as_well_as_tensors_and_have_effects_once(row: Layer, hooked: bool) -> None:
