@@ -260,10 +260,11 @@ def test_numpy_arrays_do_as_well_as_tensors_and_have_effects_once(row: Layer, ho
         for module in layer.modules():
             if isinstance(getattr(module, "p", None), float) and module.p == 0:
                 module.p = 0.5  # so that it draws
-        calls = []
+        calls: list[bool] = []
+        note = lambda module, args, *output, calls=calls: calls.append(isinstance(args[0], lucid.Tensor))
         if hooked:
-            layer.register_forward_pre_hook(lambda module, args: calls.append(isinstance(args[0], lucid.Tensor)))
-            layer.register_forward_hook(lambda module, args, output: calls.append(len(flat(output))))
+            layer.register_forward_pre_hook(note)
+            layer.register_forward_hook(note)
         outputs = flat(row.call(layer, *map(kind, row.arrays)))
         found.append([outputs, calls, [*layer.state_dict().values(), lucid.rand(3)]])
     (a, called, state), (b, called_too, state_too) = found

@@ -698,7 +698,8 @@ GROWING = {  # what takes n steps, once it is built of n parts; and how many par
     "append, len and [-1]": (lambda n: n, lambda n: [(m.append(nn.Tanh()), len(m), m[-1]) for m in [nn.Sequential()]
                                                      for _ in range(n)], 4000),
     "save of names that become one": (lambda n: {f"{i:014b}".translate({48: "?", 49: "!"}): lucid.ones(1)
-                                                 for i in range(n)}, lambda state: lucid.save(state, io.BytesIO()), 2000),
+                                                 for i in range(n)},
+                                      lambda state: lucid.save(state, io.BytesIO()), 2000),
     "named_parameters": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
                          lambda model: list(model.named_parameters()), 8000),
     "load_state_dict": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
