@@ -59,7 +59,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
 def _complete(name: str, x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
     """`shape` with its -1 worked out."""
     ndim_of(name, x)
-    known, size = math.prod(n for n in shape if n != -1), x._array.size
+    known, size = math.prod([n for n in shape if n != -1]), (x._array if isinstance(x, Tensor) else x).size
     if shape.count(-1) == 1 and known and size % known == 0:
         return tuple(size // known if n == -1 else n for n in shape)
     if shape.count(-1) > 1:

@@ -22,6 +22,7 @@ import math
 import os
 import re
 from binascii import crc32
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -222,10 +223,8 @@ def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) ->
         raise TypeError(f"save: {place} is an array of dtype {array.dtype}, {fix}")
     safe = "".join(c if c.isalnum() or c in "/._-" else "_" for c in name).replace("..", "__")
     safe = unique = safe[-200:].strip("/") or "value"
-    number = 1
-    while unique in arrays:
-        number += 1
-        unique = f"{safe}~{number}"
+    if safe in arrays:  # the first number that is not taken, found by halving: many names may become one
+        unique = f"{safe}~{bisect_left(range(2**62), True, 2, key=lambda i: f'{safe}~{i}' not in arrays)}"
     arrays[unique] = array
     return unique
 

@@ -59,7 +59,7 @@ class FunctionModule(Module):
     def check(self) -> None:
         """Refuse options, when the module is made, that no input goes with."""
 
-    def forward(self, *inputs: Any, **named: Any) -> Any:
+    def forward(self, *inputs: Tensor, **named: Any) -> Any:
         """(...) -> (...), where the class says nothing else."""
         if not self.options:
             return self.function(*inputs, **named)
@@ -197,7 +197,7 @@ class Dropout(FunctionModule, function=F.dropout, options=("p",)):
         check_probability(type(self).__name__, p)
         self.p = p
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
         """(...) -> (...)."""
         return self.function(input, self.p, self.training)
 
@@ -234,7 +234,7 @@ class Unflatten(FunctionModule, options=("dim", "unflattened_size")):
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
         """(..., product, ...) -> (..., *unflattened_size, ...)."""
         dim = range(input.ndim)[self.dim]
         return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])

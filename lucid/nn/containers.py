@@ -10,12 +10,15 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from operator import index
 from typing import Any, Generic, Self, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 from lucid.core.node import Tensor
+from lucid.core.promotion import shown
 from lucid.core.tensor import Parameter
 from lucid.nn.module import Module
 
 Item = TypeVar("Item", Module, Parameter)
+NAMES: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()  # of the entries of lists, once asked for: in order
 
 
 class Container(Module, Generic[Item]):
@@ -48,8 +51,26 @@ class Container(Module, Generic[Item]):
 class IndexedModules(Container[Item]):
     """A list that is a module: entry i is, unless it was given a name, the attribute called str(i)."""
 
+    def _names(self) -> list[str]:
+        if (names := NAMES.get(self)) is None:
+            names = NAMES[self] = list(self._entries())
+        return names
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        new, was = name not in vars(self), isinstance(vars(self).get(name), self._kind)
+        super().__setattr__(name, value)
+        if isinstance(value, self._kind) != was and (names := NAMES.get(self)) is not None:
+            names.append(name) if new else NAMES.pop(self)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        NAMES.pop(self, None)
+
+    def __len__(self) -> int:
+        return len(self._names())
+
     def _name(self, i: int) -> str:
-        names = list(self._entries())
+        names = self._names()
         try:
             return names[index(i)]
         except IndexError:
@@ -76,7 +97,8 @@ class IndexedModules(Container[Item]):
     def __getitem__(self, i: slice) -> IndexedModules[Item]: ...
     def __getitem__(self, i: int | slice) -> Item | IndexedModules[Item]:
         if not isinstance(i, slice):
-            return self._entries()[self._name(i)]
+            item: Item = vars(self)[self._name(i)]
+            return item
         bases = type(self).__mro__  # a slice of a user's Sequential, whose __init__ may need arguments, is a plain one
         plain: type[IndexedModules[Item]] = bases[bases.index(IndexedModules) - 1]
         return plain()._refill(list(self._entries().items())[i])
@@ -177,6 +199,8 @@ class KeyedModules(Container[Item], MutableMapping[str, Item]):
         self[name] = module
 
     def __getitem__(self, key: str) -> Item:
+        if key not in self:
+            raise KeyError(f"{type(self).__name__}: no entry {shown(key)}; there are {', '.join(self) or 'none'}")
         return self._entries()[key]
 
     def __setitem__(self, key: str, item: Any) -> None:
@@ -185,7 +209,11 @@ class KeyedModules(Container[Item], MutableMapping[str, Item]):
         self._entries()[key] = self._checked(item)
 
     def __delitem__(self, key: str) -> None:
+        self[key]  # which says it if there is none
         del self._entries()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._entries()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries())

@@ -12,9 +12,11 @@ from weakref import ref
 
 from lucid.autograd.function import BackwardOp
 from lucid.autograd.hooks import RemovableHandle
+from lucid.core.array import is_array
 from lucid.core.events import MODULE, begin
 from lucid.core.node import Node, Tensor
 from lucid.ops.create import zeros_like
+from lucid.ops.refusals import with_tensors
 from lucid.ops.shapes import cat
 
 Hook = Callable[..., Any]
@@ -87,6 +89,8 @@ class HookMethods:
 
 def call_observed(module: Any, hooks: Hooks | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A module's forward with its hooks, announced to those who observe the calls of modules."""
+    if type(module).__module__.startswith("lucid.") and any(map(is_array, (*args, *kwargs.values()))):
+        args, kwargs = with_tensors(module.forward, args, kwargs)
     after, output = begin(MODULE, module, args), None
     try:
         output = module.forward(*args, **kwargs) if hooks is None else _call_with_hooks(module, hooks, args, kwargs)

@@ -133,13 +133,14 @@ class Module(HookMethods, Conveniences):
             if self._hooks is None and not MODULE:
                 return self.forward(*args, **kwargs)
             return call_observed(self, self._hooks, args, kwargs)
-        except MixedDevicesError as error:
-            error.modules.append(self)  # for its text: which module it happened in
-            raise
         except Exception as error:
+            if isinstance(error, MixedDevicesError):
+                error.modules.append(self)  # for its text: which module it happened in
             if not type(self).__module__.startswith("lucid."):
                 raise
-            return after(error, type(self).forward, (self, *args), kwargs, type(self).__name__)
+            if (out := after(error, type(self).forward, (self, *args), kwargs, type(self).__name__)) is error:
+                raise
+            return out
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; a TypeError if it is a Parameter and `value` neither a Parameter nor None, for it would

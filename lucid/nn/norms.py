@@ -168,6 +168,7 @@ class BatchNorm(Norm):
         if input.ndim not in self.dims or input.shape[1] != self.num_features:
             expected = self.layout.replace("num_features", str(self.num_features))
             raise ValueError(f"{type(self).__name__}: expected {expected}, got shape {input.shape}")
+        counts = input.numel()  # of an array fails here, before the averages move
         momentum: Any = 0.0 if self.momentum is None else self.momentum
         mean, var, counter = self.running_mean, self.running_var, self.num_batches_tracked
         training = self.training or mean is None
@@ -176,7 +177,7 @@ class BatchNorm(Norm):
         if self.momentum is None and mean is not None and counter is not None:  # a tensor: a GPU is not waited for
             momentum = 1 / (counter + 1).to(mean.dtype)
         out = F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
-        if self.training and counter is not None and input.numel() and not recomputing.get():
+        if self.training and counter is not None and counts and not recomputing.get():
             counter.add_(1)
         return out
 

@@ -111,7 +111,7 @@ class Padding(FunctionModule):
     def __init__(self, padding: Ints) -> None:
         self.padding = ints(type(self).__name__, "padding", padding, 2 * self.dims, -(2**62))
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
         """(n, channels, *size) -> (n, channels, *larger size)."""
         return F.pad(input, self.padding, self.mode, self.value)
 

@@ -122,7 +122,7 @@ class Layers(Recurrent):
                 self._add_weights(f"_l{layer}{direction}", features, device, dtype)
         self.reset_parameters()
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Any]:
         """Every h of the last layer, and the last state of every layer; see the class for the shapes.
 
         Errors are those of `Cell.forward`, and a ValueError if a sequence has no steps."""
@@ -170,7 +170,7 @@ class Cell(Recurrent):
         self._add_weights("", input_size, device, dtype)
         self.reset_parameters()
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None) -> Any:
         """The next state; see the class for the shapes. A TypeError if `input` or a state is not a Tensor, or an LSTM's
         `hx` not a pair; a ValueError if `input` or a state has a wrong shape."""
         self._check_input(input, {1: "(features,)", 2: "(batch, features)"})

@@ -234,7 +234,9 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
         try:
             return assign_in_place(self, name, function(self, *args, **options))
         except Exception as error:
-            return after(error, change, (self, *args), options)
+            if (out := after(error, change, (self, *args), options)) is error:
+                raise
+            return out
 
     change.__name__, change.__qualname__ = name, f"Tensor.{name}"
     change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."

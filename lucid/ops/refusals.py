@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dis import opmap
 from functools import cache
-from inspect import Parameter, signature
+from inspect import BoundArguments, Parameter, signature
 from numbers import Real
 from types import FunctionType
 from typing import Any
@@ -51,7 +52,9 @@ def naming(function: Any) -> Any:
         try:
             return function(*args, **options)
         except Exception as error:
-            return after(error, function, args, options)
+            if (out := after(error, function, args, options)) is error:
+                raise  # adds no frame
+            return out
 
     # What `functools.wraps` copies, but for the annotations: with those it takes 2 ms of `import lucid` longer.
     call.__name__, call.__qualname__, call.__module__ = function.__name__, function.__qualname__, function.__module__
@@ -61,34 +64,34 @@ def naming(function: Any) -> Any:
 
 
 def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[str, Any], name: str = "") -> Any:
-    """What a public function gives, or raises, that has raised `error` for these arguments."""
+    """What a public function gives, or raises, that has raised `error` for these arguments; `error` to be raised on."""
     source = _source(error)
     if not isinstance(error, TOLD) or isinstance(error, MixedDevicesError) or source == "the user":
-        raise error
+        return error
     name = name or (type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
+    if options.get("out", error) is None:
+        raise TypeError(f"{name}: write t.{name}() of a Tensor, not numpy.{name}(t)") from None
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
-        if "out" in options:
-            raise TypeError(f"{name}: write t.{name}() of a Tensor, not numpy.{name}(t)") from None
         renamed = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in options.items()}
         if renamed.keys() != options.keys() <= {"axis", *signature(function).parameters, "keepdims"}:
             return naming(function)(*args, **renamed)  # NumPy's words for PyTorch's
-        raise error from None
-    given, parameters = bound.arguments, signature(function).parameters
-    kinds = {k: [x.strip().partition("[")[0] for x in str(parameters[k].annotation).split("|")] for k in given}
-    arrays = {k: Tensor(as_array(x, name)) for k, x in given.items() if "Tensor" in kinds[k] and is_array(x)}
-    if arrays and isinstance(error, (TypeError, AttributeError)):
-        given.update(arrays)
+        return error
+    given, parameters = bound.arguments, bound.signature.parameters
+    kinds = {key: _kinds(parameters[key]) for key in given}
+    if (source == "Python" or isinstance(error, (TypeError, AttributeError))) and _with_tensors(bound, name):
         try:
             return function(*bound.args, **bound.kwargs)
         except Exception as second:
-            return after(second, function, bound.args, bound.kwargs, name)
+            if (out := after(second, function, bound.args, bound.kwargs, name)) is second:
+                raise
+            return out
     names = rf"(?:{name}|{type(args[0]).__name__ if 'self' in given else name})"
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     other = (start := re.match(r"([\w.]+): ", text)) and start[1] not in parameters  # another function's name
     if re.search(rf"^{names}\b|^forward: |\b{names}[:(]", text) or (other and function.__name__ == "forward"):
-        raise error
+        return error
     if isinstance(error, OSError) and error.errno:
         raise type(error)(error.errno, f"{name}: {error.strerror}", error.filename) from error
     for key, value in given.items() if other or source != "lucid" else ():
@@ -101,6 +104,31 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     values = ", ".join(f"{key}={shown(value)}" for key, value in given.items() if key != "self")
     inside = f" (given {values})" if source == "Python" else ""
     raise of_kind(error, f"{name}: {text or type(error).__name__}{inside}") from error
+
+
+def _kinds(parameter: Parameter) -> list[str]:
+    """The heads of what an annotation allows."""
+    return [x.strip().partition("[")[0] for x in str(parameter.annotation).split("|")]
+
+
+def _with_tensors(bound: BoundArguments, name: str) -> bool:
+    """Make the NumPy arrays among the arguments Tensors where those are asked for; whether there were any."""
+    made: Callable[[Any], Any] = lambda x: Tensor(as_array(x, name)) if is_array(x) else x
+    found = False
+    for key, value in bound.arguments.items():
+        several = type(value) is tuple
+        if any(map(is_array, value if several else (value,))) and "Tensor" in _kinds(bound.signature.parameters[key]):
+            bound.arguments[key], found = tuple(map(made, value)) if several else made(value), True
+    return found
+
+
+def with_tensors(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments for a call with effects, which cannot be made a second time: NumPy arrays are Tensors already."""
+    with suppress(TypeError):  # what does not bind fails in the call
+        bound = signature(function).bind(*args, **options)
+        if _with_tensors(bound, function.__qualname__):
+            return bound.args, bound.kwargs
+    return args, options
 
 
 def _source(error: Exception) -> str:

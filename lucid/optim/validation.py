@@ -162,12 +162,18 @@ def check_parameter(context: str, p: Any) -> None:
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     """Refuse a keyword that the constructor does not know, in a sentence that lists those it does."""
     known = signature(cls.__init__).parameters  # type: ignore[misc]
-    unknown = sorted((keyword for keyword in given if keyword not in known), key="maximize".__ne__)
-    if unknown and not any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
-        expected = ", ".join(list(known)[1:])
-        advice = "write lr" if unknown[0] == "learning_rate" and "lr" in known else "leave it out"
-        advice = uphill(cls) if unknown[0] == "maximize" else advice
-        raise TypeError(f"{cls.__name__}: got the keyword {unknown[0]!r}, expected {expected}; {advice}")
+    unknown = [keyword for keyword in given if keyword not in known]
+    if not unknown or any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
+        return
+    from difflib import get_close_matches  # takes a while to import
+
+    like: Callable[[str, list[str]], list[str]] = lambda word, names: get_close_matches(word.lower(), names, 1, 0.8)
+    uphills = [word for word in unknown if word.lower().startswith("maxim") or like(word, ["maximize"])]
+    word, names = (uphills or unknown)[0], list(known)[1:]
+    meant = [name for name in names if name == "maximize"] if uphills else like(word, names)
+    advice = "write lr" if word == "learning_rate" and "lr" in known else "leave it out"
+    advice = f"did you mean {meant[0]!r}?" if meant else uphill(cls) if uphills else advice
+    raise TypeError(f"{cls.__name__}: got the keyword {word!r}, expected {', '.join(names)}; {advice}")
 
 
 def uphill(cls: type) -> str:

@@ -251,6 +251,29 @@ def test_a_torch_state_dict_gives_torchs_outputs_and_gradients(row: Layer) -> No
 BASES = {"Module", "ParameterList"}  # what computes nothing
 
 
+@pytest.mark.parametrize("hooked", [False, True])
+@some
+def test_numpy_arrays_do_as_well_as_tensors_and_have_effects_once(row: Layer, hooked: bool) -> None:
+    found: list[Any] = []
+    for kind in (lucid.tensor, np.array):
+        layer, _ = made(row)
+        for module in layer.modules():
+            if isinstance(getattr(module, "p", None), float) and module.p == 0:
+                module.p = 0.5  # so that it draws
+        calls: list[bool] = []
+        note = lambda module, args, *output, calls=calls: calls.append(isinstance(args[0], lucid.Tensor))
+        if hooked:
+            layer.register_forward_pre_hook(note)
+            layer.register_forward_hook(note)
+        outputs = flat(row.call(layer, *map(kind, row.arrays)))
+        found.append([outputs, calls, [*layer.state_dict().values(), lucid.rand(3)]])
+    (a, called, state), (b, called_too, state_too) = found
+    assert len(called) == len(called_too) and len(a) == len(b)
+    assert all(called_too) or isinstance(layer, nn.Sequential)  # which gives what it gets to the first of its modules
+    for x, y in zip([*a, *state], [*b, *state_too], strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
 def test_every_layer_has_rows() -> None:
     public = {name for name, value in vars(nn).items() if inspect.isclass(value) and issubclass(value, nn.Module)}
     assert public - BASES == set(LAYERS)

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import io
 import pickle
 import random
 import time
@@ -693,6 +694,12 @@ GROWING = {  # what takes n steps, once it is built of n parts; and how many par
     "Sequential": (lambda n: n, lambda n: nn.Sequential(*[nn.Tanh()] * n), 8000),
     "ModuleList.append": (lambda n: n, appended, 8000),
     "ModuleList +=": (lambda n: (appended(n), [nn.Tanh()] * n), lambda both: both[0].__iadd__(both[1]), 8000),
+    "ModuleList[i]": (lambda n: nn.ModuleList([nn.Tanh()] * n), lambda m: [m[i] for i in range(-len(m), len(m))], 8000),
+    "append, len and [-1]": (lambda n: n, lambda n: [(m.append(nn.Tanh()), len(m), m[-1]) for m in [nn.Sequential()]
+                                                     for _ in range(n)], 4000),
+    "save of names that become one": (lambda n: {f"{i:014b}".translate({48: "?", 49: "!"}): lucid.ones(1)
+                                                 for i in range(n)},
+                                      lambda state: lucid.save(state, io.BytesIO()), 2000),
     "named_parameters": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
                          lambda model: list(model.named_parameters()), 8000),
     "load_state_dict": (lambda n: nn.Sequential(*[nn.PReLU() for _ in range(n)]),
@@ -703,6 +710,30 @@ GROWING = {  # what takes n steps, once it is built of n parts; and how many par
     "interpolate, linear": (lambda n: lucid.ones(1, 1, 10),
                             lambda x, n: nn.functional.interpolate(x, n, mode="linear"), 1_000_000),
 }  # fmt: skip
+
+
+def test_a_list_knows_its_entries_however_they_came_and_went():
+    a, b, c, d = (nn.Linear(1, i + 1) for i in range(4))
+    layers = nn.ModuleList([a, b])
+    assert len(layers) == 2 and layers[1] is b
+    layers.other = c
+    assert layers[2] is layers[-1] is c and len(layers) == 3
+    twin = copy.copy(layers)
+    twin.append(d)
+    assert len(twin) == 4 and twin[3] is d and len(layers) == 3 and layers[-1] is c
+    layers.training = layers.note = False
+    setattr(layers, "0", d)
+    assert list(layers) == [layers[i] for i in range(3)] == [d, b, c]
+    layers.other = None
+    assert len(layers) == 2 and layers[-1] is b
+    layers.other = c
+    del layers.note
+    delattr(layers, "0")
+    layers.append(a)
+    assert list(layers) == [layers[i] for i in range(len(layers))] and len(layers) == 3
+    assert [pickle.loads(pickle.dumps(layers))[i].out_features for i in range(3)] == [m.out_features for m in layers]
+    with pytest.raises(IndexError, match="has 3 entries, and so no entry 3"):
+        layers[3]
 
 
 @pytest.mark.parametrize("what", GROWING)

@@ -117,6 +117,9 @@ GRADIENTS: dict[str, tuple[Any, Any]] = {
         (lambda: [curvature(lambda x, f=f, g=g: g(f(x), x), [0, 0])
                   for f in (lucid.std, *(lambda x, p=p: x.norm(p) for p in (1, 2, 3, 0.5)))
                   for g in (lambda y, x: y * (1 + x.sum()), lambda y, x: y, lambda y, x: y * x.sum())], [[0, 0]] * 15),
+    "the second derivative of `norm() * norm()` at 0, a product of two norms, is 0":
+        (lambda: lucid.autograd.functional.hessian(lambda x: x.norm() * x.norm(), lucid.zeros(2)).tolist(),
+         [[0, 0], [0, 0]]),
     "the slope of `norm() ** 2` at 0 is 0, and its second derivative 2 I":
         (lambda: [lucid.autograd.hessian(lambda x: x.norm() ** 2, lucid.zeros(2)).tolist(),
                   lucid.autograd.hessian(lambda x: x.std(correction=0).square() * 2, lucid.zeros(2)).tolist(),

@@ -390,3 +390,12 @@ def test_an_unknown_keyword_is_refused(kind: type[Optimizer]) -> None:
     known = ", ".join(inspect.signature(kind.__init__).parameters).removeprefix("self, ")
     with pytest.raises(TypeError, match=f"^{kind.__name__}: got the keyword 'rate', expected {known}; leave it out$"):
         kind([parameter(1.0)], rate=1)
+    for near in ("maximise", "Maximize", "maximze", "maximum", "maximisation"):  # left out, they would go downhill
+        advice = "did you mean 'maximize'" if "maximize" in known else "to go uphill negate the loss"
+        with pytest.raises(TypeError, match=rf"^{kind.__name__}: got the keyword '{near}', .*; {advice}"):
+            kind([parameter(1.0)], other=1, **{near: True})
+    if "weight_decay" in known:
+        with pytest.raises(TypeError, match="got the keyword 'weightdecay', .*; did you mean 'weight_decay'"):
+            kind([parameter(1.0)], weightdecay=0.1)
+    with pytest.raises(TypeError, match="; leave it out$"):
+        kind([parameter(1.0)], minimize=True)

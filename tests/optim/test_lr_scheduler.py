@@ -236,6 +236,67 @@ def test_a_chain_multiplies_whatever_it_is_made_of_and_in_any_order(
             chain.step()
 
 
+def trace(*makers: Callable[[Any], Any], steps: int = 16) -> list[list[float]]:
+    optimizer, found = several(), []
+    both = [make(optimizer) for make in makers]
+    for _ in range(steps):
+        found.append(rates(optimizer))
+        for scheduler in both:
+            scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize("name, arguments", [(name, arguments) for name, arguments, _ in ROWS], ids=range(len(ROWS)))
+def test_two_schedules_stepped_side_by_side_give_the_same_in_any_order(name: str, arguments: dict[str, Any]) -> None:
+    """With `eta_min` the wave is no factor; but it climbs out of a trough, in either order."""
+    make: Callable[[Any], Any] = lambda optimizer: getattr(optim, name)(optimizer, **arguments)
+    alone = trace(make)
+    for other, factor in SECONDS.values():
+        first, second = trace(other, make), trace(make, other)
+        if (name, "eta_min" in arguments) != ("CosineAnnealingLR", True):
+            np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-12)
+            product = [np.multiply(factor(t), alone[t]) for t in range(16)]
+            np.testing.assert_allclose(first, product, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parity
+def test_a_wave_above_eta_min_climbs_out_of_its_trough_beside_a_warm_up_as_in_pytorch() -> None:
+    import torch
+
+    for order in (1, -1):
+        found = []
+        for module, optimizer in ((lr_scheduler, several()), (torch.optim.lr_scheduler, theirs())):
+            makers = [lambda m, o: m.LinearLR(o, 0.1, total_iters=4), lambda m, o: m.CosineAnnealingLR(o, 8, 0.1)]
+            both = [make(module, optimizer) for make in makers[::order]]
+            found.append([])
+            for _ in range(20):
+                optimizer.step()
+                for scheduler in both:
+                    scheduler.step()
+                found[-1].append(rates(optimizer))
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+def test_what_begins_anew_is_not_multiplied_by_what_was_before() -> None:
+    make: Callable[[Any], Any] = lambda optimizer: OneCycleLR(optimizer, 1.0, total_steps=14)
+    begins = [1 / 25] * len(BASES)
+    optimizer = several()
+    for _ in range(2):  # the same line, run again
+        make(optimizer)
+        np.testing.assert_allclose(rates(optimizer), begins)
+    optimizer = several()
+    ConstantLR(optimizer, 0.5)
+    for group in optimizer.param_groups:
+        group["lr"] = 3.0
+    assert make(optimizer).base_lrs == [3.0] * len(BASES)
+    np.testing.assert_allclose(rates(optimizer), begins)
+    optimizer = several()
+    optimizer.step()
+    ConstantLR(optimizer, 0.5, total_iters=9).step()
+    make(optimizer)
+    np.testing.assert_allclose(rates(optimizer), begins)
+
+
 @products
 @pytest.mark.parametrize("first", [True, False])
 def test_a_plateau_lowers_what_another_schedule_gives(

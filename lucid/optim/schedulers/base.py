@@ -18,7 +18,7 @@ from functools import partial
 from itertools import count
 from math import isclose
 from typing import Any, ClassVar, Self
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from lucid.core.tensor import Parameter
 from lucid.optim.optimizer import Optimizer
@@ -28,6 +28,8 @@ from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keyw
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
 WARNED: WeakSet[Optimizer] = WeakSet()  # those whose schedules were stepped first
 Rate = tuple[float, int]  # the product of all factors of a learning rate that are not 0, and how many are
+# While no schedule has been stepped: the class of the last one made, and each group's lr before all and after it.
+STARTS: WeakKeyDictionary[Optimizer, tuple[type, list[tuple[float, Rate]]]] = WeakKeyDictionary()
 
 
 class LRScheduler:
@@ -47,8 +49,8 @@ class LRScheduler:
     Attributes:
         optimizer: as given; so are all other arguments, by their names.
         last_epoch: how often `step` has been called.
-        base_lrs: the learning rates that the groups had at first; for a group added later, the one it had at
-            the first `step` that saw it.
+        base_lrs: the learning rates that the groups had at first, before any of the schedules that begin together;
+            for a group added later, the one it had at the first `step` that saw it.
 
     Every schedule raises a TypeError for what is no Optimizer, and for values that are not of the kind that
     `checks` asks for; a ValueError for numbers that make no sense, and lists that are not as long as there
@@ -87,9 +89,14 @@ class LRScheduler:
             )
         self.optimizer, self._created, self.last_epoch = optimizer, next(CREATION), 0
         lrs = self._current_lrs(self._name)
-        self.base_lrs = [lr for lr, _ in lrs]
+        kind, starts = STARTS.get(optimizer, (type(self), []))
+        again = kind is type(self) and isinstance(self, AbsoluteLR)  # one made anew takes the place of the other
+        bases = [first if left == lr and not again else lr[0] for lr, (first, left) in zip(lrs, starts, strict=False)]
+        self.base_lrs = [*bases, *(lr for lr, _ in lrs[len(bases) :])]  # an lr set by hand is a new start
         vars(self).update(self._checked(self._name, {name: getattr(self, name) for name in self.checks}))
         self._initialize(lrs)
+        lefts = self._current_lrs(self._name)
+        STARTS[optimizer] = type(self), list(zip(self.base_lrs, lefts, strict=True))
 
     @property
     def _name(self) -> str:
@@ -105,6 +112,7 @@ class LRScheduler:
     def _next(self) -> tuple[int, list[Rate], list[float]]:
         """The next epoch, the learning rates that stand in the groups, and `base_lrs`, for groups added since those."""
         optimizer, lrs = self.optimizer, self._current_lrs(self._name)
+        STARTS.pop(optimizer, None)  # a schedule made from here on begins with what it finds
         stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED
         if not stepped and type(self).step is LRScheduler.step:  # a first loss may be older than all batches
             WARNED.add(optimizer)

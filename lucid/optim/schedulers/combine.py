@@ -17,8 +17,7 @@ from lucid.optim.validation import WHOLE_FROM_0, is_sequence, list_of
 class CompositeLR(LRScheduler):
     """Base of these: the schedules that they are made of, whose states are saved within their own.
 
-    The `base` of a schedule is the learning rate that it finds when it is made, which another one may have
-    changed already. As parts of one schedule all of them get the learning rates that the first one found."""
+    As parts of one schedule all of them get, as `base`, the learning rates that the first one found."""
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
