@@ -208,6 +208,16 @@ class KeyedModules(Container[Item], MutableMapping[str, Item]):
             raise TypeError(f"{type(self).__name__}: a key must be a str, got {key!r}; write str(...) of it")
         self._entries()[key] = self._checked(item)
 
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Add or replace those of a mapping, or of pairs of a key and an entry."""
+        try:
+            entries = dict(other, **more)
+        except (TypeError, ValueError) as error:
+            expected = "expected a mapping, or pairs of a key and an entry"
+            raise TypeError(f"{type(self).__name__}.update: {expected}, got {shown(other)}") from error
+        for key, item in entries.items():
+            self[key] = item
+
     def __delitem__(self, key: str) -> None:
         self[key]  # which says it if there is none
         del self._entries()[key]

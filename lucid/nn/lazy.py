@@ -7,6 +7,7 @@ parameters, which have no shape until then, stay the same objects.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import Signature, signature
 from typing import Any
 
 from lucid.core.node import Tensor
@@ -31,6 +32,11 @@ class Lazy(Module):
     `to` and its kin, `requires_grad_`, `train` and hooks may come before the first call; what needs the shapes of the
     parameters, an optimizer above all, is refused until then. A ValueError if the first input has too few or too many
     dims."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        becomes: Any = next(kind for kind in cls.__mro__ if kind in KINDS)
+        cls.__signature__ = Signature(list(signature(becomes).parameters.values())[1:])  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(0, *args, **options)  # type: ignore[call-arg]

@@ -77,4 +77,4 @@ def with_implicit_dim(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return function(input if dtype is None else input.to(dtype), *[] if dim is None else [dim], **options)
 
     input, *others = signature(function).parameters.values()
-    return _around(function, along, __signature__=Signature([input.replace(name="input"), *others]))
+    return naming(_around(function, along, __signature__=Signature([input.replace(name="input"), *others])))
