@@ -37,6 +37,15 @@ class Lucid(griffe.Extension):
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Name the operation behind each function, and give Tensor its methods."""
         public = [(space, name) for space, names in namespaces().items() for name in names]
+        for space, name in public:  # functions that a module makes of others have no text of their own
+            function = value(space, name)
+            if inspect.isroutine(function) and function.__name__ == name:
+                own, there = (pkg[home.removeprefix("lucid.")] if home != "lucid" else pkg
+                              for home in (function.__module__, space))  # fmt: skip
+                if name not in own.members:
+                    own[name] = made(function)
+                    if there is not own:
+                        there[name] = griffe.Alias(name, own[name], parent=there)
         behind = {value(*each): spec for each in public if (spec := operation(*each))}
         for function, spec in behind.items():
             read(pkg, function).docstring.value += f"\n\nIts gradient: operation [`{spec.name}`][op-{spec.name}]."

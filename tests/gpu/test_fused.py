@@ -45,7 +45,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 # Each forward and formula that is one kernel where it was several launches. One that symbols can no longer follow would
 # be as right as before and as slow as before: only this list notices.
 FUSED = {
-    "bce_with_logits target", "bce_with_logits x", "bce target", "bce x", "clip forward", "clip x", "cos x", "divide y",
+    "bce_with_logits x", "bce target", "bce x", "clip forward", "clip x", "cos x", "divide y",
     "elu forward", "elu x", "erf forward", "erf x", "expm1 x", "gelu forward", "gelu_slope forward", "gelu_slope x",
     "hardswish forward", "hardswish x", "hardtanh forward", "hardtanh x",
     "huber target", "huber x", "l1 target", "l1 x", "leaky_relu forward", "leaky_relu x", "log10 x", "log1p x",

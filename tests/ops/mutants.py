@@ -108,8 +108,9 @@ def own_functions(module: str) -> dict[str, ast.stmt]:
 def calls(module: str, tree: ast.AST) -> Iterator[tuple[str, str]]:
     """The functions that a piece of code of `module` uses, as (module, name): its own, or another's with operations."""
     modules = {spec.forward.__module__ for spec in OWN.values()}
+    arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}  # softplus's `threshold`, say
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and node.id not in arguments:
             if node.id in own_functions(module):
                 yield module, node.id
             value = vars(sys.modules[module]).get(node.id)
