@@ -1110,3 +1110,16 @@ def test_a_plateaus_state_for_fewer_groups_is_refused() -> None:
         ValueError, match=r"^ReduceLROnPlateau\.load_state_dict: min_lr must be a list of 3, .* got a list of 1"
     ):
         ReduceLROnPlateau(several()).load_state_dict(small.state_dict())
+
+
+def test_a_plateau_reduces_a_rate_that_a_warm_up_keeps_below_eps() -> None:
+    optimizer = SGD([parameter()], lr=1.0)
+    warm_up = lr_scheduler.NoamScheduler(optimizer, 1, 1_000_000)
+    plateau = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.1)
+    began = optimizer.param_groups[0]["lr"]
+    assert 0 < began < 1e-8
+    with pytest.warns(UserWarning, match="before the first optimizer.step"):
+        for _ in range(4):
+            warm_up.step()
+            plateau.step(1.0)
+    assert optimizer.param_groups[0]["lr"] < began

@@ -310,6 +310,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold_mode, cooldown, min_lr, eps
         self.best, self.num_bad_epochs, self.cooldown_counter = -inf if mode == "max" else inf, 0, 0
         super().__init__(optimizer)
+        self.base_lrs = [lr for lr, _ in self._current_lrs(self._name)]  # with what others made of it: see `rate`
 
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse a threshold that no loss can pass."""
