@@ -32,7 +32,7 @@ from operator import attrgetter
 from threading import RLock
 from typing import Any
 
-from lucid.core.array import cpu, namespace, ndarray
+from lucid.core.array import cpu, float16, float32, namespace, ndarray
 from lucid.core.events import BACKWARD, VJP, begin, describe, observed
 from lucid.core.node import Leaf, Node, Tensor, grad_mode, last_write, method, write_record
 from lucid.core.op import on_tensors
@@ -112,6 +112,7 @@ def run_backward(
     """
     xp = on_tensors if create_graph else cpu
     gradients: dict[Node, Any] = {}  # received, and not yet passed on
+    halves: set[Any] = set()  # those of half precision that several gradients have met in: they add up in single
     for node, g in seeds:
         g = _copy(g) if type(node) is Leaf else g
         gradients[node] = gradients[node] + g if node in gradients else g
@@ -121,6 +122,8 @@ def run_backward(
     while queue:
         _, node = heappop(queue)
         g = gradients.pop(node)  # complete: every user of this node is newer, and has had its turn
+        if halves and node in halves:
+            g = _astype(g, float16)
         if node.hooks is not None or node.retain_hooks is not None:
             g = _after_hooks(node, g)
         inputs = node.inputs
@@ -152,6 +155,9 @@ def run_backward(
                 part = _unbroadcast_for(xp, node, part, source.shape)
             before = gradients.get(source)
             if before is not None:
+                if getattr(part, "dtype", None) is float16:  # of a Function's several outputs there is none
+                    halves.add(source)
+                    part = _astype(part, float32)
                 gradients[source] = before + part
             elif type(source) is not Leaf:
                 gradients[source] = part
@@ -164,12 +170,17 @@ def run_backward(
             node.saved = None  # the inputs stay: a later pass must find its way here, to say that it cannot go on
     for node, g in gradients.items():  # every operation has been popped: these are the leaves
         if targets is None or node in targets:
+            g = _astype(g, float16) if node in halves else g
             yield node, _after_hooks(node, g) if node.hooks is not None or node.retain_hooks is not None else g
 
 
 def first_array(g: Any) -> Any:
     """A gradient's array; of a Function's with several outputs, the one of the first output that has any."""
     return next(iter(g.values())) if isinstance(g, dict) else g
+
+
+def _astype(g: Any, dtype: Any) -> Any:
+    return on_tensors.astype(g, dtype=dtype) if isinstance(g, Tensor) else g.astype(dtype)
 
 
 def _copy(g: Any) -> Any:

@@ -190,16 +190,15 @@ def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
     return attach
 
 
-# Whether operations are recorded, in this thread and this task of asyncio, and what is to be put back when the block of
-# no_grad() or enable_grad() ends: such a pair again; outside of all blocks the same one.
+# `grad_mode.get()[0]` says whether operations are recorded, in this thread and this task of asyncio. Behind it stands
+# what the end of the block, of no_grad() or enable_grad(), puts back: such a pair again. Outside of all blocks a pair
+# stands behind itself.
 outermost: list[Any] = [True]
 outermost.append(outermost)
 grad_mode: ContextVar[Sequence[Any]] = ContextVar("grad_mode", default=outermost)
 # Whether a checkpoint runs its function again, which must not move running statistics.
 recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
 
-
-# -- views, and writes in place ----------------------------------------------------------------------------------------
 
 # The last write to each storage, by its id. A node need only be checked if it is older than the last write of all; in
 # a training loop, where writes happen between graphs, none ever is.

@@ -97,8 +97,6 @@ class Op:
             self._plan_backward()
         self.call: Any = _call_of(self)
 
-    # -- what is saved, and the backward half ------------------------------------------------------------------
-
     def __getattr__(self, name: str) -> Any:  # only reached when the name is not there
         own = vars(self)  # which another thread may have completed since
         if not name.startswith("__") and "vjp" not in own:
@@ -206,9 +204,9 @@ class Op:
                 i = self.inputs.index(want)
                 return lambda arrays, nodes, out, aux, options: None if nodes[first] is None else arrays[i]
             return lambda arrays, nodes, out, aux, options: (
-                None
-                if nodes[first] is None and not any(nodes[j] is not None for j in rest)
-                else get(arrays, nodes, out, aux, options)
+                get(arrays, nodes, out, aux, options)
+                if nodes[first] is not None or any(nodes[j] is not None for j in rest)
+                else None
             )
         if want in self.options:
             default = self.options[want]
@@ -246,8 +244,6 @@ class Op:
         for name, recompute in self.aux_outputs.items():
             values[name] = recompute(on_tensors, *[values[want] for want in self.recompute_args[name]])
         return tuple(values.values())
-
-    # -- the forward half --------------------------------------------------------------------------------------
 
     def result(self, xp: Any, operands: Any, arrays: Any, nodes: Any, out: Any, options: dict[str, Any]) -> Tensor:
         """The output of a call as a Tensor, recorded if need be; the calls below leave the uncommon cases to it."""

@@ -30,25 +30,18 @@ def axes(name: str, dim: Any, several: bool = True) -> Any:
 
 
 def reduction(operation: Any = None, *, several: bool = True, converts: bool = False) -> Any:
-    """The public form of a reduction: `dim` and `keepdim` (or `axis` and `keepdims`) for the operation's `axis` and
-    `keepdims`; also the method of that name. If it `converts`, x is first cast to a `dtype`, and so is the result."""
+    """The public form of a reduction: `dim` and `keepdim` for the operation's `axis` and `keepdims`; also the method of
+    that name. If it `converts`, x is first cast to a `dtype`, and so is the result."""
     if operation is None:
         return lambda operation: reduction(operation, several=several, converts=converts)
     name = operation.__name__
 
-    def reduced(x, dim=None, keepdim=False, *, dtype=None, **more):
+    def reduced(x, dim=None, keepdim=False, *, dtype=None):
         if dtype is not None:
-            if converts:
-                if operation.op.floats and as_dtype(dtype).kind != "f":
-                    raise TypeError(f"{name}: expected a float dtype, got {dtype!r}")
-                x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
-                return reduced(x, dim, keepdim, **more).to(dtype)
-            more = {"dtype": dtype}
-        if more:
-            dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-            if more:
-                odd = f"{name}: unexpected keyword {next(iter(more))!r}"
-                raise TypeError(f"{odd}; expected dim and keepdim (or axis and keepdims), as t.{name}(dim=0)")
+            if not converts or (operation.op.floats and as_dtype(dtype).kind != "f"):
+                raise TypeError(f"{name}: expected {'a float' if converts else 'no'} dtype, got {dtype!r}")
+            x = x.to(float32 if as_dtype(dtype) == float16 else dtype)  # which may not hold what is added up
+            return reduced(x, dim, keepdim).to(dtype)
         return operation(x, axis=None if dim is None else axes(name, dim, several), keepdims=keepdim)
 
     return method()(public_form(operation, reduced))

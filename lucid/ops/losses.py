@@ -477,9 +477,6 @@ def nll_loss(
     return out if rows is input or reduction != "none" else out.reshape(target.shape)
 
 
-# -- formulas of other operations: pairs and triplets compared by a margin, parameters of a distribution ---------------
-
-
 def _check_dims(caller: str, reduction: str, **tensors: Tensor) -> None:
     """Refuse what is no Tensor, numbers of dims that differ, and an unknown `reduction`."""
     check_reduction(caller, reduction)

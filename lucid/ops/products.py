@@ -210,7 +210,7 @@ class _Plan:
         """The term summed over the labels that are not needed."""
         x, names = term
         gone = tuple([i for i, label in enumerate(names) if label not in needed])
-        x = self.add(sum, x, axis=gone) if gone else x
+        x = self.add(sum, x, dim=gone) if gone else x
         return x, tuple([label for label in names if label in needed])
 
     def cheapest_pair(self, terms: list[Term]) -> tuple[Term, Term]:
@@ -237,7 +237,7 @@ class _Plan:
         left = self.arrange(x, (*batch, *rows, *inner), (*b, *r, *(1,) * len(c), *i))
         right = self.arrange(y, (*batch, *columns, *inner), (*b, *(1,) * len(r), *c, *i))
         out = self.add(multiply, left, right)  # (*b, *r, *c, *i)
-        return (self.add(sum, out, axis=tuple(range(-len(inner), 0))) if inner else out), names
+        return (self.add(sum, out, dim=tuple(range(-len(inner), 0))) if inner else out), names
 
     def arrange(self, term: Term, order: Labels, shape: Shape | None) -> int:
         """The number of a term with its labels in another order, and then in another shape."""

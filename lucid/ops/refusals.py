@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dis import opmap
 from functools import cache
-from inspect import BoundArguments, Parameter, signature
+from inspect import BoundArguments, Parameter, signature, unwrap
 from numbers import Real
 from types import FunctionType
 from typing import Any
@@ -46,9 +46,15 @@ QUICK = frozenset("""
 
 @cache
 def naming(function: Any) -> Any:
-    """A function whose refusals name it and the argument, and that takes NumPy arrays for Tensors."""
+    """A function whose refusals name it and the argument, and that takes NumPy arrays for Tensors; one that works along
+    a `dim` or `dims` also takes NumPy's words, `axis` and `keepdims`."""
+    code = unwrap(function).__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    dim = next((name for name in ("dim", "dims") if name in names and "axis" not in names), None)
 
     def call(*args: Any, **options: Any) -> Any:
+        if dim is not None and ("axis" in options or "keepdims" in options):
+            options = {{"axis": dim, "keepdims": "keepdim"}.get(key, key): value for key, value in options.items()}
         try:
             return function(*args, **options)
         except Exception as error:
@@ -74,9 +80,6 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
-        renamed = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in options.items()}
-        if renamed.keys() != options.keys() <= {"axis", *signature(function).parameters, "keepdims"}:
-            return naming(function)(*args, **renamed)  # NumPy's words for PyTorch's
         return error
     given, parameters = bound.arguments, bound.signature.parameters
     kinds = {key: _kinds(parameters[key]) for key in given}
@@ -165,5 +168,6 @@ def guard(*owners: Any) -> None:
                 public = name == "__init__" or (name.isidentifier() and name[0] != "_")
                 if public and takes and not QUICK & {name, value.__qualname__}:
                     setattr(owner, key, naming(value))
-                    home: Any = value.__globals__  # where pickle looks for it
-                    home.update({name: naming(value)} if home.get(name) is value else {})
+                    home: Any = value.__globals__
+                    if home.get(name) is value:  # where pickle looks for it
+                        home[name] = naming(value)

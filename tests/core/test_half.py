@@ -273,3 +273,19 @@ def test_sigmoid_of_minus_12() -> None:
 
 def test_rounding_to_places_does_not_pass_the_largest_number() -> None:
     assert lucid.tensor([1.5, 60000.0], dtype="float16").round(decimals=5).tolist() == [1.5, 60000.0]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_that_meet_add_up_in_single(create_graph: bool) -> None:
+    """In a leaf, in a tensor on the way, and where single uses half: as a running sum, half stops at 2,048."""
+    leaf = lucid.ones(1, dtype=lucid.float16, requires_grad=True)
+    middle = leaf * 1
+    (at_leaf, at_middle) = lucid.autograd.grad(
+        lucid.stack([leaf] * 3000).sum() + lucid.stack([middle * 1] * 3000).sum(), [leaf, middle],
+        create_graph=create_graph,
+    )  # fmt: skip
+    assert at_leaf.tolist() == [6000] and at_middle.tolist() == [3000] and at_leaf.dtype == at_middle.dtype == "float16"
+    total, middle = lucid.zeros(1), leaf * 1
+    for _ in range(3000):
+        total = total + (middle * 1).float()
+    assert lucid.autograd.grad(total, leaf)[0].tolist() == [3000]

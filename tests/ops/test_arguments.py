@@ -11,6 +11,7 @@ import pytest
 
 import lucid
 from lucid.nn import functional as F
+from lucid.ops import refusals
 from tests.ops.test_table import surface
 
 OF_DIM = {name: f for name, f in surface().items()
@@ -159,3 +160,16 @@ def test_isclose_names_what_it_cannot_compare() -> None:
     for odd in (np.ones((2, 3), "c8"), np.ma.MaskedArray(np.ones((2, 3)), mask=True)):
         with pytest.raises(TypeError, match=r"isclose: (expected an array without a mask|cannot make .* complex64)"):
             Y.isclose(odd)
+
+
+@pytest.mark.parametrize("f, words", [
+    (lucid.sum, {"dim": 0, "keepdim": True}), (lucid.max, {"dim": 0, "keepdim": True}), (lucid.flip, {"dims": (0,)}),
+    (lucid.std, {"dim": 0}), (lucid.cumsum, {"dim": 0}), (lucid.nn.functional.softmax, {"dim": 0}),
+    (lucid.Tensor.median, {"dim": 0}), (lucid.squeeze, {"dim": 0}),
+])  # fmt: skip
+def test_numpys_words_are_read_before_the_call(f: Any, words: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`axis` and `keepdims`: not by a call that fails, which takes 40 us."""
+    x, numpys = lucid.randn(1, 3), {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
+    expected = f(x, **words)
+    monkeypatch.setattr(refusals, "after", lambda error, *_: error)
+    assert str(f(x, **{numpys[key]: value for key, value in words.items()})) == str(expected)

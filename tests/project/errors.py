@@ -122,7 +122,7 @@ ERRORS: dict[str, list[Error]] = {
             (lambda: x23.min("a"), TypeError, "min: expected an int for dim, got 'a'; or a tensor to compare with")],
     "sum": [*along("sum"), (lambda: lucid.tensor(1.0).sum(1), IndexError, "sum: dim 1 is out of range .*no dimensions"),
             (lambda: x3.sum(dim=1.5), TypeError, "sum: expected an int for dim, got 1.5"),
-            (lambda: x3.sum(axes=0), TypeError, "sum: unexpected keyword 'axes'; expected dim and keepdim"),
+            (lambda: x3.sum(axes=0), TypeError, r"sum\(\) got an unexpected keyword argument 'axes'"),
             (lambda: x23.sum((0, 0)), ValueError, "sum: .*duplicate")],
     "softmax": [*along("softmax"), (lambda: x3.softmax(), TypeError, "softmax: expected an int for dim, got None")],
     "log_softmax": [*along("log_softmax"),
