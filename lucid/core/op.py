@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from inspect import CO_VARARGS, Parameter, Signature, signature
-from itertools import islice
+from itertools import islice, repeat
 from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
@@ -492,12 +492,12 @@ def _ternary(op: Op, simple: bool) -> Any:
 def _nary(op: Op, simple: bool) -> Any:
     forward, floats, in_single, variadic, count = op.forward, op.floats, op.in_single, op.variadic, len(op.inputs)
     name = op.name
-    kinds = [] if variadic else [(name in op.promoted, name in op.nullable) for name in op.inputs]
+    kinds = repeat((True, False)) if variadic else [(n in op.promoted, n in op.nullable) for n in op.inputs]
 
     def call(*operands: Any, **options: Any) -> Tensor:
         if len(operands) != count and not variadic:
             operands, options = op.bind(operands, options)
-        arrays, nodes, dtype, usual = [], [], None, not variadic
+        arrays, nodes, dtype, usual = [], [], None, True
         for x, (is_promoted, is_nullable) in zip(operands, kinds):  # noqa: B905 (strict=True is slower)
             if isinstance(x, Tensor):
                 array, node = x._array, x._node

@@ -212,9 +212,6 @@ def default_float(out: Any, inputs: Sequence[Any]) -> Any:
     return out.astype(default)
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
-
-
 class MixedDevicesError(RuntimeError):
     """Operands on different devices. The modules in whose forward it happened add themselves as it passes them."""
 
