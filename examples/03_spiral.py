@@ -72,6 +72,7 @@ def main(argv: list[str] | None = None) -> float:
     options = parser.parse_args(argv)
     steps = QUICK_STEPS if options.quick else STEPS
 
+    lucid.set_num_threads(1)  # of more, in so small a model, each would wait for the others
     lucid.manual_seed(options.seed)
     points, arms = (part.to(options.device) for part in spiral())
     new_points, new_arms = (part.to(options.device) for part in spiral())

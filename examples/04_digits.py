@@ -109,6 +109,7 @@ def main(argv: list[str] | None = None) -> float:
         options.out = options.out.with_suffix(".png")
     seed = saved["seed"] if saved else options.seed  # the same fifth must stay held out
 
+    lucid.set_num_threads(1)  # of more, in so small a model, each would wait for the others
     lucid.manual_seed(seed)
     with numpy.load(DIGITS) as file:
         images, labels = file["images"], file["labels"].astype("int64")

@@ -256,6 +256,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, Result]]:
     if not options.out.suffix:
         options.out = options.out.with_suffix(".png")
 
+    lucid.set_num_threads(1)  # of more, in so small a model, each would wait for the others
     lucid.manual_seed(options.seed)
     races = {kind: Race(kind, steps, options.device) for kind in ("noise", "sparse", "outliers")}
     results: dict[str, dict[str, Result]] = {kind: {} for kind in races}

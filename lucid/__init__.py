@@ -10,7 +10,7 @@ docs/reading.md says in which order to read the source. This file gathers what i
 
 import math as _math
 import sys as _sys
-from importlib import import_module as _import_module
+from typing import Any as _Any
 
 from lucid.core.array import Device as device
 from lucid.core.array import bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, uint8
@@ -36,14 +36,18 @@ from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
 
+from lucid._suggest import suggest as _know_other_names
 from lucid.ops.refusals import guard as _guard
 
-_guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
+_public = (nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
+_guard(_sys.modules[__name__], *_public)
+_know_other_names(_sys.modules[__name__], *_public, nn.utils.rnn, optim.lr_scheduler, utils)
 
-pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
+e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
-_LATER = {"distributions", "see"}  # loaded when they are first used
-__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | _LATER)
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"})
+__all__ += ["distributions", "see"]  # noqa: F405  (loaded when they are first used)
+__getattr__: _Any  # for these and for other names; _suggest.py sets it
 
 
 def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
@@ -58,11 +62,3 @@ def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
 
 
 nn.Module.summary = _summary  # from here, because nn must not import what looks inside it
-
-
-def __getattr__(name: str) -> object:  # only reached when the name is not there
-    if name in _LATER:
-        return _import_module(f"lucid.{name}")
-    from lucid._suggest import missing
-
-    raise missing("lucid", name, globals())

@@ -4,7 +4,6 @@ All take one matrix or a batch of them, in float32 or float64, and are different
 """
 # ruff: noqa: I001 (types, then functions)
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.ops.linalg import EigenvaluesEigenvectors, SignLogabsdet
 from lucid.ops.linalg import cholesky, det, eigh, inv, lstsq, matrix_norm, matrix_power, norm, pinv, qr, slogdet, solve
 from lucid.ops.linalg import svd, vector_norm
@@ -13,4 +12,3 @@ __all__ = [
     "EigenvaluesEigenvectors", "SignLogabsdet", "cholesky", "det", "eigh", "inv", "lstsq", "matrix_norm",
     "matrix_power", "norm", "pinv", "qr", "slogdet", "solve", "svd", "vector_norm",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())

@@ -127,7 +127,7 @@ def title_of(module: str) -> str:
 
 def file_of(module: str) -> str:
     """Its file, from the root of the repository."""
-    package = hasattr(importlib.import_module(module), "__path__")
+    package = "__init__" in str(importlib.import_module(module).__file__)
     return module.replace(".", "/") + ("/__init__.py" if package else ".py")
 
 

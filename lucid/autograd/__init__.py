@@ -5,7 +5,6 @@ one's own), `functional` (Jacobians, Hessians and products with them), `recomput
 "correct" means) and `anomaly` (which operation made a NaN).
 """
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.autograd import functional, hooks
 from lucid.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from lucid.autograd.function import Function, FunctionCtx
@@ -20,4 +19,3 @@ __all__ = [
     "gradcheck", "gradgradcheck", "hessian", "hvp", "inference_mode", "is_grad_enabled", "jacobian", "jvp", "no_grad",
     "set_detect_anomaly", "set_grad_enabled", "vhp", "vjp",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())

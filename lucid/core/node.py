@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 
-from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
+from lucid.core.array import Array, Device, DType, device_of, storage_of
 from lucid.core.events import NODE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,8 +90,8 @@ class Leaf(Node):
 class Tensor:
     """An array that can remember how it was computed.
 
-    `Tensor(data)` wraps an array as it is, without copying; of nested lists it makes one. `lucid.tensor(data)`, which
-    always copies, is what most programs want.
+    `Tensor(data)` wraps an array as it is, without copying; of nested lists it makes one, in the default dtype;
+    `Tensor(2, 3)` is zeros of that shape. `lucid.tensor(data)`, which always copies, is what most programs want.
 
     Attributes:
         grad: the gradient that `backward()` left here, a Tensor of the same shape, or None. Can be assigned.
@@ -108,14 +108,17 @@ class Tensor:
     untracked_alias: bool  # it shares memory with another tensor in a way that was not recorded
     __array_ufunc__ = None  # so that ndarray * tensor calls Tensor.__rmul__, not NumPy's loop over elements
 
-    def __init__(self, data: Any, requires_grad: bool = False, _node: Any = ...) -> None:
+    def __init__(self, data: Any = (), requires_grad: bool = False, _node: Any = ..., *lengths: int) -> None:
         if _node is ...:  # from users: what comes from operations is an array of the right kind already
-            data, _node = as_array(data, "Tensor"), None
+            data, requires_grad, _node = *self._given(data, requires_grad), None
         self._array = data
         self._node = _node
         self._grad = None
         self.views = None
         if requires_grad is not False:
+            if _node is not None:  # Tensor(2, 3, 4), a shape
+                self._array, requires_grad = self._given(data, requires_grad, _node, *lengths)
+                self._node = None
             self.requires_grad = requires_grad
 
     @property
@@ -161,7 +164,7 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if not isinstance(wanted, bool):
-            raise TypeError(f"Tensor.requires_grad: expected a bool, got {wanted!r}; for a shape use lucid.empty(2, 3)")
+            raise TypeError(f"Tensor.requires_grad: expected a bool, got {wanted!r}")
         if not self.is_leaf:
             if not wanted:
                 raise RuntimeError("requires_grad = False on a computed tensor; use .detach() for one without history")

@@ -308,6 +308,13 @@ def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tens
     return _cast(out, float16) if (out := op.call(*wide, **options)).dtype == float32 else out
 
 
+def _otherwise(op: Op, error: Exception, operands: Any, options: Any, arrays: Any, nodes: Any) -> Any:
+    """After a call has failed: what it gives if it was in other words of PyTorch's, such as `out=`; else the error."""
+    if options and (out := on_tensors.in_other_words(op.call, operands, options)) is not None:
+        return out
+    raise describe_error(op, error, arrays, nodes) from error
+
+
 def _unary(op: Op, simple: bool) -> Any:
     forward, floats, in_single, view, name = op.forward, op.floats, op.in_single, op.view, op.name
 
@@ -330,7 +337,7 @@ def _unary(op: Op, simple: bool) -> Any:
                 compute = observed(FORWARD, op, compute)
             out = compute(xp, array, **options) if options else compute(xp, array)
         except Exception as error:
-            raise describe_error(op, error, (array,), (node,)) from error
+            return _otherwise(op, error, (x,), options, (array,), (node,))
         if not simple:
             return op.result(xp, (x,), (array,), (node,), out, options)
         if type(out) is not ndarray:
@@ -375,7 +382,7 @@ def _binary(op: Op, simple: bool, operator: bool) -> Any:
         except foreign:
             return NotImplemented
         except Exception as error:
-            raise describe_error(op, error, (a, b), (m, n)) from error
+            return _otherwise(op, error, (x, y), options, (a, b), (m, n))
         if not simple:
             return op.result(xp, (x, y), (a, b), (m, n), out, options)
         if type(out) is not ndarray:
@@ -417,7 +424,7 @@ def _ternary(op: Op, simple: bool) -> Any:
                 compute = observed(FORWARD, op, compute)
             out = compute(xp, a, b, c, **options) if options else compute(xp, a, b, c)
         except Exception as error:
-            raise describe_error(op, error, (a, b, c), (m, n, o)) from error
+            return _otherwise(op, error, (x, y, z), options, (a, b, c), (m, n, o))
         if not simple:
             return op.result(xp, (x, y, z), (a, b, c), (m, n, o), out, options)
         if type(out) is not ndarray:
@@ -463,7 +470,7 @@ def _nary(op: Op, simple: bool) -> Any:
                 compute = observed(FORWARD, op, compute)
             out = compute(xp, *arrays, **options)
         except Exception as error:
-            raise describe_error(op, error, arrays, nodes) from error
+            return _otherwise(op, error, operands, options, arrays, nodes)
         return op.result(xp, operands, arrays, nodes, out, options)
 
     return call

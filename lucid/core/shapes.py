@@ -47,13 +47,13 @@ def _reshape(xp, x, *, shape):
 
 
 @method()
-def reshape(x: Tensor, *shape: Any) -> Tensor:
+def reshape(x: Tensor, *lengths: Any, shape: Any = None) -> Tensor:
     """The elements of x, row by row, in another shape; one -1 stands for whatever is left. A view where possible.
 
     Raises:
         ValueError: if the number of elements does not fit.
     """
-    return _reshape(x, shape=_complete("reshape", x, sizes("reshape", shape)))
+    return _reshape(x, shape=_complete("reshape", x, sizes("reshape", lengths if shape is None else (shape,))))
 
 
 def _complete(name: str, x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:

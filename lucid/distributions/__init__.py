@@ -1,7 +1,9 @@
 """Probability distributions as PyTorch has them; `families` has them all."""
 # ruff: noqa: I001  (several names a line)
 
-from lucid._suggest import suggesting as _suggesting
+import sys as _sys
+
+from lucid._suggest import suggest as _know_other_names
 from lucid.distributions.families import (
     Bernoulli, Categorical, Distribution, Exponential, Independent, Multinomial, Normal, Uniform, kl_divergence,
 )  # fmt: skip
@@ -10,4 +12,4 @@ __all__ = [
     "Bernoulli", "Categorical", "Distribution", "Exponential", "Independent", "Multinomial", "Normal", "Uniform",
     "kl_divergence",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())
+_know_other_names(_sys.modules[__name__])

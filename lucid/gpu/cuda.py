@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lucid.core.array import as_device
+from lucid.core.array import Device, as_device
 from lucid.gpu import namespace
 from lucid.gpu.deferred_errors import raise_pending
 from lucid.gpu.namespace import gpu, on
 
 __all__ = [
-    "device_count", "empty_cache", "get_device_name", "is_available", "max_memory_allocated", "memory_allocated",
-    "memory_reserved", "reset_peak_memory_stats", "synchronize",
+    "current_accelerator", "device_count", "empty_cache", "get_device_name", "is_available", "max_memory_allocated",
+    "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "synchronize",
 ]  # fmt: skip
 
 _allocations: Any = None  # CuPy's memory hook that counts, from the first call of max_memory_allocated on
@@ -29,6 +29,11 @@ def is_available() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def current_accelerator(check_available: bool = False) -> Device | None:
+    """The GPU as a device, "cuda:0"; None where there is none."""
+    return as_device("cuda") if is_available() else None
 
 
 def device_count() -> int:

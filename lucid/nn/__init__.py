@@ -5,7 +5,6 @@ whichever layer one wants to see; `functional` has the functions that the layers
 """
 # ruff: noqa: I001  (several names a line)
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.autograd.hooks import RemovableHandle
 from lucid.nn import functional, init, utils
 from lucid.nn.activations import (
@@ -56,4 +55,3 @@ __all__ = [
     "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
     "TripletMarginLoss", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())

@@ -5,7 +5,6 @@ turn into NaN silently they refuse, with what was wrong and what to do.
 """
 # ruff: noqa: I001 (a line for each file, not for each name)
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.core.elementwise import tanh
 from lucid.nn.spellings import with_implicit_dim as _dim, with_inplace as _inplace, with_size_average as _legacy
 from lucid.ops import activations as _activations, elementwise as _elementwise, embedding as _embedding
@@ -60,4 +59,3 @@ __all__ = [
     "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
     "unfold",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())

@@ -2,4 +2,5 @@
 beside them the public functions, which have PyTorch's names and check their arguments.
 """
 
-from lucid.ops import numpy_speed, tensor_methods  # for their effect: NumPy where it is slow, methods of Tensor
+# For their effect: NumPy where it is slow, and methods of Tensor, of which the last has second names.
+from lucid.ops import numpy_speed, tensor_methods, linalg, products, random, special, statistics, spellings  # noqa: I001

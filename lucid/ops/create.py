@@ -2,27 +2,17 @@
 dtype and device of those that name none. Most functions take `dtype`, `device` and `requires_grad`.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001  (several names a line)
 
 from collections.abc import Callable
 from typing import Any
 
 from lucid.core import array as arrays
 from lucid.core.array import (
-    DTYPES,
-    Device,
-    as_array,
-    as_device,
-    as_dtype,
-    cpu,
-    create_on,
-    from_data,
-    int64,
-    is_array,
-    ndarray,
-)
-from lucid.core.node import Tensor
-from lucid.core.promotion import as_number
+    DTYPES, Device, as_array, as_device, as_dtype, cpu, create_on, from_data, int64, is_array, ndarray,
+)  # fmt: skip
+from lucid.core.node import Tensor, method
+from lucid.core.promotion import as_number, of_kind, shown
 from lucid.core.shapes import sizes
 from lucid.core.tensor import Parameter
 from lucid.ops.checks import check_count
@@ -52,6 +42,30 @@ def lengths(name: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     if any(n < 0 for n in shape):
         raise ValueError(f"{name}: expected lengths of 0 or more, got {shape}")
     return shape
+
+
+def given(name: str, args: tuple[Any, ...], dtype: Any, device: Any = None) -> arrays.Array:
+    """What PyTorch's `Tensor(...)` and its kin make: of ints, zeros of that shape; else an array of the data given.
+    Raises TypeError for a tuple of ints, which may mean the one or the other."""
+    if not args or type(args[0]) is int:
+        try:
+            return create_on(device, "zeros", lengths(name, args or (0,)), dtype=dtype)
+        except (MemoryError, ValueError) as error:  # too many, or below 0
+            raise of_kind(error, f"{name}: {error}".replace(f"{name}: {name}: ", f"{name}: ")) from None
+    if len(args) > 1 or (type(args[0]) is tuple and {*map(type, args[0])} == {int}):
+        forms = f"a shape, {name}(2, 3), or data, {name}([2, 3])"
+        raise TypeError(f"{name}: expected {forms}, got {', '.join(map(shown, args))}; zeros(shape) takes a tuple")
+    return from_data(getattr(args[0], "_array", args[0]), dtype, device, name)
+
+
+@method("_given")
+def _for_tensor(self: Tensor, data: Any, requires_grad: Any, *lengths: Any) -> tuple[arrays.Array, Any]:
+    """The array, and what is left of `requires_grad`, for `Tensor(data, requires_grad)` or `Tensor(2, 3)`."""
+    if type(requires_grad) is int:
+        return given("Tensor", (data, requires_grad, *lengths), arrays.DEFAULT.dtype), False
+    if type(data) in (int, list, tuple):
+        data = given("Tensor", (data,), arrays.DEFAULT.dtype)
+    return as_array(data, "Tensor"), requires_grad
 
 
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

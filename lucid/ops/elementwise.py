@@ -168,13 +168,13 @@ def _where(xp, condition, x, y):
     return xp.where(condition, x, y)
 
 
-def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
-    """x where `condition` holds, else y; with `condition` alone, the indices where it holds, a tensor for each dim."""
-    if x is None and y is None:
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where `condition` holds, else other; of `condition` alone the indices where it holds, a tensor a dim."""
+    if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if condition.dtype.kind != "b":
         raise TypeError(f"where: expected a bool condition, got {condition.dtype}; write where(t != 0, ...)")
-    return _where(condition, x, y)
+    return _where(condition, input, other)
 
 
 @op(x=lambda xp, g: xp.zeros_like(g))
@@ -233,12 +233,13 @@ def _dividend(name, xp, x, y):
 
 remainder = library_function(
     "remainder", "What is left of x after whole multiples of y; it has the sign of y, as in Python.", "__mod__",
-    operands=2, reflected="__rmod__", first=_dividend,
+    "remainder", operands=2, reflected="__rmod__", first=_dividend,
     x=lambda xp, g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y),
 )  # fmt: skip
 floor_divide = library_function(
-    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__", operands=2, first=_dividend,
-    reflected="__rfloordiv__", x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
+    "floor_divide", "x / y rounded down. A staircase: its gradient is 0.", "__floordiv__",
+    "floor_divide", operands=2, first=_dividend, reflected="__rfloordiv__",
+    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g),
 )  # fmt: skip
 
 
@@ -247,22 +248,24 @@ fmod = library_function("fmod", "What is left of x after whole multiples of y; i
                         y=lambda xp, g, x, y, out: -g * xp.rint((x - out) / y))  # fmt: skip
 
 bitwise_and = library_function("bitwise_and", "x & y: of bools, whether both hold; of integers, bit by bit.",
-                               "__and__", "__rand__", operands=2, operator=operator.and_)  # fmt: skip
+                               "__and__", "__rand__", "bitwise_and", operands=2, operator=operator.and_)  # fmt: skip
 bitwise_or = library_function("bitwise_or", "x | y: of bools, whether one holds; of integers, bit by bit.",
-                              "__or__", "__ror__", operands=2, operator=operator.or_)  # fmt: skip
+                              "__or__", "__ror__", "bitwise_or", operands=2, operator=operator.or_)  # fmt: skip
 bitwise_xor = library_function("bitwise_xor", "x ^ y: of bools, whether just one holds; of integers, bit by bit.",
-                               "__xor__", "__rxor__", operands=2, operator=operator.xor)  # fmt: skip
+                               "__xor__", "__rxor__", "bitwise_xor", operands=2, operator=operator.xor)  # fmt: skip
 left_shift = library_function("left_shift", "x << y: x * 2 ** y, of integers.", "__lshift__",
-                              reflected="__rlshift__", operands=2, operator=operator.lshift)  # fmt: skip
+                              "bitwise_left_shift", reflected="__rlshift__", operands=2,
+                              operator=operator.lshift)  # fmt: skip
 right_shift = library_function("right_shift", "x >> y: x / 2 ** y rounded down, of integers.", "__rshift__",
-                               reflected="__rrshift__", operands=2, operator=operator.rshift)  # fmt: skip
+                               "bitwise_right_shift", reflected="__rrshift__", operands=2,
+                               operator=operator.rshift)  # fmt: skip
 logical_and = library_function("logical_and", "Whether both x and y are other than 0.", operands=2)
 logical_or = library_function("logical_or", "Whether one of x and y is other than 0, or both are.", operands=2)
 logical_xor = library_function("logical_xor", "Whether just one of x and y is other than 0.", operands=2)
 logical_not = library_function("logical_not", "Whether x is 0.")
 method("__pos__")(lambda self: self)
 invert = library_function(
-    "invert", "~x: of bools, not; of integers, bit by bit.", "__invert__", operator=operator.invert
+    "invert", "~x: of bools, not; of integers, bit by bit.", "__invert__", "bitwise_not", operator=operator.invert,
 )
 
 

@@ -15,12 +15,12 @@ import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from weakref import ref
 
 from lucid.core.array import cpu, is_array, is_writable, namespace, ndarray, overlap
 from lucid.core.node import Leaf, Node, Tensor, bump_version, grad_mode, method
-from lucid.core.op import op
-from lucid.core.promotion import KIND_RANK, describe_error, number
-from lucid.ops.elementwise import clamp, relu
+from lucid.core.op import on_tensors, op
+from lucid.core.promotion import KIND_RANK, describe_error, number, shown
 from lucid.ops.indexing import may_repeat, normal_index
 from lucid.ops.refusals import after
 
@@ -180,6 +180,8 @@ def assign_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
             stored = f"stored in a tensor of {tensor.dtype}; use x = x + ..."
             raise TypeError(f"{name}: a {new.dtype} result cannot be {stored}")
         new = new.to(tensor.dtype)
+    if new._node is None and tensor._node is not None and grad_mode.get()[0]:  # a comparison, say, ends the history
+        return assign_at(tensor, name, (Ellipsis,), new)
     array, node = tensor._array, new._node
     if node is not None:  # what it saved of the values to be replaced, it keeps in a copy
         shows = lambda value: is_array(value) and overlap(value, array)
@@ -224,7 +226,30 @@ def set_at(self: Tensor, index: Any, value: Any) -> None:
     assign_at(self, "setitem", normal_index(self, index), value)
 
 
-def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, doc: str = "") -> None:
+def reshape_in_place(tensor: Tensor, name: str, new: Tensor) -> Tensor:
+    """Give `tensor` the shape of `new`, a view of it. It is then itself a view, of one that takes its place with the
+    history and the views that it had."""
+    if tensor._node is not None and (type(tensor._node) is Leaf or not grad_mode.get()[0]):
+        way = f"write x = x.{name[:-1]}(...)"
+        raise RuntimeError(f"{name}: a leaf that requires a gradient, or history while recording is off; {way}")
+    if new is tensor:  # as `t` gives it of one dim
+        return tensor
+    before = Tensor(tensor._array, False, tensor._node)
+    for view in [weak() for weak in tensor.views or ()]:
+        if view is not None and view.view_of is not None:
+            view.view_of = (before, *view.view_of[1:])
+    if (source := getattr(tensor, "view_of", None)) is not None:
+        before.view_of = source
+        source[0].views.append(ref(before))
+    before.views, tensor.views = [*(tensor.views or ()), ref(tensor)], None
+    tensor._array, tensor.view_of = new._array, new.view_of
+    _move_history(tensor, new._node)
+    return tensor
+
+
+def in_place(
+    function: Callable[..., Tensor], name: str = "", *operators: str, doc: str = "", write: Any = assign_in_place
+) -> None:
     """Make a method that gives its tensor what `function` computes of it: `in_place(clamp)` makes Tensor.clamp_."""
     name = name or f"{function.__name__}_"
 
@@ -232,7 +257,7 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
     @wraps(function, updated=())
     def change(self: Tensor, *args: Any, **options: Any) -> Tensor:
         try:
-            return assign_in_place(self, name, function(self, *args, **options))
+            return write(self, name, function(self, *args, **options))
         except Exception as error:
             if (out := after(error, change, (self, *args), options)) is error:
                 raise
@@ -240,6 +265,20 @@ def in_place(function: Callable[..., Tensor], name: str = "", *operators: str, d
 
     change.__name__, change.__qualname__ = name, f"Tensor.{name}"
     change.__doc__ = f"{doc or f'`{function.__name__}`'}, in place."
+
+
+def write_out(name: str, out: Any, result: Any) -> Tensor:
+    """`out` with the values of `result`, as `out=` has it; an empty one takes its shape, too."""
+    if not isinstance(out, Tensor) or not isinstance(result, Tensor):
+        raise TypeError(f"{name}: out= is for the one Tensor that comes out, got {shown(out)}")
+    if grad_mode.get()[0] and (out._node is not None or result._node is not None):
+        raise RuntimeError(f"{name}: out= is not recorded, and a gradient is asked for; leave it out, or use no_grad()")
+    if not out._array.size and out.shape != result.shape:
+        out.data = Tensor(namespace(out._array).zeros(result.shape, dtype=out.dtype))
+    return assign_in_place(out, name, result.detach())
+
+
+on_tensors.write_out = write_out
 
 
 def _scaled(other: Any, alpha: Any) -> Any:
@@ -251,8 +290,6 @@ in_place(lambda self, other, *, alpha=1: self - _scaled(other, alpha), "sub_", "
 in_place(lambda self, other: self * other, "mul_", "__imul__", doc="self *= other")
 in_place(lambda self, other: self / other, "div_", "__itruediv__", doc="self /= other")
 in_place(lambda self, exponent: self**exponent, "pow_", "__ipow__", doc="self **= exponent")
-in_place(clamp)
-in_place(relu)
 
 
 @method()

@@ -5,20 +5,22 @@ Numbers are drawn in float64 and then cast and moved.
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy
 
-from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
-from lucid.core.node import Tensor
-from lucid.core.promotion import as_int
-from lucid.ops.checks import check_count
+from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device, to_numpy
+from lucid.core.node import Tensor, method
+from lucid.core.promotion import as_int, shown
+from lucid.ops.checks import as_float, check_count
 from lucid.ops.create import as_tensor, float_dtype, from_host, lengths, like
+from lucid.ops.inplace import assign_at
+from lucid.ops.shapes import joint_shape
 
 __all__ = [
-    "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
-    "set_rng_state",
+    "bernoulli", "get_rng_state", "manual_seed", "multinomial", "normal", "rand", "rand_like", "randint", "randn",
+    "randn_like", "randperm", "set_rng_state",
 ]  # fmt: skip
 
 _generator: numpy.random.Generator | None = None  # made when it is first needed: loading numpy.random takes 13 ms
@@ -75,12 +77,15 @@ def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    low: int = 0, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
     Raises ValueError if there is no integer in that range."""
     if size is None:
         low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
+    elif high is None:
+        low, high = 0, low
     if size is None or high is None:
         raise TypeError("randint: expected (high, size) or (low, high, size)")
     low, high = as_int("randint", "low", low), as_int("randint", "high", high)
@@ -168,3 +173,79 @@ def random_mask(shape: tuple[int, ...], p: float, dtype: DType, device: Device) 
     mask = (x >= least).astype(dtype)
     mask *= yes
     return mask.reshape(shape)
+
+
+def _numbers(name: str, argument: str, value: Any, low: float, high: float = inf) -> Any:
+    """A number, or the values of a tensor, as an array of float64 on the host; a ValueError if one is out of bounds."""
+    array = getattr(value, "_array", None)
+    values = cpu.asarray(as_float(name, argument, value) if array is None else to_numpy(array).astype("float64"))
+    if not ((values >= low) & (values <= high)).all():
+        raise ValueError(f"{name}: {argument} must lie in [{low}, {high}], got {shown(value)}")
+    return values
+
+
+def normal(
+    mean: Tensor | float = 0.0, std: Tensor | float = 1.0, size: Any = None, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Normal random numbers: of shape `size` with one mean and standard deviation, or one for each element of `mean`
+    and `std`, of which one or both are tensors. Raises ValueError if a `std` is negative.
+
+    >>> normal(5.0, 0.0, (3,))
+    tensor([5., 5., 5.])
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if (size is None) is not bool(tensors):
+        raise TypeError("normal: expected a size, normal(0.0, 1.0, (2, 3)), or a tensor for mean or std, and one only")
+    shape = joint_shape("normal", *[x.shape for x in tensors]) if tensors else lengths("normal", (size,))
+    center, spread = _numbers("normal", "mean", mean, -inf), _numbers("normal", "std", std, 0)
+    drawn = generator().standard_normal(shape) * spread + center
+    dtype = _random("normal", tensors[0].dtype if tensors and dtype is None else dtype)
+    return from_host(drawn, dtype, tensors[0].device if tensors and device is None else device, requires_grad)
+
+
+def bernoulli(input: Tensor, p: Tensor | float | None = None) -> Tensor:
+    """1 with the probability that each element of `input` is, or with `p`, else 0; a ValueError if it is no such."""
+    return input.new_zeros(input.shape).bernoulli_(input if p is None else p)
+
+
+def _filled(name: str, x: Tensor, drawn: Any, floats: bool = True) -> Tensor:
+    """x with numbers that were drawn, of its shape; a TypeError if it should be of a float dtype and is not."""
+    dtype = _random(name, x.dtype) if floats else x.dtype
+    return assign_at(x, name, (Ellipsis,), from_host(cpu.asarray(drawn), dtype, x.device, False))
+
+
+@method()
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Fill with normal random numbers. Raises ValueError if `std` is negative."""
+    return _filled("normal_", self, normal(mean, std, self.shape, dtype=float64, device="cpu")._array)
+
+
+@method()
+def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Fill with numbers drawn evenly from [a, b). Raises ValueError if a > b."""
+    _numbers("uniform_", "b", b, as_float("uniform_", "a", a))
+    return _filled("uniform_", self, generator().uniform(a, b, self.shape))
+
+
+@method()
+def exponential_(self: Tensor, lambd: float = 1.0) -> Tensor:
+    """Fill with exponential random numbers of mean 1 / lambd. Raises ValueError if `lambd` is not above 0."""
+    scale = 1 / _numbers("exponential_", "lambd", lambd, 1e-300)
+    return _filled("exponential_", self, generator().exponential(scale, self.shape))
+
+
+@method()
+def bernoulli_(self: Tensor, p: Tensor | float = 0.5) -> Tensor:
+    """Fill with 1 with probability `p`, a number or one for each element, else 0; a ValueError if it is no such."""
+    return _filled("bernoulli_", self, generator().random(self.shape) < _numbers("bernoulli_", "p", p, 0, 1), False)
+
+
+@method()
+def random_(self: Tensor, low: int | None = None, high: int | None = None) -> Tensor:
+    """Fill with integers from `low` (0) up to, but without, `high`: `random_(10)`, `random_(5, 10)`; without either all
+    from 0 on that the dtype holds exactly. Raises ValueError if there is no integer in that range."""
+    bits, (low, high) = 8 * self.element_size(), (0, low) if high is None else (low or 0, high)
+    exact = {"f": {16: 11, 32: 24}.get(bits, 53), "i": bits - 1, "u": bits, "b": 1}[self.dtype.kind]
+    drawn = randint(low, 2**exact - (exact == 63) if high is None else high, self.shape, device="cpu")
+    return _filled("random_", self, drawn._array, False)

@@ -21,6 +21,7 @@ from typing import Any
 
 from lucid.core.array import as_array, is_array
 from lucid.core.node import Tensor
+from lucid.core.op import on_tensors
 from lucid.core.promotion import TOLD, MixedDevicesError, of_kind, shown, type_name
 
 _is_bool: Callable[[Any], Any] = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
@@ -83,7 +84,7 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
-        return error
+        return error if (out := in_other_words(function, args, options)) is None else out
     given, parameters = bound.arguments, bound.signature.parameters
     kinds = {key: _kinds(parameters[key]) for key in given}
     if (source == "Python" or isinstance(error, (TypeError, AttributeError))) and _with_tensors(bound, name):
@@ -110,6 +111,32 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     values = ", ".join(f"{key}={shown(value)}" for key, value in given.items() if key != "self")
     inside = f" (given {values})" if source == "Python" else ""
     raise of_kind(error, f"{name}: {text or type(error).__name__}{inside}") from error
+
+
+NEUTRAL = {"force", "layout", "memory_format", "non_blocking", "pin_memory"}  # options of PyTorch's without effect here
+PLACES = {"input": 0, "exponent": 1, "mat2": 1, "other": 1, "vec2": 1}  # what it calls an argument -> which one it is
+SHAPES = {"dims", "repeats", "shape", "size", "sizes"}  # ... those that stand behind a star here
+
+
+def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """The result of a call that failed as it was in words of PyTorch's that are no parameters here: `out=`, a shape by
+    its name, `input=`, options that change nothing. None for any other."""
+    parameters = signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    odd = options.keys() - {*names}
+    rest = {key: value for key, value in options.items() if key not in odd & NEUTRAL}
+    for key in odd & PLACES.keys() if names else ():
+        rest[names[min(PLACES[key], len(names) - 1)]] = rest.pop(key)
+    if odd & SHAPES and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        args = (*[rest.pop(name) for name in names[:1] if name in rest], *args, rest.pop(*(odd & SHAPES)))
+    into = rest.pop("out", None) if "out" in odd else None
+    if not odd or odd <= rest.keys():
+        return None
+    result = naming(function)(*args, **rest)
+    return result if into is None else on_tensors.write_out(function.__name__, into, result)
+
+
+on_tensors.in_other_words = in_other_words
 
 
 def _kinds(parameter: Parameter) -> list[str]:

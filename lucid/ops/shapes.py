@@ -73,9 +73,9 @@ def _inverse(axes):
 
 
 @method()
-def permute(x: Tensor, *dims: Any) -> Tensor:
+def permute(x: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """x with its dims in the order given: a view. Raises ValueError if `dims` does not name each dim once."""
-    ndim = ndim_of("permute", x)
+    ndim, dims = ndim_of("permute", x), order if dims is None else (dims,)
     order = tuple([axis_of("permute", d, ndim) for d in sizes("permute", dims)])
     if sorted(order) != list(range(ndim)):
         raise ValueError(f"permute: expected each of the {ndim} dims once, got {dims}")

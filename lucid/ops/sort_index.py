@@ -14,7 +14,7 @@ from lucid.ops import indexing
 from lucid.ops.checks import check_within
 from lucid.ops.elementwise import _where
 from lucid.ops.indexing import ValuesIndices, _getitem, normal_index, pick, take_along
-from lucid.ops.inplace import in_place, setitem
+from lucid.ops.inplace import setitem
 from lucid.ops.shapes import _along, joint_shape, narrow, of_numbers_too, stack
 
 __all__ = [
@@ -257,7 +257,3 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
         raise ValueError(f"topk: expected k to be an int from 0 to {n}, the length of dim {dim}, got {k}")
     indices = _order("topk", x, dim, largest)
     return pick(x, narrow(indices, dim, 0, k).clone() if ndim else indices, dim)
-
-
-for _function in (index_add, index_fill, index_put, masked_fill, masked_scatter, scatter, scatter_add):
-    in_place(_function)

@@ -14,7 +14,7 @@ from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
 from lucid.core.op import op
 from lucid.core.shapes import axis_of, transpose
-from lucid.ops.create import lengths
+from lucid.ops.create import given, lengths
 from lucid.ops.elementwise import equal
 from lucid.ops.shapes import _transpose, permute, unbind
 
@@ -60,7 +60,7 @@ class Methods(Tensor):
         """Whether the elements are in memory row by row without gaps."""
         return bool(self._array.flags.c_contiguous)
 
-    def contiguous(self) -> Tensor:
+    def contiguous(self, memory_format: Any = None) -> Tensor:
         """Itself if its elements are in memory row by row, else a copy in which they are."""
         return self if self._array.flags.c_contiguous else positive(self)
 
@@ -95,6 +95,20 @@ class Methods(Tensor):
     def new_ones(self, *shape: Any) -> Tensor:
         """Ones of a shape, with this dtype and device."""
         return Tensor(namespace(self._array).ones(lengths("new_ones", shape), dtype=self.dtype))
+
+    def new(self, *data: Any) -> Tensor:
+        """Zeros of a shape given as ints, or a copy of data, with this dtype and device."""
+        return Tensor(given("new", data, self.dtype, self.device))
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        array = self._array
+        return int(array.__array_interface__["data"][0] if type(array) is ndarray else array.data.ptr)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it is on a GPU."""
+        return self.device != "cpu"
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
@@ -199,7 +213,8 @@ def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
     method()(like_other)
 
 
-DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64"}
+DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64",
+            "short": "int16", "byte": "uint8", "char": "int8"}  # fmt: skip
 for _name, _dtype in DTYPE_OF.items():
     _conversion(_name, as_dtype(_dtype), f"As {_dtype}.")
 _conversion("bool", as_dtype("bool"), "As bools: whether each element is not 0.")

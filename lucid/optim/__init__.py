@@ -3,7 +3,6 @@
 lbfgs.py is the one that is no rule. lr_scheduler.py changes learning rates.
 """
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.optim import chunks as chunks  # adds its bucket
 from lucid.optim import lr_scheduler
 from lucid.optim.adagrad import Adadelta, Adagrad, RMSprop
@@ -23,4 +22,3 @@ __all__ = [
     "RAdam", "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip
 __all__ += lr_scheduler.__all__
-__getattr__ = _suggesting(__name__, globals())

@@ -64,6 +64,9 @@ TABLE: dict[str, list[Row]] = {
                           row(lambda m, x, y: x.t().reshape_as(y) * y, U(2, 3), U(1, 6))],
     "in_place_by_index": [
         row(lambda m, x, mask: (x * 2).masked_fill_(mask, 0.5), U(2, 3), MASK),
+        row(lambda m, x: (x * 2).unsqueeze_(1) * x, U(2, 3)), row(lambda m, x: (x * 2).t_().exp_(), U(2, 3)),
+        row(lambda m, x: (lambda y: (lambda z: (y.transpose_(0, 1).mul_(3), z * z * y[0])[1])(y[1]))(x * 2), U(2, 2)),
+        row(lambda m, x: (lambda y: (y[0].squeeze_(0).mul_(x[1, 0]), y * y)[1])(x * 2), U(2, 1, 3)),
         row(lambda m, x, i, s: (x * 2).scatter_(1, i, s), U(2, 3), ints([[0, 2], [1, 0]]), U(2, 2)),
         row(lambda m, x, i, s: (x * 2).scatter_add_(1, i, s), U(2, 3), I23, U(2, 4)),
     ],

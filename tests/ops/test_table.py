@@ -368,7 +368,7 @@ NO_ROWS = {
         "Tensor.requires_grad Tensor.requires_grad_ Tensor.retain_grad Tensor.data",
     "says what a tensor is":
         "lucid.is_tensor Tensor.device Tensor.dim Tensor.dtype Tensor.element_size Tensor.is_contiguous "
-        "Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
+        "Tensor.is_cuda Tensor.is_floating_point Tensor.ndim Tensor.nelement Tensor.numel Tensor.shape Tensor.size",
     "needs a GPU": "Tensor.cuda",
     "gives Python, or NumPy, something": "Tensor.item Tensor.tolist Tensor.numpy",
     "is Python's":

@@ -14,7 +14,7 @@ import numpy as np
 
 import lucid
 from lucid.nn import functional as F
-from tests.project import errors_functions, errors_nn, errors_tensors
+from tests.project import errors_functions, errors_nn, errors_spellings, errors_tensors
 
 Error = tuple[Callable[[], Any], type[Exception], str]
 
@@ -328,8 +328,11 @@ ERRORS: dict[str, list[Error]] = {
     "Tensor.new_zeros": shaped("new_zeros", x3.new_zeros),
     "Tensor.new_ones": shaped("new_ones", x3.new_ones),
     "Tensor.new_tensor": [(lambda: x3.new_tensor("a"), TypeError, "cannot make a tensor of")],
-    "Tensor.__init__": [(lambda: lucid.Tensor(2, 3), TypeError,
-                         r"requires_grad: expected a bool, got 3; for a shape use lucid.empty"),
+    "Tensor.__init__": [(lambda: lucid.Tensor([1.0], "yes"), TypeError, "requires_grad: expected a bool, got 'yes'"),
+                        (lambda: lucid.Tensor([1.0], 3), TypeError,
+                         r"Tensor: expected a shape, Tensor\(2, 3\), or data, Tensor\(\[2, 3\]\), got \[1.0\], 3;"),
+                        (lambda: lucid.Tensor((2, 3)), TypeError, r"zeros\(shape\) takes a tuple"),
+                        (lambda: lucid.Tensor(2, -3), ValueError, "Tensor: expected lengths of 0 or more, got "),
                         (lambda: lucid.Tensor("a"), TypeError, "cannot make a tensor of")],
     # settings
     "manual_seed": [(lambda: lucid.manual_seed("a"), TypeError, "manual_seed: expected an int for seed, got 'a'"),
@@ -409,4 +412,4 @@ ERRORS: dict[str, list[Error]] = {
                     (lambda: setattr(lucid.ones(2), "data", "a"), TypeError, "cannot make a tensor of")],
 }  # fmt: skip
 
-ERRORS |= errors_functions.ERRORS | errors_nn.ERRORS | errors_tensors.ERRORS
+ERRORS |= errors_functions.ERRORS | errors_nn.ERRORS | errors_spellings.ERRORS | errors_tensors.ERRORS

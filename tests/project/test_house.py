@@ -23,7 +23,8 @@ from reference.reading import READING, reading_list  # noqa: E402
 FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see"}]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
-# `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.
+# `lucid` alone. SUGGEST finds names that are not there, or words the error; it imports nothing before a user asks for
+# one, all may import it, and tests/project/test_names.py follows each name of its table.
 SUGGEST = {"lucid._suggest", "lucid.missing"}
 ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.utils", "lucid.utils.data"}
 # Who may name an array library: NumPy's namespace, the one random generator, and NumPy's functions where they are slow.
@@ -116,7 +117,7 @@ def _wrong(me: str, target: str, core: Mapping[str, int], modules: set[str]) -> 
     if target.startswith("."):
         return "a relative import; name the module, as in `from lucid.core.node import Tensor`"
     if target == "?":
-        return "which module, no test can tell; write its name there"
+        return "" if me in SUGGEST else "which module, no test can tell; write its name there"
     if top in OUTSIDERS:
         return "" if {me, f"lucid.{mine}"} & OUTSIDERS[top] else f"only {', '.join(sorted(OUTSIDERS[top]))} may"
     if top != "lucid" or me == "lucid" or target in SUGGEST or me == target:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.core.array import Array, cpu, device_of, float16, float32, namespace, to_device
 from lucid.core.node import Tensor, bump_version
 from lucid.ops.shapes import cat
@@ -16,7 +15,6 @@ from lucid.ops.shapes import cat
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters",
 ]  # fmt: skip
-__getattr__ = _suggesting(__name__, globals())
 
 Tensors = Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]  # several may come with their names
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lucid._suggest import suggesting as _suggesting
 from lucid.core.node import Tensor
 from lucid.core.promotion import ndim_of
 from lucid.ops.pad import pad
 from lucid.ops.shapes import stack
 
 __all__ = ["pad_sequence"]
-__getattr__ = _suggesting(__name__, globals())
 
 
 def pad_sequence(
