@@ -8,6 +8,7 @@ range, any text). The first argument, `caller`, is the public name that the erro
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, namespace, ndarray
@@ -47,6 +48,28 @@ def check_absent(caller: str, **options: object) -> None:
     for name, value in options.items():
         if value:
             raise ValueError(f"{caller}: {name} is an option of PyTorch's that lucid does not have; leave it out")
+
+
+# Options of PyTorch's that lucid has not or has not everywhere -> the values with which they change nothing.
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("foreach", "fused", "capturable"), (None, False, True)),  # the same steps, computed in another way
+    **dict.fromkeys(
+        """differentiable maximize sparse scale_grad_by_freq add_bias_kv add_zero_attn antialias verbose mmap masked
+        fast_mode check_batched_grad check_forward_ad is_grads_batched decoupled_weight_decay""".split(), (None, False)
+    ),
+    **dict.fromkeys(
+        """device dtype generator kdim vdim size_average reduce _weight max_norm multiprocessing_context out
+        pickle_module""".split(), (None,)
+    ),
+    "proj_size": (None, 0), "last_epoch": (-1,), "in_order": (True,), "only_inputs": (True,),
+    "pin_memory_device": (None, ""), "_use_new_zipfile_serialization": (True, False), "pickle_protocol": (2, 3, 4, 5),
+}  # fmt: skip
+
+
+def without_neutral(options: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """`options` without those that are not `known` and have a neutral value."""
+    neutral = {name for name in options.keys() & NEUTRAL.keys() if any(options[name] is x for x in NEUTRAL[name])}
+    return {name: value for name, value in options.items() if name in known or name not in neutral}
 
 
 def check_range(caller: str, name: str, indices: Tensor, count: int, of: str, ignored: int | None = None) -> None:

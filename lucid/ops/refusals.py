@@ -22,6 +22,7 @@ from typing import Any
 from lucid.core.array import as_array, is_array
 from lucid.core.node import Tensor
 from lucid.core.promotion import TOLD, MixedDevicesError, of_kind, shown, type_name
+from lucid.ops.checks import without_neutral
 
 _is_bool: Callable[[Any], Any] = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
 _is_int: Callable[[Any], Any] = lambda x: hasattr(x, "__index__") and not _is_bool(x) and not getattr(x, "ndim", 0)
@@ -83,7 +84,12 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
-        return error
+        if len(rest := without_neutral(options, signature(function).parameters)) == len(options):
+            return error
+        try:
+            return naming(function)(*args, **rest)
+        except Exception as second:
+            raise second from None
     given, parameters = bound.arguments, bound.signature.parameters
     kinds = {key: _kinds(parameters[key]) for key in given}
     if (source == "Python" or isinstance(error, (TypeError, AttributeError))) and _with_tensors(bound, name):

@@ -74,7 +74,7 @@ class LRScheduler:
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword with an error that lists the known ones."""
-        if "last_epoch" in kwargs:
+        if kwargs.get("last_epoch", -1) != -1:
             fix = "leave it out, and go on where one stopped with load_state_dict"
             got = "got the keyword 'last_epoch', which no schedule here takes"
             raise TypeError(f"{cls.__name__}: {got}; {fix}")
@@ -113,7 +113,8 @@ class LRScheduler:
         """The next epoch, the learning rates that stand in the groups, and `base_lrs`, for groups added since those."""
         optimizer, lrs = self.optimizer, self._current_lrs(self._name)
         STARTS.pop(optimizer, None)  # a schedule made from here on begins with what it finds
-        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED
+        counts = type(optimizer).step is Optimizer.step  # one's own step need not leave any state
+        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED or not counts
         if not stepped and type(self).step is LRScheduler.step:  # a first loss may be older than all batches
             WARNED.add(optimizer)
             text = "step() before the first optimizer.step(), so that no batch sees the first learning rate; step the"
