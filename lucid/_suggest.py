@@ -15,7 +15,6 @@ INSTEAD = {
     "ravel": "write flatten",
     "inverse": "write lucid.linalg.inv", "det": "write lucid.linalg.det",
     "logdet": "write lucid.linalg.slogdet(x).logabsdet", "cholesky": "write lucid.linalg.cholesky",
-    "Generator": "lucid.manual_seed starts the one generator there is",
 }  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def _install(xp: Namespace, name: str, forward: Any) -> None:
 
 
 cpu = Namespace(
-    name="numpy", module=numpy, array=ndarray,  # fmt: skip
+    name="numpy", module=numpy, array=ndarray,
     **{name: getattr(numpy, name) for name in SHARED_FUNCTIONS},
     # ops/numpy_speed.py replaces some of these by faster ones.
     **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},

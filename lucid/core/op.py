@@ -562,8 +562,8 @@ def op(
     """Make an operation on Tensors out of a forward on arrays; `vjps` gives the gradient of each input by its name.
 
     Works outside lucid as well: a forward has all of NumPy's functions, on a GPU CuPy's, and there are derivatives of
-    every order as long as vjps use operators and operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output
-    may share memory with the input; `floats` that integers are made floats first; `in_single` that half precision is
+    every order as long as vjps use operators and operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the
+    output may share memory with the input; `floats` that integers are made floats first; `in_single` that half is
     computed in single; `aux_outputs` names what the forward returns after its output; `shared` what several vjps need.
 
     Raises:

@@ -5,31 +5,95 @@ Numbers are drawn in float64 and then cast and moved.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy
 
-from lucid.core.array import Array, Device, DType, cpu, float32, float64, int64, on_device
+from lucid.core.array import Array, Device, DType, as_device, cpu, float32, float64, int64, on_device
 from lucid.core.node import Tensor
 from lucid.core.promotion import as_int
 from lucid.ops.checks import check_count
 from lucid.ops.create import as_tensor, float_dtype, from_host, lengths, like
 
 __all__ = [
-    "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
-    "set_rng_state",
+    "Generator", "get_rng_state", "manual_seed", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like",
+    "randperm", "set_rng_state",
 ]  # fmt: skip
 
+OF_BATCH: ContextVar[numpy.random.Generator | None] = ContextVar("OF_BATCH", default=None)
 _generator: numpy.random.Generator | None = None  # made when it is first needed: loading numpy.random takes 13 ms
 
 
 def generator() -> numpy.random.Generator:
-    """The one generator that every random number in lucid is drawn from, on the host whatever the device."""
+    """The one generator that every random number in lucid is drawn from, on the host whatever the device; in a thread
+    that loads data that of its batch."""
     global _generator
+    if (own := OF_BATCH.get()) is not None:
+        return own
     if _generator is None:
         _generator = numpy.random.default_rng()
     return _generator
+
+
+class Generator:
+    """A stream of random numbers of its own, beside lucid's one generator, for `generator=` of random functions and of
+    data loaders. As in PyTorch a new one always begins with the same seed; with one seed it draws what lucid's
+    generator draws after `lucid.manual_seed`.
+
+    Args:
+        device: as PyTorch has it; numbers are drawn on the host whatever it is.
+
+    >>> g = Generator().manual_seed(7)
+    >>> state, first = g.get_state(), rand(2, generator=g)
+    >>> g.set_state(state)
+    >>> bool((rand(2, generator=g) == first).all()), g.initial_seed()
+    (True, 7)
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = as_device(device)
+        self.manual_seed(67280421310721)  # PyTorch's
+
+    def manual_seed(self, seed: int) -> Self:
+        """Begin anew from `seed`, an int of 0 or more; returns the generator."""
+        self._seed = check_count("Generator.manual_seed", "seed", seed)
+        self._stream = numpy.random.default_rng(self._seed)
+        return self
+
+    def seed(self) -> int:
+        """Begin anew from a seed that nobody knows, which is returned."""
+        return self.manual_seed(int(numpy.random.default_rng().integers(2**63))).initial_seed()
+
+    def initial_seed(self) -> int:
+        """The seed that it began with."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """Where it is, as nested dicts of plain values: what `set_state` takes."""
+        return self._stream.bit_generator.state  # type: ignore[return-value]
+
+    def set_state(self, new_state: dict[str, Any]) -> None:
+        """Go on from where `get_state` was called; a ValueError for what is no such state."""
+        _restore("Generator.set_state: expected what get_state()", self._stream, new_state)
+
+
+def stream(own: Generator | None) -> numpy.random.Generator:
+    """What to draw from: the stream of the generator that is given, else lucid's."""
+    if own is None:
+        return generator()
+    if not isinstance(own, Generator):
+        way = "write lucid.Generator().manual_seed(0), say"
+        raise TypeError(f"generator must be a lucid.Generator, got {own!r}; {way}")  # type: ignore[unreachable]
+    return own._stream
+
+
+def _restore(text: str, to: numpy.random.Generator, state: Any) -> None:
+    try:
+        to.bit_generator.state = state
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{text} returned, got {state!r}") from error
 
 
 def manual_seed(seed: int) -> None:
@@ -47,10 +111,7 @@ def get_rng_state() -> dict[str, Any]:
 def set_rng_state(state: dict[str, Any]) -> None:
     """Continue the stream of random numbers from where `get_rng_state` was called. Raises ValueError if `state` is
     not such a state."""
-    try:
-        generator().bit_generator.state = state
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"set_rng_state: expected what get_rng_state() returned, got {state!r}") from error
+    _restore("set_rng_state: expected what get_rng_state()", generator(), state)
 
 
 def _random(name: str, dtype: Any) -> DType:
@@ -60,23 +121,28 @@ def _random(name: str, dtype: Any) -> DType:
     return dtype
 
 
-def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform random numbers in [0, 1)."""
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Uniform random numbers in [0, 1), of `generator` if one is given."""
     # A draw just below 1 rounds up to 1 in float32, once in 2**25: float32 draws are made in float32.
     dtype, shape = _random("rand", dtype), lengths("rand", size)
-    drawn = generator().random(shape, dtype=float64 if dtype == float64 else float32)
+    drawn = stream(generator).random(shape, dtype=float64 if dtype == float64 else float32)
     return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal random numbers."""
-    dtype, drawn = _random("randn", dtype), generator().standard_normal(lengths("randn", size))
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Standard normal random numbers, of `generator` if one is given."""
+    dtype, drawn = _random("randn", dtype), stream(generator).standard_normal(lengths("randn", size))
     return from_host(cpu.asarray(drawn), dtype, device, requires_grad)
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+    device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Random integers from `low` (0) up to, but without, `high`: `randint(10, (3,))` or `randint(5, 10, (3,))`.
     Raises ValueError if there is no integer in that range."""
     if size is None:
@@ -86,23 +152,26 @@ def randint(
     low, high = as_int("randint", "low", low), as_int("randint", "high", high)
     if low >= high:
         raise ValueError(f"randint: no integers from {low} up to {high}")
-    drawn = generator().integers(low, high, lengths("randint", (size,)))
+    drawn = stream(generator).integers(low, high, lengths("randint", (size,)))
     return from_host(cpu.asarray(drawn), int64 if dtype is None else dtype, device, requires_grad)
 
 
-def randperm(n: int, dtype: Any = None, device: Any = None) -> Tensor:
+def randperm(n: int, dtype: Any = None, device: Any = None, *, generator: Generator | None = None) -> Tensor:
     """The integers below n in random order."""
-    drawn = generator().permutation(check_count("randperm", "n", n))
+    drawn = stream(generator).permutation(check_count("randperm", "n", n))
     return from_host(drawn, int64 if dtype is None else dtype, device, False)
 
 
-def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+def multinomial(
+    probabilities: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Indices drawn at random, index i in proportion to probabilities[i].
 
     Args:
         probabilities: weights of 0 or more, floats, which need not add up to 1; shape (n,), or (rows, n).
         num_samples: how many indices to draw, from each row.
         replacement: whether one index may be drawn again. Without it each draw is among those that are left.
+        generator: a lucid.Generator to draw from; lucid's own unless given.
 
     Returns int64, shape (num_samples,) or (rows, num_samples), on the device of the weights. Raises TypeError
     if these are not a tensor of floats, and ValueError if they have another number of dims, or are negative,
@@ -129,12 +198,12 @@ def multinomial(probabilities: Tensor, num_samples: int, replacement: bool = Fal
         raise ValueError(f"multinomial: {count} samples without replacement, but {few}")
     if replacement:
         sums = (weights / weights.max(-1, keepdims=True)).cumsum(-1)
-        places = generator().random((*weights.shape[:-1], count)) * sums[..., -1:]
+        places = stream(generator).random((*weights.shape[:-1], count)) * sums[..., -1:]
         rows = zip(sums.reshape(-1, sums.shape[-1]), places.reshape(-1, count), strict=True)
         drawn = cpu.asarray([row.searchsorted(place, "right") for row, place in rows]).reshape(places.shape)
     else:  # the order in which exponential clocks of these rates ring is that of successive draws
         with cpu.quiet():
-            rings = cpu.log(generator().standard_exponential(weights.shape)) - cpu.log(weights)
+            rings = cpu.log(stream(generator).standard_exponential(weights.shape)) - cpu.log(weights)
         drawn = rings.argsort(-1)[..., :count]
     return from_host(drawn, int64, probabilities.device, False)
 

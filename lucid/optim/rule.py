@@ -56,7 +56,7 @@ def writes_of(
     makes of them."""
     theta, g = array.astype(dtype, copy=False), g.astype(dtype, copy=False)
     value, new = evaluate_rule(rule, xp, theta, g, slots, scalars, static)
-    pairs = [*zip(slots, new, strict=True), (theta, value), (array, theta)]  # theta late: a new slot may be theta itself
+    pairs = [*zip(slots, new, strict=True), (theta, value), (array, theta)]  # theta late: a new slot may be it
     return [(setitem, old, ..., value) for old, value in pairs if old is not None]
 
 
