@@ -35,10 +35,12 @@ from lucid.autograd.grad_mode import *
 from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
+from lucid.optim import swa_utils as _swa_utils
 
 from lucid.ops.refusals import guard as _guard
 
-_guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
+_guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, _swa_utils)
+_guard(utils.data, io, cuda)
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from itertools import islice, repeat
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_seed
-from lucid.data.workers import END, fetch_ahead, seed_of
+from lucid.data.workers import END, fetch_ahead
 from lucid.ops.checks import as_float, check_count
 from lucid.ops.random import Generator, stream
 
@@ -26,18 +27,17 @@ class DataLoader:
         shuffle: whether every epoch has an order of its own.
         sampler: gives the order instead: an iterable of indices, iterated over each epoch (see Sampler.set_epoch).
         batch_sampler: gives the batches instead: an iterable of lists of indices, iterated over each epoch.
-        num_workers: how many threads fetch batches ahead, in the same order (data/workers.py says when that pays); with
-            0 a batch is made when the iteration gets there. An IterableDataset is read by one of them. What a dataset
-            draws from lucid's generator then comes from a stream of each batch, which that generator decides.
+        num_workers: how many threads fetch batches ahead, in the same order (data/workers.py says when that pays). One
+            of them reads an IterableDataset. What a dataset draws from lucid's generator then comes from a stream of
+            each batch, which that generator decides.
         collate_fn: list of samples -> batch; `default_collate` unless given.
         pin_memory: changes nothing: batches lie in ordinary memory, and `x.to("cuda")` waits for its copy.
         drop_last: leave out the last batch if it is smaller than the others.
         timeout: seconds after which a batch that workers have not made is a RuntimeError; 0 waits for ever.
         worker_init_fn: called with its number in each thread that fetches, before its first batch of an epoch.
-        generator: what the seed is drawn from, when the first epoch begins; lucid's own unless given.
         prefetch_factor: how many batches for each worker are under way ahead of the loop; 2 unless given.
-        persistent_workers: changes nothing: threads are started for each epoch, in a tenth of a millisecond.
-        seed: of the shuffling, to know it beforehand.
+        persistent_workers: changes nothing: to start threads for each epoch takes a tenth of a millisecond.
+        seed, generator: of the shuffling; without a seed it is drawn from this or lucid's generator at the first epoch.
 
     A TypeError for what is no dataset, and for a batch size or a seed that is not an int; a ValueError for a
     batch size below 1, a negative seed, and options of which one makes the other pointless: a
@@ -61,15 +61,13 @@ class DataLoader:
         seed: int | None = None,
     ) -> None:  # fmt: skip
         self.num_workers = check_count("DataLoader", "num_workers", num_workers)
-        self.timeout, self.worker_init_fn, self.generator = timeout, worker_init_fn, generator
-        if not as_float("DataLoader", "timeout", timeout) >= 0:
-            raise ValueError(f"DataLoader: timeout must be 0 or more seconds, got {timeout}")
+        self.timeout = as_float("DataLoader", "timeout", timeout)
         if not self.num_workers:
             options = {"prefetch_factor": prefetch_factor is not None, "persistent_workers": persistent_workers}
             _refuse("without num_workers nothing is fetched ahead", options)
-        factor = 2 if prefetch_factor is None else check_count("DataLoader", "prefetch_factor", prefetch_factor, 1)
-        self.prefetch_factor, self.persistent_workers = factor, persistent_workers
-        stream(generator)  # refuses what is none
+        factor = 2 if prefetch_factor is None else prefetch_factor
+        self.prefetch_factor = check_count("DataLoader", "prefetch_factor", factor, 1)
+        self.worker_init_fn, self.generator, _ = worker_init_fn, generator, stream(generator)  # refuses what is none
         batch_size = check_count("DataLoader", "batch_size", batch_size, 1)
         check_seed("DataLoader", seed)
         order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
@@ -124,9 +122,10 @@ class DataLoader:
             return map(fetch, samples)
         read: Callable[[], Any] = lambda: END if (batch := next(samples, END)) is END else fetch(batch)
         tasks = repeat(read) if self.streamed else (partial(fetch, batch) for batch in samples)
-        seeds, workers = (seed_of(self.generator), epoch), 1 if self.streamed else n
-        numbered, ahead = enumerate(tasks, done), n * self.prefetch_factor
-        return fetch_ahead(numbered, seeds, workers, ahead, self.timeout, self.worker_init_fn)
+        # A seed that is not drawn, so that all else goes on as without workers.
+        seed, ahead = int(deepcopy(stream(self.generator)).integers(2**63)), n * self.prefetch_factor
+        workers = 1 if self.streamed else n
+        return fetch_ahead(enumerate(tasks, done), (seed, epoch), workers, ahead, self.timeout, self.worker_init_fn)
 
     def state_dict(self) -> dict[str, Any]:
         """The position of the loader, in plain values; every batch that was returned counts as done.

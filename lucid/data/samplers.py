@@ -19,8 +19,8 @@ class Sampler:
     and so on. The order should depend on that number, not on how often it was iterated over: a loader that is resumed
     in epoch 7 begins there."""
 
-    def __init__(self, data_source: Any = None) -> None:
-        """Take a `data_source`, as PyTorch's did, and keep nothing of it."""
+    def __init__(self, data_source: Any = None) -> None:  # which PyTorch's took, and kept nothing of
+        pass
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__; define the order of the samples")

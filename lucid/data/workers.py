@@ -1,8 +1,7 @@
 """Batches that threads fetch ahead of the loop that takes them, in the order of their places.
 
-Threads and no processes: a dataset is not copied, and nothing is pickled. They overlap with each other and with the
-loop wherever Python's lock is released: while files and networks answer, and inside of NumPy, zlib, Pillow and the
-like. Code that computes in Python itself gains nothing.
+Threads and no processes: a dataset is not copied, and nothing is pickled. They overlap wherever Python's lock is
+released, as while files and networks answer, and in NumPy; what computes in Python itself gains nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
-from copy import deepcopy
 from itertools import count, islice
 from threading import local
 from typing import Any
 
-from lucid.data.samplers import draw_seed, seeded
-from lucid.ops.random import OF_BATCH, Generator, stream
+from lucid.data.samplers import seeded
+from lucid.ops.random import OF_BATCH
 
 END = object()  # what a task gives that found nothing more
 
 
 def get_worker_info() -> None:
-    """None, which in PyTorch says that there is one reader: threads take their samples from one dataset, so that an
-    IterableDataset need not be shared out among workers."""
+    """None, which in PyTorch says that there is one reader: an IterableDataset need not share itself out."""
 
 
 def fetch_ahead(
@@ -32,9 +29,8 @@ def fetch_ahead(
 ) -> Iterator[Any]:  # fmt: skip
     """What each of `tasks`, which are numbered, returns, in their order, up to one that gives END.
 
-    `ahead` of them are under way at once, in so many threads, in which `init` is called first with the number of the
-    thread. Random numbers of a task come from a stream that depends on `seeds` and on its number, not on the threads.
-    An error is raised where the result would have come. Whenever this ends, nothing that has not begun is begun.
+    `ahead` of them are under way at once, in so many threads, in which `init` is called first with the thread's number.
+    Random numbers of a task depend on `seeds` and its number. An error is raised where the result would have come.
     """
     from concurrent.futures import ThreadPoolExecutor  # takes 5 ms to import
 
@@ -48,31 +44,21 @@ def fetch_ahead(
         OF_BATCH.set(seeded(*seeds, number))
         return task()
 
-    pool = ThreadPoolExecutor(workers, "lucid.data")
+    pool, waiting = ThreadPoolExecutor(workers, "lucid.data"), deque[Any]()
     try:
-        waiting: deque[Any] = deque()
         while True:
             for number, task in islice(tasks, ahead - len(waiting)):
                 waiting.append(pool.submit(copy_context().run, work, number, task))
-            if not waiting:
-                return
-            future = waiting.popleft()
+            future = waiting.popleft() if waiting else None
             try:
-                batch = future.result(timeout or None)
+                batch = END if future is None else future.result(timeout or None)
             except TimeoutError:
                 if future.done():  # it is the dataset's
                     raise
-                fix = "give it more time, or see what the dataset waits for"
-                raise RuntimeError(f"DataLoader: no batch within timeout={timeout} seconds; {fix}") from None
+                text = f"DataLoader: no batch within timeout={timeout} seconds; give it more time"
+                raise RuntimeError(text) from None
             if batch is END:
                 return
             yield batch
-    finally:
+    finally:  # left early, too: nothing that has not begun is begun
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def seed_of(own: Generator | None) -> int:
-    """The seed that would be drawn next; it is not drawn, so that all else goes on as without workers."""
-    copied = Generator()
-    copied._stream = deepcopy(stream(own))
-    return draw_seed(copied)

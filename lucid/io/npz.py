@@ -86,23 +86,16 @@ def save(obj: Any, path: Path | None = None, *, f: Path | None = None) -> None:
 def load(
     path: Path | None = None, map_location: Any = None, *, f: Path | None = None, weights_only: bool | None = None
 ) -> Any:
-    """What `save` wrote to `path`, or into a file object; PyTorch calls it `f`.
-
-    Args:
-        path: the name of the file, or an open one.
-        map_location: the device where Tensors are to be, the CPU unless given: its name, a function that is called with
-            each Tensor and "cpu" and may return it elsewhere, or a dict with an entry for "cpu".
-        weights_only: changes nothing, as nothing in the file is ever executed.
-
-    A FileNotFoundError if there is no such file; a ValueError if it is truncated, damaged, or not written by `save`."""
+    """What `save` wrote to `path` (`f` in PyTorch), or into a file object; nothing in the file is executed, whatever
+    `weights_only` says. `map_location` is where Tensors are to be: a device, the CPU unless given, a function that gets
+    each Tensor and "cpu" and may return it elsewhere, or a dict with an entry for "cpu". A FileNotFoundError if
+    there is no such file; a ValueError if it is truncated, damaged, or not written by `save`."""
     tensors: list[Tensor] = []
-    if isinstance(map_location, Mapping):
-        map_location = map_location.get("cpu", "cpu")
-    move = map_location if callable(map_location) else None
-    device = as_device("cpu" if map_location is None or move else map_location)
+    where = map_location.get("cpu") if isinstance(map_location, Mapping) else map_location
+    device = as_device("cpu" if where is None or callable(where) else where)
     value = _load(one_path("load", path, f), tensors)
-    for tensor in tensors if move or device != "cpu" else ():
-        moved = tensor.data.to(device) if move is None else move(tensor.data, "cpu")
+    for tensor in tensors if callable(where) or device != "cpu" else ():
+        moved = where(tensor.data, "cpu") if callable(where) else tensor.data.to(device)
         tensor.data = tensor.data if moved is None else moved
     return value
 

@@ -53,16 +53,10 @@ def check_absent(caller: str, **options: object) -> None:
 # Options of PyTorch's that lucid has not or has not everywhere -> the values with which they change nothing.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("foreach", "fused", "capturable"), (None, False, True)),  # the same steps, computed in another way
-    **dict.fromkeys(
-        """differentiable maximize sparse scale_grad_by_freq add_bias_kv add_zero_attn antialias verbose mmap masked
-        fast_mode check_batched_grad check_forward_ad is_grads_batched decoupled_weight_decay""".split(), (None, False)
-    ),
-    **dict.fromkeys(
-        """device dtype generator kdim vdim size_average reduce _weight max_norm multiprocessing_context out
-        pickle_module""".split(), (None,)
-    ),
-    "proj_size": (None, 0), "last_epoch": (-1,), "in_order": (True,), "only_inputs": (True,),
-    "pin_memory_device": (None, ""), "_use_new_zipfile_serialization": (True, False), "pickle_protocol": (2, 3, 4, 5),
+    **dict.fromkeys("""differentiable maximize sparse scale_grad_by_freq add_bias_kv add_zero_attn antialias verbose
+        mmap decoupled_weight_decay fast_mode device dtype generator kdim vdim size_average reduce max_norm out
+        pickle_module multiprocessing_context""".split(), (None, False)),
+    "proj_size": (None, 0), "last_epoch": (-1,), "in_order": (True,), "pin_memory_device": (None, ""),
 }  # fmt: skip
 
 

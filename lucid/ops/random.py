@@ -38,12 +38,8 @@ def generator() -> numpy.random.Generator:
 
 
 class Generator:
-    """A stream of random numbers of its own, beside lucid's one generator, for `generator=` of random functions and of
-    data loaders. As in PyTorch a new one always begins with the same seed; with one seed it draws what lucid's
-    generator draws after `lucid.manual_seed`.
-
-    Args:
-        device: as PyTorch has it; numbers are drawn on the host whatever it is.
+    """A stream of random numbers of its own, for `generator=`. As in PyTorch a new one always begins with one seed;
+    `device` is for PyTorch's sake: numbers are drawn on the host. With one seed it draws what `lucid.manual_seed` does.
 
     >>> g = Generator().manual_seed(7)
     >>> state, first = g.get_state(), rand(2, generator=g)
@@ -64,14 +60,14 @@ class Generator:
 
     def seed(self) -> int:
         """Begin anew from a seed that nobody knows, which is returned."""
-        return self.manual_seed(int(numpy.random.default_rng().integers(2**63))).initial_seed()
+        return self.manual_seed(int(numpy.random.default_rng().integers(2**63)))._seed
 
     def initial_seed(self) -> int:
         """The seed that it began with."""
         return self._seed
 
     def get_state(self) -> dict[str, Any]:
-        """Where it is, as nested dicts of plain values: what `set_state` takes."""
+        """Where it is, in plain values: what `set_state` takes."""
         return self._stream.bit_generator.state  # type: ignore[return-value]
 
     def set_state(self, new_state: dict[str, Any]) -> None:
@@ -81,12 +77,9 @@ class Generator:
 
 def stream(own: Generator | None) -> numpy.random.Generator:
     """What to draw from: the stream of the generator that is given, else lucid's."""
-    if own is None:
-        return generator()
-    if not isinstance(own, Generator):
-        way = "write lucid.Generator().manual_seed(0), say"
-        raise TypeError(f"generator must be a lucid.Generator, got {own!r}; {way}")  # type: ignore[unreachable]
-    return own._stream
+    if not isinstance(own, Generator | None):
+        raise TypeError(f"generator must be a lucid.Generator, got {own!r}; write lucid.Generator().manual_seed(0)")
+    return generator() if own is None else own._stream
 
 
 def _restore(text: str, to: numpy.random.Generator, state: Any) -> None:

@@ -97,21 +97,17 @@ def is_sequence(value: Any) -> bool:
 
 
 class Group(dict[str, Any]):
-    """A group of parameters: a dict that also answers to a pair, `group["betas"]`, and splits one that is set. Only the
-    numbers themselves are keys."""
+    """A dict that also answers to a pair, `group["betas"]`, and splits one that is set: keys are the numbers alone."""
 
     pairs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __missing__(self, name: str) -> tuple[Any, ...]:
-        if name not in self.pairs:
-            raise KeyError(name)
-        return tuple([self[single] for single in self.pairs[name]])
+        if name in self.pairs:
+            return tuple([self[single] for single in self.pairs[name]])
+        raise KeyError(name)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name in self.pairs:
-            self.update(split_pairs("group", {name: value}, self.pairs))
-        else:
-            super().__setitem__(name, value)
+        self.update(split_pairs("group", {name: value}, self.pairs))
 
 
 def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -313,3 +309,23 @@ def warn_of_no_gradient(optimizer: Any) -> None:
             "the parameters given to this optimizer are not those that the loss was computed from (of another "
             "model, or replaced since), or all are frozen", UserWarning, stacklevel=3,
         )  # fmt: skip
+
+
+def decay_groups(model: Any) -> list[dict[str, Any]]:
+    """The parameters of a model in two groups, with their names; in the second, whose `weight_decay` is 0, those that
+    have fewer than two dims, are called `bias`, or belong to a module of a class called ...Norm....
+
+    >>> from lucid import nn, optim
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3))
+    >>> optimizer = optim.AdamW(optim.decay_groups(model), weight_decay=0.1)
+    >>> [(group["param_names"], group["weight_decay"]) for group in optimizer.param_groups]
+    [(['0.weight'], 0.1), (['0.bias', '1.weight', '1.bias'], 0.0)]
+    """
+    exempt = set()
+    for module in model.modules():
+        norm = any("Norm" in kind.__name__ for kind in type(module).__mro__)
+        named = module.named_parameters(recurse=False)
+        exempt |= {id(p) for name, p in named if norm or p.ndim < 2 or name.rpartition(".")[2] == "bias"}
+    pairs = list(model.named_parameters())
+    first, second = ([(name, p) for name, p in pairs if (id(p) in exempt) is kind] for kind in (False, True))
+    return [{"params": first}, {"params": second, "weight_decay": 0.0}]

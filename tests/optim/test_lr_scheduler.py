@@ -661,7 +661,7 @@ def test_the_momentum_is_left_alone_where_that_is_asked(kind: Any, arguments: An
     other = optim.Adagrad([parameter(1.0)], lr=1.0)
     kind(other, *arguments, cycle_momentum=False).step()
     other.param_groups[0]["lr"] = 1.0
-    needs = "cycle_momentum=True needs an optimizer with a momentum or betas, got Adagrad, whose group 0 has neither"
+    needs = "cycle_momentum=True needs a momentum or betas, and group 0 of the optimizer has neither"
     with pytest.raises(ValueError, match=f"^{kind.__name__}: {needs}; give cycle_momentum=False"):
         kind(other, *arguments)
     assert other.param_groups[0]["lr"] == 1.0

@@ -25,7 +25,7 @@ FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.
 SUGGEST = {"lucid._suggest", "lucid.missing"}
-ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.utils", "lucid.utils.data"}
+ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.optim.swa_utils", "lucid.utils", "lucid.utils.data"}
 # Who may name an array library: NumPy's namespace, the one random generator, and NumPy's functions where they are slow.
 OUTSIDERS = {
     "numpy": {"lucid.core.array", "lucid.ops.random", "lucid.ops.numpy_speed"},

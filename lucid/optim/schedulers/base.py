@@ -115,8 +115,8 @@ class LRScheduler:
         """The next epoch, the learning rates that stand in the groups, and `base_lrs`, for groups added since those."""
         optimizer, lrs = self.optimizer, self._current_lrs(self._name)
         STARTS.pop(optimizer, None)  # a schedule made from here on begins with what it finds
-        counts = type(optimizer).step is Optimizer.step  # one's own step need not leave any state
-        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED or not counts
+        own_step = type(optimizer).step is not Optimizer.step  # which need not leave any state
+        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED or own_step
         if not stepped and type(self).step is LRScheduler.step:  # a first loss may be older than all batches
             WARNED.add(optimizer)
             text = "step() before the first optimizer.step(), so that no batch sees the first learning rate; step the"

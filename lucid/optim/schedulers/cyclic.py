@@ -3,7 +3,7 @@
 Only the one with restarts also uses the first learning rate. They are usually stepped after every batch
 rather than after every epoch.
 """
-# ruff: noqa: F401, I001  (several names a line; the doctests use first_rates)
+# ruff: noqa: F401  (the doctests use first_rates)
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from typing import Any, ClassVar
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import AbsoluteLR, Rate, first_rates, for_group
-from lucid.optim.validation import (
-    FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, WHOLE, function, one_of,
-)  # fmt: skip
+from lucid.optim.validation import FLAG, HALF_OPEN_UNIT, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, WHOLE, function, one_of
 
 
 class CosineAnnealingWarmRestarts(AbsoluteLR):
@@ -48,30 +46,25 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
 
 
 class MomentumLR(AbsoluteLR):
-    """Base of those that cycle the momentum against the learning rate: `group["momentum"]`, or where it has none
-    `group["beta1"]`, between two numbers in [0, 1), or lists of them, one for each group. They are as the constructor
-    is given them, and no part of `state_dict`; with `cycle_momentum=False` the momentum stays as it is."""
+    """Base of those that cycle the momentum, `group["momentum"]` or else `group["beta1"]`, against the rate."""
 
     checks = {"cycle_momentum": FLAG, "base_momentum": HALF_OPEN_UNIT, "max_momentum": HALF_OPEN_UNIT}
     functions: ClassVar[tuple[str, ...]] = tuple(checks)
+    between: Callable[..., float]  # (epoch, first, top, last): where a value is that goes between these
 
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse to cycle a momentum that there is not."""
         for i, group in enumerate(self.optimizer.param_groups if numbers.get("cycle_momentum") else ()):
             if group.keys().isdisjoint(("momentum", "beta1")):
-                needs = "cycle_momentum=True needs an optimizer with a momentum or betas"
-                got = f"got {type(self.optimizer).__name__}, whose group {i} has neither"
-                raise ValueError(f"{context}: {needs}, {got}; give cycle_momentum=False")
-
-    def momentum(self, epoch: int, low: float, high: float) -> float:
-        """The momentum from `epoch` on, which the highest learning rate brings down from `high` to `low`."""
-        raise NotImplementedError(f"{self._name}.momentum")
+                needs = f"cycle_momentum=True needs a momentum or betas, and group {i} of the optimizer has neither"
+                raise ValueError(f"{context}: {needs}; give cycle_momentum=False")
 
     def _write(self, epoch: int, lrs: list[Rate]) -> None:
         super()._write(epoch, lrs)
         for i, group in enumerate(self.optimizer.param_groups if self.cycle_momentum else ()):
-            name = "momentum" if "momentum" in group else "beta1"
-            group[name] = self.momentum(epoch, for_group(self.base_momentum, i), for_group(self.max_momentum, i))
+            high = for_group(self.max_momentum, i)
+            now = self.between(epoch, high, for_group(self.base_momentum, i), high)
+            group["momentum" if "momentum" in group else "beta1"] = now
 
 
 class CyclicLR(MomentumLR):
@@ -92,14 +85,12 @@ class CyclicLR(MomentumLR):
         optimizer: the learning rates that its groups have are not used.
         base_lr, max_lr: the two learning rates, or lists of them, one for each group.
         step_size_up, step_size_down: steps from one to the other, 1 or more; the same number unless both are given.
-        mode: as above.
-        gamma: for "exp_range", in [0, 1].
+        mode, gamma: as above, gamma in [0, 1].
         scale_fn: s as a function of the cycle, counted from 1, or of t; `mode` is then not used. It is not
             part of the `state_dict`: give the same one again when you resume.
         scale_mode: what `scale_fn` is a function of, "cycle" or "iterations".
         cycle_momentum: whether the momentum is cycled; a ValueError if the optimizer has none.
-        base_momentum, max_momentum: its two ends, in [0, 1), or lists of them, one for each group; like `scale_fn`
-            they are not part of the `state_dict`.
+        base_momentum, max_momentum: its two ends, in [0, 1), or lists; like `scale_fn` not part of the `state_dict`.
 
     >>> first_rates(CyclicLR, 8, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
     [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
@@ -128,20 +119,15 @@ class CyclicLR(MomentumLR):
 
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """base_lr + (max_lr - base_lr) * h * s."""
-        low, high = for_group(self.base_lr, i), for_group(self.max_lr, i)
-        height, scale = self.height(epoch)
-        return low + (high - low) * height * scale
+        low = for_group(self.base_lr, i)
+        return self.between(epoch, low, for_group(self.max_lr, i), low)
 
-    def momentum(self, epoch: int, low: float, high: float) -> float:
-        """max_momentum - (max_momentum - base_momentum) * h * s."""
-        height, scale = self.height(epoch)
-        return high - (high - low) * height * scale
-
-    def height(self, epoch: int) -> tuple[float, float]:
-        """h_t and s_t."""
+    def between(self, epoch: int, first: float, top: float, last: float) -> float:
+        """From `first` up to `top` and back."""
         up, down = self.step_size_up, self.step_size_down
         over, step = divmod(epoch, up + down)
-        return step / up if step <= up else (up + down - step) / down, self.scale(epoch, over)
+        height = step / up if step <= up else (up + down - step) / down
+        return first + (top - first) * height * self.scale(epoch, over)
 
     def scale(self, epoch: int, over: int) -> float:
         """s_t, after `over` whole cycles."""
@@ -217,13 +203,9 @@ class OneCycleLR(MomentumLR):
             raise ValueError(f"{self._name}: {got}; give more total_steps, or stop stepping")
         highest = for_group(self.max_lr, i)
         first = highest / self.div_factor
-        return self.annealed(epoch, first, highest, first / self.final_div_factor)
+        return self.between(epoch, first, highest, first / self.final_div_factor)
 
-    def momentum(self, epoch: int, low: float, high: float) -> float:
-        """From max_momentum to base_momentum to max_momentum."""
-        return self.annealed(epoch, high, low, high)
-
-    def annealed(self, epoch: int, first: float, top: float, last: float) -> float:
+    def between(self, epoch: int, first: float, top: float, last: float) -> float:
         """Between the two points, of a step and a value, that `epoch` lies between."""
         up, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
         middle = [(up, top), (2 * up, first)] if self.three_phase else [(up, top)]
