@@ -272,3 +272,6 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "step"}  # a wrapped one
         return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
