@@ -208,6 +208,21 @@ def test_the_floors_are_those_of_the_page() -> None:
     assert {module_of(file) for file in re.findall(r"`([^`]+)`", sentence)} == OUTSIDERS["numpy"]
 
 
+def unlisted(file: str, text: str) -> set[str]:
+    """What a file takes of a namespace that is no operation, in no list, and so perhaps not in a GPU's library."""
+    import lucid.distributions  # all operations are there  # noqa: F401
+    from lucid.core.array import Namespace, cpu
+
+    known = {*vars(cpu), *dir(Namespace), "assert_in_range"}  # which is a GPU's own
+    return set() if file.startswith("lucid/gpu/") else {*re.findall(r"\bxp\.([a-z]\w*)", text)} - known
+
+
+def test_what_lucid_takes_of_a_namespace_is_listed() -> None:
+    """Operations of others may use all of NumPy."""
+    assert not {file: names for file, text in sources().items() if (names := unlisted(file, text))}
+    assert unlisted("lucid/ops/new.py", "return xp.cbrt(x) + xp.exp(x)") == {"cbrt"}
+
+
 def test_importing_lucid_loads_numpy_and_nothing_else_from_outside() -> None:
     program = """
 import sys, numpy
