@@ -117,7 +117,8 @@ class DataLoader:
     def _fetched(self, epoch: int, done: int) -> Iterator[Any]:
         """The batches of an epoch after those that are done, made in turn or fetched ahead."""
         samples = islice(self.batch_sampler, done, None)
-        fetch = lambda batch: batch_of(None if self.streamed else self.dataset, list(batch), self.collate_fn)
+        dataset = None if self.streamed else self.dataset
+        fetch: Callable[[Any], Any] = lambda batch: batch_of(dataset, list(batch), self.collate_fn)
         if not (n := self.num_workers):
             return map(fetch, samples)
         read: Callable[[], Any] = lambda: END if (batch := next(samples, END)) is END else fetch(batch)

@@ -49,9 +49,10 @@ def fetch_ahead(
         while True:
             for number, task in islice(tasks, ahead - len(waiting)):
                 waiting.append(pool.submit(copy_context().run, work, number, task))
-            future = waiting.popleft() if waiting else None
+            if not waiting:
+                return
             try:
-                batch = END if future is None else future.result(timeout or None)
+                batch = (future := waiting.popleft()).result(timeout or None)
             except TimeoutError:
                 if future.done():  # it is the dataset's
                     raise

@@ -23,5 +23,5 @@ __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AdamaxW", "Lion", "NAdam", "Optimizer",
     "RAdam", "RMSprop", "Rprop", "decay_groups", "lr_scheduler",
 ]  # fmt: skip
-__all__ += lr_scheduler.__all__
+__all__ += [*lr_scheduler.__all__, "swa_utils"]  # noqa: F405  (which lucid imports)
 __getattr__ = _suggesting(__name__, globals())

@@ -129,7 +129,7 @@ def preview_rule(optimizer: Any, p: Any, context: str, settings: GroupOptions) -
     new, after = evaluate_rule(optimizer.rule, namespace(theta), wide, g, before, scalars, settings.static)
     columns: dict[str, Any] = {}
     for slot, old, value in zip(slots, before, after, strict=True):
-        if slot is not None:
+        if slot is not None and old is not None:
             columns |= {slot: old.reshape(-1), f"{slot} after": value.reshape(-1)}
     base = optimizer.step_scalars.__qualname__.startswith("Optimizer.")  # the learning rate alone
     about = "" if base else " ".join((inspect.getdoc(optimizer.step_scalars) or "").split())

@@ -95,7 +95,7 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
     slots, needed = optimizer.slots, [x for x in optimizer.slots if x not in optimizer.optional_slots]
     mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches, slots=slots, needed=needed))
     if own_step:  # its entries are what that likes
-        mismatches_of = lambda *about: mismatches(*about[:2], {"t": 0} if isinstance(about[2], Mapping) else 0, (), ())
+        mismatches_of = lambda at, p, entry: mismatches(at, p, isinstance(entry, Mapping) and {"t": 0}, (), ())
     problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
     likely = [] if own_step else guess_optimizer(saved, known)
     if likely and kind not in likely and (problems or kind in known):

@@ -28,6 +28,8 @@ class AveragedModel(Module):
 
     Attributes: `module`, the copy; `n_averaged`, a buffer: how many models went into the average."""
 
+    n_averaged: Tensor
+
     def __init__(
         self, model: Module, device: Any = None, avg_fn: Callable[[Tensor, Tensor, int], Any] | None = None,
         multi_avg_fn: Callable[[list[Tensor], list[Tensor], int], Any] | None = None, use_buffers: bool = False,
@@ -42,13 +44,12 @@ class AveragedModel(Module):
         """What the copy computes."""
         return self.module(*args, **kwargs)
 
-    @no_grad()
     def update_parameters(self, model: Module) -> None:
         """Put the present weights of `model` into the average; a ValueError if it has others than the one copied."""
         ours, theirs = ([*m.named_parameters(), *m.named_buffers()] for m in (self.module, model))
         if [(name, x.shape) for name, x in ours] != [(name, x.shape) for name, x in theirs]:
             raise ValueError("AveragedModel.update_parameters: expected a model with the parameters of the one copied")
-        n, pairs = int(self.n_averaged), list[tuple[Tensor, Tensor]]()  # type: ignore[arg-type]
+        n, pairs = int(self.n_averaged), list[tuple[Tensor, Tensor]]()
         for (_, own), (_, x) in zip(ours, theirs, strict=True):
             pair = own.detach(), x.detach().to(own.device)
             if n and own.is_floating_point() and (self.use_buffers or isinstance(own, Parameter)):
@@ -80,7 +81,6 @@ def _multi(average: Callable[[Tensor, Tensor, int], Any]) -> Callable[[list[Tens
     return write
 
 
-@no_grad()
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Give the BatchNorm layers of a model the statistics of all batches of `loader`, as averaged weights need them. Of
     a list or tuple the first entry is the input, moved to `device` if that is given."""
@@ -93,7 +93,8 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         model.train()
         for batch in loader if layers else ():
             batch = batch[0] if isinstance(batch, (list, tuple)) else batch
-            model(batch if device is None else batch.to(device))
+            with no_grad():
+                model(batch if device is None else batch.to(device))
     finally:
         for module, name, value in before:
             setattr(module, name, value)

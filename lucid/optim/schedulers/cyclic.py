@@ -50,7 +50,10 @@ class MomentumLR(AbsoluteLR):
 
     checks = {"cycle_momentum": FLAG, "base_momentum": HALF_OPEN_UNIT, "max_momentum": HALF_OPEN_UNIT}
     functions: ClassVar[tuple[str, ...]] = tuple(checks)
-    between: Callable[..., float]  # (epoch, first, top, last): where a value is that goes between these
+    cycle_momentum: bool
+    base_momentum: float | Sequence[float]
+    max_momentum: float | Sequence[float]
+    _between: Callable[..., float]  # (epoch, first, top, last): where a value is that goes between these
 
     def check(self, context: str, numbers: Mapping[str, Any]) -> None:
         """Refuse to cycle a momentum that there is not."""
@@ -63,7 +66,7 @@ class MomentumLR(AbsoluteLR):
         super()._write(epoch, lrs)
         for i, group in enumerate(self.optimizer.param_groups if self.cycle_momentum else ()):
             high = for_group(self.max_momentum, i)
-            now = self.between(epoch, high, for_group(self.base_momentum, i), high)
+            now = self._between(epoch, high, for_group(self.base_momentum, i), high)
             group["momentum" if "momentum" in group else "beta1"] = now
 
 
@@ -120,9 +123,9 @@ class CyclicLR(MomentumLR):
     def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
         """base_lr + (max_lr - base_lr) * h * s."""
         low = for_group(self.base_lr, i)
-        return self.between(epoch, low, for_group(self.max_lr, i), low)
+        return self._between(epoch, low, for_group(self.max_lr, i), low)
 
-    def between(self, epoch: int, first: float, top: float, last: float) -> float:
+    def _between(self, epoch: int, first: float, top: float, last: float) -> float:
         """From `first` up to `top` and back."""
         up, down = self.step_size_up, self.step_size_down
         over, step = divmod(epoch, up + down)
@@ -203,9 +206,9 @@ class OneCycleLR(MomentumLR):
             raise ValueError(f"{self._name}: {got}; give more total_steps, or stop stepping")
         highest = for_group(self.max_lr, i)
         first = highest / self.div_factor
-        return self.between(epoch, first, highest, first / self.final_div_factor)
+        return self._between(epoch, first, highest, first / self.final_div_factor)
 
-    def between(self, epoch: int, first: float, top: float, last: float) -> float:
+    def _between(self, epoch: int, first: float, top: float, last: float) -> float:
         """Between the two points, of a step and a value, that `epoch` lies between."""
         up, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
         middle = [(up, top), (2 * up, first)] if self.three_phase else [(up, top)]
