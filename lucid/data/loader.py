@@ -36,12 +36,11 @@ class DataLoader:
         timeout: seconds after which a batch that workers have not made is a RuntimeError; 0 waits for ever.
         worker_init_fn: called with its number in each thread that fetches, before its first batch of an epoch.
         prefetch_factor: how many batches for each worker are under way ahead of the loop; 2 unless given.
-        persistent_workers: changes nothing: to start threads for each epoch takes a tenth of a millisecond.
         seed, generator: of the shuffling; without a seed it is drawn from this or lucid's generator at the first epoch.
 
     A TypeError for what is no dataset, and for a batch size or a seed that is not an int; a ValueError for a
     batch size below 1, a negative seed, and options of which one makes the other pointless: a
-    sampler and `shuffle`, a batch sampler and `batch_size`, `prefetch_factor` without workers.
+    sampler and `shuffle`, a batch sampler and `batch_size`.
 
     >>> from lucid import arange
     >>> from lucid.utils.data import TensorDataset
@@ -57,14 +56,10 @@ class DataLoader:
         sampler: Iterable[int] | None = None, batch_sampler: Iterable[Iterable[int]] | None = None,
         num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
         drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
-        generator: Generator | None = None, prefetch_factor: int | None = None, persistent_workers: bool = False,
-        seed: int | None = None,
+        generator: Generator | None = None, prefetch_factor: int | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         self.num_workers = check_count("DataLoader", "num_workers", num_workers)
         self.timeout = as_float("DataLoader", "timeout", timeout)
-        if not self.num_workers:
-            options = {"prefetch_factor": prefetch_factor is not None, "persistent_workers": persistent_workers}
-            _refuse("without num_workers nothing is fetched ahead", options)
         factor = 2 if prefetch_factor is None else prefetch_factor
         self.prefetch_factor = check_count("DataLoader", "prefetch_factor", factor, 1)
         self.worker_init_fn, self.generator, _ = worker_init_fn, generator, stream(generator)  # refuses what is none

@@ -52,7 +52,8 @@ def check_absent(caller: str, **options: object) -> None:
 
 # Options of PyTorch's that lucid has not or has not everywhere -> the values with which they change nothing.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("foreach", "fused", "capturable"), (None, False, True)),  # the same steps, computed in another way
+    # The same steps computed in another way, and threads, which start in a tenth of a millisecond.
+    **dict.fromkeys(("foreach", "fused", "capturable", "persistent_workers"), (None, False, True)),
     **dict.fromkeys("""differentiable maximize sparse scale_grad_by_freq add_bias_kv add_zero_attn antialias verbose
         mmap decoupled_weight_decay fast_mode device dtype generator kdim vdim size_average reduce max_norm out
         pickle_module multiprocessing_context""".split(), (None, False)),

@@ -312,20 +312,20 @@ def warn_of_no_gradient(optimizer: Any) -> None:
 
 
 def decay_groups(model: Any) -> list[dict[str, Any]]:
-    """The parameters of a model in two groups, with their names; in the second, whose `weight_decay` is 0, those that
-    have fewer than two dims, are called `bias`, or belong to a module of a class called ...Norm....
+    """The parameters of a model in two groups, with their names, for an optimizer: in the second, whose `weight_decay`
+    is 0, those that have fewer than two dims, are called `bias`, or belong to a module of a class called ...Norm....
 
     >>> from lucid import nn, optim
-    >>> model = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3))
-    >>> optimizer = optim.AdamW(optim.decay_groups(model), weight_decay=0.1)
+    >>> optimizer = optim.AdamW(optim.decay_groups(nn.Linear(2, 3)), weight_decay=0.1)
     >>> [(group["param_names"], group["weight_decay"]) for group in optimizer.param_groups]
-    [(['0.weight'], 0.1), (['0.bias', '1.weight', '1.bias'], 0.0)]
+    [(['weight'], 0.1), (['bias'], 0.0)]
     """
     exempt = set()
     for module in model.modules():
         norm = any("Norm" in kind.__name__ for kind in type(module).__mro__)
         named = module.named_parameters(recurse=False)
         exempt |= {id(p) for name, p in named if norm or p.ndim < 2 or name.rpartition(".")[2] == "bias"}
-    pairs = list(model.named_parameters())
-    first, second = ([(name, p) for name, p in pairs if (id(p) in exempt) is kind] for kind in (False, True))
-    return [{"params": first}, {"params": second, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for name, p in model.named_parameters():
+        groups[id(p) in exempt]["params"].append((name, p))
+    return groups

@@ -56,8 +56,12 @@ class AveragedModel(Module):
                 pairs.append(pair)
             else:
                 pair[0].copy_(pair[1])
-        average = self.avg_fn or (lambda mean, x, n: mean + (x - mean) / (n + 1))
-        (self.multi_avg_fn or _multi(average))([own for own, _ in pairs], [x for _, x in pairs], n)
+        if self.multi_avg_fn is not None:
+            self.multi_avg_fn([own for own, _ in pairs], [x for _, x in pairs], n)
+        else:
+            average = self.avg_fn or (lambda mean, x, n: mean + (x - mean) / (n + 1))
+            for own, x in pairs:
+                own.copy_(average(own, x, n))
         self.n_averaged.add_(1)
 
 
@@ -70,10 +74,8 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, int], Tens
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[list[Tensor], list[Tensor], int], None]:
     """`get_ema_avg_fn` for lists, in place."""
-    return _multi(get_ema_avg_fn(decay))
+    average = get_ema_avg_fn(decay)
 
-
-def _multi(average: Callable[[Tensor, Tensor, int], Any]) -> Callable[[list[Tensor], list[Tensor], int], None]:
     def write(averages: list[Tensor], values: list[Tensor], n: int) -> None:
         for own, x in zip(averages, values, strict=True):
             own.copy_(average(own, x, n))
