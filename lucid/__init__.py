@@ -35,11 +35,12 @@ from lucid.autograd.grad_mode import *
 from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
+from lucid.optim import swa_utils as _swa_utils
 
 from lucid._suggest import suggest as _know_other_names
 from lucid.ops.refusals import guard as _guard
 
-_public = (nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
+_public = (nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, _swa_utils, utils.data, io, cuda)
 _guard(_sys.modules[__name__], *_public)
 _know_other_names(_sys.modules[__name__], *_public, nn.utils.rnn, optim.lr_scheduler, utils)
 

@@ -104,7 +104,6 @@ INSTEAD = {name: says for names, says in {
     "EmbeddingBag embedding_bag": "write Embedding(...)(x).sum(1), or mean(1)", "Softmax2d": "write Softmax(dim=-3)",
     "bucketize": "write searchsorted(boundaries, x)", "kthvalue": "write x.sort(dim).values.select(dim, k - 1)",
     "logdet": "write lucid.linalg.slogdet(x).logabsdet", "svd": "write lucid.linalg.svd, whose last matrix is Vh",
-    "Generator": "lucid.manual_seed starts the one generator there is",
 }.items() for name in names.split()}  # fmt: skip
 VOLUMES = "there are no layers of volumes; fold the depth into the batch, and write its namesake in 2d"
 

@@ -145,10 +145,10 @@ class Namespace(SimpleNamespace):
         """What is left of the device's memory, for an error's text; "" where nothing is known of that."""
         return ""
 
-    def __getattr__(self, missing: str) -> Any:  # only reached when the name is not there
-        raise AttributeError(
-            f"xp.{missing}: not in lucid's array namespace; use another operation's name, or add it to SHARED_FUNCTIONS"
-        )
+    def __getattr__(self, name: str) -> Any:  # for names that are not there: what lucid itself uses is
+        if not name.startswith("_") and hasattr(self.module, name):
+            return getattr(self.module, name)
+        raise AttributeError(f"xp.{name}: no operation, and not in lucid's array namespace or {self.module.__name__}'s")
 
     def __repr__(self) -> str:
         return f"<lucid namespace {self.name}>"
@@ -199,8 +199,7 @@ class _Quiet:
 
 
 cpu = Namespace(
-    name="numpy",
-    array=ndarray,
+    name="numpy", module=numpy, array=ndarray,
     **{name: getattr(numpy, name) for name in SHARED_FUNCTIONS},
     # ops/numpy_speed.py replaces some of these by faster ones.
     **{name: getattr(numpy, name) for name in ("abs", "sum", "max", "min", "broadcast_to", "diagonal", "linalg")},

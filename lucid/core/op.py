@@ -508,10 +508,10 @@ def op(
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:  # fmt: skip
     """Make an operation on Tensors out of a forward on arrays; `vjps` gives the gradient of each input by its name.
 
-    Works for operations outside lucid as well; they get derivatives of every order as long as their vjps use
-    operators and other operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the output may share memory
-    with the input; `floats` that integers are converted to floats first; `in_single` that half precision is computed in
-    single; `aux_outputs` names what the forward returns after its output; `shared` what several vjps need.
+    Works outside lucid as well: a forward has all of NumPy's functions, on a GPU CuPy's, and there are derivatives of
+    every order as long as vjps use operators and operations (`xp.exp`, `xp.sum(g, axis=0)`). `view` says that the
+    output may share memory with the input; `floats` that integers are made floats first; `in_single` that half is
+    computed in single; `aux_outputs` names what the forward returns after its output; `shared` what several vjps need.
 
     Raises:
         TypeError: when the forward does not begin with `xp`, or a vjp not with `xp` and `g`; when a vjp is of an input,
@@ -533,10 +533,15 @@ def op(
     def register(forward: Callable[..., Any]) -> Callable[..., Tensor]:
         spec = Op(forward, vjps, view, floats, aux_outputs, shared, in_single)
         known = OPS.get(spec.name)
+        mentioned = spec.user_defined and spec.name in getattr(forward, "__code__", op.__code__).co_names
+        namesake = mentioned and hasattr(cpu.module, spec.name)  # `xp.name` is the library's, in there and elsewhere
         if known is not None and known.forward.__module__ != forward.__module__:
+            if namesake:
+                return spec.call
             raise TypeError(TAKEN.format(module=known.forward.__module__, name=known.name))
         OPS[spec.name] = spec
-        register_forward(spec.name, (lambda *args, **kw: forward(*args, **kw)[0]) if aux_outputs else forward)
+        if not namesake:
+            register_forward(spec.name, (lambda *args, **kw: forward(*args, **kw)[0]) if aux_outputs else forward)
         setattr(on_tensors, spec.name, spec.call)
         return spec.call
 

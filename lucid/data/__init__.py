@@ -8,8 +8,9 @@ from lucid.data.collate import default_collate
 from lucid.data.datasets import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from lucid.data.loader import DataLoader
 from lucid.data.samplers import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from lucid.data.workers import get_worker_info
 
 __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "Sampler",
-    "SequentialSampler", "Subset", "TensorDataset", "default_collate", "random_split",
+    "SequentialSampler", "Subset", "TensorDataset", "default_collate", "get_worker_info", "random_split",
 ]  # fmt: skip

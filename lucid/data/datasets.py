@@ -17,6 +17,7 @@ from lucid.core.node import Tensor
 from lucid.data.collate import batch_of
 from lucid.data.samplers import check_seed, draw_seed, permutation
 from lucid.ops.create import as_tensor
+from lucid.ops.random import Generator
 
 
 class Dataset:
@@ -114,11 +115,13 @@ class ConcatDataset(Dataset):
         return self.ends[-1]
 
 
-def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None) -> list[Subset]:
+def random_split(
+    dataset: Any, lengths: Iterable[float], seed: int | None = None, *, generator: Generator | None = None
+) -> list[Subset]:
     """Distribute the samples at random over Subsets of these lengths, or of these fractions of the whole.
 
     What rounding fractions down leaves over goes to the first subsets, one each. `seed` fixes the split;
-    without one it is drawn from lucid's generator. A ValueError if the lengths do not add up to
+    without one it is drawn from `generator`, lucid's own unless given. A ValueError if the lengths do not add up to
     `len(dataset)`, or the fractions to 1; or one is negative.
 
     >>> train, test = random_split(range(10), [0.8, 0.2], seed=0)
@@ -136,5 +139,5 @@ def random_split(dataset: Any, lengths: Iterable[float], seed: int | None = None
         expected = f"lengths must add up to the {total} samples there are, or be fractions that add up to 1"
         raise ValueError(f"random_split: {expected}; got {lengths}")
     seed = check_seed("random_split", seed)
-    order = permutation(total, draw_seed() if seed is None else seed)
+    order = permutation(total, draw_seed(generator) if seed is None else seed)
     return [Subset(dataset, order[end - size : end]) for end, size in zip(accumulate(sizes), sizes, strict=True)]

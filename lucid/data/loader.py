@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from copy import deepcopy
+from functools import partial
+from itertools import islice, repeat
 from typing import Any
 
 from lucid.data.collate import batch_of
 from lucid.data.datasets import IterableDataset
 from lucid.data.samplers import BatchSampler, RandomSampler, SequentialSampler, check_seed
-from lucid.ops.checks import check_count
+from lucid.data.workers import END, fetch_ahead
+from lucid.ops.checks import as_float, check_count
+from lucid.ops.random import Generator, stream
 
 
 class DataLoader:
     """Batches of a dataset: iterate over it once an epoch.
 
     The order of a shuffled epoch depends on `seed` and on how many epochs there were before, and on nothing else.
-    There are no worker processes: a batch is made when the iteration gets there.
 
     Args:
         dataset: has `len()` and `[i]`, a Dataset or a list; or an IterableDataset, which sets the order itself.
@@ -24,14 +27,19 @@ class DataLoader:
         shuffle: whether every epoch has an order of its own.
         sampler: gives the order instead: an iterable of indices, iterated over each epoch (see Sampler.set_epoch).
         batch_sampler: gives the batches instead: an iterable of lists of indices, iterated over each epoch.
-        num_workers: 0, as there are none.
+        num_workers: how many threads fetch batches ahead, in the same order (data/workers.py says when that pays). One
+            of them reads an IterableDataset. What a dataset draws from lucid's generator then comes from a stream of
+            each batch, which that generator decides.
         collate_fn: list of samples -> batch; `default_collate` unless given.
         pin_memory: changes nothing: batches lie in ordinary memory, and `x.to("cuda")` waits for its copy.
         drop_last: leave out the last batch if it is smaller than the others.
-        seed: of the shuffling; without one it is drawn from lucid's generator when the first epoch begins.
+        timeout: seconds after which a batch that workers have not made is a RuntimeError; 0 waits for ever.
+        worker_init_fn: called with its number in each thread that fetches, before its first batch of an epoch.
+        prefetch_factor: how many batches for each worker are under way ahead of the loop; 2 unless given.
+        seed, generator: of the shuffling; without a seed it is drawn from this or lucid's generator at the first epoch.
 
     A TypeError for what is no dataset, and for a batch size or a seed that is not an int; a ValueError for a
-    batch size below 1, a negative seed, workers, and options of which one makes the other pointless: a
+    batch size below 1, a negative seed, and options of which one makes the other pointless: a
     sampler and `shuffle`, a batch sampler and `batch_size`.
 
     >>> from lucid import arange
@@ -47,11 +55,14 @@ class DataLoader:
         self, dataset: Any, batch_size: int = 1, shuffle: bool | None = False, *,
         sampler: Iterable[int] | None = None, batch_sampler: Iterable[Iterable[int]] | None = None,
         num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
-        drop_last: bool = False, seed: int | None = None,
+        drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
+        generator: Generator | None = None, prefetch_factor: int | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
-        if num_workers != 0:
-            why = "batches are made in this process, when they are needed (a dataset with a `take` makes them at once)"
-            raise ValueError(f"DataLoader: num_workers must be 0, got {num_workers!r}; {why}")
+        self.num_workers = check_count("DataLoader", "num_workers", num_workers)
+        self.timeout = as_float("DataLoader", "timeout", timeout)
+        factor = 2 if prefetch_factor is None else prefetch_factor
+        self.prefetch_factor = check_count("DataLoader", "prefetch_factor", factor, 1)
+        self.worker_init_fn, self.generator, _ = worker_init_fn, generator, stream(generator)  # refuses what is none
         batch_size = check_count("DataLoader", "batch_size", batch_size, 1)
         check_seed("DataLoader", seed)
         order = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
@@ -71,7 +82,8 @@ class DataLoader:
         elif sampler is not None:
             _refuse("a sampler sets the order itself", {"shuffle": shuffle} | seeded)
         else:
-            self.sampler = RandomSampler(dataset, seed=seed) if shuffle else SequentialSampler(dataset)
+            random = partial(RandomSampler, generator=generator, seed=seed)
+            self.sampler = random(dataset) if shuffle else SequentialSampler(dataset)
         own = batch_sampler is None
         self.batch_sampler: Any = BatchSampler(self.sampler, batch_size, drop_last) if own else batch_sampler
         self.batch_size = batch_size if own else None
@@ -92,10 +104,24 @@ class DataLoader:
         (epoch, done), self._next = self._next, (self._next[0] + 1, 0)
         if hasattr(self.batch_sampler, "set_epoch"):
             self.batch_sampler.set_epoch(epoch)
-        for number, batch in enumerate(islice(self.batch_sampler, done, None), done + 1):
+        for number, batch in enumerate(self._fetched(epoch, done), done + 1):
             self._position = (epoch, number)
-            yield batch_of(None if self.streamed else self.dataset, list(batch), self.collate_fn)
+            yield batch
         self._position = (epoch + 1, 0)
+
+    def _fetched(self, epoch: int, done: int) -> Iterator[Any]:
+        """The batches of an epoch after those that are done, made in turn or fetched ahead."""
+        samples = islice(self.batch_sampler, done, None)
+        dataset = None if self.streamed else self.dataset
+        fetch: Callable[[Any], Any] = lambda batch: batch_of(dataset, list(batch), self.collate_fn)
+        if not (n := self.num_workers):
+            return map(fetch, samples)
+        read: Callable[[], Any] = lambda: END if (batch := next(samples, END)) is END else fetch(batch)
+        tasks = repeat(read) if self.streamed else (partial(fetch, batch) for batch in samples)
+        # A seed that is not drawn, so that all else goes on as without workers.
+        seed, ahead = int(deepcopy(stream(self.generator)).integers(2**63)), n * self.prefetch_factor
+        workers = 1 if self.streamed else n
+        return fetch_ahead(enumerate(tasks, done), (seed, epoch), workers, ahead, self.timeout, self.worker_init_fn)
 
     def state_dict(self) -> dict[str, Any]:
         """The position of the loader, in plain values; every batch that was returned counts as done.

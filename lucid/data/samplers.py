@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from lucid.ops.checks import check_count
-from lucid.ops.random import generator
+from lucid.ops.random import Generator, generator, stream
+
+DRAWN = 65_536  # numbers drawn at once with replacement
 
 
 class Sampler:
@@ -16,6 +18,9 @@ class Sampler:
     One whose epochs differ also defines `set_epoch(epoch)`: a DataLoader calls it before each of them, with 0, 1, 2
     and so on. The order should depend on that number, not on how often it was iterated over: a loader that is resumed
     in epoch 7 begins there."""
+
+    def __init__(self, data_source: Any = None) -> None:  # which PyTorch's took, and kept nothing of
+        pass
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__; define the order of the samples")
@@ -42,10 +47,12 @@ class RandomSampler(Sampler):
         replacement: draw each number anew from all of them, so that it may come twice, and another not at all.
         num_samples: how many numbers an epoch has; `len(data_source)` unless given. Without replacement a greater
             number goes through the samples again, in another order.
-        seed: of the order; without one it is drawn from lucid's generator when the first epoch begins.
+        generator: what the seed is drawn from, when the first epoch begins; lucid's own unless given.
+        seed: of the order, to know it beforehand.
 
-    A TypeError or ValueError for a `replacement` that is no bool, a `num_samples` that is not an int of 1 or
-    more, and a seed that is negative.
+    Numbers are drawn as they are asked for, at most 65,536 at a time or as many as there are samples. A TypeError or
+    ValueError for a `replacement` that is no bool, a `num_samples` that is not an int of 1 or more, and a seed that is
+    negative.
 
     >>> sampler = RandomSampler(range(4), seed=0)
     >>> list(sampler), list(sampler)
@@ -53,14 +60,15 @@ class RandomSampler(Sampler):
     """
 
     def __init__(
-        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, *, seed: int | None = None
-    ) -> None:
+        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None,
+        generator: Generator | None = None, *, seed: int | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(replacement, bool):
             raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
         if num_samples is not None:
             num_samples = check_count("RandomSampler", "num_samples", num_samples, 1)
         self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
-        self.seed, self.epoch = check_seed("RandomSampler", seed), 0
+        self.generator, self.seed, self.epoch = generator, check_seed("RandomSampler", seed), 0
 
     @property
     def num_samples(self) -> int:
@@ -73,16 +81,17 @@ class RandomSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         if self.seed is None:
-            self.seed = draw_seed()
+            self.seed = draw_seed(self.generator)
         epoch, self.epoch, count = self.epoch, self.epoch + 1, len(self.data_source)
         if not count:
             return iter(())
         if self.replacement:
-            return iter(_seeded(self.seed, epoch).integers(count, size=len(self)).tolist())
-        order = permutation(count, self.seed, epoch)
-        for repetition in range(1, -(-len(self) // count)):
-            order += permutation(count, self.seed, epoch, repetition)
-        return iter(order[: len(self)])
+            drawn, sizes = seeded(self.seed, epoch), range(0, len(self), DRAWN)
+            orders = (drawn.integers(count, size=min(DRAWN, len(self) - at)).tolist() for at in sizes)
+        else:
+            seeds = (self.seed, epoch)
+            orders = (permutation(count, *seeds, *[i] * (i > 0)) for i in range(-(-len(self) // count)))
+        return islice(chain.from_iterable(orders), len(self))
 
     def __len__(self) -> int:
         return self.num_samples
@@ -118,18 +127,18 @@ class BatchSampler(Sampler):
 
 def permutation(count: int, *seeds: int) -> list[int]:
     """The numbers below `count` in an order that depends on `seeds` alone."""
-    return _seeded(*seeds).permutation(count).tolist()
+    return seeded(*seeds).permutation(count).tolist()
 
 
-def _seeded(*seeds: int) -> Any:
+def seeded(*seeds: int) -> Any:
     """A generator of the kind of lucid's own, started from `seeds`."""
     ours = generator()
     return type(ours)(type(ours.bit_generator)(seeds))
 
 
-def draw_seed() -> int:
-    """A seed from lucid's generator."""
-    return int(generator().integers(2**63))
+def draw_seed(own: Generator | None = None) -> int:
+    """A seed from this generator, or from lucid's."""
+    return int(stream(own).integers(2**63))
 
 
 def check_seed(caller: str, seed: int | None) -> int | None:

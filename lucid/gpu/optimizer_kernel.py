@@ -22,14 +22,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, starmap
 from math import ceil, inf
-from operator import call, setitem
+from operator import call
 from typing import Any
 
 from lucid.core.array import Array, DType, cpu, float32, float64, namespace
 from lucid.gpu.cuda_expressions import CTYPES, CUDA_EXPRESSIONS, OPTIONS, helpers, statements, typedefs
 from lucid.optim.buckets import Bucket, Memory
 from lucid.optim.chunks import own_state
-from lucid.optim.rule import Call, CompiledRule, Pattern, Rule, Slots, compiled_rule, writes_of
+from lucid.optim.rule import Call, CompiledRule, Pattern, Rule, Slots, compiled_rule
 
 MOST = 96  # parameters in a launch
 ROOM = 4096  # bytes: the arguments that a launch may have on every GPU and with every driver
@@ -228,7 +228,7 @@ class GpuBucket(Bucket):
     def move(self, gradients: list[Array]) -> None:
         """Launch; what does not fit a table moves by itself."""
         namespace(self.arrays[0])  # which makes their device the current one
-        (rule, scalars, static), kernel = self.given, self.compiled
+        kernel = self.compiled
         numbers = [x.item() for x in (*self.static_scalars, *self.step_scalars)]
         tabled, alone, addresses, calls = [], [], [], []
         own, dense, stored = self.own, self.dense, self.stored  # this loop is most of what a step costs the host
@@ -243,9 +243,7 @@ class GpuBucket(Bucket):
         for j in alone:
             g, theta = gradients[j], self.arrays[j]
             if kernel is None or g.dtype != stored:  # the rule is evaluated an operation at a time
-                wide, memory = theta.astype(self.dtype), [None if x is None else x[j] for x in self.memory]
-                calls += writes_of(rule, self.xp, wide, g.astype(self.dtype, copy=False), memory, scalars, static)
-                calls.append((setitem, theta, ..., wide))
+                calls += self.as_it_stands(j, g)
             elif g.size:
                 calls.append((kernel.each, g, *numbers, theta, *self.slots_of[j]))
         if kernel is not None and tabled:

@@ -24,11 +24,11 @@ import re
 from binascii import crc32
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lucid.core.array import Array, DType, bool_, cpu, ndarray, to_numpy
+from lucid.core.array import Array, DType, as_device, bool_, cpu, ndarray, to_numpy
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
 
@@ -45,8 +45,8 @@ HEADER = re.compile(rb"{'descr': '([^']*)', 'fortran_order': (True|False), 'shap
 Path = str | os.PathLike[str] | BinaryIO
 
 
-def save(obj: Any, path: Path) -> None:
-    """Write `obj`, a nest of plain values, arrays and tensors, to the file `path`, exactly as named.
+def save(obj: Any, path: Path | None = None, *, f: Path | None = None) -> None:
+    """Write `obj`, a nest of plain values, arrays and tensors, to the file `path` (`f` in PyTorch), exactly as named.
 
     The file is complete or not there: it is written under another name beside `path`, flushed to the disk,
     and then renamed, so an interrupted save leaves the old file as it was; what a killed one leaves beside it, the next
@@ -66,6 +66,7 @@ def save(obj: Any, path: Path) -> None:
     import zipfile
 
     arrays: dict[str, Array] = {NEST: None}
+    path = one_path("save", path, f)
     try:
         nest = encode(obj, "checkpoint", "", arrays)
     except RecursionError:
@@ -82,9 +83,33 @@ def save(obj: Any, path: Path) -> None:
             archive.fp = None  # one that was broken off would refuse to be closed, and hide the KeyboardInterrupt
 
 
-def load(path: Path) -> Any:
-    """What `save` wrote to `path`, or into a file object. Nothing in the file is executed. A FileNotFoundError if there
-    is no such file; a ValueError if it is truncated, damaged, or not written by `save`."""
+def load(
+    path: Path | None = None, map_location: Any = None, *, f: Path | None = None, weights_only: bool | None = None
+) -> Any:
+    """What `save` wrote to `path` (`f` in PyTorch), or into a file object; nothing in the file is executed, whatever
+    `weights_only` says. `map_location` is where Tensors are to be: a device, the CPU unless given, a function that gets
+    each Tensor and "cpu" and may return it elsewhere, or a dict with an entry for "cpu". A FileNotFoundError if
+    there is no such file; a ValueError if it is truncated, damaged, or not written by `save`."""
+    tensors: list[Tensor] = []
+    where = map_location.get("cpu") if isinstance(map_location, Mapping) else map_location
+    device = as_device("cpu" if where is None or callable(where) else where)
+    value = _load(one_path("load", path, f), tensors)
+    for tensor in tensors if callable(where) or device != "cpu" else ():
+        moved = where(tensor.data, "cpu") if callable(where) else tensor.data.to(device)
+        tensor.data = tensor.data if moved is None else moved
+    return value
+
+
+def one_path(caller: str, path: Any, f: Any) -> Any:
+    """The one of the two that is given; a TypeError if none is, or both are."""
+    if (path is None) is (f is None):
+        got = "neither" if path is None else f"{path!r} and f={f!r}"
+        raise TypeError(f"{caller}: expected a path (or f, which is the same), got {got}")
+    return f if path is None else path
+
+
+def _load(path: Path, tensors: list[Tensor]) -> Any:
+    """What was written to `path`; the tensors in it are added to `tensors`."""
     import json
     import zipfile
 
@@ -104,7 +129,7 @@ def load(path: Path) -> Any:
                     if content["format"] > FORMAT:
                         newer = f"it has format {content['format']}, and this lucid reads up to {FORMAT}"
                         raise ValueError(f"{newer}; use a newer lucid")
-                    return decode(content["nest"], lambda name: _read(archive, unread, name))
+                    return decode(content["nest"], lambda name: _read(archive, unread, name), tensors)
         except MemoryError as error:
             raise MemoryError(f"{place} needs more memory than there is ({error}); free some first") from error
         except Exception as error:  # whatever foreign bytes may set off in zipfile, json and here
@@ -203,8 +228,10 @@ def encode(value: Any, place: str, name: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, SCALAR):
         return {"scalar": _add_array(cpu.asarray(value), place, name, arrays)}
     allowed = "make it of dicts, lists, tuples, arrays, Tensors, numbers, strings and None"
-    fix = "save its state_dict()" if hasattr(value, "state_dict") else allowed
-    raise TypeError(f"save: {place} is an object of type {kind.__name__}, which cannot be saved; {fix}")
+    if hasattr(value, "state_dict"):  # a module, an optimizer, a schedule
+        what = "model" if hasattr(value, "forward") else "it"
+        allowed = f"write lucid.save({what}.state_dict(), path), and later {what}.load_state_dict(lucid.load(path))"
+    raise TypeError(f"save: {place} is an object of type {kind.__name__}, which cannot be saved; {allowed}")
 
 
 def _key(key: Any, place: str) -> Any:
@@ -229,22 +256,23 @@ def _add_array(array: Array, place: str, name: str, arrays: dict[str, Array]) ->
     return unique
 
 
-def decode(nest: Any, read: Callable[[str], Array]) -> Any:
-    """The value that `encode` turned into `nest`; `read` gives the arrays."""
+def decode(nest: Any, read: Callable[[str], Array], tensors: list[Tensor]) -> Any:
+    """The value that `encode` turned into `nest`; `read` gives the arrays, and every Tensor goes into `tensors`."""
     if isinstance(nest, list):
-        return [decode(item, read) for item in nest]
+        return [decode(item, read, tensors) for item in nest]
     if not isinstance(nest, dict):
         return nest
     ((kind, content),) = nest.items()
     if kind == "tuple":
-        return tuple(decode(content, read))
+        return tuple(decode(content, read, tensors))
     if kind == "dict":
-        return {decode(key, read): decode(item, read) for key, item in content}
+        return {decode(key, read, tensors): decode(item, read, tensors) for key, item in content}
     if kind in ("array", "scalar"):
         array = read(content)
         return array if kind == "array" else array[()]
     if kind in ("Tensor", "Parameter"):
-        return (Tensor if kind == "Tensor" else Parameter)(read(content[0]), content[1])
+        tensors.append((Tensor if kind == "Tensor" else Parameter)(read(content[0]), content[1]))
+        return tensors[-1]
     if kind not in ("int", "float"):
         raise ValueError(f"it holds a value of unknown kind {kind!r}")
     return int(content, 16) if kind == "int" else float(content)

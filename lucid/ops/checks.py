@@ -8,6 +8,7 @@ range, any text). The first argument, `caller`, is the public name that the erro
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, namespace, ndarray
@@ -47,6 +48,25 @@ def check_absent(caller: str, **options: object) -> None:
     for name, value in options.items():
         if value:
             raise ValueError(f"{caller}: {name} is an option of PyTorch's that lucid does not have; leave it out")
+
+
+# Options of PyTorch's that lucid has not or has not everywhere -> the values with which they change nothing.
+NEUTRAL: dict[str, tuple[Any, ...] | None] = {
+    # The same steps computed in another way, and threads, which start in a tenth of a millisecond.
+    **dict.fromkeys(("foreach", "fused", "capturable", "persistent_workers"), (None, False, True)),
+    **dict.fromkeys("""differentiable maximize sparse scale_grad_by_freq add_bias_kv add_zero_attn antialias verbose
+        mmap decoupled_weight_decay fast_mode device dtype generator kdim vdim size_average reduce max_norm out
+        pickle_module multiprocessing_context""".split(), (None, False)),
+    "proj_size": (None, 0), "last_epoch": (-1,), "in_order": (True,), "pin_memory_device": (None, ""),
+    **dict.fromkeys("force layout memory_format non_blocking pin_memory".split()),  # None: all of them
+}  # fmt: skip
+
+
+def without_neutral(options: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """`options` without those that are not `known` and have a neutral value."""
+    given = [(name, value, NEUTRAL[name]) for name, value in options.items() if name in NEUTRAL]
+    neutral = {name for name, value, idle in given if idle is None or any(value is x for x in idle)}
+    return {name: value for name, value in options.items() if name in known or name not in neutral}
 
 
 def check_range(caller: str, name: str, indices: Tensor, count: int, of: str, ignored: int | None = None) -> None:

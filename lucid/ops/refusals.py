@@ -23,6 +23,7 @@ from lucid.core.array import as_array, is_array
 from lucid.core.node import Tensor
 from lucid.core.op import on_tensors
 from lucid.core.promotion import TOLD, MixedDevicesError, of_kind, shown, type_name
+from lucid.ops.checks import without_neutral
 
 _is_bool: Callable[[Any], Any] = lambda x: isinstance(x, bool) or str(getattr(x, "dtype", "")) == "bool"
 _is_int: Callable[[Any], Any] = lambda x: hasattr(x, "__index__") and not _is_bool(x) and not getattr(x, "ndim", 0)
@@ -84,7 +85,10 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
-        return error if (out := in_other_words(function, args, options)) is None else out
+        try:
+            return error if (out := in_other_words(function, args, options)) is None else out
+        except Exception as second:
+            raise second from None
     given, parameters = bound.arguments, bound.signature.parameters
     kinds = {key: _kinds(parameters[key]) for key in given}
     if (source == "Python" or isinstance(error, (TypeError, AttributeError))) and _with_tensors(bound, name):
@@ -113,7 +117,6 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     raise of_kind(error, f"{name}: {text or type(error).__name__}{inside}") from error
 
 
-NEUTRAL = {"force", "layout", "memory_format", "non_blocking", "pin_memory"}  # options of PyTorch's without effect here
 PLACES = {"input": 0, "exponent": 1, "mat2": 1, "other": 1, "vec2": 1}  # what it calls an argument -> which one it is
 SHAPES = {"dims", "repeats", "shape", "size", "sizes"}  # ... those that stand behind a star here
 
@@ -124,7 +127,7 @@ def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]
     parameters = signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     odd = options.keys() - {*names}
-    rest = {key: value for key, value in options.items() if key not in odd & NEUTRAL}
+    rest = without_neutral(options, names)
     for key in odd & PLACES.keys() if names else ():
         rest[names[min(PLACES[key], len(names) - 1)]] = rest.pop(key)
     if odd & SHAPES and any(p.kind is p.VAR_POSITIONAL for p in parameters):

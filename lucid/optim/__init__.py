@@ -16,9 +16,10 @@ from lucid.optim.nadam import NAdam, RAdam
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.rprop import Lion, Rprop
 from lucid.optim.sgd import SGD
+from lucid.optim.validation import decay_groups
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AdamaxW", "Lion", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "lr_scheduler",
+    "RAdam", "RMSprop", "Rprop", "decay_groups", "lr_scheduler",
 ]  # fmt: skip
-__all__ += lr_scheduler.__all__
+__all__ += [*lr_scheduler.__all__, "swa_utils"]  # noqa: F405  (which lucid imports)

@@ -128,6 +128,11 @@ class Bucket:
             for scalar, value in zip(self.step_scalars, values):  # noqa: B905
                 scalar[()] = value
 
+    def as_it_stands(self, i: int, g: Array) -> list[Call]:
+        """The calls that move parameter i, whole and in its shape, by the rule as it stands: it may take sums."""
+        memory = [None if slot is None else self.states[i][slot] for slot in self.slots]
+        return writes_of(*self.given, self.xp, self.arrays[i], g, memory, self.dtype)
+
     def counted(self) -> Iterator[None]:
         """Sets t in each parameter's state, when it is run through."""
         return map(setitem, self.states, EACH_T, repeat(self.t))
@@ -174,16 +179,10 @@ class PackedBucket(Bucket):
             state[slot] = view
         return flat
 
-    def read_thetas(self) -> Array:
-        """An array for the parameters side by side, to be filled at each step."""
-        theta = self.temporary("theta", (self.size,))
-        self.thetas = list(zip(self.views(theta), self.arrays, strict=True))
-        return theta
-
     def bind(self, compiled: CompiledRule) -> None:
         """List the calls of a step, each with the arrays that it works on."""
-        self.compiled, self.thetas = compiled, []
-        theta = self.read_thetas() if compiled.uses_theta else None
+        self.compiled, theta = compiled, self.temporary("theta", (self.size,)) if compiled.uses_theta else None
+        self.thetas = [] if theta is None else list(zip(self.views(theta), self.arrays, strict=True))
         registers = self.registers(theta, self.g, self.memory, "")
         self.calls = compiled.bound(registers)
         if compiled.uses_theta:
@@ -199,13 +198,11 @@ class PackedBucket(Bucket):
         """Copy the gradients in, evaluate the rule once, and subtract its update from each parameter."""
         for view, g in zip(self.g_views, gradients):  # noqa: B905 (strict=True costs 0.3 us)
             view[...] = g
-        theta, calls = None if self.compiled else self.read_thetas(), self.calls
         for view, array in self.thetas:
             view[...] = array
-        if theta is not None:
-            rule, scalars, static = self.given
-            calls = writes_of(rule, self.xp, theta, self.g, self.memory, scalars, static)
-            calls += [(setitem, array, ..., view) for view, array in self.thetas]
+        calls = self.calls
+        if self.compiled is None:
+            calls = [each for i, g in enumerate(self.g_views) for each in self.as_it_stands(i, g)]
         deque(chain(starmap(call, calls), map(setitem, self.states, EACH_T, repeat(self.t))), 0)
 
 

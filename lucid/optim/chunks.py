@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, count, starmap
 from math import ceil, prod
-from operator import call, setitem
+from operator import call
 from queue import SimpleQueue
 from typing import Any
 
 from lucid.core.array import Array, cpu, device_of, is_array, is_writable, namespace, to_device
 from lucid.optim.buckets import QUIET, Bucket, Memory, State, Task, compute_dtype
-from lucid.optim.rule import Call, CompiledRule, writes_of
+from lucid.optim.rule import Call, CompiledRule
 
 SMALL = 32_768  # elements in the largest parameter that is packed with others: from there on packing saves nothing
 
@@ -71,14 +71,8 @@ class ChunkedBucket(Bucket):
         (g,) = gradients
         if self.own.count(g):
             g = g.copy()  # somebody's gradient is the parameter itself: it must not change on the way
-        if self.compiled is None:  # the rule may not be pure, so it stays in this thread
-            calls: list[Call] = []
-            rule, scalars, static = self.given
-            for index, theta, memory in self.chunks:
-                wide, own = theta.astype(self.dtype, copy=False), g[index].astype(self.dtype, copy=False)
-                calls += writes_of(rule, self.xp, wide, own, memory, scalars, static)
-                calls.append((setitem, theta, ..., wide))
-            deque(chain(starmap(call, calls), self.counted()), 0)
+        if self.compiled is None:
+            deque(chain(starmap(call, self.as_it_stands(0, g)), self.counted()), 0)
             return []
         tasks: list[Task] = [partial(self.calls_of, theta, memory, g[index]) for index, theta, memory in self.chunks]
         if self.can_run_in_parallel and g.dtype == self.dtype and not self.storages.count(g):

@@ -124,17 +124,18 @@ def preview_rule(optimizer: Any, p: Any, context: str, settings: GroupOptions) -
     t = entry.get("t", 0) + 1
     scalars = optimizer.step_scalars(settings.checked, t)
     state = {slot: entry.get(slot, settings.initial.get(slot, 0)) for slot in slots if slot is not None}
-    before = [None if slot is None else new_state(theta, state[slot]).reshape(-1) for slot in slots]
-    flat, g = (array.astype(compute_dtype(theta.dtype)).reshape(-1) for array in (theta, p._grad._array))
-    new, after = evaluate_rule(optimizer.rule, namespace(theta), flat, g, before, scalars, settings.static)
+    before = [None if slot is None else new_state(theta, state[slot]) for slot in slots]
+    wide, g = (array.astype(compute_dtype(theta.dtype)) for array in (theta, p._grad._array))
+    new, after = evaluate_rule(optimizer.rule, namespace(theta), wide, g, before, scalars, settings.static)
     columns: dict[str, Any] = {}
     for slot, old, value in zip(slots, before, after, strict=True):
-        if slot is not None:
-            columns |= {slot: old, f"{slot} after": value}
+        if slot is not None and old is not None:
+            columns |= {slot: old.reshape(-1), f"{slot} after": value.reshape(-1)}
     base = optimizer.step_scalars.__qualname__.startswith("Optimizer.")  # the learning rate alone
     about = "" if base else " ".join((inspect.getdoc(optimizer.step_scalars) or "").split())
     names = step_scalar_names(optimizer.rule, len(optimizer.slots), len(scalars))
-    return t, dict(zip(names, scalars, strict=True)), about, [], columns | {"theta after": new.astype(theta.dtype)}
+    columns["theta after"] = new.reshape(-1).astype(theta.dtype)
+    return t, dict(zip(names, scalars, strict=True)), about, [], columns
 
 
 def table_of(p: Any, columns: dict[str, Any], lr: float, count: int) -> tuple[dict[str, list[Any]], list[str]]:

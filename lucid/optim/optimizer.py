@@ -6,6 +6,7 @@ how it moves many parameters in buckets.py, what is refused in validation.py, ho
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -16,7 +17,7 @@ from lucid.core.events import STEP, begin
 from lucid.core.node import Tensor, bump_version
 from lucid.optim import validation
 from lucid.optim.buckets import QUIET, GroupOptions, Plan
-from lucid.optim.rule import check_rule
+from lucid.optim.rule import check_numbers, check_rule
 from lucid.optim.state_dict import kinds, load, state_dict
 from lucid.optim.validation import BETAS, NON_NEGATIVE, Domain
 
@@ -30,9 +31,9 @@ class Optimizer:
     A subclass is an equation and the numbers that go into it. It says
 
     - `rule(xp, theta, g, slots..., step_scalars..., *, hyperparameters...)`: the *update* and the new slots.
-      theta becomes theta - update. It is a static method, elementwise, and pure: it returns new arrays and
-      writes to none. A rule that scales theta as well, as decoupled weight decay does, returns the scaled theta
-      after the slots; the update is then subtracted from that;
+      theta becomes theta - update. It is a static method and pure: it returns new arrays and writes to none. One
+      that is not elementwise (sums, norms) runs for one parameter after the other. A rule that scales theta as well,
+      as decoupled weight decay does, returns the scaled theta after the slots; the update is subtracted from that;
     - `slots`: the names of the arrays that the rule keeps for each parameter. They are zero at first, or the value
       of the hyperparameter that `initial_values` names. A slot that `optional_slots` maps to a
       hyperparameter exists only where that is not zero or False; elsewhere the rule gets None for it;
@@ -42,7 +43,8 @@ class Optimizer:
       has `betas`, which becomes `beta1` and `beta2`;
     - `torch_slot_names`: the slots by PyTorch's names; None for what PyTorch keeps and `step_scalars` computes.
 
-    A rule that cannot work is refused where the class is defined.
+    A rule that cannot work is refused where the class is defined. One may also define its own `step()`, in PyTorch's
+    way: `state[p]` is then a dict to fill, empty at first.
 
     Args:
         params: an iterable of Parameters, or of dicts, one for each group: `"params"`, and any hyperparameter
@@ -67,7 +69,7 @@ class Optimizer:
     optional_slots: ClassVar[Mapping[str, str]] = {}
     initial_values: ClassVar[Mapping[str, str]] = {}
     domains: ClassVar[Mapping[str, Domain]] = {"lr": NON_NEGATIVE, "weight_decay": NON_NEGATIVE}
-    pairs: ClassVar[Mapping[str, tuple[str, str]]] = BETAS
+    pairs: ClassVar[Mapping[str, tuple[str, ...]]] = BETAS
     torch_slot_names: ClassVar[Mapping[str, str | None]] = {}
     _name: ClassVar[str] = "Optimizer"
     _static_names: ClassVar[tuple[str, ...]] = ()  # the hyperparameters that the rule takes
@@ -89,7 +91,7 @@ class Optimizer:
         super().__init_subclass__(**kwargs)
         cls._name = cls.__name__
         if cls.rule is not Optimizer.rule:
-            cls._static_names = check_rule(cls)
+            cls._static_names = check_rule(cls, Optimizer.step_scalars)
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword in a sentence that lists the known ones."""
@@ -99,13 +101,13 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults: dict[str, Any] = validation.split_pairs(self._name, defaults, self.pairs)
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Any, dict[str, Any]] = {}
+        self.state: dict[Any, dict[str, Any]] = {} if type(self).rule is not Optimizer.rule else defaultdict(dict)
         self._plan: Plan | None = None
         self._seen: list[object] = []  # what stood in all groups, and their parameters
         self._options: list[GroupOptions] = []  # what was made of it
         self._warned = False
         validation.check_static_names(self._name, self._static_names, self.defaults)
-        self._group_options(self._name, self.defaults)
+        check_numbers(type(self), self._group_options(self._name, self.defaults).checked)
         items = validation.as_list(self._name, params)
         self._add(items if any(isinstance(item, Mapping) for item in items) else [{"params": items}])
 
@@ -270,3 +272,6 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "step"}  # a wrapped one
         return {**own, "_plan": None, "_options": [], "_seen": []}  # a copy makes its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)

@@ -16,7 +16,7 @@ shows it; for Adamax:
     %theta = subtract %theta %w0
 
 These are the operations of the rule in its order, so the results are the same to the bit. A rule that cannot be traced
-(an `if` that depends on an array, a sum over all elements) is evaluated as it stands.
+(a sum, a norm, a matrix product) is evaluated as it stands, for one parameter after the other, whole.
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ def evaluate_rule(
 
 
 def writes_of(
-    rule: Rule, xp: Any, theta: Any, g: Any, slots: Sequence[Any], scalars: Sequence[Any], static: Mapping[str, Any]
-) -> list[Call]:
-    """The calls that put into theta and the slots what the rule makes of them, evaluated as it stands."""
+    rule: Rule, scalars: Sequence[Any], static: Mapping[str, Any], xp: Any, array: Any, g: Any, slots: Sequence[Any],
+    dtype: Any,
+) -> list[Call]:  # fmt: skip
+    """The calls that put into a parameter's array and the slots what the rule, evaluated as it stands and in `dtype`,
+    makes of them."""
+    theta, g = array.astype(dtype, copy=False), g.astype(dtype, copy=False)
     value, new = evaluate_rule(rule, xp, theta, g, slots, scalars, static)
-    pairs = [(theta, value), *zip(slots, new, strict=True)]
+    pairs = [*zip(slots, new, strict=True), (theta, value), (array, theta)]  # theta late: a new slot may be it
     return [(setitem, old, ..., value) for old, value in pairs if old is not None]
 
 
@@ -64,7 +67,8 @@ def split_results(rule: Rule, results: Any, count: int, theta: Any) -> tuple[Any
         TypeError: for another number of results.
     """
     if not isinstance(results, tuple) or len(results) not in (count + 1, count + 2):
-        got = f"{len(results)} results" if isinstance(results, tuple) else f"a {type(results).__name__}"
+        alone = "nothing" if results is None else "one value and no tuple"
+        got = f"{len(results)} results" if isinstance(results, tuple) else alone
         raise TypeError(
             f"{title_of(rule)}: expected a tuple of the update and the new value of each of its {count} slots (and, "
             f"where it scales theta itself, that theta as the last), got {got}"
@@ -265,8 +269,9 @@ def compiled_rule(rule: Rule, slots: Slots, pattern: Pattern | None) -> Compiled
         return None
 
 
-def check_rule(kind: Any) -> tuple[str, ...]:
+def check_rule(kind: Any, one_number: Any) -> tuple[str, ...]:
     """Refuse a rule that cannot work, where it is defined; gives the names of the hyperparameters that it takes.
+    `one_number` is the `step_scalars` that gives the learning rate alone.
 
     Raises:
         TypeError: for arguments in another order than they are given in, another number of results, and functions or
@@ -276,10 +281,12 @@ def check_rule(kind: Any) -> tuple[str, ...]:
     arguments = list(signature(rule).parameters.values())
     first = [a.name for a in arguments if a.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     static = [a.name for a in arguments if a.kind is Parameter.KEYWORD_ONLY]
-    scalars = first[3 + len(slots) :]
+    scalars = [argument for argument in first if argument not in ("self", "xp", "theta", "g", *slots)]
     form = f"rule({', '.join(['xp', 'theta', 'g', *slots, *scalars, *['*'] * bool(static), *static])})"
-    if not isinstance(getattr_static(kind, "rule"), staticmethod):
-        raise TypeError(f"{name}: must be a static method, as it belongs to no optimizer; write @staticmethod {form}")
+    for what, right in (("rule", form), ("step_scalars", "step_scalars(options, t)")):
+        if not isinstance(getattr_static(kind, what), staticmethod):
+            why = "must be a static method, as it belongs to no optimizer"
+            raise TypeError(f"{kind.__name__}.{what}: {why}; write @staticmethod {right}")
     taken = first[3:][: len(slots)]  # of which *rest takes what is missing
     all_of_them = taken == slots or any(a.kind is Parameter.VAR_POSITIONAL for a in arguments)
     if first[:1] != ["xp"] or len(first) < 3 or taken != slots[: len(taken)] or not all_of_them:
@@ -292,14 +299,32 @@ def check_rule(kind: Any) -> tuple[str, ...]:
         named = mapping.values() if what == "torch_slot_names" else mapping
         if unknown := [slot for slot in named if slot is not None and slot not in slots]:
             raise TypeError(f"{kind.__name__}.{what}: {unknown[0]!r} is no slot; slots = {slots} lists those there are")
-    try:
-        if not kind.__module__.startswith("lucid."):  # these have tests, and importing them would take 5 ms longer
-            RuleTrace(rule, kind.slots, ((None,) * len(scalars), tuple((k, NOT_ZERO) for k in static)))
-    except AttributeError as error:
-        raise TypeError(f"{name}: {error}") from error
-    except TypeError as error:
-        if str(error).startswith(title_of(rule)):  # another number of results
-            raise
-    except Exception:  # what it says of arrays is said when it runs on arrays
-        pass
+    ours = kind.__module__.startswith("lucid.")  # these have tests, and importing them would take 5 ms longer
+    for zero in () if ours else (NOT_ZERO, ZERO):
+        try:
+            RuleTrace(rule, kind.slots, ((None,) * len(scalars), tuple((k, zero) for k in static)))
+        except AttributeError as error:
+            raise TypeError(f"{name}: {error}") from error
+        except TypeError as error:
+            if str(error).startswith(title_of(rule)):  # another number of results
+                raise TypeError(f"{error}; write return {', '.join(['update', *slots])}{',' * (not slots)}") from None
+        except Exception as error:  # what it says of arrays is said when it runs on arrays
+            if str(error) == "a decision that depends on an array":
+                how = "as `if g > 0:` and max(g, 0) do; write xp.where(g > 0, a, b) or xp.maximum(g, 0)"
+                raise TypeError(f"{name}: decides once for all elements of an array, {how}") from None
+    if kind.step_scalars is one_number:
+        check_numbers(kind, {"lr": "lr"})
     return tuple(static)
+
+
+def check_numbers(kind: Any, options: dict[str, Any]) -> None:
+    """Refuse a rule that takes more or fewer numbers after the slots than `step_scalars` gives."""
+    _, _, _, *rest = signature(kind.rule).parameters.values()
+    if any(a.kind is Parameter.VAR_POSITIONAL for a in rest):  # which is that of an optimizer without one, too
+        return
+    names = [a.name for a in rest if a.kind is not Parameter.KEYWORD_ONLY][len(kind.slots) :]
+    if len(names) != len(given := kind.step_scalars(options, 1)):
+        raise TypeError(
+            f"{kind.__name__}.rule: takes {len(names)} numbers after the slots, ({', '.join(names)}), expected "
+            f"{len(given)}, as step_scalars gives ({', '.join(map(str, given))}); all others stand behind the *"
+        )

@@ -10,6 +10,7 @@ What does not fit is refused, all problems in one error, with a guess at which o
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
@@ -17,7 +18,7 @@ from inspect import signature
 from numbers import Integral
 from typing import Any
 
-from lucid.core.array import is_array, to_numpy
+from lucid.core.array import is_array, to_device, to_numpy
 from lucid.core.node import Tensor
 from lucid.optim.chunks import new_state
 from lucid.optim.validation import split_pairs
@@ -86,14 +87,17 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
             optimizer._group_options(f"group {i}", group)
         except (TypeError, ValueError) as error:
             problems.append(str(error))
+    own_step = isinstance(optimizer.state, defaultdict) and not hasattr(optimizer, "_mismatches")
     if hasattr(optimizer, "_with_own_names"):
         state = optimizer._with_own_names(state, params)
-    else:
+    elif not own_step:
         state = {i: with_own_names(entry, optimizer.torch_slot_names) for i, entry in state.items()}
     slots, needed = optimizer.slots, [x for x in optimizer.slots if x not in optimizer.optional_slots]
     mismatches_of = getattr(optimizer, "_mismatches", partial(mismatches, slots=slots, needed=needed))
+    if own_step:  # its entries are what that likes
+        mismatches_of = lambda at, p, entry: mismatches(at, p, isinstance(entry, Mapping) and {"t": 0}, (), ())
     problems += [p for i, entry in state.items() for p in mismatches_of(f"state {i!r}", params.get(i), entry)]
-    likely = guess_optimizer(saved, known)
+    likely = [] if own_step else guess_optimizer(saved, known)
     if likely and kind not in likely and (problems or kind in known):
         names_of_likely = " or ".join(sorted(other.__name__ for other in likely))
         problems.append(f"it looks like the state of {names_of_likely}; load it into one of these, or begin anew")
@@ -101,6 +105,10 @@ def load(optimizer: Any, saved: Mapping[str, Any], known: Sequence[Any]) -> None
         raise ValueError(f"{context}: this state does not fit, nothing was loaded:\n  " + "\n  ".join(problems))
 
     def restored(p: Any, key: str, value: Any) -> Any:
+        if own_step:
+            if isinstance(value, list):
+                return [restored(p, key, each) for each in value]
+            return Tensor(to_device(value.copy(), p.device)) if is_array(value) else deepcopy(value)
         if key == "t":
             return int(value)
         return [new_state(p._array, v) for v in value] if isinstance(value, list) else new_state(p._array, value)

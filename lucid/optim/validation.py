@@ -13,12 +13,14 @@ from inspect import Parameter as Argument
 from inspect import signature
 from math import inf, isnan
 from numbers import Real
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from lucid.core.array import device_of
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
+from lucid.ops.checks import without_neutral
 from lucid.ops.create import UninitializedParameter
 
 
@@ -55,7 +57,7 @@ WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < inf and x == in
 WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and x == int(x), int)
 FLAG = Domain("True or False", lambda x: True, bool)
 Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
-BETAS = {"betas": ("beta1", "beta2")}  # what PyTorch gives as a pair, and the two names that it has here
+BETAS: Mapping[str, tuple[str, ...]] = {"betas": ("beta1", "beta2")}  # PyTorch's pair, and the names it has here
 
 
 def one_of(*words: str) -> Check:
@@ -94,16 +96,31 @@ def is_sequence(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """`options` with every pair, such as `betas=(b1, b2)`, written as two numbers in its place, `beta1` and `beta2`."""
+class Group(dict[str, Any]):
+    """A dict that also answers to a pair, `group["betas"]`, and splits one that is set: keys are the numbers alone."""
+
+    pairs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def __missing__(self, name: str) -> tuple[Any, ...]:
+        if name in self.pairs:
+            return tuple([self[single] for single in self.pairs[name]])
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update(split_pairs("group", {name: value}, self.pairs))
+
+
+def split_pairs(context: str, options: Mapping[str, Any], pairs: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """`options` with every pair, such as `betas=(b1, b2)`, written as numbers in its place, `beta1` and `beta2`."""
     split: dict[str, Any] = {}
     for name, value in options.items():
         if name not in pairs:
             split.setdefault(name, value)
             continue
-        if not isinstance(value, (tuple, list)) or len(value) != 2:
-            pair = ", ".join(pairs[name])
-            raise TypeError(f"{context}: {name} must be a pair of numbers, got {value!r}; write {name}=({pair})")
+        if not isinstance(value, (tuple, list)) or len(value) != len(pairs[name]):
+            singles = pairs[name]
+            kind = "a pair of numbers" if len(singles) == 2 else f"{len(singles)} numbers"
+            raise TypeError(f"{context}: {name} must be {kind}, got {value!r}; write {name}=({', '.join(singles)})")
         for single, number in zip(pairs[name], value, strict=True):
             if single in options and options[single] != number:
                 raise ValueError(
@@ -162,7 +179,7 @@ def check_parameter(context: str, p: Any) -> None:
 def check_keywords(cls: type, given: Mapping[str, object]) -> None:
     """Refuse a keyword that the constructor does not know, in a sentence that lists those it does."""
     known = signature(cls.__init__).parameters  # type: ignore[misc]
-    unknown = [keyword for keyword in given if keyword not in known]
+    unknown = [keyword for keyword in without_neutral(given, known) if keyword not in known]
     if not unknown or any(argument.kind is Argument.VAR_KEYWORD for argument in known.values()):
         return
     from difflib import get_close_matches  # takes a while to import
@@ -228,19 +245,20 @@ def check_static_names(name: str, static_names: Sequence[str], defaults: Mapping
         )
 
 
-def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
+def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[Group]:
     """New groups for an optimizer, as `param_groups` has them; errors as `Optimizer` says."""
     name, present = optimizer._name, optimizer.param_groups
     count, position = KNOWN.get(optimizer, (0, {}))  # so that adding many groups one by one takes linear time
     position = position if count == len(present) else positions(present)
     new: dict[Any, tuple[int, int]] = {}
-    added: list[dict[str, Any]] = []
+    added: list[Group] = []
     for i, group in enumerate(groups, len(present)):
         context = f"{name}, group {i}"
         if not isinstance(group, Mapping) or "params" not in group:
             got = f"keys {list(group)}" if isinstance(group, Mapping) else f"a {type(group).__name__}"
             raise TypeError(f"{context}: expected a dict with 'params', got {got}; do not mix dicts and Parameters")
-        names, params = split_names(context, as_list(context, group["params"]))
+        params = [group["params"]] if isinstance(group["params"], Tensor) else as_list(context, group["params"])
+        names, params = split_names(context, params)
         for j, p in enumerate(params):
             check_parameter(f"{context}: parameter {j}", p)
             position = positions(present) if p in position else position  # a group may have been edited since
@@ -253,7 +271,9 @@ def check_groups(optimizer: Any, groups: Sequence[Any]) -> list[dict[str, Any]]:
             raise TypeError(f"{context}: got maximize=True, which {name} does not have; {uphill(type(optimizer))}")
         options = {**optimizer.defaults, **split_pairs(context, own, optimizer.pairs)}
         optimizer._group_options(context, options)
-        added.append({"params": params, **({} if names is None else {"param_names": names}), **options})
+        added.append(Group({"params": params, **({} if names is None else {"param_names": names}), **options}))
+        if optimizer.pairs:
+            added[-1].pairs = optimizer.pairs
     if not any(group["params"] for group in added):
         raise ValueError(f"{name}: got no parameters, expected at least one; was an iterator used up before?")
     named = ["param_names" in group for group in (*present[:1], *added)]
@@ -289,3 +309,23 @@ def warn_of_no_gradient(optimizer: Any) -> None:
             "the parameters given to this optimizer are not those that the loss was computed from (of another "
             "model, or replaced since), or all are frozen", UserWarning, stacklevel=3,
         )  # fmt: skip
+
+
+def decay_groups(model: Any) -> list[dict[str, Any]]:
+    """The parameters of a model in two groups, with their names, for an optimizer: in the second, whose `weight_decay`
+    is 0, those that have fewer than two dims, are called `bias`, or belong to a module of a class called ...Norm....
+
+    >>> from lucid import nn, optim
+    >>> optimizer = optim.AdamW(optim.decay_groups(nn.Linear(2, 3)), weight_decay=0.1)
+    >>> [(group["param_names"], group["weight_decay"]) for group in optimizer.param_groups]
+    [(['weight'], 0.1), (['bias'], 0.0)]
+    """
+    exempt = set()
+    for module in model.modules():
+        norm = any("Norm" in kind.__name__ for kind in type(module).__mro__)
+        named = module.named_parameters(recurse=False)
+        exempt |= {id(p) for name, p in named if norm or p.ndim < 2 or name.rpartition(".")[2] == "bias"}
+    groups: list[dict[str, Any]] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for name, p in model.named_parameters():
+        groups[id(p) in exempt]["params"].append((name, p))
+    return groups

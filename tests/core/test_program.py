@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lucid import optim
+import lucid
+from lucid import nn, optim
 from lucid.core.array import cpu
 from lucid.core.trace import Trace, TracedNamespace, Tracer
 from lucid.optim.rule import allocate, compiled_rule, evaluate_rule, last_uses, pattern_of
@@ -180,13 +181,25 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rule": lambda theta, g, m: (g, m)},
      r"^Own.rule: its arguments must begin with the namespace xp, theta, its gradient g and the slots"),
     ({"rule": lambda xp, theta, g, lr: (g, g)},
-     r"the slots \['m'\], got \(xp, theta, g, lr\); write rule\(xp, theta, g, m\)"),
+     r"the slots \['m'\], got \(xp, theta, g, lr\); write rule\(xp, theta, g, m, lr\)"),
+    ({"rule": lambda self, xp, theta, g, m, lr: (g, m)}, r"got \(self, xp, .*; write rule\(xp, theta, g, m, lr\)"),
     ({"rule": lambda xp, theta, g: (g,)}, r"got \(xp, theta, g\); write rule\(xp, theta, g, m\)"),
     ({"rule": lambda xp, theta, g, v, m: (g, m, v), "slots": ("m", "v")}, r"write rule\(xp, theta, g, m, v\)"),
     ({"rule": lambda xp, theta, g, m: g},
-     r"expected a tuple of the update and the new value of each of its 1 slots.*got a Tracer"),
-    ({"rule": lambda xp, theta, g, m: (g,)}, r"expected a tuple of the update .* got 1 results"),
-    ({"rule": lambda xp, theta, g, m: (xp.sgn(g), m)}, r"^Own.rule: xp.sgn: not in lucid's array namespace"),
+     r"expected a tuple of the update and the new value of each of its 1 slots.*one value.*; write return update, m$"),
+    ({"rule": lambda xp, theta, g, m: (g,)}, r"expected a tuple of the .* got 1 results; write return update, m$"),
+    ({"rule": lambda xp, theta, g, m, lr: None}, r"got nothing; write return update, m$"),
+    ({"rule": lambda xp, theta, g: g, "slots": ()}, r"got one value and no tuple; write return update,$"),
+    ({"rule": lambda xp, theta, g, m, lr, *, way: (g, m) if way else g}, r"got one value and no tuple; write"),
+    ({"rule": lambda xp, theta, g, m, lr, beta: (lr * g, beta * m)},
+     r"^Own.rule: takes 2 numbers after the slots, \(lr, beta\), expected 1, as step_scalars gives \(lr\); all"),
+    ({"rule": lambda xp, theta, g, m, *, lr: (lr * g, m)}, r"takes 0 numbers after the slots, \(\), expected 1"),
+    ({"rule": lambda xp, theta, g, m, lr: (lr * (g if g > 0 else -g), m)},
+     r"^Own.rule: decides once for all elements of an array, as `if g > 0:` and max\(g, 0\) do; write xp.where"),
+    ({"rule": lambda xp, theta, g, m, lr: (lr * max(g, 0), m)}, r"decides once for all elements of an array"),
+    ({"rule": lambda xp, theta, g, m, lr: (g, m), "step_scalars": lambda self, options, t: (0.1,)},
+     r"^Own.step_scalars: must be a static method, .*; write @staticmethod step_scalars\(options, t\)"),
+    ({"rule": lambda xp, theta, g, m: (xp.sgn(g), m)}, r"^Own.rule: xp.sgn: no operation, and not in lucid's"),
     ({"rule": lambda xp, theta, g, m: (g.relu(), m)}, r"^Own.rule: an array has no attribute 'relu'"),
     ({"rule": lambda xp, theta, g, m: (g, m), "torch_slot_names": {"exp_avg": "n"}},
      r"^Own.torch_slot_names: 'n' is no slot"),
@@ -208,13 +221,56 @@ def test_a_rule_that_is_no_static_method_is_refused() -> None:
 
 
 def test_a_hyperparameter_that_the_rule_takes_and_nobody_gives_is_refused() -> None:
-    own = define((), rule=lambda xp, theta, g, *, speed: (speed * g,))
+    own = define((), rule=lambda xp, theta, g, lr, *, speed: (speed * g,))
     with pytest.raises(TypeError, match=r"^Own.rule: takes 'speed' behind the \*, expected hyperparameters, \['lr'\]"):
         own([parameter(1.0)], {"lr": 0.1})
 
 
-def test_what_cannot_be_traced_is_no_reason_to_refuse() -> None:
-    p = give(parameter(1.0, 2.0), 1.0, 3.0)
-    own = define((), rule=lambda xp, theta, g, lr: (lr * g / xp.sum(g),))
-    own([p], {"lr": 0.5}).step()
-    assert p.tolist() == [0.875, 1.625]
+def test_the_numbers_are_counted_where_the_optimizer_is_made() -> None:
+    own = define((), rule=lambda xp, theta, g, a, b: (a * b * g,), step_scalars=staticmethod(lambda options, t: (0.5,)))
+    with pytest.raises(TypeError, match=r"takes 2 numbers after the slots, \(a, b\), expected 1, as .* gives \(0.5\)"):
+        own([parameter(1.0)], {"lr": 0.1})
+
+
+def normalised(xp: Any, theta: Any, g: Any, m: Any, lr: Any, *, momentum: Any) -> Any:
+    m = momentum * m + g / xp.sqrt(xp.sum(g * g))
+    return lr * m, m
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_rule_that_is_not_elementwise_sees_one_parameter_at_a_time_and_all_of_it(dtype: str) -> None:
+    """Small ones do not share a norm, and a large one has one, not one for each of its chunks."""
+    own, rng = define(("m",), rule=normalised), np.random.default_rng(0)
+    start = [rng.standard_normal(shape).astype(dtype) for shape in [(3,), (2, 2), (700, 600)]]
+    gradients = [(size * rng.standard_normal(x.shape)).astype(dtype) for x, size in zip(start, (1, 9, 1), strict=True)]
+    wide = np.float64 if dtype == "float64" else np.float32
+    m = [np.zeros(x.shape, wide) for x in start]
+    ps = [nn.Parameter(x.copy()) for x in start]
+    optimizer = own(ps, {"lr": 0.5, "momentum": 0.25})
+    for _ in range(2):
+        for i, (p, g) in enumerate(zip(ps, gradients, strict=True)):
+            p.grad = lucid.tensor(g)
+            _, m[i] = normalised(np, None, g.astype(wide), m[i], wide(0.5), momentum=wide(0.25))
+            start[i] = (start[i] - wide(0.5) * m[i]).astype(dtype)
+        expected = optimizer.explain(ps[1], largest=4).table
+        optimizer.step()
+        for index, value in zip(expected["index"], expected["theta after"], strict=True):
+            assert ps[1]._array[index] == value
+    assert all(np.array_equal(p._array, x) for p, x in zip(ps, start, strict=True))
+    assert all(np.array_equal(optimizer.state[p]["m"], x) for p, x in zip(ps, m, strict=True))
+
+
+def test_a_rule_sees_a_parameter_in_its_shape_and_any_function_of_numpys() -> None:
+    rule = lambda xp, theta, g, lr: (lr * g / xp.linalg.norm(g, axis=0) + 0 * xp.cumsum(g, axis=1),)
+    p = nn.Parameter(np.ones((2, 2)))
+    p.grad = lucid.tensor([[3.0, 0.0], [4.0, 2.0]], dtype=lucid.float64)
+    define((), rule=rule)([p], {"lr": 1.0}).step()
+    np.testing.assert_allclose(p.tolist(), [[0.4, 1.0], [0.2, 0.0]])
+
+
+def test_a_slot_may_be_the_parameter_before_the_step() -> None:
+    rule = lambda xp, theta, g, before, lr: (lr * g / xp.max(g), theta)
+    p = give(parameter(1.0, 2.0), 1.0, 4.0)
+    optimizer = define(("before",), rule=rule)([p], {"lr": 1.0})
+    optimizer.step()
+    assert p.tolist() == [0.75, 1.0] and optimizer.state[p]["before"].tolist() == [1.0, 2.0]

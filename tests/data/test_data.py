@@ -486,8 +486,6 @@ def test_collating():
             "DataLoader: an IterableDataset sets the order itself; leave out shuffle and sampler and batch_sampler",
         ),
         (lambda: DataLoader(Stream(5), seed=2), ValueError, "an IterableDataset sets the order itself; leave out seed"),
-        (lambda: DataLoader(range(5), num_workers=2), ValueError,
-         "num_workers must be 0, got 2; batches are made in this process"),
         (lambda: DataLoader(i for i in range(3)), TypeError,
          "a dataset has len() and [i], or is an IterableDataset; got generator"),
         (lambda: DataLoader(range(5), True), TypeError, "DataLoader: expected an int for batch_size, got True"),

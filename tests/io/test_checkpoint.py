@@ -222,7 +222,8 @@ loop.append(loop)
         (
             {"m": nn.Linear(1, 1)},
             TypeError,
-            "checkpoint['m'] is an object of type Linear, which cannot be saved; save its state_dict()",
+            "checkpoint['m'] is an object of type Linear, which cannot be saved; write lucid.save(model.state_dict(), "
+            "path), and later model.load_state_dict(lucid.load(path))",
         ),
         ([np.array([None])], TypeError, "checkpoint[0] is an array of dtype object"),
         ([np.zeros(1, [("a", "f4")])], TypeError, "checkpoint[0] is an array of dtype [('a', '<f4')]"),
@@ -510,3 +511,31 @@ def test_a_file_of_torchs_is_called_that(tmp_path: Path) -> None:
         match=r"^load: '.*model.pt' was written by torch.save; read it with torch.load, and .*load_state_dict",
     ):
         lucid.load(tmp_path / "model.pt")
+
+
+def test_pytorchs_words(tmp_path):
+    path, x = tmp_path / "x.pt", lucid.ones(2)
+    lucid.save(obj={"w": nn.Parameter([1.0]), "x": x}, f=path)
+    for options in (
+        {"map_location": "cpu"}, {"map_location": lucid.device("cpu"), "weights_only": True}, {"mmap": None},
+        {"map_location": lambda storage, location: storage}, {"map_location": {"cuda:0": "cpu"}, "weights_only": False},
+        {"map_location": lambda storage, location: None}, {"pickle_module": None},
+    ):  # fmt: skip
+        same(lucid.load(f=path, **options), {"w": nn.Parameter([1.0]), "x": x})
+    seen = []
+    double = lucid.load(path, lambda tensor, location: seen.append(location) or tensor.double())
+    same(double, {"w": nn.Parameter(np.ones(1)), "x": lucid.ones(2, dtype=lucid.float64)})
+    assert seen == ["cpu", "cpu"]
+
+
+@pytest.mark.parametrize("call, error, text", [
+    (lambda path: lucid.save(1), TypeError, r"save: expected a path \(or f, which is the same\), got neither"),
+    (lambda path: lucid.save(1, path, f=path), TypeError, "save: expected a path .*, got .* and f="),
+    (lambda path: lucid.load(), TypeError, "load: expected a path .*, got neither"),
+    (lambda path: lucid.load(path, "gpus"), ValueError, "load: unknown device 'gpus'"),
+    (lambda path: lucid.save(optim.SGD([lucid.ones(1, requires_grad=True)]), path), TypeError,
+     r"save: .* type SGD, which .*; write lucid.save\(it.state_dict\(\), path\), and later it.load_state_dict\("),
+], ids=range(5))  # fmt: skip
+def test_pytorchs_words_misused(tmp_path, call, error, text):
+    with pytest.raises(error, match=f"^{text}"):
+        call(tmp_path / "x.pt")

@@ -29,11 +29,15 @@ EQUIVALENT: dict[str, str] = {
         "what stands in is multiplied by y, which is 0 there",
     "activations.elu.x: 0 in xp.minimum(x, 0) -> 1 in xp.minimum(x, 0)":
         "any bound that is not below 0 keeps the exponential from overflowing where it is not used",
-    "products.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.matmul(g, weight)":
+    "products.linear.x: xp.dot(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> xp.dot(g, weight)":
         "both compute the same, the one in fewer steps and the other in fewer products",
-    "products.linear.x: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)":
+    "products.linear.x: xp.dot(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight) -> _by_rows(xp, g, weight)":
         "the same",
     "products.linear.x: g.ndim == 2 -> g.ndim != 2": "the same",
+    "products.linear.weight: xp.dot(g.T, x) if g.ndim == 2 else xp.dot(_rows(xp, g).T, _rows(xp, x)) -> "
+    "xp.dot(_rows(xp, g).T, _rows(xp, x))": "rows of a matrix are the matrix",
+    "products.linear.bias: g if g.ndim == 2 else _rows(xp, g) -> _rows(xp, g)": "the same",
+    "products.linear.bias: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
     "products.linear.x: 2 in g.ndim == 2 -> 3 in g.ndim == 2": "the same",
     "products._rows: x if x.ndim == 2 else xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) -> "
     "xp.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))": "a shortcut",

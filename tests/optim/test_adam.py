@@ -233,7 +233,7 @@ BAD = [
     ({"betas": 0.9}, TypeError, "betas must be a pair of numbers, got 0.9; write betas="),
     ({"amsgrad": 1}, TypeError, "amsgrad must be True or False, got 1; .* instead of a int"),
     ({"maximize": "no"}, TypeError, "maximize must be True or False, got 'no'; .* instead of a str"),
-    ({"fused": True}, TypeError,
+    ({"fused": 1}, TypeError,
      "got the keyword 'fused', expected params, lr, betas, eps, weight_decay, amsgrad, maximize"),
 ]
 

@@ -155,9 +155,10 @@ def test_it_is_pytorchs(name: str, arguments: dict[str, Any], formula: Any) -> N
     scheduler = getattr(optim, name)(optimizer, **arguments)
     if name == "NoamScheduler":  # which PyTorch has as what any function can be
         name, arguments = "LambdaLR", {"lr_lambda": [lambda t, base=base: formula(t, base) / base for base in BASES]}
-    quiet = {"cycle_momentum": False} if name in ("CyclicLR", "OneCycleLR") else {}
-    twin = getattr(torch.optim.lr_scheduler, name)(reference, **arguments, **quiet)
+    twin = getattr(torch.optim.lr_scheduler, name)(reference, **arguments)
+    momenta: Callable[[Any], list[float]] = lambda optimizer: [group["momentum"] for group in optimizer.param_groups]
     for _ in range(1000):
+        np.testing.assert_allclose(momenta(optimizer), momenta(reference), rtol=1e-12)
         np.testing.assert_allclose(scheduler.get_last_lr(), twin.get_last_lr(), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(rates(optimizer), rates(reference), rtol=1e-12, atol=1e-15)
         assert scheduler.last_epoch == twin.last_epoch
@@ -172,11 +173,9 @@ def test_its_arguments_and_defaults_are_pytorchs(name: str) -> None:
     import torch
 
     ours, reference = (inspect.signature(getattr(m, name)).parameters for m in (optim, torch.optim.lr_scheduler))
-    assert list(ours) == [
-        argument for argument in reference if argument not in ("last_epoch", "base_momentum", "max_momentum")
-    ]
-    for argument in ours:  # the momentum is never cycled here
-        assert reference[argument].default == (True if argument == "cycle_momentum" else ours[argument].default)
+    assert list(ours) == [argument for argument in reference if argument != "last_epoch"]
+    for argument in ours:
+        assert reference[argument].default == ours[argument].default
 
 
 @pytest.mark.parity
@@ -630,16 +629,95 @@ def test_the_shortest_cycles() -> None:
         np.testing.assert_allclose(rates(optimizer), [4e-6] * 3)
 
 
-@pytest.mark.parametrize("kind, arguments", [(CyclicLR, (0.1, 0.2)), (OneCycleLR, (0.1, 10))])
-def test_the_momentum_is_left_alone(kind: Any, arguments: Any) -> None:
+CYCLES = pytest.mark.parametrize("kind, arguments", [(CyclicLR, (0.1, 0.2, 4)), (OneCycleLR, (0.1, 12))])
+
+
+@CYCLES
+def test_the_momentum_falls_as_the_rate_rises(kind: Any, arguments: Any) -> None:
+    """The highest of it stands beside the lowest of the other, in "momentum" or "beta1"."""
+    for make, key in ((SGD, "momentum"), (optim.RMSprop, "momentum"), (optim.AdamW, "beta1"), (optim.Lion, "beta1")):
+        optimizer = make([{"params": [parameter(1.0)]}, {"params": [parameter(1.0)]}], lr=1.0)
+        scheduler = kind(optimizer, *arguments, base_momentum=[0.5, 0.25], max_momentum=0.75)
+        pairs = []
+        for _ in range(12):
+            scheduler.step()
+            first, second = optimizer.param_groups
+            assert second[key] == pytest.approx(0.75 - 2 * (0.75 - first[key]))
+            pairs.append((first["lr"], first[key]))
+        assert min(m for _, m in pairs) == pytest.approx(0.5, abs=0.02) and max(m for _, m in pairs) == 0.75
+        assert [m for _, m in sorted(pairs)] == sorted([m for _, m in pairs], reverse=True) or kind is OneCycleLR
+        twin = make([{"params": [parameter(1.0)]}, {"params": [parameter(1.0)]}], lr=1.0)
+        again = kind(twin, *arguments, base_momentum=[0.5, 0.25], max_momentum=0.75)
+        again.load_state_dict(scheduler.state_dict())
+        assert [group[key] for group in twin.param_groups] == [group[key] for group in optimizer.param_groups]
+
+
+@CYCLES
+def test_the_momentum_is_left_alone_where_that_is_asked(kind: Any, arguments: Any) -> None:
     optimizer = SGD([parameter(1.0)], lr=1.0, momentum=0.9)
     before = {k: v for k, v in optimizer.param_groups[0].items() if k != "lr"}
-    kind(optimizer, *arguments).step()
+    kind(optimizer, *arguments, cycle_momentum=False).step()
     assert {k: v for k, v in optimizer.param_groups[0].items() if k != "lr"} == before
-    with pytest.raises(
-        ValueError, match=f"^{kind.__name__}: cycle_momentum must be False, got True; a schedule here writes group"
-    ):
-        kind(optimizer, *arguments, cycle_momentum=True)
+    other = optim.Adagrad([parameter(1.0)], lr=1.0)
+    kind(other, *arguments, cycle_momentum=False).step()
+    other.param_groups[0]["lr"] = 1.0
+    needs = "cycle_momentum=True needs a momentum or betas, and group 0 of the optimizer has neither"
+    with pytest.raises(ValueError, match=f"^{kind.__name__}: {needs}; give cycle_momentum=False"):
+        kind(other, *arguments)
+    assert other.param_groups[0]["lr"] == 1.0
+
+
+class InPyTorchsWay(LRScheduler):
+    """Closed: of the first learning rates and the epoch."""
+
+    def __init__(self, optimizer: Any, power: float, last_epoch: int = -1, verbose: bool = False) -> None:
+        self.power = power
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def get_lr(self) -> list[float]:
+        return [base * (1 - self.last_epoch / 8) ** self.power for base in self.base_lrs]
+
+
+class Chainable(LRScheduler):
+    def get_lr(self) -> list[float]:
+        return [group["lr"] * (0.5 if self.last_epoch else 1.0) for group in self.optimizer.param_groups]
+
+
+def test_a_schedule_in_pytorchs_way_defines_get_lr() -> None:
+    optimizer = several()
+    schedule = InPyTorchsWay(optimizer, 2.0)
+    assert rates(optimizer) == [*BASES]
+    schedule.step()
+    schedule.step()
+    assert schedule.last_epoch == 2 and rates(optimizer) == schedule.get_last_lr() == [b * 0.75**2 for b in BASES]
+    twin = several()
+    again = InPyTorchsWay(twin, 2.0)
+    again.load_state_dict(schedule.state_dict())
+    assert rates(twin) == rates(optimizer)
+    Chainable(optimizer).step()
+    assert rates(optimizer) == [b * 0.75**2 / 2 for b in BASES]
+    one = SGD([parameter(1.0)], lr=1.0)
+    both = SequentialLR(one, [Chainable(one), InPyTorchsWay(one, 1.0)], milestones=[2])
+    seen = []
+    for _ in range(4):
+        seen += rates(one)
+        both.step()
+    assert seen == [1.0, 0.5, 1.0, 0.875]
+
+
+@pytest.mark.parametrize("found, error, text", [
+    ([0.5], ValueError, r"get_lr\(\) must give 3 learning rates, got 1"),
+    ([0.5, -1.0, 0.5], ValueError, r"get_lr\(\)\[1\] must be a finite number of 0 or more, got -1.0"),
+    (0.5, TypeError, r"get_lr\(\) must be a list, got 0.5"),
+])  # fmt: skip
+def test_a_get_lr_that_gives_nonsense_is_refused_and_nothing_changes(found: Any, error: Any, text: str) -> None:
+    optimizer = several()
+    schedule = type("Own", (LRScheduler,), {"get_lr": lambda self: found if self.last_epoch else [0.5] * 3})(optimizer)
+    with pytest.raises(error, match=f"^Own: {text}"):
+        schedule.step()
+    assert schedule.last_epoch == 0 and rates(optimizer) == [0.5] * 3
+    with pytest.raises(TypeError, match="^InPyTorchsWay: got last_epoch=3, which no schedule here takes; leave it out"):
+        InPyTorchsWay(optimizer, 2.0, 3)
 
 
 def test_a_list_of_functions_has_one_for_each_group() -> None:
@@ -804,8 +882,8 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
      "scale_fn must be a function of the epoch, got a int; write"),
     (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "cycle_momentum": "no"}, TypeError,
      "cycle_momentum must be True or False, got 'no'; give"),
-    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "base_momentum": 0.8}, TypeError,
-     "got the keyword 'base_momentum', expected optimizer, base_lr, max_lr, "),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 1.0, "base_momentum": 1.0}, ValueError,
+     r"base_momentum must be a number in \[0, 1\), got 1.0; give"),
     (OneCycleLR, {"max_lr": 1.0}, ValueError,
      "expected total_steps, or epochs and steps_per_epoch, got total_steps=None, epochs=None and steps_per_epoch=None; "
      "give total_steps="),
@@ -1060,7 +1138,7 @@ def test_its_state_is_a_plain_copy(kind: Any, arguments: dict[str, Any], others:
     scheduler = kind(SGD([parameter(1.0)], lr=np.float64(0.5)), **arguments)
     state = scheduler.state_dict()
     expected = {"last_epoch": 0, "base_lrs": [0.5], "lrs": scheduler.get_last_lr()}
-    expected |= {name: getattr(scheduler, name) for name in kind.checks if name not in ("lr_lambda", "scale_fn")}
+    expected |= {name: getattr(scheduler, name) for name in kind.checks if name not in kind.functions}
     assert state == expected
     kept = copy.deepcopy(state)
     for value in state.values():

@@ -212,3 +212,66 @@ def test_an_optimizer_without_a_rule_says_so() -> None:
         NotImplementedError, match=r"a subclass of Optimizer with a rule; see lucid\.optim\.Adamax"
     ):
         Optimizer([give(parameter(1.0), 1.0)], {"lr": 0.1}).step()
+
+
+# -- in PyTorch's way ----------------------------------------------------------------------------------------
+
+
+class ByHand(Optimizer):
+    """Adam with a step of its own, as tutorials write one."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    @lucid.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = None
+        if closure is not None:
+            with lucid.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if len(state) == 0:
+                    state["step"] = 0
+                    state["moments"] = [lucid.zeros_like(p), lucid.zeros_like(p)]
+                state["step"] += 1
+                m, v = state["moments"]
+                m.mul_(beta1).add_((1 - beta1) * p.grad)
+                v.mul_(beta2).add_((1 - beta2) * p.grad * p.grad)
+                root = (1 - beta2 ** state["step"]) ** 0.5
+                p.data.add_(-group["lr"] * root / (1 - beta1 ** state["step"]) * m / (v.sqrt() + group["eps"] * root))
+        return loss
+
+
+def test_a_step_of_ones_own_over_state_that_makes_empty_dicts(tmp_path: Any) -> None:
+    (model, x, y), (twin, _, _) = model_and_data(), model_and_data()
+    optimizer = ByHand(model.parameters(), lr=0.1)
+    schedule, other = (optim.StepLR(o, 5, gamma=0.5) for o in (optimizer, optim.Adam(twin.parameters(), lr=0.1)))
+    for _ in range(8):
+        for m, s in ((model, schedule), (twin, other)):
+            train(m, s.optimizer, x, y, 1)
+            s.step()  # without a warning: a step of one's own need not leave state
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-6)
+    lucid.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "run.npz")
+    saved, resumed = lucid.load(tmp_path / "run.npz"), model_and_data()[0]
+    resumed.load_state_dict(saved["model"])
+    again = ByHand(resumed.parameters(), lr=3.0)
+    again.load_state_dict(saved["optimizer"])
+    for m, o in ((model, optimizer), (resumed, again)):
+        train(m, o, x, y, 4)
+    assert equal(weights(model), weights(resumed))
+    assert [type(part) for part in again.state[next(resumed.parameters())]["moments"]] == [lucid.Tensor] * 2
+    with pytest.raises(ValueError, match=r"^ByHand.load_state_dict: .* nothing was loaded:\n  state 9: no group has"):
+        again.load_state_dict({**saved["optimizer"], "state": {9: {}}})
+
+
+def test_state_of_an_optimizer_with_a_rule_is_not_made_by_looking() -> None:
+    optimizer = SGD([p := parameter(1.0)], lr=0.1)
+    with pytest.raises(KeyError):
+        optimizer.state[p]
+    assert not optimizer.state

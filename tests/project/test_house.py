@@ -26,7 +26,7 @@ FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # `lucid` alone. SUGGEST finds names that are not there, or words the error; it imports nothing before a user asks for
 # one, all may import it, and tests/project/test_names.py follows each name of its table.
 SUGGEST = {"lucid._suggest", "lucid.missing"}
-ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.utils", "lucid.utils.data"}
+ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.optim.swa_utils", "lucid.utils", "lucid.utils.data"}
 # Who may name an array library: NumPy's namespace, the one random generator, and NumPy's functions where they are slow.
 OUTSIDERS = {
     "numpy": {"lucid.core.array", "lucid.ops.random", "lucid.ops.numpy_speed"},
@@ -207,6 +207,21 @@ def test_the_floors_are_those_of_the_page() -> None:
     assert shown == FLOORS
     (sentence,) = re.findall(r"Only three files import NumPy\s*\(([^)]*)\)", READING.read_text())
     assert {module_of(file) for file in re.findall(r"`([^`]+)`", sentence)} == OUTSIDERS["numpy"]
+
+
+def unlisted(file: str, text: str) -> set[str]:
+    """What a file takes of a namespace that is no operation, in no list, and so perhaps not in a GPU's library."""
+    import lucid.distributions  # all operations are there  # noqa: F401
+    from lucid.core.array import Namespace, cpu
+
+    known = {*vars(cpu), *dir(Namespace), "assert_in_range"}  # which is a GPU's own
+    return set() if file.startswith("lucid/gpu/") else {*re.findall(r"\bxp\.([a-z]\w*)", text)} - known
+
+
+def test_what_lucid_takes_of_a_namespace_is_listed() -> None:
+    """Operations of others may use all of NumPy."""
+    assert not {file: names for file, text in sources().items() if (names := unlisted(file, text))}
+    assert unlisted("lucid/ops/new.py", "return xp.cbrt(x) + xp.exp(x)") == {"cbrt"}
 
 
 def test_importing_lucid_loads_numpy_and_nothing_else_from_outside() -> None:

@@ -48,6 +48,7 @@ LINES = {
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
     "other names of PyTorch's, methods in place, fills, out=, tensors by their type": 420,
+    "loaders that fetch ahead, generators, rules and steps of one's own, averaged weights": 470,
 }
 
 

@@ -27,6 +27,7 @@ from lucid.optim.validation import NON_NEGATIVE, WHOLE_FROM_0, Check, check_keyw
 
 CREATION = count()  # numbers the schedules, so that it is known which one saw the optimizer's own learning rates
 WARNED: WeakSet[Optimizer] = WeakSet()  # those whose schedules were stepped first
+NO_LAST_EPOCH = "which no schedule here takes; leave it out, and go on where one stopped with load_state_dict"
 Rate = tuple[float, int]  # the product of all factors of a learning rate that are not 0, and how many are
 # While no schedule has been stepped: the class of the last one made, and each group's lr before all and after it.
 STARTS: WeakKeyDictionary[Optimizer, tuple[type, list[tuple[float, Rate]]]] = WeakKeyDictionary()
@@ -38,7 +39,8 @@ class LRScheduler:
     A subclass sets its numbers as attributes, calls `super().__init__(optimizer)`, and defines
 
     - `rate(epoch, lr, base, i)`: the learning rate of group i from `epoch` on, `lr` being the one before and
-      `base` the one that the group had when the schedule was made;
+      `base` the one that the group had when the schedule was made. Or, in PyTorch's way, `get_lr()`: a list of the
+      learning rates of all groups from `self.last_epoch` on, of `self.base_lrs` or of those that the groups have;
     - `start(lr, base, i)`: the one of epoch 0, if that is not `lr`;
     - `checks`: its numbers, by name, and what each may be; `per_group` names those that may be a list with one for
       each group, and `functions` those that cannot be saved.
@@ -74,14 +76,14 @@ class LRScheduler:
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse an unknown keyword with an error that lists the known ones."""
-        if "last_epoch" in kwargs:
-            fix = "leave it out, and go on where one stopped with load_state_dict"
-            got = "got the keyword 'last_epoch', which no schedule here takes"
-            raise TypeError(f"{cls.__name__}: {got}; {fix}")
+        if kwargs.get("last_epoch", -1) != -1:
+            raise TypeError(f"{cls.__name__}: got the keyword 'last_epoch', {NO_LAST_EPOCH}")
         check_keywords(cls, kwargs)
         return super().__new__(cls)
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Any = False) -> None:
+        if last_epoch != -1:
+            raise TypeError(f"{self._name}: got last_epoch={last_epoch!r}, {NO_LAST_EPOCH}")
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
                 f"{self._name}: optimizer must be a lucid.optim.Optimizer, got a {type(optimizer).__name__}; make one "
@@ -113,7 +115,8 @@ class LRScheduler:
         """The next epoch, the learning rates that stand in the groups, and `base_lrs`, for groups added since those."""
         optimizer, lrs = self.optimizer, self._current_lrs(self._name)
         STARTS.pop(optimizer, None)  # a schedule made from here on begins with what it finds
-        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED
+        own_step = type(optimizer).step is not Optimizer.step  # which need not leave any state
+        stepped = self.last_epoch or optimizer.state or optimizer._plan or optimizer in WARNED or own_step
         if not stepped and type(self).step is LRScheduler.step:  # a first loss may be older than all batches
             WARNED.add(optimizer)
             text = "step() before the first optimizer.step(), so that no batch sees the first learning rate; step the"
@@ -126,6 +129,15 @@ class LRScheduler:
 
     def _move(self, epoch: int, lrs: list[Rate], bases: list[float]) -> None:
         """Go to `epoch` from where the learning rates are `lrs`; they were `bases` before any schedule."""
+        if hasattr(self, "get_lr"):
+            with self._all_or_nothing():
+                self._write(epoch, lrs)
+                self.last_epoch, self.base_lrs = epoch, list(bases)
+                made = list_of(NON_NEGATIVE)(self._name, "get_lr()", self.get_lr())
+                if len(made) != len(lrs):
+                    raise ValueError(f"{self._name}: get_lr() must give {len(lrs)} learning rates, got {len(made)}")
+                self._write(epoch, [(lr, 0) for lr in made])
+            return
         rate = partial(self.rate, epoch) if epoch else self.start
         self._write(epoch, [(rate(lr, bases[i], i), zeros) for i, (lr, zeros) in enumerate(lrs)])
         self.last_epoch, self.base_lrs = epoch, list(bases)

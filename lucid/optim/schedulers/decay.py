@@ -256,6 +256,35 @@ class MultiplicativeLR(LambdaLR):
         return lr * self.factor(epoch, i)
 
 
+class SWALR(LRScheduler):
+    """Go from the learning rate that it finds to `swa_lr` in `anneal_epochs` epochs, 1 or more, and stay there: for
+    averaged weights (Izmailov et al. 2018, arXiv 1803.05407).
+
+        lr_t = a_t * swa_lr + (1 - a_t) * lr            a from 0 to 1, by half a wave of the cosine or "linear"
+
+    `lr` is that of its first `step()`, whatever schedule came before; `swa_lr` may be a list with one for each group.
+
+    >>> first_rates(SWALR, 4, swa_lr=0.5, anneal_epochs=2, anneal_strategy="linear")
+    [1.0, 0.75, 0.5, 0.5]
+    """
+
+    checks = {"swa_lr": NON_NEGATIVE, "anneal_epochs": WHOLE, "anneal_strategy": one_of("cos", "linear")}
+    per_group = ("swa_lr",)
+
+    def __init__(
+        self, optimizer: Optimizer, swa_lr: float | Sequence[float], anneal_epochs: int = 10,
+        anneal_strategy: str = "cos",
+    ) -> None:  # fmt: skip
+        self.swa_lr, self.anneal_epochs, self.anneal_strategy = swa_lr, anneal_epochs, anneal_strategy
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int, lr: float, base: float, i: int) -> float:
+        """The mean of two ends, the first of which is the one that makes `lr` that of the epoch before."""
+        t, goal = [min(1.0, e / self.anneal_epochs) for e in (epoch - 1, epoch)], for_group(self.swa_lr, i)
+        before, now = [(1 - cos(pi * x)) / 2 for x in t] if self.anneal_strategy == "cos" else t
+        return goal if before == 1 else max(0.0, goal * now + (lr - before * goal) / (1 - before) * (1 - now))
+
+
 class ReduceLROnPlateau(LRScheduler):
     """Multiply the learning rate by `factor` when a number, the loss say, has not got better for a while.
 
