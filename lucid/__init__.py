@@ -36,6 +36,7 @@ from lucid import ops  # attaches the remaining methods of Tensor
 from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
 
+from lucid import interop
 from lucid.ops.refusals import guard as _guard
 
 _guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, autograd, optim, utils.data, io, cuda)
@@ -43,7 +44,7 @@ _guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, aut
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
 _LATER = {"distributions", "see"}  # loaded when they are first used
-__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | _LATER)
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "interop", "ops"} | _LATER)
 
 
 def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
@@ -57,7 +58,15 @@ def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
     return lucid.see.summary(module, *inputs, **keywords)
 
 
-nn.Module.summary = _summary  # from here, because nn must not import what looks inside it
+def _array_namespace(self: Tensor, *, api_version: str | None = None) -> object:
+    """The functions of the array API standard, 2024.12, for Tensors; `api_version` is not looked at."""
+    from lucid.interop.array_api import namespace
+
+    return namespace(_sys.modules[__name__])
+
+
+# From here, because nn and core must not import what is above them.
+nn.Module.summary, Tensor.__array_namespace__ = _summary, _array_namespace  # type: ignore[attr-defined]
 
 
 def __getattr__(name: str) -> object:  # only reached when the name is not there
