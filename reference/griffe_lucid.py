@@ -36,6 +36,14 @@ class Lucid(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Name the operation behind each function, and give Tensor its methods."""
+        for module in (pkg, pkg["nn.functional"]):  # what a .pyi says of functions that are described elsewhere
+            for name, member in list(module.members.items()):
+                if name[0] != "_" and not member.is_alias and member.is_function and not member.docstring:
+                    del module.members[name]
+                    function = value(module.path, name)
+                    home, its = pkg[function.__module__.removeprefix("lucid.")], function.__name__
+                    if its in home.members:
+                        module[name] = griffe.Alias(name, home[its], parent=module)
         public = [(space, name) for space, names in namespaces().items() for name in names]
         for space, name in public:  # functions that a module makes of others have no text of their own
             function = value(space, name)

@@ -8,6 +8,8 @@ import pytest
 
 import lucid
 
+collect_ignore_glob = ["programs/*"]  # they import PyTorch; tests/project/test_porting.py runs them
+
 
 def have_gpu() -> bool:
     """Whether CuPy is installed and finds a GPU."""
