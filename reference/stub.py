@@ -13,8 +13,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType
@@ -152,22 +154,32 @@ def of_node() -> str:
     return f"{says}{head}class Tensor:\n{own.rstrip()}\n" + "\n".join(attached()) + f"\n\n{tail[len(body) :]}\n"
 
 
+def aliases(owner: str) -> list[str]:
+    """The other names of what a module has, from the table of them, if there is one."""
+    try:
+        table = import_module("lucid._aliases")
+    except ImportError:
+        return []
+    return sorted(table.names().get(owner, {}))
+
+
 def of_names(module: ModuleType) -> str:
     """The stub of a module that gathers names."""
     lines, written = ["from lucid.core.array import Device, DType", "from lucid.core.node import Tensor"], []
-    for name in module.__all__:
+    for name in (*module.__all__, *aliases(module.__name__)):
         value = getattr(module, name)
         home, its = getattr(value, "__module__", None) or "", getattr(value, "__name__", "")
-        if isinstance(value, ModuleType):
-            home, _, its = value.__name__.rpartition(".")
+        if isinstance(value, ModuleType):  # one without a file is made when it is asked for, and no checker finds it
+            home, _, its = value.__name__.rpartition(".") if getattr(value, "__file__", None) else ("", "", "")
         asked = {word for text in getattr(value, "__annotations__", {}).values() for word in words(text)}
         if inspect.isfunction(value) and not asked - KNOWN - BUILTINS:
             written += definition(name, value, "x: Any")
-        elif home.startswith("lucid"):
+        elif home and getattr(sys.modules.get(home), its, None) is value or home.startswith("lucid"):
             lines.append(f"from {home} import {its} as {name}")
         else:
             kind = "DType" if isinstance(value, DType) else type(value).__name__.removesuffix("Type")
-            written.append(f"{name}: {kind}" if kind in ("DType", "None") else f"{name}: builtins.{kind}")
+            kind = {"DType": kind, "None": kind, "module": "Any"}.get(kind, f"builtins.{kind}")
+            written.append(f"{name}: {kind}")
     says = f'"""Written by `python -m reference.stub`: what is public in {module.__name__}."""\n'
     return f"{says}{IMPORTS}" + "\n".join([*sorted(lines), *written, f"__all__ = {list(module.__all__)!r}", ""])
 

@@ -26,9 +26,7 @@ AS_THEY_ARE = frozenset("""
 """.split())
 
 
-def _cut_off(function: Any) -> RuntimeError:
-    """A function of NumPy's was given a tensor with history. No TypeError: after that NumPy calls `__array_wrap__` with
-    fewer arguments."""
+def _cut_off(function: Any) -> RuntimeError:  # after a TypeError NumPy would call again, with fewer arguments
     name = getattr(function, "__name__", "a function")
     ours = f"t.{name}(...)" if hasattr(Tensor, name) else "it with lucid's functions"
     cut = "this tensor t requires a gradient, which NumPy's functions cut off"
@@ -122,18 +120,18 @@ class Methods(Tensor):
         return array[()] if return_scalar else array
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:  # np.mean(t)
-        tracked = []
+        tracked: list[Any] = []
 
         def plain(value: Any) -> Any:
             if isinstance(value, Tensor):
-                tracked.append(value._node is not None)
+                tracked.append(value._node)
                 return value.numpy()
             return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
         out = function(*plain(args), **{name: plain(value) for name, value in options.items()})
         parts = out if isinstance(out, (list, tuple)) else (out,)
         floats = any(getattr(getattr(part, "dtype", None), "kind", "") == "f" for part in parts)
-        if floats and any(tracked) and function.__name__ not in AS_THEY_ARE:
+        if floats and any(node is not None for node in tracked) and function.__name__ not in AS_THEY_ARE:
             raise _cut_off(function)
         return out
 
@@ -186,17 +184,12 @@ class Methods(Tensor):
         return format(self.item(), spec) if spec else repr(self)
 
     def __copy__(self) -> Tensor:
-        if not self.is_leaf:
-            return positive(self)
-        rebuild, args, own = self.__reduce__()
-        tensor = rebuild(*args)
-        vars(tensor).update(own) if own else None
-        return tensor
+        return self.__deepcopy__(None) if self.is_leaf else positive(self)
 
-    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+    def __deepcopy__(self, memo: dict[Any, Any] | None) -> Tensor:
         _, args, own = self.__reduce__()
         tensor = _rebuild(*args)
-        vars(tensor).update(deepcopy(own, memo)) if own else None
+        vars(tensor).update(own if memo is None else deepcopy(own, memo)) if own else None
         return tensor
 
     def __reduce__(self) -> Any:
