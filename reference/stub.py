@@ -3,9 +3,10 @@
     python -m reference.stub
 
 Methods are attached to Tensor by the files that define them; the stub of node.py is that file without its function
-bodies, and with every method that `import lucid` attaches. The names of `lucid` and `lucid.nn.functional` are gathered
-from many files, wrapped, or looked up when they are first asked for; their stubs have each function with what it takes
-and gives, and say of all else where it is defined. tests/project/test_stub.py compares the stubs with what there is.
+bodies, and with every method that `import lucid` attaches. The names of `lucid`, `lucid.nn` and `lucid.nn.functional`
+are gathered from many files, wrapped, or looked up when they are first asked for; their stubs have each function with
+what it takes and gives, each layer that is one function with its options, and say of all else where it is defined.
+tests/project/test_stub.py compares the stubs with what there is.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType
 from typing import Any
 
 import lucid
+from lucid import _suggest
 from lucid.core import node
 from lucid.core.array import DType
 
@@ -70,8 +71,8 @@ def annotation(text: object, missing: str) -> str:
 
 
 def signature(function: Any) -> tuple[str, str]:
-    """The arguments and the result of a function; those of an operation are Any and Tensor."""
-    of = inspect.signature(function)
+    """The arguments and the result of a function, or of its signature; those of an operation are Any and Tensor."""
+    of = function if isinstance(function, inspect.Signature) else inspect.signature(function)
     parts, keyword = [name for name in of.parameters if name == "self"], False
     for p in list(of.parameters.values())[len(parts) :]:
         star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
@@ -93,6 +94,8 @@ def definition(name: str, function: Any, first: str) -> Iterator[str]:
         yield f"@overload\ndef {name}({first}{', ' * (text[1] != ')')}{text[1:]}: ..."
     if name not in OVERLOADS:
         arguments, result = signature(function)
+        if first != "self":  # a method under a function's name
+            arguments = arguments.replace("(self", "(self: Tensor", 1)
         result, _, comment = RESULTS.get(name, result).partition(":")
         yield f"def {name}{arguments} -> {result}: ...{comment}"
 
@@ -155,12 +158,16 @@ def of_node() -> str:
 
 
 def aliases(owner: str) -> list[str]:
-    """The other names of what a module has, from the table of them, if there is one."""
-    try:
-        table = import_module("lucid._aliases")
-    except ImportError:
-        return []
-    return sorted(table.names().get(owner, {}))
+    """The other names of what a module has, from the table of them."""
+    return sorted(getattr(_suggest, "NAMES", {}).get(owner, {}))
+
+
+def spelled(value: Any) -> bool:
+    """Whether it is a class that stands in a file, and was not made in a loop."""
+    if not inspect.isclass(value):
+        return False
+    source = sys.modules[value.__module__]
+    return not source.__name__.startswith("lucid") or f"class {value.__name__}" in inspect.getsource(source)
 
 
 def of_names(module: ModuleType) -> str:
@@ -174,12 +181,16 @@ def of_names(module: ModuleType) -> str:
         asked = {word for text in getattr(value, "__annotations__", {}).values() for word in words(text)}
         if inspect.isfunction(value) and not asked - KNOWN - BUILTINS:
             written += definition(name, value, "x: Any")
-        elif home and getattr(sys.modules.get(home), its, None) is value or home.startswith("lucid"):
+        elif isinstance(takes := getattr(value, "__signature__", None), inspect.Signature):  # a FunctionModule
+            lines.append(f"from {home} import {its} as _{name}")
+            arguments = signature(takes)[0].replace("(", "(self, ", 1).replace(", )", ")")
+            written.append(f"class {name}(_{name}):\n    def __init__{arguments} -> None: ...")
+        elif isinstance(value, ModuleType) and home or inspect.isroutine(value) or spelled(value):
             lines.append(f"from {home} import {its} as {name}")
         else:
             kind = "DType" if isinstance(value, DType) else type(value).__name__.removesuffix("Type")
-            kind = {"DType": kind, "None": kind, "module": "Any"}.get(kind, f"builtins.{kind}")
-            written.append(f"{name}: {kind}")
+            known = {"DType": kind, "None": kind, "float": "builtins.float"}
+            written.append(f"{name}: {known.get(kind, 'Any')}")
     says = f'"""Written by `python -m reference.stub`: what is public in {module.__name__}."""\n'
     return f"{says}{IMPORTS}" + "\n".join([*sorted(lines), *written, f"__all__ = {list(module.__all__)!r}", ""])
 
@@ -187,6 +198,7 @@ def of_names(module: ModuleType) -> str:
 STUBS = {
     "core/node.pyi": of_node,
     "__init__.pyi": lambda: of_names(lucid) + "__version__: builtins.str\n",
+    "nn/__init__.pyi": lambda: of_names(lucid.nn),
     "nn/functional.pyi": lambda: of_names(lucid.nn.functional),
 }
 
