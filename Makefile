@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test whole parity gpu kernels browser check bench docs lint types clean
+.PHONY: same-python help demo test whole parity libraries gpu kernels browser check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,7 +24,7 @@ demo: $(VENV)/with-examples  ## train a classifier on real handwritten digits
 
 # What the other targets run is left out even where what it needs is installed, so that this takes the same time everywhere.
 test: $(VENV)/with-test,examples  ## the test suite: one of each kind of fact, without PyTorch
-	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m "not (parity or browser or nvrtc or gpu)"
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m "not (parity or types or libraries or browser or nvrtc or gpu)"
 
 whole: $(VENV)/with-test,examples  ## the tests that `make test` leaves out for their time
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m whole
@@ -40,6 +40,9 @@ gpu:  ## on a machine with a GPU: the tests that need one, and the benchmarks, w
 
 kernels: $(VENV)/with-test,kernels  ## compile every kernel for three generations of GPUs (installs CUDA's compiler)
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m nvrtc
+
+libraries: $(VENV)/with-test,examples,libraries  ## with einops, pandas, scikit-learn and others (installs them)
+	$(RUN) -m pytest tests -m libraries
 
 browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromium (apt install chromium chromium-driver)
 	$(RUN) -m pytest tests/see/test_see_browser.py -m browser
@@ -61,8 +64,9 @@ docs: $(VENV)/with-docs  ## the reference, into site/: open site/index.html
 lint: $(VENV)/with-dev  ## ruff
 	$(RUN) -m ruff check .
 
-types: $(VENV)/with-dev  ## mypy
+types: $(VENV)/with-test,dev  ## mypy; and mypy and pyright on programs that use lucid
 	$(RUN) -m mypy
+	$(RUN) -m pytest tests/project/test_types.py -m types
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) build dist site out .hypothesis .mypy_cache .pytest_cache .ruff_cache

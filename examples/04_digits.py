@@ -10,6 +10,7 @@ held out: the network is never trained on it, and every figure it boasts of is m
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
+from typing import Any
 
 import numpy
 
@@ -127,7 +128,7 @@ def main(argv: list[str] | None = None) -> float:
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
 
     # A run is these three, the random numbers to come (the dropout draws some), the history and the seed.
-    parts = {"model": model, "optimizer": optimizer, "batches": batches}
+    parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "batches": batches}
     if saved:
         for name, part in parts.items():
             part.load_state_dict(saved[name])

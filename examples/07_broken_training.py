@@ -11,6 +11,7 @@ import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import numpy
 
@@ -37,7 +38,7 @@ def data() -> tuple[lucid.Tensor, lucid.Tensor]:
     return x, (x @ lucid.randn(4, 3)).argmax(dim=1)
 
 
-def network(*last: nn.Module, outputs: int = 3) -> nn.Module:
+def network(*last: nn.Module, outputs: int = 3) -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, outputs), *last)
 
 
@@ -368,7 +369,7 @@ def learning_rate_too_small(mended: bool) -> Training:
 def learning_rate_zero(mended: bool) -> Training:
     x, y = data()
     model = network()
-    model, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
+    _, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
     epochs = optim.CosineAnnealingLR(optimizer, T_max=1000 if mended else 5, eta_min=0.0)
 
     def and_schedule() -> float:
@@ -438,7 +439,8 @@ def backward_twice(mended: bool) -> Training:
 @bug("graphs-kept-alive")
 def graphs_kept_alive(mended: bool) -> Training:
     x, y = data()
-    model, total = network(), [0.0]
+    total: list[Any] = [0.0]
+    model = network()
     optimizer = optim.Adamax(model.parameters(), lr=0.01)
 
     def step() -> float:
@@ -456,7 +458,7 @@ def graphs_kept_alive(mended: bool) -> Training:
 def eval_mode(mended: bool) -> Training:
     x, y = data()
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
-    model, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
+    _, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
 
     def and_validate() -> float:
         if mended:
@@ -474,7 +476,7 @@ def eval_mode(mended: bool) -> Training:
 def train_mode(mended: bool) -> Training:
     x, y = data()
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
-    model, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
+    _, optimizer, step = training(model, lambda: F.cross_entropy(model(x), y))
 
     def and_validate() -> float:
         model.train()

@@ -37,6 +37,7 @@ from lucid import autograd, cuda, data, io, linalg, nn, optim, utils
 from lucid.io import *
 from lucid.optim import swa_utils as _swa_utils
 
+from lucid import interop
 from lucid._suggest import suggest as _know_other_names
 from lucid.ops.refusals import guard as _guard
 
@@ -46,7 +47,7 @@ _know_other_names(_sys.modules[__name__], *_public, nn.utils.rnn, optim.lr_sched
 
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
-__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"})
+__all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "interop", "ops"})
 __all__ += ["distributions", "see"]  # noqa: F405  (loaded when they are first used)
 __getattr__: _Any  # for these and for other names; _suggest.py sets it
 
@@ -62,4 +63,12 @@ def _summary(module: nn.Module, *inputs: object, **keywords: object) -> object:
     return lucid.see.summary(module, *inputs, **keywords)
 
 
-nn.Module.summary = _summary  # from here, because nn must not import what looks inside it
+def _array_namespace(self: Tensor, *, api_version: str | None = None) -> object:
+    """The functions of the array API standard, 2024.12, for Tensors; `api_version` is not looked at."""
+    from lucid.interop.array_api import namespace
+
+    return namespace(_sys.modules[__name__])
+
+
+# From here, because nn and core must not import what is above them.
+nn.Module.summary, Tensor.__array_namespace__ = _summary, _array_namespace  # type: ignore[attr-defined]

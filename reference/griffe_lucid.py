@@ -13,6 +13,7 @@ from lucid import Tensor
 from reference.pages import attached, markdown, namespaces, operation, value
 
 KEYWORD = griffe.ParameterKind.keyword_only
+KINDS = ("function", "class")
 ANY = griffe.ParameterKind.positional_or_keyword
 
 
@@ -36,6 +37,14 @@ class Lucid(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Name the operation behind each function, and give Tensor its methods."""
+        for module in (pkg, pkg["nn"], pkg["nn.functional"]):  # what a .pyi says of what is described elsewhere
+            for name, member in list(module.members.items()):
+                if name[0] != "_" and not member.is_alias and member.kind.value in KINDS and not member.docstring:
+                    del module.members[name]
+                    thing = value(module.path, name)
+                    home, its = pkg[thing.__module__.removeprefix("lucid.")], thing.__name__
+                    if its in home.members:
+                        module[name] = griffe.Alias(name, home[its], parent=module)
         public = [(space, name) for space, names in namespaces().items() for name in names]
         for space, name in public:  # functions that a module makes of others have no text of their own
             function = value(space, name)

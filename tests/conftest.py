@@ -8,6 +8,8 @@ import pytest
 
 import lucid
 
+collect_ignore_glob = ["programs/*"]  # they import PyTorch; tests/project/test_porting.py runs them
+
 
 def have_gpu() -> bool:
     """Whether CuPy is installed and finds a GPU."""
@@ -18,11 +20,21 @@ def have_gpu() -> bool:
     return True
 
 
+# Those of docs/other-libraries.md; the extra `libraries` in pyproject.toml.
+LIBRARIES = "array_api_compat array_api_strict einops pandas safetensors sklearn tensorboardX".split()
 # What a test may need -> whether it is here, and what to say of the tests that were not run without it.
 NEEDS = {
     "parity": (
         lambda: importlib.util.find_spec("torch") is not None,
         "parity rows were not run: they need PyTorch (`make parity` installs it and runs them)",
+    ),
+    "libraries": (
+        lambda: all(map(importlib.util.find_spec, LIBRARIES)),
+        "tests with other libraries were not run (`make libraries` installs them and runs these)",
+    ),
+    "types": (
+        lambda: all(map(importlib.util.find_spec, ("mypy", "pyright"))),
+        "users' programs were not type-checked: that needs mypy and pyright (`make types` installs them)",
     ),
     "browser": (
         lambda: importlib.util.find_spec("selenium") and shutil.which("chromium") and shutil.which("chromedriver"),

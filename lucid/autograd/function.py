@@ -95,7 +95,7 @@ class Function:
         """Where this is defined the forward takes no `ctx`, and this fills it from the arguments and the output."""
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: Any, *grads: Any, **named: Any) -> Any:
         """A gradient, or None, for each argument, given those of the outputs."""
         raise NotImplementedError("Function: define a static method backward(ctx, *grads)")
 

@@ -370,7 +370,7 @@ def from_data(data: Any, dtype: DType | None, device: Any = None, caller: str = 
     if not is_array(data):
         has_dtype = hasattr(data, "__array__")
         try:
-            data = numpy.array(_without_tensors(data))
+            data = numpy.asarray(_without_tensors(data))
         except ValueError as error:
             text = f"expected nested lists that form a full rectangle, got {short(data)} ({error})"
             raise ValueError(f"{caller}{': ' * bool(caller)}{text}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lucid.core.array import cpu, is_array, is_scalar
+from lucid.core.array import cpu, is_scalar
 from lucid.core.node import Tensor
 from lucid.ops.create import as_tensor, tensor
 from lucid.ops.shapes import stack
@@ -14,7 +14,7 @@ OWN = "or give the DataLoader a collate_fn"
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
-    """Samples as one batch: Tensors and arrays stacked, numbers in a Tensor, tuples and dicts by entry.
+    """Samples as one batch: Tensors, arrays and pandas Series stacked, numbers in a Tensor, tuples and dicts by entry.
 
     Python floats become float32, ints int64; strings stay a list. A TypeError for samples of another type, a
     ValueError if there are none, or their shapes, lengths or keys differ.
@@ -27,7 +27,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if not samples:
         raise ValueError("default_collate: expected at least one sample, got none")
     first = samples[0]
-    if isinstance(first, Tensor) or is_array(first):
+    if isinstance(first, Tensor) or (hasattr(first, "__array__") and not is_scalar(first)):
         _check_equal("shapes", samples, lambda sample: tuple(sample.shape))
         return stack([as_tensor(sample) for sample in samples])
     if is_scalar(first):
@@ -63,7 +63,9 @@ def _check_equal(what: str, samples: Sequence[Any], of: Callable[[Any], Any]) ->
 
 def batch_of(dataset: Any, indices: list[int], collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
     """The batch of these samples: at once if the dataset has `take`, else sample by sample. Without a dataset the
-    samples themselves stand in place of their numbers."""
-    if collate_fn is None and hasattr(dataset, "take"):
+    samples themselves stand in place of their numbers. `take` of an array means other things, and `[i]` of a pandas
+    Series the row that is labelled i."""
+    if collate_fn is None and hasattr(dataset, "take") and not hasattr(dataset, "__array__"):
         return dataset.take(indices)
-    return (collate_fn or default_collate)(indices if dataset is None else [dataset[i] for i in indices])
+    rows = getattr(dataset, "iloc", dataset)
+    return (collate_fn or default_collate)(indices if dataset is None else [rows[i] for i in indices])

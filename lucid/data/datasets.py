@@ -12,7 +12,7 @@ from math import floor, isclose
 from operator import index
 from typing import Any
 
-from lucid.core.array import Array, cpu, int64, is_array
+from lucid.core.array import Array, cpu, int64
 from lucid.core.node import Tensor
 from lucid.data.collate import batch_of
 from lucid.data.samplers import check_seed, draw_seed, permutation
@@ -45,9 +45,9 @@ class IterableDataset:
 
 
 class TensorDataset(Dataset):
-    """Tensors side by side: sample i is the tuple of their rows i. NumPy arrays are wrapped, not copied. A
-    TypeError for what is neither Tensor nor array; a ValueError if there are none, one has no dimensions, or
-    their lengths differ.
+    """Tensors side by side: sample i is the tuple of their rows i. NumPy arrays are wrapped, not copied; a pandas
+    Series is an array, too. A TypeError for what is neither; a ValueError if there are none, one has no dimensions,
+    or their lengths differ.
 
     >>> from lucid import tensor
     >>> pairs = TensorDataset(tensor([[1.0], [2.0], [3.0]]), tensor([0, 1, 0]))
@@ -57,7 +57,7 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor | Array) -> None:
         for x in tensors:
-            if not isinstance(x, Tensor) and not is_array(x):
+            if not hasattr(x, "__array__"):
                 raise TypeError(f"TensorDataset: expected Tensors, got {type(x).__name__}; wrap it: lucid.tensor(...)")
         shapes = [tuple(x.shape) for x in tensors]
         if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import Signature, signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lucid.core.node import Tensor
 from lucid.core.tensor import Parameter
@@ -52,14 +52,10 @@ class FunctionModule(Module):
         vars(self).update({name: bound.arguments[name] for name in self.options})
         self.check()
 
-    if TYPE_CHECKING:  # the options
-
-        def __getattr__(self, name: str) -> Any: ...
-
     def check(self) -> None:
         """Refuse options, when the module is made, that no input goes with."""
 
-    def forward(self, *inputs: Tensor, **named: Any) -> Any:
+    def forward(self, *inputs: Tensor, **named: Any) -> Tensor:
         """(...) -> (...), where the class says nothing else."""
         if not self.options:
             return self.function(*inputs, **named)

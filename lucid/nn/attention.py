@@ -310,7 +310,7 @@ class TransformerDecoder(Module):
         self.layers = _copies("TransformerDecoder", "decoder_layer", decoder_layer, num_layers)
         self.norm = norm
 
-    def forward(self, tgt: Tensor, memory: Tensor, *masks: Tensor | None, **named: Any) -> Tensor:
+    def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **named: Any) -> Tensor:
         """As `TransformerDecoderLayer`; memory and masks go to every layer."""
         for layer in self.layers:
             tgt = layer(tgt, memory, *masks, **named)

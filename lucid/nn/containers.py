@@ -45,7 +45,7 @@ class Container(Module, Generic[Item]):
     def extra_repr(self) -> str:
         """Shapes and dtypes of parameters."""
         parameters = [(name, p) for name, p in self._entries().items() if isinstance(p, Parameter)]
-        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters)  # type: ignore[attr-defined]
+        return ", ".join(f"({name}): {tuple(p.shape)} {p.dtype}" for name, p in parameters)
 
 
 class IndexedModules(Container[Item]):

@@ -7,7 +7,7 @@ gradients of both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from lucid.autograd.function import BackwardOp
@@ -31,9 +31,26 @@ class Hooks:
         self.after: dict[int, tuple[Hook, bool]] = {}
         self.backward: dict[int, tuple[Hook, bool]] = {}
 
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class HasForward(Protocol[P, R]):
+    """What a checker is told of a call of a module: it takes and gives what the class's `forward` does."""
+
+    _hooks: Any
+
+    @property
+    def forward(self) -> Callable[P, R]:
+        """The class's own."""
+
 
 class HookMethods:
     """The methods of a Module that register hooks."""
+
+    if TYPE_CHECKING:  # parameters, modules and options, by names that a checker cannot know: model[0].weight
+
+        def __getattr__(self, name: str) -> Any: ...
 
     _hooks: Hooks | None = None  # on the class: an instance gets its own with its first hook
 

@@ -45,7 +45,7 @@ class Linear(Module):
         self.in_features = check_count("Linear", "in_features", in_features)
         self.out_features = check_count("Linear", "out_features", out_features)
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
-        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.bias: Parameter | Any = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -86,7 +86,7 @@ class Sequential(IndexedModules[Module]):
         else:
             self.extend(modules)  # type: ignore[arg-type]
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> Tensor:
         """Each module is applied to the output of the one before it, the first to `input`."""
         for module in self:
             input = module(input)

@@ -23,7 +23,7 @@ from lucid.core.node import Tensor, bump_version
 from lucid.core.promotion import MixedDevicesError
 from lucid.core.tensor import Parameter
 from lucid.nn.conveniences import Conveniences
-from lucid.nn.hooks import HookMethods, call_observed
+from lucid.nn.hooks import HasForward, HookMethods, P, R, call_observed
 from lucid.ops.refusals import after
 
 Entry = tuple[str, "Tensor | Module", bool]  # its name, the object itself, whether state_dict has it
@@ -127,7 +127,7 @@ class Module(HookMethods, Conveniences):
         """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); define what it computes")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `forward`, and the hooks if there are any."""
         try:
             if self._hooks is None and not MODULE:

@@ -111,7 +111,8 @@ def from_numpy(array: Any) -> Tensor:
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor that shares the memory of anything that speaks DLPack: PyTorch, JAX and CuPy arrays.
+    """A tensor that shares the memory of anything that speaks DLPack: PyTorch, JAX and CuPy arrays. A TypeError for a
+    dtype that lucid has not, such as bfloat16.
 
     >>> import numpy
     >>> from_dlpack(numpy.arange(3.0))
@@ -122,7 +123,12 @@ def from_dlpack(source: Any) -> Tensor:
     if not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: expected what has __dlpack__, such as an array, got {type(source).__name__}")
     on_cpu = source.__dlpack_device__()[0] in (1, 3)  # kDLCPU, kDLCUDAHost
-    return Tensor(as_array((cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source), shared=True))
+    try:
+        array = (cpu if on_cpu else arrays.LOADERS["cuda"]()).from_dlpack(source)
+    except RuntimeError as error:  # NumPy's, of a dtype that it has not
+        dtype = getattr(source, "dtype", "this dtype")
+        raise TypeError(f"from_dlpack: lucid has no {dtype}; convert the array first, to float32 say") from error
+    return Tensor(as_array(array, shared=True))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -80,8 +80,6 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
     if not isinstance(error, TOLD) or isinstance(error, MixedDevicesError) or source == "the user":
         return error
     name = name or (type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
-    if options.get("out", error) is None:
-        raise TypeError(f"{name}: write t.{name}() of a Tensor, not numpy.{name}(t)") from None
     try:
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name

@@ -18,6 +18,20 @@ from lucid.ops.create import given, lengths
 from lucid.ops.elementwise import equal
 from lucid.ops.shapes import _transpose, permute, unbind
 
+# Functions of NumPy's that give the numbers of a tensor with history as `np.asarray` does, or look at its shape alone:
+# other libraries read their arguments with them.
+AS_THEY_ARE = frozenset("""
+    atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to copy empty_like full_like ones_like ravel reshape
+    squeeze zeros_like
+""".split())
+
+
+def _cut_off(function: Any) -> RuntimeError:  # after a TypeError NumPy would call again, with fewer arguments
+    name = getattr(function, "__name__", "a function")
+    ours = f"t.{name}(...)" if hasattr(Tensor, name) else "it with lucid's functions"
+    cut = "this tensor t requires a gradient, which NumPy's functions cut off"
+    return RuntimeError(f"numpy.{name}: {cut}; write {ours}, or give it t.detach()")
+
 
 class Methods(Tensor):
     """What Tensor gets below, method by method; there are no objects of this class."""
@@ -114,6 +128,27 @@ class Methods(Tensor):
         array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
         return array.copy() if copy else array
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:  # of np.sin(t)
+        if self._node is not None and array.dtype.kind == "f":
+            raise _cut_off(context[0] if context else None)
+        return array[()] if return_scalar else array
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:  # np.mean(t)
+        tracked: list[Any] = []
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                tracked.append(value._node)
+                return value.numpy()
+            return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+
+        out = function(*plain(args), **{name: plain(value) for name, value in options.items()})
+        parts = out if isinstance(out, (list, tuple)) else (out,)
+        floats = any(getattr(getattr(part, "dtype", None), "kind", "") == "f" for part in parts)
+        if floats and any(node is not None for node in tracked) and function.__name__ not in AS_THEY_ARE:
+            raise _cut_off(function)
+        return out
+
     def __dlpack__(self, **options: Any) -> Any:
         if self._node is not None:
             raise BufferError("__dlpack__: a tensor that requires a gradient is not handed out; use .detach()")
@@ -162,10 +197,13 @@ class Methods(Tensor):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__(None) if self.is_leaf else positive(self)
+
+    def __deepcopy__(self, memo: dict[Any, Any] | None) -> Tensor:
         _, args, own = self.__reduce__()
         tensor = _rebuild(*args)
-        vars(tensor).update(deepcopy(own, memo)) if own else None
+        vars(tensor).update(own if memo is None else deepcopy(own, memo)) if own else None
         return tensor
 
     def __reduce__(self) -> Any:

@@ -56,7 +56,8 @@ NOT_NAN = Domain("a number", lambda x: not isnan(x))
 WHOLE = Domain("a whole number of 1 or more", lambda x: 1 <= x < inf and x == int(x), int)
 WHOLE_FROM_0 = Domain("a whole number of 0 or more", lambda x: 0 <= x < inf and x == int(x), int)
 FLAG = Domain("True or False", lambda x: True, bool)
-Params = Iterable[Parameter] | Iterable[dict[str, object]]  # what an optimizer is made over
+# What an optimizer is made over: parameters, groups of them, or a module's `named_parameters()`.
+Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 BETAS: Mapping[str, tuple[str, ...]] = {"betas": ("beta1", "beta2")}  # PyTorch's pair, and the names it has here
 
 

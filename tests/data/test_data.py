@@ -542,3 +542,49 @@ def test_refusals(call, error, words):
     with pytest.raises(error) as raised:
         call()
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 2, 2)])
+def test_an_array_is_a_dataset_of_its_rows(shape):
+    """`take` of an array is another thing: that of a matrix gives single numbers."""
+    rows = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    for dataset in (rows, lucid.tensor(rows)):
+        batches = [batch.tolist() for batch in DataLoader(dataset, batch_size=2)]
+        assert batches == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
+
+
+class Rows:
+    """What answers like a pandas Series with other labels than 0, 1, 2."""
+
+    __array__ = lambda self, dtype=None, copy=None: np.asarray([1.0, 2.0, 3.0])
+    __len__ = lambda self: 3
+    shape = (3,)
+
+    iloc = np.asarray([1.0, 2.0, 3.0])
+
+    def __getitem__(self, label):
+        raise KeyError(label)
+
+
+def test_a_series_is_a_dataset_of_its_rows_whatever_their_labels():
+    assert [batch.tolist() for batch in DataLoader(Rows(), batch_size=2)] == [[1.0, 2.0], [3.0]]
+    assert TensorDataset(Rows())[1][0].item() == 2.0 and default_collate([Rows(), Rows()]).shape == (2, 3)
+
+
+@pytest.mark.libraries
+def test_columns_and_rows_of_a_pandas_frame():
+    import pandas
+
+    frame = pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]}, index=[7, 8, 9])
+
+    class Table(Dataset):
+        __len__ = lambda self: 3
+        __getitem__ = lambda self, i: (frame.iloc[i], frame["a"].iloc[i])
+
+    (x, y), _ = DataLoader(Table(), batch_size=2)
+    assert x.tolist() == [[1.0, 4.0], [2.0, 5.0]] and y.tolist() == [1.0, 2.0]
+    (x, y), _ = DataLoader(TensorDataset(frame, frame["b"]), batch_size=2)
+    assert x.tolist() == [[1.0, 4.0], [2.0, 5.0]] and y.tolist() == [4.0, 5.0]
+    assert [batch.tolist() for batch in DataLoader(frame["b"], batch_size=2)] == [[4.0, 5.0], [6.0]]
+    with pytest.raises(TypeError, match="cannot make a tensor of object values"):
+        default_collate([pandas.Series(["a", "b"])])

@@ -24,6 +24,16 @@ live = lambda: lucid.ones(3, requires_grad=True) * 1
 logits = lucid.zeros(4, 3)
 
 
+class NoSuchDtype:
+    """As an array of bfloat16 answers NumPy."""
+
+    dtype = "bfloat16"
+    __dlpack_device__ = lambda self: (1, 0)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        raise RuntimeError("Unsupported dtype in DLTensor.")
+
+
 def along(name: str, *others: Any, method: Any = None) -> list[Error]:
     """What a function that works along a dim says of a dim that is not there, and of one that is no int."""
     f = method or getattr(lucid, name)
@@ -278,7 +288,9 @@ ERRORS: dict[str, list[Error]] = {
     "from_numpy": [(lambda: lucid.from_numpy([1.0]), TypeError, "from_numpy: expected a NumPy array, got list"),
                    (lambda: lucid.from_numpy(np.zeros(2, "complex64")), TypeError, "tensor of complex64")],
     "from_dlpack": [(lambda: lucid.from_dlpack([1.0]), TypeError,
-                     "from_dlpack: expected what has __dlpack__, such as an array, got list")],
+                     "from_dlpack: expected what has __dlpack__, such as an array, got list"),
+                    (lambda: lucid.from_dlpack(NoSuchDtype()), TypeError,
+                     "from_dlpack: lucid has no bfloat16; convert the array first, to float32 say")],
     **{name: [*shaped(name, f), *made(lambda f=f, **o: f(2, **o))]
        for name, f in ((name, getattr(lucid, name)) for name in ("zeros", "ones", "empty"))},
     "rand": [*shaped("rand", lucid.rand), *made(lambda **o: lucid.rand(2, **o)),
@@ -376,6 +388,9 @@ ERRORS: dict[str, list[Error]] = {
     "Tensor.__contains__": [(lambda: "a" in x3, TypeError, "equal: expected a Tensor, .* got str")],
     "Tensor.__cuda_array_interface__": [(lambda: lucid.ones(2).__cuda_array_interface__, AttributeError,
                                          r"this tensor is on the CPU; use \.cuda\(\) first")],
+    "Tensor.__array_wrap__": [(lambda: np.sin(live()), RuntimeError,
+                               r"numpy.sin: this tensor t requires a gradient, .*; write t.sin\(...\), or give")],
+    "Tensor.__array_function__": [(lambda: np.mean(live()), RuntimeError, r"numpy.mean: .* t.mean\(...\), or give")],
     "Tensor.__dlpack__": [(lambda: np.from_dlpack(live()), BufferError,
                            r"requires a gradient is not handed out; use .detach\(\)")],
     "Tensor.__reduce__": [(lambda: live().__reduce__(), RuntimeError,

@@ -103,6 +103,7 @@ NO_ERRORS = {
         "Tensor.detach Tensor.detach_ Tensor.dim Tensor.double Tensor.element_size Tensor.float Tensor.half Tensor.int "
         "Tensor.is_contiguous "
     "Tensor.is_floating_point Tensor.long Tensor.numel Tensor.numpy Tensor.tolist Tensor.__array__ "
+    "Tensor.__array_namespace__ Tensor.__copy__ "
     "Tensor.__dlpack_device__ Tensor.__format__ Tensor.__repr__ Tensor.byte Tensor.char Tensor.data_ptr Tensor.short",
     "a property that is read":
         "Tensor.T Tensor.device Tensor.dtype Tensor.grad_fn Tensor.is_cuda Tensor.is_leaf Tensor.ndim "

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))  # the reading list is read by a script that is no
 from reference.reading import READING, reading_list  # noqa: E402
 
 # Lower floors first; what stands on one floor does not import its neighbours.
-FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see"}]
+FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data", "interop"}, {"see"}]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST finds names that are not there, or words the error; it imports nothing before a user asks for
