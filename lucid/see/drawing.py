@@ -281,7 +281,8 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         for part in step.contributions:
             to, gradient_sent = number.get(part.node), None if part.before is None else part.gradient
             sent.append({
-                "to": to, "name": part.to, "input": part.input, "formula": part.formula, "filled": part.filled,
+                "to": to, "name": part.to, "input": part.input, "formula": part.formula,
+                "math": part.math, "numbers": part.numbers, "note": part.note,
                 "part": encode_value(gradient_sent, sizes),  # null: the same as after
                 "before": encode_value(part.before, sizes), "after": encode_value(part.after, sizes),
                 "edges": edges_between.get((to, box, part.input), []),

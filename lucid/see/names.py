@@ -34,6 +34,7 @@ class Names:
     def __init__(self, names: Mapping[str, Any] | None, model: Any, frame: Any) -> None:
         self.nodes, self.arrays = {}, {}  # type: dict[Node, str], dict[int, str]
         self.tensors: dict[Node, Tensor] = {}
+        self.taken = set[str]()
         self.module_paths: dict[int, dict[int, str]] = {}
         self._arrays_alive: list[Any] = []  # an array's id is its own as long as it lives
         for name, value in (names or {}).items():
@@ -59,14 +60,18 @@ class Names:
             self._arrays_alive.append(value._array)
             if value._node is not None:
                 self.nodes.setdefault(value._node, name)
+                self.taken.add(name)
                 self.tensors.setdefault(value._node, value)
 
     def name_of(self, node: Node) -> str:
-        """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
+        """The name of a node: its tensor's, or what the line that made it assigns its result to, if no node that was
+        asked for before has that name; "" if it has none. Ask for the newest first: a variable is what it was last."""
         if node not in self.nodes:
             made_at = provenance(node, self.module_paths)
             assigned = ASSIGNMENT.fullmatch(made_at.text) if made_at is not None else None
-            self.nodes[node] = assigned[1] if assigned and made_at and assigned[2] == made_at.expression else ""
+            known = assigned and made_at and assigned[2] == made_at.expression and assigned[1] not in self.taken
+            self.nodes[node] = assigned[1] if assigned and known else ""
+            self.taken.add(self.nodes[node])
         return self.nodes[node]
 
     def describe(self, node: Any) -> str:

@@ -19,6 +19,7 @@ const folded = new Set(data.folded);
 let at = 0; // steps taken so far
 let selected = `b${data.loss}`;
 let playing = null;
+let sourcesOpen = false; // whether the panel shows the source below the mathematics
 let seen = {}; // rectangles of what can be seen, by key
 let drawn = {}; // the elements of boxes and folded groups, by key
 let lines = []; // the elements of edges, by edge; null where none is drawn
@@ -341,9 +342,12 @@ function aboutBox(n) {
   const done = turn < at, step = steps[turn];
   out.push(html("h3", {}, `Chain rule · step ${turn + 1}`));
   for (const sent of step.sent) {
-    const rows = [html("p", {}, `to ${sent.input || "its input"} `, sent.to === null ? sent.name : link(sent.to, sent.name)), html("pre", {}, sent.formula)];
+    const rows = [html("p", {}, `to ${sent.input || "its input"} `, sent.to === null ? sent.name : link(sent.to, sent.name)),
+      html("details", { class: "math", open: sourcesOpen ? "" : null }, html("summary", { title: "Click for the source of the vjp" }, sent.math), html("pre", {}, sent.formula))];
+    if (sent.note) rows.push(html("p", { class: "facts" }, sent.note));
+    rows[1].addEventListener("toggle", (event) => { sourcesOpen = event.target.open; });
     if (done) {
-      if (sent.filled && sent.filled !== sent.formula) rows.push(html("pre", { class: "numbers" }, `= ${sent.filled}`));
+      if (sent.numbers && sent.numbers !== sent.math) rows.push(html("pre", { class: "numbers" }, `= ${sent.numbers}`));
       if (isOne(sent.part) || sent.part.text !== undefined) rows.push(html("pre", { class: "numbers" }, `= ${short(sent.part)}`));
       else rows.push(...valueElements(sent.part, "gradient"));
       if (sent.before) rows.push(html("p", { class: "facts" }, isOne(sent.part) ? `added to what was there: ${short(sent.before)} → ${short(sent.after)}` : "added to what was there"));

@@ -95,6 +95,8 @@ class Picture:
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = reachable([loss._node]) or [loss._node]
         self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
+        for node in nodes[:limit]:
+            self.names.name_of(node)
         for node in reversed(nodes[:limit]):
             self._add_node(node)
         self._add_edges()

@@ -136,7 +136,11 @@ def test_the_chain_rule_has_its_numbers(chrome: Chrome, tmp_path: Path) -> None:
     shown(chrome, tmp_path / "tanh.html")
     chrome.find_element("id", "next").click()
     panel = text(chrome, "#panel")
-    assert "g * (1 - out * out)" in panel and "= 1 * (1 - 0.7616 * 0.7616)" in panel and "= 0.42" in panel
+    assert "g · (1 − out²)" in panel and "= 1 · (1 − 0.7616²)" in panel and "= 0.42" in panel
+    source = "return document.querySelector('#panel .math > pre').checkVisibility()"
+    assert not chrome.execute_script(source)
+    chrome.find_element("css selector", "#panel .math > summary").click()
+    assert chrome.execute_script(source) and text(chrome, "#panel .math > pre") == "g * (1 - out * out)"
     assert chrome.execute_script("return document.querySelectorAll('.edge.flow').length") == 1
     assert "with lucid.see.track_provenance()" in panel  # how to see the line, where it is not known
     label = chrome.execute_script("return document.querySelector('.box.current').getAttribute('aria-label')")
