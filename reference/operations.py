@@ -19,7 +19,8 @@ ENGINE = {f"lucid.core.{name}" for name in ("array", "events", "node", "promotio
 MATHEMATICS = (
     "Below, the gradient of each input is given as mathematics: g is the gradient of out, the result; · multiplies "
     "elements, and matrices stand side by side; a comparison is 1 where it holds and 0 elsewhere; n is how many "
-    "elements a mean is over, and 1 for a sum. A test evaluates these lines (`tests/see/test_formulas.py`). The source is a click away."
+    "elements a mean is over, and 1 for a sum. A test evaluates these lines (`tests/see/test_formulas.py`). "
+    "The source is a click away."
 )
 PUBLIC_FORMS = {"reduction", "accepts_axis"}
 
