@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,24 @@ def typeset(formula: str) -> str:
     >>> typeset("g * (1 - out**2)"), typeset("g.T @ weight"), typeset("each(g) / n")
     ('g · (1 − out²)', 'gᵀ W', 'g / n')
     """
-    try:
-        text = ast.unparse(ast.parse(EACH.sub(r"\1", formula), mode="eval"))
-    except SyntaxError:  # of a Function's backward, say
-        return formula
+    text = _even(formula)
+    return formula if text is None else _signs(text)
+
+
+@lru_cache(1 << 12)
+def _signs(text: str) -> str:
     for pattern, sign in SIGNS:
         text = re.sub(pattern, sign, text)
     return text
+
+
+@cache
+def _even(formula: str) -> str | None:
+    """An expression evenly spaced, without each(); None for what is none, of a Function's backward, say."""
+    try:
+        return ast.unparse(ast.parse(EACH.sub(r"\1", formula), mode="eval"))
+    except SyntaxError:
+        return None
 
 
 def mathematics(node: Any, saved: Mapping[str, Any], few: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -68,7 +79,6 @@ def mathematics(node: Any, saved: Mapping[str, Any], few: Mapping[str, str]) -> 
                 formula = formula.removesuffix(" / n")
             if parent is not None and "labels" not in node.op.inputs:
                 few = {"n": str(prod(parent.shape) // max(prod(node.shape), 1)), **few}
-        formula = EACH.sub(r"\1", active_branch(formula, saved))
-        numbers = with_numbers(formula, few)
-        lines.append((typeset(formula), typeset(numbers) if numbers else "", note))
+        formula = active_branch(formula, saved)
+        lines.append((typeset(formula), _signs(with_numbers(_even(formula) or "", few)), note))
     return lines

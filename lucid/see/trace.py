@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from lucid.autograd.function import OutputGradients
-from lucid.autograd.provenance import HINT, Provenance, provenance, user_frame
+from lucid.autograd.provenance import HINT, Provenance, user_frame
 from lucid.core import events
 from lucid.core.array import namespace
 from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
@@ -200,7 +200,7 @@ def iter_steps(
             parts, number, is_shown = vjp(xp, g, arrays, inputs), next(turns), only is None or node in only
             sums.pop(node, None)
             if is_shown:
-                made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()
+                made_at, name, sent = names.provenance(node), names.name_of(node), list[Contribution]()
                 done.append(Step(number, node.name(), name, node.shape, _copy(g), sent, made_at, node))
                 saved = {**saved_values(node), "g": g}
                 few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
