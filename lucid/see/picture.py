@@ -111,7 +111,8 @@ class Picture:
             if isinstance(only, Box) and group.group is not None:
                 only.group, group.members = group.group, []
                 group.group.members[group.group.members.index(group)] = only
-        for member in (*self.boxes, *self.groups):
+        everything: list[Box | Group] = [*self.boxes, *self.groups]
+        for member in everything:
             paths = [f"{group.name}." for group in enclosing(member.group) if group.name]
             name = member.name if isinstance(member, Box) else member.label
             member.short = next((name[len(p) :] for p in reversed(paths) if name.startswith(p)), name)
