@@ -7,6 +7,7 @@ numbers are kept, never a graph, and modules are observed only in those steps: i
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from colorsys import hls_to_rgb
 from contextlib import AbstractContextManager, ExitStack
@@ -221,13 +222,10 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def __repr__(self) -> str:
         """What the picture shows as a table: each line's first and last value."""
-        rows = []
-        for panel in self.panels():
-            for name, (_, ys) in panel.lines.items():
-                first, last = (digits(y, 3) for y in (ys[0], ys[-1])) if len(ys) else ("", "")
-                rows.append([panel.title, name * (len(panel.lines) > 1), first, last])
-        steps = f"{len(self.rates)} steps; plot() and svg() draw them"
-        return str(Table(["", "", "first", "last"], rows, note=steps, left=2))
+        ends = lambda ys: [digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""]
+        lines = [(panel.title, name, ys) for panel in self.panels() for name, (_, ys) in panel.lines.items()]
+        rows = [[title, "" if name in ("loss", "rate") else name, *ends(ys)] for title, name, ys in lines]
+        return str(Table(["", "", "first", "last"], rows, note=f"{len(self.rates)} steps; plot() draws them", left=2))
 
     def svg(self) -> str:
         """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
@@ -293,23 +291,23 @@ def _append(series: Series, name: str, row: int, value: float) -> None:
 
 def colour(i: int, n: int) -> str:
     """The colour of line i of n: no two are the same."""
-    rgb = hls_to_rgb(i / n, 0.4 + 0.1 * (i % 2), 0.6)
-    return COLOURS[i] if n <= len(COLOURS) else "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+    parts = [f"{round(255 * part):02x}" for part in hls_to_rgb(i / n, 0.4 + 0.1 * (i % 2), 0.6)]
+    return COLOURS[i] if n <= len(COLOURS) else "#" + "".join(parts)
 
 
 def short_names(names: list[str]) -> list[str]:
-    """Names for a legend, without the dotted parts at either end that all of them share, their middle left out.
+    """Names for a legend: without what all have in common, and of long ones the path in single letters.
 
-    >>> short_names(["encoder.0.weight", "encoder.1.weight"]), short_names(["decoder.attention.weight"])
-    (['0', '1'], ['decod…ion.weight'])
+    >>> short_names(["encoder.0.weight", "encoder.1.weight"]), short_names(["decoder.layers.0.attention", "head"])
+    (['0', '1'], ['d.l.0.attention', 'head'])
     """
-    parts = [name.split(".") for name in names]
-    for end in (0, -1):
-        while len(names) > 1 and min(map(len, parts)) > 1 and len({part[end] for part in parts}) == 1:
-            for part in parts:
-                del part[end]
+    ending = "[._]weight$" if len(names) > 1 and all(name.endswith("weight") for name in names) else "$"
+    parts = [re.sub(ending, "", name).split(".") for name in names]
+    while len(names) > 1 and min(map(len, parts)) > 1 and len({part[0] for part in parts}) == 1:
+        parts = [part[1:] for part in parts]
     joined = [".".join(part) for part in parts]
-    return [name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}" for name in joined]
+    short = [".".join([*(word[:1] for word in part[:-1]), part[-1].partition(" ")[0]]) for part in parts]
+    return [a if len(a) <= LONGEST else b[-LONGEST:] for a, b in zip(joined, short, strict=True)]
 
 
 def _norm(x: Any) -> float:

@@ -175,8 +175,8 @@ class steps(list[Step]):
         return lines + [f"({HINT} to see the line that made each node)"] * any(not s.provenance for s in self)
 
     def __str__(self) -> str:
-        told = [step._text(before) for before, step in zip([None, *self], self, strict=False)]
-        return "\n".join([*told, *self._last_lines()])
+        steps = map(Step._text, self, [None, *self])
+        return "\n".join([*steps, *self._last_lines()])
 
     __repr__ = __str__
 

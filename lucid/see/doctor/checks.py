@@ -250,9 +250,8 @@ def target_not_probabilities(graph: LossGraph) -> Matches:
             axis = saved_values(logs).get("axis", 1) if logs.name() == "log_softmax" else 1 if target.ndim > 1 else 0
             sums = target.sum(axis=axis)
             if target.min() < 0 or float(abs(sums - 1).max()) > 0.05:
-                said = f"here they range from {digits(target.min(), 3)} to {digits(target.max(), 3)}, and a row adds up"
-                told = "the targets of cross_entropy are probabilities, 0 to 1, that add up to 1 in each row, but"
-                yield node, f"{told} {said} to {digits(sums.min(), 3)} to {digits(sums.max(), 3)}"
+                here = f"from {digits(target.min(), 3)}, and rows add up to {digits(sums.max(), 3)}"
+                yield node, f"the targets of cross_entropy are probabilities, from 0, of sum 1, but here they go {here}"
 
 
 @graph_check("warning", fix="standardise the targets, (y - y.mean()) / y.std(), and undo that in the predictions")
@@ -268,8 +267,7 @@ def target_not_normalised(graph: LossGraph) -> Matches:
     for node, x, target in pairs:
         size = 0.0 if target is None or not target.size else rms(target)
         if size > LARGE_TARGET and size > LARGE_TARGET * rms(x):
-            said = f"the root mean square of the targets is {digits(size, 3)}"
-            yield node, f"{said}, that of the predictions {digits(rms(x), 3)}"
+            yield node, f"targets have a root mean square of {digits(size, 3)}, predictions of {digits(rms(x), 3)}"
 
 
 @graph_check("warning", fix="softmax(dim=1), or dim=-1: over the classes of a sample, which is what the losses expect")
@@ -292,8 +290,7 @@ def reshape_for_transpose(graph: LossGraph) -> Matches:
         parent = node.inputs[0]
         before, after = ([n for n in shape if n > 1] for shape in (parent.shape if parent else (), node.shape))
         if before != after and sorted(before) == sorted(after):
-            shapes = f"from {parent.shape if parent else ()} to {node.shape}"
-            yield node, f"reshape {shapes} gives the dims another order, but leaves the numbers in theirs"
+            yield node, f"reshape to {node.shape} gives the dims another order, but leaves the numbers in theirs"
 
 
 @graph_check("error", fix="leave it out; to train through it pass the gradient by: x + (x.round() - x).detach()")
@@ -510,8 +507,7 @@ def module_in_two_places(run: TrainingRun) -> Matches:
         inner = list(module) if isinstance(module, Sequential) else []
         for each in dict.fromkeys(inner):
             if (times := sum(each is other for other in inner)) > 1 and list(each.parameters()):
-                same = f"{name} holds the same {type(each).__name__} in {times} places"
-                yield run.root_call_line, f"{same}: they are one layer, with one set of weights"
+                yield run.root_call_line, f"{name} holds the same {type(each).__name__} in {times} places: one layer"
 
 
 @run_check("error", fix="compute it from the model's output by tensor operations alone, outside of no_grad()")

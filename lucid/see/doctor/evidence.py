@@ -124,8 +124,8 @@ class TrainingRun:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
                 self.used_at[id(t)] = self.line_of(next(iter(graph.users[leaf]), None))
-        tables = [parent.shape for node in graph.nodes_of("getitem") for parent in node.inputs if parent is not None]
-        entries = {shape[0] for shape in tables if shape}  # of embeddings: of words the first one may stand for none
+        tables = (node.inputs[0] for node in graph.nodes_of("getitem"))  # of words, the first of which may be none
+        entries = {table.shape[0] for table in tables if table is not None and table.shape}
         for node, x in graph.saved("x", *CROSS_ENTROPY, "nll"):
             if (labels := saved_values(node).get("labels")) is not None and x.shape[1] not in entries:
                 self.label_counts.setdefault(x.shape[1], Counter()).update(to_numpy(labels).ravel().tolist())
