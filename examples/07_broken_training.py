@@ -1,12 +1,14 @@
-"""Thirty-three ways to train a network in vain, each found by the doctor, and each mended.
+"""Forty-five ways to train a network in vain, each found by the doctor, and each mended.
 
     python examples/07_broken_training.py
     python examples/07_broken_training.py softmax-twice zero-grad-forgotten     # only these
 
 Hardly any of them raises an error, and the loss may even fall. Every function below makes one mistake, as it is
-made, unless it is `mended`. The program trains both ways with `lucid.see.watch` looking on, and prints what that says.
+made, unless it is `mended`. The program trains both ways with `lucid.see.watch` looking on, and prints what that says;
+and, where the loss hides the harm, what else shows it: accuracy on held-out data, memory, the size of a step.
 """
 
+import gc
 import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
@@ -22,6 +24,7 @@ import lucid.optim as optim
 
 SAMPLES, STEPS, QUICK_STEPS = 96, 60, 15
 Training = tuple[nn.Module, optim.Optimizer, Callable[[], float]]
+HELD_OUT: list[lucid.Tensor] = []
 BUGS: dict[str, Callable[[bool], Training]] = {}
 
 
@@ -33,9 +36,11 @@ def bug(name: str):
 
 
 def data() -> tuple[lucid.Tensor, lucid.Tensor]:
-    """Points (n, 4), and which of three classes each belongs to."""
-    x = lucid.randn(SAMPLES, 4)
-    return x, (x @ lucid.randn(4, 3)).argmax(dim=1)
+    """Points (n, 4), and which of three classes each belongs to; as many others are held out."""
+    x, rule = lucid.randn(SAMPLES, 4), lucid.randn(4, 3)
+    unseen = lucid.tensor(numpy.random.default_rng(0).standard_normal((SAMPLES, 4)), dtype=lucid.float32)
+    HELD_OUT[:] = unseen, (unseen @ rule).argmax(dim=1)
+    return x, (x @ rule).argmax(dim=1)
 
 
 def network(*last: nn.Module, outputs: int = 3) -> nn.Sequential:
@@ -103,6 +108,74 @@ def target_out_of_range(mended: bool) -> Training:
     yes = (y == 0).float().unsqueeze(1)
     target = yes if mended else yes * 2 - 1  # 1 and -1
     return training(model, lambda: F.binary_cross_entropy_with_logits(model(x), target))
+
+
+@bug("target-not-probabilities")
+def target_not_probabilities(mended: bool) -> Training:
+    x, y = data()
+    model, target = network(), F.one_hot(y, 3).float()
+    target = target if mended else (target - target.mean()) / target.std()  # "everything is to be standardised"
+    return training(model, lambda: F.cross_entropy(model(x), target))
+
+
+@bug("target-not-normalised")
+def target_not_normalised(mended: bool) -> Training:
+    x, _ = data()
+    prices = x.sum(dim=1, keepdim=True) * 50_000 + 250_000
+    target = (prices - prices.mean()) / prices.std() if mended else prices
+    model = network(outputs=1)
+    return training(model, lambda: F.mse_loss(model(x), target))
+
+
+@bug("softmax-over-batch")
+def softmax_over_batch(mended: bool) -> Training:
+    x, y = data()
+    model = network(nn.LogSoftmax(dim=1 if mended else 0))
+    return training(model, lambda: -(model(x) * F.one_hot(y, 3).float()).sum(dim=1).mean())
+
+
+@bug("labels-sorted")
+def labels_sorted(mended: bool) -> Training:
+    x, y = data()
+    order = lucid.randperm(SAMPLES) if mended else y.argsort()
+    x, y, model, at = x[order], y[order], network(), [0]
+
+    def loss_of() -> lucid.Tensor:
+        batch = slice(at[0], at[0] + 12)
+        at[0] = (at[0] + 12) % SAMPLES
+        return F.cross_entropy(model(x[batch]), y[batch])
+
+    return training(model, loss_of)
+
+
+@bug("sees-the-future")
+def sees_the_future(mended: bool) -> Training:
+    class Writer(nn.Module):
+        def __init__(self):
+            self.words, self.places = nn.Embedding(8, 16), nn.Embedding(11, 16)
+            self.block, self.last = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), nn.Linear(16, 8)
+
+        def forward(self, ids):
+            n = ids.shape[1]
+            mask = lucid.ones(n, n).triu(1) > 0 if mended else None
+            return self.last(self.block(self.words(ids) + self.places(lucid.arange(n)), mask))
+
+    model, text = Writer(), lucid.randint(0, 8, (16, 12))
+    return training(model, lambda: F.cross_entropy(model(text[:, :-1]).reshape(-1, 8), text[:, 1:].reshape(-1)))
+
+
+@bug("reshape-for-transpose")
+def reshape_for_transpose(mended: bool) -> Training:
+    x, y = lucid.randn(SAMPLES, 5, 4), lucid.randint(0, 3, (SAMPLES,))
+    first, last = nn.Linear(4, 8), nn.Linear(5, 3)
+    model = nn.ModuleList([first, last])
+
+    def loss_of() -> lucid.Tensor:
+        h = first(x).relu()  # (n, 5, 8); the next layer is to mix the 5
+        h = h.transpose(1, 2) if mended else h.reshape(SAMPLES, 8, 5)
+        return F.cross_entropy(last(h).mean(dim=1), y)
+
+    return training(model, loss_of)
 
 
 @bug("loss-not-finite")
@@ -290,6 +363,43 @@ def tensor_not_parameter(mended: bool) -> Training:
 # -- what flows --------------------------------------------------------------------------------------------------------
 
 
+@bug("module-in-two-places")
+def module_in_two_places(mended: bool) -> Training:
+    x, y = data()
+    layers = [nn.Linear(16, 16), nn.ReLU()]
+    again = [nn.Linear(16, 16), nn.ReLU()] if mended else layers
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), *layers, *again, nn.Linear(16, 3))
+    return training(model, lambda: F.cross_entropy(model(x), y))
+
+
+@bug("zero-input")
+def zero_input(mended: bool) -> Training:
+    x, y = data()
+    model = network()
+    pixels = x if mended else (x.clamp(0, 1) * 255).long() // 256  # an integer division: 0 throughout
+    return training(model, lambda: F.cross_entropy(model(pixels.float()), y))
+
+
+@bug("zero-gradients")
+def zero_gradients(mended: bool) -> Training:
+    x, y = data()
+    model, epoch = network(), 0
+    share = 1.0 if mended else epoch / 10  # "warm the loss up", and epoch never moves
+    return training(model, lambda: share * F.cross_entropy(model(x), y))
+
+
+@bug("rounding-in-path")
+def rounding_in_path(mended: bool) -> Training:
+    x, y = data()
+    model = network()
+
+    def loss_of() -> lucid.Tensor:
+        h = model[0](x)
+        return F.cross_entropy(model[2](h.relu() if mended else h.round()), y)
+
+    return training(model, loss_of)
+
+
 @bug("data-not-normalised")
 def data_not_normalised(mended: bool) -> Training:
     x, y = data()
@@ -357,6 +467,31 @@ def learning_rate_too_large(mended: bool) -> Training:
     return training(model, lambda: F.cross_entropy(model(x), y), optimizer)
 
 
+@bug("weight-decay-too-large")
+def weight_decay_too_large(mended: bool) -> Training:
+    x, y = data()
+    model = network()
+    optimizer = optim.Adamax(model.parameters(), lr=0.01, weight_decay=1e-3 if mended else 10.0)
+    return training(model, lambda: F.cross_entropy(model(x), y), optimizer)
+
+
+@bug("clipped-away")
+def clipped_away(mended: bool) -> Training:
+    x, y = data()
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0 if mended else 1e-5)
+        optimizer.step()
+        return loss.item()
+
+    return model, optimizer, step
+
+
 @bug("learning-rate-too-small")
 def learning_rate_too_small(mended: bool) -> Training:
     x, y = data()
@@ -422,7 +557,7 @@ def step_without_backward(mended: bool) -> Training:
 def backward_twice(mended: bool) -> Training:
     x, y = data()
     model = network()
-    optimizer = optim.Adamax(model.parameters(), lr=0.01)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)  # Adamax takes no notice of a gradient's size
 
     def step() -> float:
         optimizer.zero_grad()
@@ -493,13 +628,41 @@ def train_mode(mended: bool) -> Training:
 # -- and the doctor ----------------------------------------------------------------------------------------------------
 
 
-def examined(name: str, mended: bool, steps: int, seed: int = 0) -> tuple[lucid.see.Report, float]:
-    """Train, the doctor looking on: what it found, and the last loss."""
+def examined(name: str, mended: bool, steps: int, seed: int = 0) -> tuple[lucid.see.Report, float, dict[str, float]]:
+    """Train, the doctor looking on: what it found, the last loss, and the harm that this does not show."""
     lucid.manual_seed(seed)
-    model, optimizer, step = BUGS[name](mended)
-    with numpy.errstate(all="ignore"), lucid.see.watch(model, optimizer) as watched:  # NumPy would warn of log 0
-        losses = [step() for _ in range(steps)]
-    return watched.report, losses[-1]
+    gc.collect()  # nobody answers for another's memory
+    made = model, optimizer, step = BUGS[name](mended)
+    with numpy.errstate(all="ignore"):  # NumPy would warn of log 0
+        with lucid.see.watch(model, optimizer) as watched:
+            losses = [step() for _ in range(steps)]
+        return watched.report, losses[-1], harm(made)
+
+
+def harm(made: Training) -> dict[str, float]:
+    """What a training leaves behind beside its loss: accuracy on held-out data, memory, the size of a step."""
+    model, _, step = made
+    found = {"operations in memory": float(sum(type(each).__name__ == "Node" for each in gc.get_objects()))}
+    before = [p.numpy().copy() for p in model.parameters()]
+    step()
+    changes = [p.numpy() - old for p, old in zip(model.parameters(), before, strict=True)]
+    found["weights that a step moves"] = float(sum((change != 0).sum() for change in changes))
+    found["size of a step, by that of the weights"] = max(
+        float(abs(change).max() / (abs(old).max() or 1)) for change, old in zip(changes, before, strict=True)
+    )
+    with suppress(Exception), lucid.no_grad():  # models that take something else have no accuracy here
+        scores = model.eval()(HELD_OUT[0])
+        if scores.shape[1] in (3, 4):
+            found["accuracy on held-out data"] = (scores.argmax(dim=1) == HELD_OUT[1]).float().mean().item()
+    return found
+
+
+def compared(lost: dict[str, float], mended: dict[str, float]) -> str:
+    """The harm, where it shows."""
+    worse = {name: (value, mended[name]) for name, value in lost.items() if name in mended}
+    shown = [f"{name} {a:.3g}, mended {b:.3g}" for name, (a, b) in worse.items()
+             if (b - a > 0.05 if "accuracy" in name else not 0.65 <= (a + 1e-9) / (b + 1e-9) <= 1.5)]  # fmt: skip
+    return "; ".join(shown)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -519,11 +682,13 @@ def main(argv: list[str] | None = None) -> int:
 
     wrong = 0
     for name in options.names or BUGS:
-        broken, lost = examined(name, False, steps, options.seed)
-        healthy, reached = examined(name, True, steps, options.seed)
+        broken, lost, harmed = examined(name, False, steps, options.seed)
+        healthy, reached, unharmed = examined(name, True, steps, options.seed)
         found = name in broken.names
         print(f"\n{broken[name] if found else f'NOT FOUND: {name}'}")
         print(f"  loss after {steps} steps: {lost:.4f}, mended {reached:.4f}")
+        if differs := compared(harmed, unharmed):
+            print(f"  {differs}")
         for finding in healthy:
             print(f"  and mended it still says {finding.name}: {finding.message}")
         wrong += (not found) + len(healthy)

@@ -10,10 +10,18 @@ from types import FunctionType
 from typing import Any
 
 from lucid.core.op import OPS, Op
+from lucid.see.formulas import expression, typeset
+from lucid.see.names import source_text
 from reference.pages import introduced, markdown, namespaces, operation, title_of
 
 # What a definition names besides: the engine, and what makes a public form of an operation.
 ENGINE = {f"lucid.core.{name}" for name in ("array", "events", "node", "promotion", "op")}
+MATHEMATICS = (
+    "Below, the gradient of each input is given as mathematics: g is the gradient of out, the result; · multiplies "
+    "elements, and matrices stand side by side; a comparison is 1 where it holds and 0 elsewhere; n is how many "
+    "elements a mean is over, and 1 for a sum. A test evaluates these lines (`tests/see/test_formulas.py`). "
+    "The source is a click away."
+)
 PUBLIC_FORMS = {"reduction", "accepts_axis"}
 
 
@@ -23,7 +31,7 @@ def page() -> str:
     for spec in OPS.values():
         if not spec.user_defined:
             files.setdefault(spec.forward.__module__, []).append(spec)
-    text = introduced("lucid.core.op", "Operations", 1)
+    text = introduced("lucid.core.op", "Operations", 1) + [MATHEMATICS]
     for module, specs in files.items():
         text += introduced(module, title_of(module), 2)
         text += [part for spec in specs for part in shown(spec)]
@@ -33,10 +41,17 @@ def page() -> str:
 
 
 def shown(spec: Op) -> Iterator[str]:
-    """One operation: its equation, its text, and where it is public."""
+    """One operation: its equation, its gradients as mathematics, behind a click its text, and where it is public."""
     yield f"### `{spec.name}` {{#op-{spec.name}}}"
     yield markdown(inspect.getdoc(spec.forward) or "")
+    lines = {name: expression(spec, name, source_text(vjp)) for name, vjp in spec.vjps.items()}
+    if lines:
+        rows = [f"| {name} | {typeset(formula)} | {note} |" for name, (formula, note) in lines.items()]
+        yield "\n".join(["| gradient of | is | where |" if any(note for _, note in lines.values()) else
+                         "| gradient of | is | |", "| --- | --- | --- |", *rows])  # fmt: skip
+    yield '<details markdown="1"><summary>source</summary>'
     yield source(spec.forward)
+    yield "</details>"
     public = [f"{space}.{name}" for space, names in namespaces().items() for name in names]
     if found := [path for path in public if operation(*path.rsplit(".", 1)) is spec]:
         yield "Public as " + ", ".join(f"[`{path}`][]" for path in found) + "."

@@ -8,6 +8,7 @@ as JSON, program and style. Its Content-Security-Policy makes the browser forbid
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from itertools import pairwise
@@ -136,12 +137,12 @@ def to_mermaid(loss: Tensor, **options: Any) -> str:
     return Graph(loss, **options).to_mermaid()
 
 
-def _texts(box: Box) -> tuple[str, str, str]:
+def _texts(box: Box, name: str) -> tuple[str, str, str]:
     """The title of a box, its name where that is not the title, and its value (or shape)."""
-    title = box.label if box.kind in ("op", "more") else box.name or box.label
+    title = box.label if box.kind in ("op", "more") else name or box.label
     value = value_text(box.value)
     value = value if 0 < len(value) <= 16 else shape_text(box.shape) if box.shape else ""
-    return title, box.name if box.name != title else "", value
+    return title, name if name != title else "", value
 
 
 def _svg_member(member: Box | Group, at: Rectangle, is_frame: bool) -> str:
@@ -154,14 +155,15 @@ def _svg_member(member: Box | Group, at: Rectangle, is_frame: bool) -> str:
     def text(content: str, dx: float, dy: int, **attributes: str) -> str:
         return element("text", escape(content), x=x + dx, y=y + dy, **attributes)
 
+    full = element("title", escape(f"{member.label} {'' if isinstance(member, Group) else member.name}".rstrip()))
     if is_frame:
-        return element("g", rect(12), text(member.label, 13, 19, class_="value"), class_="frame")
+        return element("g", full, rect(12), text(member.short, 13, 19, class_="value"), class_="frame")
     if isinstance(member, Group):
         count = text(f"{member.operations():,} operations", 12, 43, class_="value")
-        return element("g", rect(10, shift=4), rect(10), text(member.label, 12, 23, class_="title"), count)
+        return element("g", full, rect(10, shift=4), rect(10), text(member.short, 12, 23, class_="title"), count)
     inset, rx = (12, 8) if member.kind in ("op", "more") else (16, 20)
-    title, name, value = _texts(member)
-    parts = [rect(rx), text(title, inset, 23, class_="title")]
+    title, name, value = _texts(member, member.short)
+    parts = [full, rect(rx), text(title, inset, 23, class_="title")]
     parts += [text(name, w - inset, 23, text_anchor="end", class_="value")] if name else []
     return element("g", *parts, text(value, inset, 43, class_="value"), class_=member.kind)
 
@@ -186,7 +188,7 @@ STYLES = {  # of a kind of box, and of a folded group: in DOT and in Mermaid
 def _style_and_lines(member: Box | Group) -> tuple[tuple[str, str], list[str]]:
     if isinstance(member, Group):
         return STYLES["group"], [member.label]
-    *title, value = _texts(member)
+    *title, value = _texts(member, member.name)
     return STYLES[member.kind], [line for line in (" ".join(filter(None, title)), value) if line]
 
 
@@ -212,6 +214,7 @@ def _mermaid_node(member: Box | Group) -> str:
 def page(
     loss: Tensor, path: str | Path | None = None, *, gradient: Any = None, model: Any = None,
     names: Mapping[str, Any] | None = None, title: str | None = None, limit: int = LIMIT, run: Any = None,
+    links: Mapping[str, str] | None = None,
 ) -> Page:  # fmt: skip
     """The graph of `loss` as one HTML page, with its backward pass to step through; written to `path`.
 
@@ -225,6 +228,7 @@ def page(
         gradient, model, names: as those of `lucid.see.steps`.
         title: the page's title.
         limit: how many operations to draw, the youngest; the page says how many it left out.
+        links: text -> address of pages to go to, {"home": "index.html", "next": "mlp.html"}, shown at the top.
         run: what to show below the graph: anything with a `_repr_html_()`, such as a Recorder.
 
     Raises:
@@ -237,6 +241,7 @@ def page(
         "title": escape(title or "A backward pass, step by step"),
         "css": (FOLDER / "page.css").read_text("utf-8"),
         "js": (FOLDER / "page.js").read_text("utf-8"),
+        "links": "".join(element("a", escape(text), href=address) for text, address in (links or {}).items()),
         "run": element("section", run._repr_html_(), id="run") if run is not None else "",
         # without these three characters a </script> in a name ends nothing
         "data": data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
@@ -281,7 +286,8 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
         for part in step.contributions:
             to, gradient_sent = number.get(part.node), None if part.before is None else part.gradient
             sent.append({
-                "to": to, "name": part.to, "input": part.input, "formula": part.formula, "filled": part.filled,
+                "to": to, "name": part.to, "input": part.input, "formula": part.formula,
+                "math": part.math, "numbers": part.numbers, "note": part.note,
                 "part": encode_value(gradient_sent, sizes),  # null: the same as after
                 "before": encode_value(part.before, sizes), "after": encode_value(part.after, sizes),
                 "edges": edges_between.get((to, box, part.input), []),
@@ -295,11 +301,10 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
     return {
         "summary": summary, "hint": f"To see more, {HINT}." if not picture.has_provenance else "",
         "loss": number[picture.loss_node], "seed": encode_value(seed, sizes),
-        "folded": initially_folded(picture),
         "constants": {x: getattr(layout, x) for x in ("COLUMN", "ROW", "PADDING", "TITLE", "SWEEPS", "BESIDE")},
         "boxes": [_encode_box(box, sizes) for box in picture.boxes],
         "groups": [{
-            "label": group.label, "parent": None if group.group is None else group.group.number,
+            "label": group.label, "short": group.short, "parent": None if group.group is None else group.group.number,
             "depth": len(enclosing(group)), "count": group.operations(),
             "members": [key_of(member) for member in group.members], "size": size_of(group),
             "layers": inside.layers, "lines": inside.lines,
@@ -315,11 +320,10 @@ def payload(picture: Picture, gradient: Any = None) -> dict[str, Any]:
 def _encode_box(box: Box, sizes: tuple[int, int]) -> dict[str, Any]:
     line: Any = None
     if (made_at := box.provenance) is not None:
-        path, here = Path(made_at.file), Path.cwd()
-        file = str(path.relative_to(here)) if path.is_relative_to(here) else made_at.file
+        file = made_at.file.removeprefix(os.path.join(os.getcwd(), ""))
         line = {"file": file, "number": made_at.line, "function": made_at.function, "text": made_at.text}
     return {
-        "kind": box.kind, "label": box.label, "name": box.name,
+        "kind": box.kind, "label": box.label, "name": box.name, "short": box.short,
         "shape": None if box.shape is None else shape_text(box.shape), "dtype": str(getattr(box.value, "dtype", "")),
         "value": encode_value(box.value, sizes), "changed": box.changed, "size": size_of(box),
         "group": 0 if box.group is None else box.group.number,
@@ -341,12 +345,14 @@ def encode_value(value: Any, sizes: tuple[int, int] = (FULL, CELLS)) -> dict[str
     if array.size <= 1:
         return encoded
     real = array.astype("float64")
-    finite = real[cpu.isfinite(real)]
+    finite = real if (all_finite := bool((is_finite := cpu.isfinite(real)).all())) else real[is_finite]
     if finite.size:
-        facts = {"low": finite.min(), "high": finite.max(), "mean": finite.mean(), "std": finite.std()}
+        mean = finite.sum() / finite.size
+        facts = {"low": finite.min(), "high": finite.max(), "mean": mean, "std": ((finite - mean) ** 2).mean() ** 0.5}
         encoded |= {name: float(f"{fact:.6g}") for name, fact in facts.items()}
-        encoded["zeros"] = int((finite == 0).sum())
-    encoded |= {"nan": int(cpu.isnan(real).sum()), "infinite": int(cpu.isinf(real).sum())}
+        encoded["zeros"] = finite.size - int(cpu.count_nonzero(finite))
+    lost = (0, 0) if all_finite else (int(cpu.isnan(real).sum()), int(cpu.isinf(real).sum()))
+    encoded |= {"nan": lost[0], "infinite": lost[1]}
     if array.size > full:
         encoded |= _heat_map(real, float(abs(finite).max()) if finite.size else 0.0, cells)
     return encoded

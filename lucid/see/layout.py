@@ -56,8 +56,8 @@ class Coordinates(NamedTuple):
 def size_of(member: Box | Group) -> Size:
     """Width and height of a box, or of a group that is folded."""
     if isinstance(member, Group):
-        return max(120.0, 44 + LETTER * len(member.label)), 58.0
-    text = member.label + member.name if member.kind == "op" else member.name or member.label
+        return max(150.0, 44 + LETTER * len(member.short)), 58.0
+    text = member.label + member.short if member.kind == "op" else member.short or member.label
     return max(126.0, (44 if member.kind == "op" else 34) + LETTER * len(text)), 58.0
 
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 from typing import Any
 
 from lucid.autograd.function import Function
-from lucid.autograd.provenance import provenance
+from lucid.autograd.provenance import Provenance, provenance
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.op import Op
 from lucid.core.tensor import Parameter
@@ -34,7 +34,9 @@ class Names:
     def __init__(self, names: Mapping[str, Any] | None, model: Any, frame: Any) -> None:
         self.nodes, self.arrays = {}, {}  # type: dict[Node, str], dict[int, str]
         self.tensors: dict[Node, Tensor] = {}
-        self.module_paths: dict[int, dict[int, str]] = {}
+        self.taken = set[str]()
+        self._provenances: dict[Node, Provenance | None] = {}
+        self._module_paths: dict[int, dict[int, str]] = {}
         self._arrays_alive: list[Any] = []  # an array's id is its own as long as it lives
         for name, value in (names or {}).items():
             if not isinstance(name, str) or not isinstance(value, (Tensor, Module)):
@@ -59,14 +61,24 @@ class Names:
             self._arrays_alive.append(value._array)
             if value._node is not None:
                 self.nodes.setdefault(value._node, name)
+                self.taken.add(name)
                 self.tensors.setdefault(value._node, value)
 
+    def provenance(self, node: Node) -> Provenance | None:
+        """Where a node came from, looked up once."""
+        if node not in self._provenances:
+            self._provenances[node] = provenance(node, self._module_paths)
+        return self._provenances[node]
+
     def name_of(self, node: Node) -> str:
-        """The name of a node: its tensor's, or what the line that made it assigns its result to; "" if it has none."""
+        """The name of a node: its tensor's, or what the line that made it assigns its result to, if no node that was
+        asked for before has that name; "" if it has none. Ask for the newest first: a variable is what it was last."""
         if node not in self.nodes:
-            made_at = provenance(node, self.module_paths)
+            made_at = self.provenance(node)
             assigned = ASSIGNMENT.fullmatch(made_at.text) if made_at is not None else None
-            self.nodes[node] = assigned[1] if assigned and made_at and assigned[2] == made_at.expression else ""
+            known = assigned and made_at and assigned[2] == made_at.expression and assigned[1] not in self.taken
+            self.nodes[node] = assigned[1] if assigned and known else ""
+            self.taken.add(self.nodes[node])
         return self.nodes[node]
 
     def describe(self, node: Any) -> str:
@@ -149,6 +161,8 @@ _parsed = cache(partial(ast.parse, mode="eval"))
 
 def active_branch(formula: str, values: Mapping[str, Any]) -> str:
     """Of a formula `a if test else b` the branch that applies where the names have these values."""
+    if " if " not in formula:
+        return formula
     try:
         body = _parsed(formula).body
         while isinstance(body, ast.IfExp):
@@ -165,18 +179,26 @@ def with_numbers(formula: str, values: Mapping[str, str]) -> str:
     >>> with_numbers("g * (1 - out * out)", {"g": "1", "out": "-0.5"})
     '1 * (1 - (-0.5) * (-0.5))'
     """
+    names = _names_in(formula)
+    if not names or not all(name in values for name, _, _ in names):
+        return ""
+    for name, start, end in names:
+        number = f"({values[name]})" if values[name].startswith("-") else values[name]
+        formula = formula[:start] + number + formula[end:]
+    formula = formula.replace("xp.", "")
+    return formula if len(formula) <= LONGEST else ""
+
+
+@cache
+def _names_in(formula: str) -> list[tuple[str, int, int]]:
+    """(name, its first column, that after it) in a formula, the last first; none where numbers would not help."""
     try:
         tree = _parsed(formula)
     except SyntaxError:
-        return ""
+        return []
     functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     names = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions and n.id != "xp"]
     owners = {id(n.value) for n in ast.walk(tree) if isinstance(n, (ast.Attribute, ast.Subscript))}
-    unhelpful = any(n.id not in values or id(n) in owners for n in names)  # 0.5.shape
-    if unhelpful or not names or isinstance(tree.body, ast.Name):
-        return ""
-    for name in sorted(names, key=lambda name: name.col_offset, reverse=True):
-        number = f"({values[name.id]})" if values[name.id].startswith("-") else values[name.id]
-        formula = formula[: name.col_offset] + number + formula[name.end_col_offset :]
-    formula = formula.replace("xp.", "")
-    return formula if len(formula) <= LONGEST else ""
+    if isinstance(tree.body, ast.Name) or any(id(n) in owners for n in names):  # 0.5.shape
+        return []
+    return sorted([(n.id, n.col_offset, n.end_col_offset or 0) for n in names], key=lambda name: -name[1])

@@ -15,10 +15,11 @@ function make(element, attributes, children) {
 
 // -- what is shown ---------------------------------------------------------------------------------------------------
 
-const folded = new Set(data.folded);
+const folded = new Set();
 let at = 0; // steps taken so far
 let selected = `b${data.loss}`;
 let playing = null;
+let sourcesOpen = false; // whether the panel shows the source below the mathematics
 let seen = {}; // rectangles of what can be seen, by key
 let drawn = {}; // the elements of boxes and folded groups, by key
 let lines = []; // the elements of edges, by edge; null where none is drawn
@@ -28,6 +29,8 @@ for (const step of steps) for (const sent of step.sent) sent.part ??= sent.after
 const stepOf = new Map(steps.map((step, i) => [step.box, i])); // box -> its turn
 const into = boxes.map(() => []), outOf = boxes.map(() => []);
 edges.forEach(([source, target], i) => { into[target].push(i); outOf[source].push(i); });
+const inside = groups.map(() => []); // group -> the steps of what is in it, in order
+steps.forEach((step, i) => { for (let g = boxes[step.box].group; g !== null; g = groups[g].parent) inside[g].push(i); });
 const gathered = boxes.map(() => []); // box -> [step from which, value], in order
 gathered[data.loss].push([0, data.seed]);
 steps.forEach((step, i) => step.sent.forEach((sent) => { if (sent.to !== null) gathered[sent.to].push([i + 1, sent.after]); }));
@@ -216,6 +219,7 @@ function strip(value, x, y, width) { // a thumbnail: one row of at most 20 cells
 
 const counted = (n) => (n === 1 ? "1 operation" : `${n} operations`);
 const titleOf = (box) => (boxes[box].kind === "op" || boxes[box].kind === "more" ? boxes[box].label : boxes[box].name || boxes[box].label);
+const shortOf = (box) => (titleOf(box) === boxes[box].name ? boxes[box].short || titleOf(box) : titleOf(box));
 
 function describe(key) {
   const numberOf = Number(key.slice(1));
@@ -235,8 +239,8 @@ function draw() {
     if (key === "g0") continue;
     if (key[0] === "g" && !folded.has(n)) {
       frames.push(svg("g", { class: "frame", tabindex: 0, role: "button", "aria-expanded": "true", "aria-label": `Module ${groups[n].label}, unfolded. Enter folds it.`, "data-key": key },
-        svg("rect", { x, y, width: w, height: h, rx: 12 }), svg("rect", { class: "bar", x, y, width: w, height: TITLE + 4 }),
-        svg("text", { x: x + 13, y: y + 19 }, `▾ ${groups[n].label}`)));
+        svg("title", {}, groups[n].label), svg("rect", { x, y, width: w, height: h, rx: 12 }), svg("rect", { class: "bar", x, y, width: w, height: TITLE + 4 }),
+        svg("text", { x: x + 13, y: y + 19 }, `▾ ${groups[n].short}`)));
     } else nodes.push((drawn[key] = boxElement(key, n, x, y, w, h)));
   }
   by("frames").replaceChildren(...frames.sort((a, b) => groups[a.dataset.key.slice(1)].depth - groups[b.dataset.key.slice(1)].depth));
@@ -254,15 +258,16 @@ function boxElement(key, n, x, y, w, h) {
   const isGroup = key[0] === "g", box = isGroup ? null : boxes[n];
   const group = svg("g", { class: `box ${isGroup ? "folded" : box.kind}`, transform: `translate(${x} ${y})`, tabindex: 0, role: "button", "aria-expanded": isGroup ? "false" : null, "data-key": key });
   const rx = isGroup ? 10 : box.kind === "op" || box.kind === "more" ? 8 : 20;
+  group.append(svg("title", {}, isGroup ? groups[n].label : box.name && box.name !== titleOf(n) ? `${titleOf(n)} ${box.name}` : titleOf(n)));
   group.append(svg("rect", { class: "halo", x: -8, y: -8, width: w + 16, height: h + 16, rx: rx + 7 }));
   if (isGroup) group.append(svg("rect", { class: "behind", x: 4, y: 4, width: w, height: h, rx }));
   group.append(svg("rect", { class: "body", width: w, height: h, rx }));
   const inset = rx > 10 ? 16 : 12;
-  group.append(svg("text", { class: "title", x: inset, y: 19 }, isGroup ? `▸ ${groups[n].label}` : titleOf(n)));
+  group.append(svg("text", { class: "title", x: inset, y: 19 }, isGroup ? `▸ ${groups[n].short}` : shortOf(n)));
   if (isGroup) {
     group.append(svg("text", { class: "value", x: inset, y: 36 }, counted(groups[n].count)));
   } else {
-    if (box.name && box.name !== titleOf(n)) group.append(svg("text", { class: "name", x: w - inset, y: 19, "text-anchor": "end" }, box.name));
+    if (box.name && box.name !== titleOf(n)) group.append(svg("text", { class: "name", x: w - inset, y: 19, "text-anchor": "end" }, box.short));
     const text = box.value ? fitting(box.value, w - 2 * inset) : box.shape ?? "";
     group.append(svg("text", { class: "value", x: inset, y: 35 }, text));
     const room = inset + 7.1 * text.length + 8;
@@ -286,6 +291,7 @@ function show() { // where the pass is: marks, gradients, the panel
     element.setAttribute("aria-label", describe(key));
     const lower = element.lastChild, g = key[0] === "b" ? gradient(Number(key.slice(1))) : null;
     lower.replaceChildren();
+    if (key[0] === "g") showInside(element, Number(key.slice(1)), key === current && step);
     if (g) {
       const w = seen[key][2], inset = ["op", "more"].includes(boxes[key.slice(1)].kind) ? 12 : 16;
       const text = g.text !== undefined ? g.text : fitting(g, w - 2 * inset - 16), cells = g.text === undefined && !isOne(g) && text === shapeText(g);
@@ -308,6 +314,14 @@ function show() { // where the pass is: marks, gradients, the panel
     : steps.length ? `Ready: ${steps.length} steps. Press → or Play.` : "Nothing to step through.";
   by("status").title = by("status").textContent;
   panel();
+}
+
+function showInside(element, group, step) { // how far the pass is inside of a folded box, and what runs there now
+  const all = inside[group], ran = all.filter((i) => i < at).length, [, , w] = seen[`g${group}`], from = 12 + (w - 24) * (1 - ran / all.length);
+  element.querySelector(".value").textContent = step ? `${ran} of ${all.length}: ${titleOf(step.box)}` : counted(groups[group].count);
+  if (!ran) return;
+  element.lastChild.append(svg("path", { class: "edge inside", d: `M12 48H${w - 12}` }),
+    svg("path", { class: `edge inside ${step ? "flow" : "passed"}`, d: `M${from} 48H${w - 12}` }));
 }
 
 // -- the panel -------------------------------------------------------------------------------------------------------
@@ -341,9 +355,12 @@ function aboutBox(n) {
   const done = turn < at, step = steps[turn];
   out.push(html("h3", {}, `Chain rule · step ${turn + 1}`));
   for (const sent of step.sent) {
-    const rows = [html("p", {}, `to ${sent.input || "its input"} `, sent.to === null ? sent.name : link(sent.to, sent.name)), html("pre", {}, sent.formula)];
+    const rows = [html("p", {}, `to ${sent.input || "its input"} `, sent.to === null ? sent.name : link(sent.to, sent.name)),
+      html("details", { class: "math", open: sourcesOpen ? "" : null }, html("summary", { title: "Click for the source of the vjp" }, sent.math), html("pre", {}, sent.formula))];
+    if (sent.note) rows.push(html("p", { class: "facts" }, sent.note));
+    rows[1].addEventListener("toggle", (event) => { sourcesOpen = event.target.open; });
     if (done) {
-      if (sent.filled && sent.filled !== sent.formula) rows.push(html("pre", { class: "numbers" }, `= ${sent.filled}`));
+      if (sent.numbers && sent.numbers !== sent.math) rows.push(html("pre", { class: "numbers" }, `= ${sent.numbers}`));
       if (isOne(sent.part) || sent.part.text !== undefined) rows.push(html("pre", { class: "numbers" }, `= ${short(sent.part)}`));
       else rows.push(...valueElements(sent.part, "gradient"));
       if (sent.before) rows.push(html("p", { class: "facts" }, isOne(sent.part) ? `added to what was there: ${short(sent.before)} → ${short(sent.after)}` : "added to what was there"));
@@ -426,11 +443,33 @@ function reveal(box) {
   if (hidden.length) draw();
 }
 
-function foldAll(fold) {
+const deepest = Math.max(0, ...groups.map((group, i) => (i && group.members.length ? group.depth - 1 : 0)));
+
+function foldTo(depth) { // show modules this many levels deep
   folded.clear();
-  if (fold) groups.forEach((group, i) => { if (i && group.members.length) folded.add(i); });
+  groups.forEach((group, i) => { if (i && group.members.length && group.depth - 1 > depth) folded.add(i); });
+  by("depth").value = Math.min(depth, deepest);
+}
+
+function foldAll(fold) {
+  foldTo(fold ? 0 : deepest);
   draw();
   fit();
+}
+
+function unfoldToFit() { // as deep as the window has room for; what has no room at all is shown from its end, where the pass begins
+  let depth = 0;
+  for (let more = 1; more <= deepest; more++) {
+    foldTo(more);
+    seen = place()[0];
+    if (Object.keys(seen).length > 400 || wholeScale() < READABLE) break;
+    depth = more;
+  }
+  foldTo(depth);
+  draw();
+  fit();
+  const [lx, ly, lw, lh] = seen[keyOf(data.loss)], [w, h] = stageSize();
+  if (wholeScale() < READABLE / 2) look({ k: READABLE, x: w - (lx + lw) * READABLE - 40, y: h / 2 - (ly + lh / 2) * READABLE });
 }
 
 function play() {
@@ -488,19 +527,23 @@ function look(to, smooth = false) {
 
 function stageSize() { const r = by("stage").getBoundingClientRect(); return [r.width, r.height]; }
 
-function fit() {
+const READABLE = 0.55; // the scale below which texts are hard to read
+
+function wholeScale() { // at which all of it is visible
   const [w, h] = stageSize(), [, , gw, gh] = seen.g0;
-  const whole = Math.min(w / (gw + 30), h / (gh + 20), 1.5);
-  // A graph that would come out too small to read is shown from its end, where the backward pass begins.
-  const k = Math.max(whole, Math.min(0.6, h / (gh + 20)), 0.25);
-  const [lx, ly, lw, lh] = seen[keyOf(data.loss)];
-  look({ k, x: gw * k <= w ? (w - gw * k) / 2 : w - (lx + lw) * k - 60, y: gh * k <= h ? (h - gh * k) / 2 - 6 : h / 2 - (ly + lh / 2) * k });
+  return Math.min(w / (gw + 24), h / (gh + 24), 1.5);
+}
+
+function fit() {
+  const [w, h] = stageSize(), [, , gw, gh] = seen.g0, k = wholeScale();
+  look({ k, x: (w - gw * k) / 2, y: (h - gh * k) / 2 });
 }
 
 function bringIntoView(key, centre = false) {
   if (!seen[key]) return;
-  const [x, y, bw, bh] = seen[key], [w, h] = stageSize(), margin = 60;
+  const [x, y, bw, bh] = seen[key], [w, h] = stageSize(), margin = Math.min(60, w / 12);
   const left = view.x + x * view.k, top = view.y + y * view.k;
+  if (!centre && left >= 0 && top >= 0 && left + bw * view.k <= w && top + bh * view.k <= h) return;
   if (centre) return look({ x: w / 2 - (x + bw / 2) * view.k, y: h / 2 - (y + bh / 2) * view.k }, true);
   const into = (start, length, room) => Math.max(margin - start, 0) || Math.min(room - margin - start - length, 0); // no further than needed
   const dx = into(left, bw * view.k, w), dy = into(top, bh * view.k, h);
@@ -578,7 +621,9 @@ dark.addEventListener("change", follow);
 follow();
 by("summary").textContent = data.summary;
 by("at").max = steps.length;
-if (!groups.some((group, i) => i && group.members.length)) by("fold").hidden = by("unfold").hidden = true;
-draw();
-fit();
+by("depth").append(...Array.from({ length: deepest + 1 }, (_, i) => html("option", { value: i }, i === deepest ? "all" : String(i))));
+by("depth").addEventListener("change", (event) => { foldTo(Number(event.target.value)); draw(); fit(); });
+for (let i = 0; i < 10; i++) keys[i] = () => { foldTo(i); draw(); fit(); };
+if (!deepest) by("fold").hidden = by("unfold").hidden = by("folding").hidden = true;
+unfoldToFit();
 addEventListener("resize", fit);

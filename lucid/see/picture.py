@@ -13,7 +13,7 @@ from itertools import zip_longest
 from math import isqrt
 from typing import Any, NamedTuple
 
-from lucid.autograd.provenance import Provenance, provenance
+from lucid.autograd.provenance import Provenance
 from lucid.core.array import is_array
 from lucid.core.backward import reachable
 from lucid.core.node import Leaf, Node, Tensor, write_record
@@ -39,6 +39,7 @@ class Box:
     provenance: Provenance | None = None  # the user's line
     node: Node | None = None  # the graph's; None for constants
     group: Group | None = None  # the innermost one around it
+    short: str = ""  # the name without the path of the group around it
 
 
 @dataclass(eq=False)
@@ -50,6 +51,7 @@ class Group:
     name: str  # the module's path
     group: Group | None  # the one around it
     members: list[Box | Group] = field(default_factory=list)
+    short: str = ""  # the label without the path of the group around it
 
     def boxes(self) -> list[Box]:
         """All boxes in it, those of inner groups too."""
@@ -95,6 +97,8 @@ class Picture:
         self._box_of: dict[Any, Box] = {}  # of nodes, and of constants by the id of their array
         nodes = reachable([loss._node]) or [loss._node]
         self.total, self.left_out = len(nodes), max(0, len(nodes) - limit)  # operations; the youngest are drawn
+        for node in nodes[:limit]:
+            self.names.name_of(node)
         for node in reversed(nodes[:limit]):
             self._add_node(node)
         self._add_edges()
@@ -107,13 +111,18 @@ class Picture:
             if isinstance(only, Box) and group.group is not None:
                 only.group, group.members = group.group, []
                 group.group.members[group.group.members.index(group)] = only
+        everything: list[Box | Group] = [*self.boxes, *self.groups]
+        for member in everything:
+            paths = [f"{group.name}." for group in enclosing(member.group) if group.name]
+            name = member.name if isinstance(member, Box) else member.label
+            member.short = next((name[len(p) :] for p in reversed(paths) if name.startswith(p)), name)
 
     def _add(self, kind: str, label: str, name: str, shape: Any, **attributes: Any) -> Box:
         self.boxes.append(Box(len(self.boxes), kind, label, name, shape, **attributes))
         return self.boxes[-1]
 
     def _add_node(self, node: Node) -> Box:
-        node_kind, made_at = kind(node), provenance(node, self.names.module_paths)
+        node_kind, made_at = kind(node), self.names.provenance(node)
         label = node.name() if node_kind == "op" else node_kind
         box = self._add(node_kind, label, self.names.name_of(node), node.shape, node=node, provenance=made_at)
         tensor = node.tensor() if isinstance(node, Leaf) else self.names.tensors.get(node)

@@ -16,7 +16,7 @@ from typing import Any
 
 from lucid.autograd.grad_mode import no_grad
 from lucid.core import events
-from lucid.core.array import is_array
+from lucid.core.array import is_array, storage_of
 from lucid.core.node import Leaf, Node, Tensor
 from lucid.core.op import Op
 from lucid.core.tensor import Parameter
@@ -68,7 +68,7 @@ class Entry:
     vjp_calls: int = 0  # how often its vjps ran
     forward: float = 0.0  # seconds
     backward: float = 0.0
-    allocated: int = 0  # bytes of the arrays that it returned; a view allocates none
+    allocated: int = 0  # bytes of the arrays that it returned; a view of an input allocates none
     saved: int = 0  # bytes that its nodes saved for backward; memory that two nodes share counts for both
     multiply_adds: int = 0  # of the forwards, counted as `summary` counts them
 
@@ -123,7 +123,7 @@ class profile(Printable):
         entry.calls += 1
         entry.forward += seconds
         entry.multiply_adds += multiply_adds
-        if getattr(out, "base", None) is None:
+        if not any(is_array(x) and storage_of(x) is storage_of(out) for x in inputs if is_array(out)):
             entry.allocated += getattr(out, "nbytes", 0)
 
     def _observe_vjp(self, node: Node, vjp: Callable[..., Any]) -> Callable[..., Any]:

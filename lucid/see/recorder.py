@@ -7,7 +7,9 @@ numbers are kept, never a graph, and modules are observed only in those steps: i
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from colorsys import hls_to_rgb
 from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from lucid.core import events
-from lucid.core.array import namespace, to_numpy
+from lucid.core.array import cpu, namespace, to_numpy
 from lucid.core.node import Tensor, grad_mode
 from lucid.nn.module import Module
 from lucid.optim.optimizer import Optimizer
-from lucid.see.text import digits, element, escape
+from lucid.see.text import Table, digits, element, escape
 
 Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
 Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
+LONGEST = 16  # letters of a name in a legend
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
 MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines that are named
 
@@ -87,7 +90,8 @@ class Recorder(AbstractContextManager["Recorder"]):
         self._modules: dict[int, str] = {}  # id -> name of those whose activations are still to be recorded
         self._parameters: list[tuple[str, Tensor, Any]] = []  # with the array that each was before the step
         self._observers, self._module_observer = ExitStack(), ExitStack()
-        self._observers.enter_context(events.on("backward", lambda tensors: self._record_loss(tensors[0])))
+        self._recording = False
+        self._observers.enter_context(events.on("backward", self._record_loss))
         self._observers.enter_context(events.on("step", self._before_step))
         self._begin_step()
 
@@ -105,13 +109,14 @@ class Recorder(AbstractContextManager["Recorder"]):
         self._losses = [value if type(value) is float else float(to_numpy(value)) for value in self._losses]
         return self._losses
 
-    def _record_loss(self, loss: Tensor) -> None:
-        self._loss = loss._array if loss._array.size == 1 else math.nan
+    def _record_loss(self, tensors: Sequence[Tensor]) -> None:
+        self._loss = array if (array := tensors[0]._array).size == 1 else math.nan
 
     def _begin_step(self) -> None:
         """If the next step is one of those that are recorded, observe the modules that hold no others."""
+        if self._recording:
+            self._module_observer.close()
         self._recording = len(self.rates) % self.every == 0
-        self._module_observer.close()
         if self._recording and self._with_activations:
             modules = [(name, m) for name, m in self.model.named_modules() if next(m.children(), None) is None]
             self._modules = {id(module): name or type(module).__name__ for name, module in modules}
@@ -127,7 +132,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def _after_step(self, result: Any) -> None:
         if isinstance(result, Tensor):
-            self._record_loss(result)
+            self._record_loss([result])
         if self._recording:
             self._record_parameters()
         self._losses.append(self._loss)
@@ -138,16 +143,17 @@ class Recorder(AbstractContextManager["Recorder"]):
     def _record_parameters(self) -> None:
         row = len(self.at)
         self.at.append(len(self.rates))
-        for name, p, old in self._parameters:
-            if p._grad is not None:
-                _append(self.gradients, name, row, _norm(p._grad._array))
-                if old.shape == p._array.shape:
-                    size = _norm(old)
-                    _append(self.updates, name, row, _norm(p._array - old) / size if size else math.nan)
-            slots = self.optimizer.state.get(p, {}) if self._with_state else {}
-            for slot in (slot for slot in self.optimizer.slots if slots.get(slot) is not None):
-                rms = _norm(slots[slot]) / math.sqrt(max(slots[slot].size, 1))
-                _append(self.state.setdefault(name, {}), slot, row, rms)
+        with cpu.quiet():
+            for name, p, old in self._parameters:
+                if p._grad is not None:
+                    _append(self.gradients, name, row, _norm(p._grad._array))
+                    if old.shape == p._array.shape:
+                        size = _norm(old)
+                        _append(self.updates, name, row, _norm(p._array - old) / size if size else math.nan)
+                slots = self.optimizer.state.get(p, {}) if self._with_state else {}
+                for slot in (slot for slot in self.optimizer.slots if slots.get(slot) is not None):
+                    rms = _norm(slots[slot]) / math.sqrt(max(slots[slot].size, 1))
+                    _append(self.state.setdefault(name, {}), slot, row, rms)
         self._parameters = []
 
     def _record_activation(self, module: Module, output: Any) -> None:
@@ -159,7 +165,8 @@ class Recorder(AbstractContextManager["Recorder"]):
         x, series = output._array, self.activations.setdefault(name, {})
         if x.dtype.kind != "f":
             return
-        n, size = x.size, _norm(x)
+        with cpu.quiet():
+            n, size = x.size, _norm(x)
         mean = float(x.sum(dtype="float32" if x.dtype.char == "e" else None)) / n
         facts = {"mean": mean, "std": math.sqrt(max(size * size / n - mean * mean, 0.0))}
         facts |= {"zeros": 1 - float(namespace(x).count_nonzero(x)) / n, "flat": 0.0}
@@ -211,7 +218,14 @@ class Recorder(AbstractContextManager["Recorder"]):
         for slot in self.optimizer.slots if self.state else ():
             sizes = {name: slots[slot] for name, slots in self.state.items() if slot in slots and name in weights}
             panels.append(Panel(f"size of {slot}", lines(sizes), log=True))
-        return panels
+        return [panel for panel in panels if any(map(panel.points, panel.lines))] or panels[:1]
+
+    def __repr__(self) -> str:
+        """What the picture shows as a table: each line's first and last value."""
+        ends = lambda ys: [digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""]
+        lines = [(panel.title, name, ys) for panel in self.panels() for name, (_, ys) in panel.lines.items()]
+        rows = [[title, "" if name in ("loss", "rate") else name, *ends(ys)] for title, name, ys in lines]
+        return str(Table(["", "", "first", "last"], rows, note=f"{len(self.rates)} steps; plot() draws them", left=2))
 
     def svg(self) -> str:
         """The picture as SVG text, drawn without matplotlib, with text for those who cannot see it."""
@@ -244,10 +258,11 @@ class Recorder(AbstractContextManager["Recorder"]):
             axes.set_title(panel.title, fontsize=11, loc="left")
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)
-            for i, (name, (xs, ys)) in enumerate(panel.lines.items()):
+            short = short_names(list(panel.lines))
+            for i, (xs, ys) in enumerate(panel.lines.values()):
                 finite = [y if math.isfinite(y) and (y > 0 or not panel.logarithmic) else math.nan for y in ys]
-                label = name if i < MOST_NAMES else None
-                axes.plot(xs, finite, color=COLOURS[i % len(COLOURS)], linewidth=1.3, label=label)
+                label = short[i] if i < MOST_NAMES else None
+                axes.plot(xs, finite, color=colour(i, len(panel.lines)), linewidth=1.3, label=label)
             if panel.logarithmic and any(panel.points(name) for name in panel.lines):
                 axes.set_yscale("log")
             if panel.span is not None:
@@ -255,7 +270,9 @@ class Recorder(AbstractContextManager["Recorder"]):
             if panel.mark is not None and panel.lines:
                 axes.axhline(panel.mark, color="0.4", linewidth=1, linestyle="--")
             if len(panel.lines) > 1:
-                axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+                more = f"and {len(panel.lines) - MOST_NAMES} more" if len(panel.lines) > MOST_NAMES else None
+                beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
+                axes.legend(title=more, title_fontsize=8, fontsize=8, **beside)
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         for axes in grid[max(0, len(panels) - 2) : len(panels)]:
@@ -272,11 +289,31 @@ def _append(series: Series, name: str, row: int, value: float) -> None:
     line += [*[math.nan] * (row - len(line)), value]
 
 
+def colour(i: int, n: int) -> str:
+    """The colour of line i of n: no two are the same."""
+    parts = [f"{round(255 * part):02x}" for part in hls_to_rgb(i / n, 0.4 + 0.1 * (i % 2), 0.6)]
+    return COLOURS[i] if n <= len(COLOURS) else "#" + "".join(parts)
+
+
+def short_names(names: list[str]) -> list[str]:
+    """Names for a legend: without what all have in common, and of long ones the path in single letters.
+
+    >>> short_names(["encoder.0.weight", "encoder.1.weight"]), short_names(["decoder.layers.0.attention", "head"])
+    (['0', '1'], ['d.l.0.attention', 'head'])
+    """
+    ending = "[._]weight$" if len(names) > 1 and all(name.endswith("weight") for name in names) else "$"
+    parts = [re.sub(ending, "", name).split(".") for name in names]
+    while len(names) > 1 and min(map(len, parts)) > 1 and len({part[0] for part in parts}) == 1:
+        parts = [part[1:] for part in parts]
+    joined = [".".join(part) for part in parts]
+    short = [".".join([*(word[:1] for word in part[:-1]), part[-1].partition(" ")[0]]) for part in parts]
+    return [a if len(a) <= LONGEST else b[-LONGEST:] for a, b in zip(joined, short, strict=True)]
+
+
 def _norm(x: Any) -> float:
     """The root of the sum of the squares; a product of a row with itself is the fastest that NumPy has for it."""
     flat = x.ravel().astype("float32") if x.dtype.char == "e" else x.ravel()
-    with namespace(x).quiet():
-        return math.sqrt(float(flat @ flat))
+    return math.sqrt(float(flat @ flat))
 
 
 @dataclass
@@ -333,17 +370,18 @@ def _svg_panel(panel: Panel) -> str:
     mark = math.nan if panel.mark is None else math.log10(panel.mark) if panel.logarithmic else panel.mark
     if y_low < mark < y_high:
         level(mark, stroke_dasharray="4 3")
+    short = short_names(list(lines))
     for i, (name, points) in enumerate(lines.items()):
-        colour = COLOURS[i % len(COLOURS)]
+        stroke = colour(i, len(lines))
         path = "M" + "L".join("{:.1f} {:.1f}".format(*at(*p)) for p in points[:: max(1, len(points) // MOST_POINTS)])
-        style = {"fill": "none", "stroke": colour, "stroke_width": "1.5", "stroke_linecap": "round"}
+        style = {"fill": "none", "stroke": stroke, "stroke_width": "1.5", "stroke_linecap": "round"}
         finite = [y for y in panel.lines[name][1] if math.isfinite(y)]
         lost = len(panel.lines[name][1]) - len(finite)
         words = f"{name}: from {digits(finite[0], 2)} to {digits(finite[-1], 2)}" if finite else f"{name}: nothing"
         words += f", and {lost} values that are not finite" if lost else ""
         parts.append(element("path", element("title", escape(words)), d=path, **style))
         if len(lines) > 1 and i < MOST_NAMES:
-            text(name if len(name) < 16 else "…" + name[-14:], right + 6, TOP + 6 + 14 * i, fill=colour)
+            text(short[i], right + 6, TOP + 6 + 14 * i, fill=stroke)
     if len(lines) > MOST_NAMES:
         text(f"and {len(lines) - MOST_NAMES} more", right + 6, TOP + 6 + 14 * MOST_NAMES)
     return "".join(parts)

@@ -115,6 +115,10 @@ class Printable:
         return str(self._printed()._repr_html_())
 
 
+class Markup(str):
+    """A cell that is HTML already."""
+
+
 class Table:
     """A head, rows of cells, and perhaps a line of sums and a note; `print(table)` is text, a notebook shows HTML.
 
@@ -139,7 +143,8 @@ class Table:
         def row(cells: list[str], tag: str) -> str:
             sides = ["text-align:left"] * self.left + ["text-align:right"] * (len(cells) - self.left)
             styles = [side + ";white-space:pre" * cell.startswith(" ") for side, cell in zip(sides, cells, strict=True)]
-            return element("tr", *(element(tag, escape(c), style=s) for c, s in zip(cells, styles, strict=True)))
+            texts = (cell if isinstance(cell, Markup) else escape(cell) for cell in cells)
+            return element("tr", *(element(tag, text, style=s) for text, s in zip(texts, styles, strict=True)))
 
         parts = [element("caption", escape(self.note))] if self.note else []
         body = element("tbody", *(row(cells, "td") for cells in self.rows))

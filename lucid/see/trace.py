@@ -12,24 +12,28 @@ from itertools import count
 from typing import Any
 
 from lucid.autograd.function import OutputGradients
-from lucid.autograd.provenance import HINT, Provenance, provenance, user_frame
+from lucid.autograd.provenance import HINT, Provenance, user_frame
 from lucid.core import events
 from lucid.core.array import namespace
 from lucid.core.backward import initial_gradient, reachable, run_backward, unbroadcast
 from lucid.core.node import Leaf, Node, Tensor
+from lucid.see.formulas import mathematics
 from lucid.see.names import Names, active_branch, formulas, saved_values, with_numbers
-from lucid.see.text import Table, aligned, escape, is_short, value_text
+from lucid.see.text import Markup, Table, aligned, element, escape, is_short, value_text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Contribution:
     """What a node sent to one of its inputs.
 
     Attributes:
         input: the input's name in the operation.
         to: the name of the receiving node.
-        formula: the text of the gradient formula.
+        formula: the vjp as it stands in the source.
         filled: the same with numbers in it; "" where they are too many.
+        math: the vjp as mathematics, `g · (1 − out²)`.
+        numbers: the same with numbers in it, or "".
+        note: what the mathematics names besides; "" where it is nothing.
         gradient: what was sent, a Tensor.
         before: the sum of what the receiver had been sent before, a Tensor or None.
         after: the sum with this contribution.
@@ -40,6 +44,9 @@ class Contribution:
     to: str
     formula: str
     filled: str
+    math: str
+    numbers: str
+    note: str
     gradient: Any
     before: Any
     after: Any
@@ -47,11 +54,14 @@ class Contribution:
 
     @property
     def equation(self) -> str:
-        """The formula, and with its numbers where there are few."""
-        return f"{self.formula} = {self.filled}" if self.filled not in ("", self.formula) else self.formula
+        """The mathematics, and with its numbers where there are few."""
+        return f"{self.math} = {self.numbers}" if self.numbers not in ("", self.math) else self.math
+
+    def __repr__(self) -> str:
+        return f"{self.input}: {self.equation} = {value_text(self.gradient)} to {self.to}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One node's turn in a backward pass. `print(step)` shows it as a table.
 
@@ -76,14 +86,25 @@ class Step:
     node: Node = field(repr=False)
 
     def __str__(self) -> str:
-        title, line, rows = f"{self.op} -> {self.name}" if self.name else self.op, "", []
-        if made_at := self.provenance:
-            line = f"   {made_at.text or made_at.file} (line {made_at.line})"
-            line += f"   in {made_at.module}" if made_at.module else ""
+        return self._text(None)
+
+    __repr__ = __str__
+
+    def _line(self, before: Step | None) -> str:
+        """The code that ran the operation, unless the step before has shown it; and the module."""
+        if (made_at := self.provenance) is None:
+            return ""
+        known, module = before.provenance if before else None, f"in {made_at.module}" * bool(made_at.module)
+        if known is not None and known[:5] == made_at[:5]:
+            return module
+        return f"{made_at.expression or made_at.text or made_at.file} (line {made_at.line})   {module}".rstrip()
+
+    def _text(self, before: Step | None) -> str:
+        title, rows = f"{self.op} -> {self.name}" if self.name else self.op, []
         for sent in self.contributions:
             total = "" if sent.before is None else f"{value_text(sent.before)} + it = {value_text(sent.after)}"
             rows.append([f"  {sent.input}: {sent.equation}", f"= {value_text(sent.gradient)}", f"to {sent.to}", total])
-        head = f"step {self.number}: {title}   g = {value_text(self.gradient)}{line}"
+        head = f"step {self.number}: {title}   g = {value_text(self.gradient)}   {self._line(before)}".rstrip()
         return "\n".join([head, *aligned(rows, left=4, widest=60)])
 
     def _repr_html_(self) -> str:
@@ -93,13 +114,14 @@ class Step:
 def _html_table(steps: list[Step]) -> str:
     """Steps as a table for a notebook."""
     head, rows = ["step", "operation", "g", "input", "formula", "sends", "to", "sum so far", "line"], []
-    for step in steps:
-        line = step.provenance
-        last = f"{line.text} (line {line.line}{f', {line.module}' if line.module else ''})" if line else ""
+    for before, step in zip([None, *steps], steps, strict=False):
+        last = step._line(before)
         first = [str(step.number), f"{step.op} → {step.name}" if step.name else step.op, value_text(step.gradient)]
         for sent in step.contributions:
             sends, total = value_text(sent.gradient), value_text(sent.after)
-            rows.append([*first, sent.input, sent.equation, sends, sent.to, total, last])
+            equation, source = element("summary", escape(sent.equation)), element("code", escape(sent.formula))
+            formula = Markup(element("details", equation, source))
+            rows.append([*first, sent.input, formula, sends, sent.to, total, last])
             first, last = ["", "", ""], ""  # once for all contributions of a step
     return Table(head, rows, left=len(head))._repr_html_()
 
@@ -135,9 +157,9 @@ class steps(list[Step]):
     >>> y = (x * 2).tanh()
     >>> for step in lucid.see.steps(y):
     ...     sent = step.contributions[0]
-    ...     print(step.op, sent.formula, sent.filled, sent.to)
-    tanh g * (1 - out * out) 1 * (1 - 0.7616 * 0.7616) multiply
-    multiply g * y 0.42 * 2 x
+    ...     print(step.op, sent.math, sent.numbers, sent.to)
+    tanh g · (1 − out²) 1 · (1 − 0.7616²) multiply
+    multiply g · y 0.42 · 2 x
     """
 
     def __init__(
@@ -153,7 +175,8 @@ class steps(list[Step]):
         return lines + [f"({HINT} to see the line that made each node)"] * any(not s.provenance for s in self)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self), *self._last_lines()])
+        steps = map(Step._text, self, [None, *self])
+        return "\n".join([*steps, *self._last_lines()])
 
     __repr__ = __str__
 
@@ -177,11 +200,12 @@ def iter_steps(
             parts, number, is_shown = vjp(xp, g, arrays, inputs), next(turns), only is None or node in only
             sums.pop(node, None)
             if is_shown:
-                made_at, name, sent = provenance(node, names.module_paths), names.name_of(node), list[Contribution]()
+                made_at, name, sent = names.provenance(node), names.name_of(node), list[Contribution]()
                 done.append(Step(number, node.name(), name, node.shape, _copy(g), sent, made_at, node))
                 saved = {**saved_values(node), "g": g}
                 few = {name: value_text(value) for name, value in saved.items() if is_short(value)}
-            for (name, formula), source, part in zip(formulas(node), node.inputs, parts, strict=False):
+                math = mathematics(node, saved, few)
+            for i, ((name, formula), source, part) in enumerate(zip(formulas(node), node.inputs, parts, strict=False)):
                 if part is None or source is None:
                     continue
                 part = part if part.shape == source.shape else unbroadcast(namespace(part), part, source.shape)
@@ -190,7 +214,7 @@ def iter_steps(
                 if is_shown:
                     to, filled = names.describe(source), with_numbers(active_branch(formula, saved), few)
                     copies = _copy(part), _copy(before), _copy(after)
-                    sent.append(Contribution(name, to, formula, filled, *copies, source))
+                    sent.append(Contribution(name, to, formula, filled, *math[i], *copies, source))
             return parts
 
         return logged if node in mine else vjp  # a node of another backward pass

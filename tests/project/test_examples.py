@@ -128,7 +128,7 @@ def test_all_optimizers_walk_and_lbfgs_arrives():
 def test_inside(seed, tmp_path, capsys):
     page = tmp_path / "new" / "inside.html"
     assert example("06_inside").main(["--quick", f"--seed={seed}", f"--out={page}"]) < 0.1
-    assert "x: g * (1 - out * out) = " in capsys.readouterr().out
+    assert "x: g · (1 − out²) = " in capsys.readouterr().out
     assert page.read_text().startswith("<!doctype html>") and "One neuron" in page.read_text()
 
 

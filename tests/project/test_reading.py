@@ -50,6 +50,7 @@ LINES = {
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
     "other names of PyTorch's, methods in place, fills, out=, tensors by their type": 420,
     "loaders that fetch ahead, generators, rules and steps of one's own, averaged weights": 470,
+    "vjps as mathematics, a page that fits its window, twelve mistakes more for the doctor": 390,
 }
 
 

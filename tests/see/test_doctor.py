@@ -41,10 +41,10 @@ CHECKS = {**GRAPH_CHECKS, **RUN_CHECKS}
 @pytest.mark.parametrize("name", BROKEN.BUGS)
 def test_a_planted_mistake_is_found_and_a_mended_one_is_not(name: str) -> None:
     """With other seeds test_examples.py runs them too."""
-    broken, _ = BROKEN.examined(name, False, 15, seed=3)
+    broken, *_ = BROKEN.examined(name, False, 15, seed=3)
     assert name in broken.names, broken
     assert broken[name].line is not None and "07_broken_training.py:" in broken[name].line
-    healthy, _ = BROKEN.examined(name, True, 15, seed=3)
+    healthy, *_ = BROKEN.examined(name, True, 15, seed=3)
     assert not len(healthy), healthy
 
 
@@ -65,8 +65,103 @@ BESIDE = {
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_a_mistake_is_not_taken_for_others(name: str) -> None:
-    report, _ = BROKEN.examined(name, False, 15)
+    report, *_ = BROKEN.examined(name, False, 15)
     assert set(report.names) - {name} <= BESIDE[name], report
+
+
+def by_hand(function: Callable[[Any, Any], Any]) -> Callable[[], Any]:
+    """A report on a classifier whose loss is `function` of its scores, (48, 3), and its labels."""
+
+    def reported() -> Any:
+        model, x, y = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3)), x4(), y3()
+        return doctor(model, lambda: function(model(x), y), optim.Adamax(model.parameters()))
+
+    return reported
+
+
+@pytest.mark.parametrize(("name", "broken", "healthy"), [
+    ("sigmoid-twice", lambda s, y: F.binary_cross_entropy_with_logits(1 / (1 + (-s).exp()), F.one_hot(y, 3).float()),
+     lambda s, y: F.binary_cross_entropy(1 / (1 + (-s).exp()), F.one_hot(y, 3).float())),
+    ("softmax-twice", lambda s, y: F.cross_entropy(s.exp() / s.exp().sum(1, keepdim=True), y),
+     lambda s, y: F.nll_loss((s.exp() / s.exp().sum(1, keepdim=True)).log(), y)),
+    ("target-not-probabilities", lambda s, y: F.cross_entropy(s, 3 * F.one_hot(y, 3).float()),
+     lambda s, y: F.cross_entropy(s, F.one_hot(y, 3).float(), lucid.tensor([1.0, 2.0, 3.0]), label_smoothing=0.1)),
+    ("softmax-over-batch", lambda s, y: F.nll_loss(s.log_softmax(0), y), lambda s, y: F.nll_loss(s.log_softmax(-1), y)),
+    ("rounding-in-path", lambda s, y: F.cross_entropy(s.floor(), y),
+     lambda s, y: F.cross_entropy(s + (s.floor() - s).detach() + s.sign() * s.abs().sqrt(), y)),
+    ("reshape-for-transpose", lambda s, y: F.cross_entropy(s.reshape(3, 48).T, y),
+     lambda s, y: F.cross_entropy(s.reshape(1, 48, 3).reshape(48, 1, 3).squeeze(1), y)),
+    ("target-not-normalised", lambda s, y: (s[:, 0] - (1e4 + y.float())).square().mean(),
+     lambda s, y: (s[:, 0] * 1e4 - (1e4 + y.float())).square().mean()),
+    ("zero-gradients", lambda s, y: 0 * F.cross_entropy(s, y), lambda s, y: 1e-4 * F.cross_entropy(s, y)),
+], ids=lambda each: each if isinstance(each, str) else "")  # fmt: skip
+def test_other_forms_of_a_mistake_and_their_healthy_twins(name: str, broken: Any, healthy: Any) -> None:
+    lucid.manual_seed(0)
+    assert name in by_hand(broken)().names
+    assert not len(report := by_hand(healthy)()), report
+
+
+def watched_mlp(steps: int, loss_of: Any, rate: Callable[[Any], Any] | None = None, lr: float = 0.01) -> Any:
+    """A report on some steps of a classifier, with a schedule stepped at each."""
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
+    optimizer = optim.SGD(model.parameters(), lr=lr)
+    schedule = None if rate is None else rate(optimizer)
+    with np.errstate(all="ignore"), watch(model, optimizer) as watched:
+        for i in range(steps):
+            optimizer.zero_grad()
+            loss_of(model, i).backward()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+    return watched.report
+
+
+def test_a_rate_that_has_fallen_to_nothing_and_one_that_ends_as_it_should() -> None:
+    x, y = x4(), y3()
+    loss_of = lambda model, i: F.cross_entropy(model(x), y)
+    fallen = watched_mlp(30, loss_of, lambda o: optim.ExponentialLR(o, 0.3), lr=0.1)  # meant for epochs
+    assert fallen.names == ["learning-rate-zero"] and "has fallen from 0.1 to " in fallen[fallen.names[0]].message
+    assert not len(watched_mlp(30, loss_of, lambda o: optim.CosineAnnealingLR(o, 30), lr=0.1))
+
+
+def test_rare_classes_are_not_sorted_ones() -> None:
+    y = lucid.tensor([0] * 8 + [1])
+    batches = [(lucid.randn(9, 4), y if i % 5 == 0 else 0 * y) for i in range(20)]
+    report = watched_mlp(20, lambda model, i: F.cross_entropy(model(batches[i][0]), batches[i][1]), lr=0.1)
+    assert not len(report), report
+    report = watched_mlp(20, lambda model, i: F.cross_entropy(model(batches[i][0]), 0 * y + i // 4 % 3), lr=0.1)
+    assert report.names == ["labels-sorted"]
+
+
+def test_too_large_a_step_speaks_before_what_it_causes() -> None:
+    x, y = x4(), y3()
+    report = watched_mlp(15, lambda model, i: F.mse_loss(model(x)[:, 0], y.float()), lr=30.0)
+    assert report.names[0] == "learning-rate-too-large" and report.findings[0].severity == "error", report
+    assert "exploding" in report.names or "loss-not-finite" in report.names
+
+
+def test_several_optimizers_may_follow_one_another() -> None:
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)), x4()
+    a, b = optim.Adamax(model[0].parameters(), lr=0.01), optim.SGD(model[2].parameters(), lr=0.1)
+    for several in ((a, b), ([a, b],), ([a], b)):
+        with watch(model, *several) as watched:
+            for _ in range(4):
+                a.zero_grad(), b.zero_grad()
+                F.mse_loss(model(x), x[:, :1]).backward()
+                a.step(), b.step()
+        assert not len(watched.report), watched.report
+    with pytest.raises(TypeError, match="watch: expected optimizer to be a Optimizer or a list of them"):
+        watch(model, a, model)
+
+
+def test_the_harm_is_shown_where_the_loss_hides_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert BROKEN.main(["labels-off-by-one", "graphs-kept-alive", "backward-twice", "module-in-two-places"]) == 0
+    said = capsys.readouterr().out
+    accuracy = re.search(r"accuracy on held-out data ([\d.]+), mended ([\d.]+)", said)
+    assert accuracy and float(accuracy[1]) < 0.2 and float(accuracy[2]) > 0.9
+    memory = re.search(r"operations in memory (\d+), mended (\d+)", said)
+    assert memory and int(memory[1]) > 100 + int(memory[2])
+    assert "size of a step, by that of the weights" in said and "weights that a step moves" in said
 
 
 # -- healthy -----------------------------------------------------------------------------------------------------------
@@ -386,6 +481,80 @@ def clipped() -> Healthy:
     return model, optimizer, step
 
 
+class Writer(nn.Module):
+    """Says the next word, with masked attention; or the words that are missing, with all the others in sight."""
+
+    def __init__(self, causal: bool) -> None:
+        self.words, self.places, self.last = nn.Embedding(12, 16), nn.Embedding(11, 16), nn.Linear(16, 12)
+        self.block, self.causal = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), causal
+
+    def forward(self, ids: lucid.Tensor) -> lucid.Tensor:
+        n = ids.shape[1]
+        mask = lucid.ones(n, n).triu(1) > 0 if self.causal else None
+        return self.last(self.block(self.words(ids) + self.places(lucid.arange(n)), mask))
+
+
+def next_word() -> Healthy:
+    model, ids = Writer(True), lucid.randint(0, 12, (8, 12))
+    return loop(model, optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.1), lambda: F.cross_entropy(
+        model(ids[:, :-1]).movedim(-1, 1), ids[:, 1:]))  # fmt: skip
+
+
+def missing_words() -> Healthy:
+    model, ids = Writer(False), lucid.randint(1, 12, (8, 11))
+    gone = lucid.rand(8, 11) < 0.3
+    return loop(model, optim.Adam(model.parameters(), lr=1e-3), lambda: F.cross_entropy(
+        model(lucid.where(gone, 0, ids)).reshape(-1, 12), lucid.where(gone, ids, -100).reshape(-1)))  # fmt: skip
+
+
+class Translator(nn.Module):
+    def __init__(self) -> None:
+        self.words, self.last = nn.Embedding(12, 16), nn.Linear(16, 12)
+        self.body = nn.Transformer(16, 2, 1, 1, 32, batch_first=True)
+
+    def forward(self, source: lucid.Tensor, target: lucid.Tensor) -> lucid.Tensor:
+        mask = lucid.ones(target.shape[1], target.shape[1]).triu(1) > 0
+        return self.last(self.body(self.words(source), self.words(target), tgt_mask=mask))
+
+
+def translated() -> Healthy:
+    model, target = Translator(), lucid.randint(0, 12, (8, 12))
+    return loop(model, optim.Adam(model.parameters(), lr=1e-3), lambda: F.cross_entropy(
+        model(target[:, :-1].flip(1), target[:, :-1]).reshape(-1, 12), target[:, 1:].reshape(-1)))  # fmt: skip
+
+
+def straight_through() -> Healthy:
+    model, x, y = nn.ModuleList([nn.Linear(4, 16), nn.Linear(16, 3)]), x4(), y3()
+
+    def loss_of() -> lucid.Tensor:
+        h = model[0](x).tanh()
+        return F.cross_entropy(model[1](h + (h.sign() - h).detach()), y)
+
+    return loop(model, optim.Adamax(model.parameters(), lr=0.01), loss_of)
+
+
+def hinge() -> Healthy:  # all of it 0 once every sample is on its side
+    model, x = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1)), x4()
+    side = 2 * (x[:, :1] > 0).float() - 1
+    return loop(model, optim.Adamax(model.parameters(), lr=0.01), lambda: (1 - side * model(x)).relu().mean())
+
+
+def in_single_rows() -> Healthy:  # stochastic: a batch is one sample
+    model, x, y, at = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)), x4(), y3(), [0]
+
+    def loss_of() -> lucid.Tensor:
+        at[0] = (at[0] + 1) % 48
+        return F.cross_entropy(model(x[at[0] : at[0] + 1]), y[at[0] : at[0] + 1])
+
+    return loop(model, optim.SGD(model.parameters(), lr=0.05, weight_decay=5e-4), loss_of)
+
+
+def attention_pooling() -> Healthy:
+    model, x, y = nn.ModuleList([nn.Linear(4, 8), nn.Linear(4, 1), nn.Linear(8, 1)]), x4(), lucid.randn(1, 1)
+    return loop(model, optim.Adamax(model.parameters(), lr=0.01), lambda: F.mse_loss(
+        model[2](model[1](x).softmax(0).T @ model[0](x).tanh()), y))  # fmt: skip
+
+
 HEALTHY: dict[str, Callable[[], Healthy]] = {
     "mlp": mlp, "cnn": cnn, "lstm": lstm, "transformer": transformer, "frozen": frozen, "gan": gan,
     "several losses": several_losses, "accumulated": accumulated, "closure": by_closure, "scheduled": scheduled,
@@ -393,7 +562,8 @@ HEALTHY: dict[str, Callable[[], Healthy]] = {
     "low rank": low_rank, "pairs": ranked_in_pairs, "penalty": with_a_penalty, "checkpoint": checkpointed,
     "clipped": clipped,
     "vision": vision, "variational": variational, "contrastive": contrastive, "q": q_learning,
-    "policy": policy_gradient,
+    "policy": policy_gradient, "next word": next_word, "missing words": missing_words, "translated": translated,
+    "straight through": straight_through, "hinge": hinge, "single rows": in_single_rows, "pooling": attention_pooling,
     "sgd": lambda: mlp(lambda p: optim.SGD(p, lr=0.1, momentum=0.9)),
     "lion": lambda: mlp(lambda p: optim.Lion(p, lr=1e-3)),
 }  # fmt: skip

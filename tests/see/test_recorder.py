@@ -22,6 +22,7 @@ from lucid.core.node import Node
 from lucid.core.op import OPS
 from lucid.see import Recorder, profile, summary, watch
 from lucid.see.profiler import MULTIPLY_ADDS
+from lucid.see.recorder import COLOURS, colour, short_names
 
 
 def network() -> nn.Module:
@@ -427,3 +428,59 @@ def test_a_profile_ends_with_an_error_too() -> None:
     with pytest.raises(KeyError), profile():
         raise KeyError
     assert Node.__init__ is making and not FORWARD
+
+
+# -- what is drawn -----------------------------------------------------------------------------------------------------
+
+
+def recorded(model: nn.Module, steps: int = 3) -> Recorder:
+    optimizer = optim.Adamax(model.parameters())
+    with Recorder(model, optimizer, every=1) as recorder:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(lucid.ones(4, 8)).square().mean().backward()
+            optimizer.step()
+    return recorder
+
+
+def test_no_panel_is_empty() -> None:
+    without = recorded(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1)))
+    titles = [panel.title for panel in without.panels()]
+    assert titles == ["loss", "learning rate", "norm of the gradient", "step / weight", "spread of the outputs"]
+    assert "nothing recorded" not in without.svg() and "share of outputs that are 0" not in without.svg()
+    with_relu = recorded(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1)))
+    assert "share of outputs that are 0" in [panel.title for panel in with_relu.panels()]
+
+
+def test_colours_do_not_repeat_and_legends_are_short() -> None:
+    deep = recorded(nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(20)]))
+    svg = deep.svg()
+    for panel in re.findall(r"<g transform.*?</g>", svg):
+        lines = re.findall(r'<path d="[^"]*" fill="none" stroke="(#\w+)"', panel)
+        assert len(set(lines)) == len(lines)
+    assert len(re.findall(r'stroke="#', svg)) > 40 and ">and 12 more<" in svg and ">…" not in svg
+    figure = deep.plot()
+    for axes in figure.axes:
+        colours = [line.get_color() for line in axes.get_lines() if line.get_linestyle() == "-"]
+        assert len(set(colours)) == len(colours)
+        texts = [text.get_text() for text in axes.get_legend().get_texts()] if axes.get_legend() else []
+        assert all(len(text) <= 16 for text in texts) and len(set(texts)) == len(texts)
+    assert short_names(["a.b.weight", "a.c.weight", "a.c.d.weight"]) == ["b", "c", "c.d"]
+    assert short_names(["loss"]) == ["loss"] and short_names([]) == []
+    assert {colour(i, 3) for i in range(3)} == set(COLOURS[:3]) and len({colour(i, 40) for i in range(40)}) == 40
+
+
+def test_at_a_prompt_it_is_a_table() -> None:
+    said = repr(recorded(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1))))
+    assert "0x" not in said and re.search(r"^loss +[\d.]+ +[\d.]+$", said, re.M)
+    assert re.search(r"^norm of the gradient +0\.weight +[\d.]+ +[\d.]+$", said, re.M) and said.endswith("draws them")
+    model = nn.Linear(2, 1)
+    assert "0 steps" in repr(Recorder(model, optim.Adamax(model.parameters())))
+
+
+def test_memory_of_results_that_were_reshaped_is_counted_and_that_of_views_is_not() -> None:
+    layer, x = nn.Linear(8, 16), lucid.ones(4, 5, 8)
+    with profile() as p:
+        layer(x).reshape(20, 16).swapaxes(0, 1)
+    assert p.entries["linear"].allocated == 4 * 4 * 5 * 16
+    assert p.entries["reshape"].allocated == p.entries["swapaxes"].allocated == 0

@@ -136,7 +136,11 @@ def test_the_chain_rule_has_its_numbers(chrome: Chrome, tmp_path: Path) -> None:
     shown(chrome, tmp_path / "tanh.html")
     chrome.find_element("id", "next").click()
     panel = text(chrome, "#panel")
-    assert "g * (1 - out * out)" in panel and "= 1 * (1 - 0.7616 * 0.7616)" in panel and "= 0.42" in panel
+    assert "g · (1 − out²)" in panel and "= 1 · (1 − 0.7616²)" in panel and "= 0.42" in panel
+    source = "return document.querySelector('#panel .math > pre').checkVisibility()"
+    assert not chrome.execute_script(source)
+    chrome.find_element("css selector", "#panel .math > summary").click()
+    assert chrome.execute_script(source) and text(chrome, "#panel .math > pre") == "g * (1 - out * out)"
     assert chrome.execute_script("return document.querySelectorAll('.edge.flow').length") == 1
     assert "with lucid.see.track_provenance()" in panel  # how to see the line, where it is not known
     label = chrome.execute_script("return document.querySelector('.box.current').getAttribute('aria-label')")
@@ -148,8 +152,9 @@ def test_modules_fold_and_unfold_by_key_and_by_mouse(chrome: Chrome, net: tuple[
 
     shown(chrome, net[2])
     count = "return document.querySelectorAll('.box').length"
+    press(chrome, "u")
     whole = chrome.execute_script(count)
-    frame = next(f for f in chrome.find_elements("css selector", ".frame") if "layers.0" in f.text)
+    frame = next(f for f in chrome.find_elements("css selector", ".frame") if "0 · Linear" in f.text)
     chrome.execute_script("arguments[0].focus()", frame)
     press(chrome, Keys.ENTER)
     assert chrome.execute_script(count) == whole - 3  # four boxes became one
@@ -175,7 +180,8 @@ def test_search_finds_marks_and_unfolds(chrome: Chrome, net: tuple[Net, lucid.Te
     press(chrome, "2.weight")
     assert text(chrome, "#found") == "1 found"
     press(chrome, Keys.ENTER)
-    assert chrome.execute_script("return document.querySelector('.box.match .title').textContent") == "layers.2.weight"
+    assert chrome.execute_script("return document.querySelector('.box.match .title').textContent") == "weight"
+    assert chrome.execute_script("return document.querySelector('.box.match title').textContent") == "layers.2.weight"
     assert text(chrome, "#panel h2") == "layers.2.weight"
     press(chrome, Keys.ESCAPE)
     assert text(chrome, "#found") == "" and chrome.execute_script("return at") == 0
@@ -224,6 +230,89 @@ def test_nan_and_infinity_are_shown(chrome: Chrome, tmp_path: Path) -> None:
     chrome.execute_script("select('b' + boxes.findIndex((box) => box.name === 'big'))")
     assert "2500 NaN" in text(chrome, "#panel")
     quiet(chrome)
+
+
+class Encoder(nn.Module):
+    def __init__(self) -> None:
+        self.words, self.head = nn.Embedding(12, 16), nn.Linear(16, 12)
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 6)
+
+    def forward(self, ids: lucid.Tensor) -> lucid.Tensor:
+        return self.head(self.encoder(self.words(ids)))
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    model, ids = Encoder(), lucid.randint(0, 12, (4, 11))
+    with lucid.see.track_provenance():
+        loss = nn.functional.cross_entropy(model(ids).reshape(-1, 12), ids.reshape(-1))
+    page(loss, tmp_path / "encoder.html", model=model, links={"home": "index.html", "<next>": 'a"b.html'})
+    return tmp_path / "encoder.html"
+
+
+WITHIN = """const stage = by("stage").getBoundingClientRect();
+    return [...document.querySelectorAll(".box > rect.body, .frame > rect")].every((each) => {
+        const r = each.getBoundingClientRect();
+        return r.left >= stage.left && r.right <= stage.right && r.top >= stage.top && r.bottom <= stage.bottom; })"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)])
+def test_it_opens_at_the_depth_that_fits_and_fit_fits(chrome: Chrome, encoder: Path, width: int, height: int) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        shown(chrome, encoder)
+        boxes = "return document.querySelectorAll('.box').length"
+        assert chrome.execute_script(WITHIN) and chrome.execute_script("return view.k >= READABLE")
+        opened, seen = chrome.execute_script("return by('depth').value"), chrome.execute_script(boxes)
+        assert opened == ("1" if width == 1400 else "0") and 3 < seen < 20
+        for depth in range(chrome.execute_script("return deepest + 1")):
+            press(chrome, str(depth))
+            assert chrome.execute_script("return [by('depth').value, view.k > 0]") == [str(depth), True]
+            assert chrome.execute_script(WITHIN), depth
+        assert chrome.execute_script(boxes) > 250  # all of it
+        chrome.execute_script("look({ x: -500, y: 99, k: 2 })")
+        assert not chrome.execute_script(WITHIN)
+        chrome.find_element("id", "fit").click()
+        assert chrome.execute_script(WITHIN)
+        quiet(chrome)
+    finally:
+        chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_pass_is_seen_inside_of_folded_boxes(chrome: Chrome, encoder: Path) -> None:
+    shown(chrome, encoder)
+    press(chrome, "0")
+    folded = "document.querySelector('.box.folded')"
+    assert chrome.execute_script(f"return {folded}.querySelector('.value').textContent").endswith(" operations")
+    chrome.execute_script("go(60)")
+    said = chrome.execute_script(f"return {folded}.querySelector('.value').textContent")
+    n = chrome.execute_script("return inside[1].length")
+    assert said.startswith(f"58 of {n}: ")  # the first two are those of the loss
+    assert chrome.execute_script(f"return {folded}.querySelectorAll('.inside.flow').length") == 1
+    chrome.execute_script("go(steps.length)")
+    assert chrome.execute_script(f"return {folded}.querySelector('.value').textContent").startswith(f"{n} of {n}: ")
+    quiet(chrome)
+
+
+def test_names_are_short_and_whole_on_hover_and_pages_are_linked(chrome: Chrome, encoder: Path) -> None:
+    shown(chrome, encoder)
+    press(chrome, "2")
+    names = """return [...document.querySelectorAll(".box.folded")].map(
+        (each) => [each.querySelector(".title").textContent, each.querySelector("title").textContent])"""
+    short_and_whole = ["▸ layers.3 · TransformerEncoderLayer", "encoder.layers.3 · TransformerEncoderLayer"]
+    assert short_and_whole in chrome.execute_script(names)
+    links = "return [...document.querySelectorAll('#links a')].map((a) => [a.textContent, a.getAttribute('href')])"
+    assert chrome.execute_script(links) == [["home", "index.html"], ["<next>", 'a"b.html']]
+
+
+def test_both_edges_of_a_square_are_drawn_and_both_flow(chrome: Chrome, tmp_path: Path) -> None:
+    a = lucid.tensor(3.0, requires_grad=True)
+    page(a * a, tmp_path / "square.html")
+    shown(chrome, tmp_path / "square.html")
+    assert chrome.execute_script("return document.querySelectorAll('#edges .edge').length") == 2
+    chrome.find_element("id", "next").click()
+    assert chrome.execute_script("return document.querySelectorAll('#edges .flow').length") == 2
 
 
 def test_light_and_dark(chrome: Chrome, net: tuple[Net, lucid.Tensor, Path]) -> None:

@@ -1,4 +1,4 @@
-"""The doctor: names thirty-three common mistakes of a training, each with the line at fault and the fix.
+"""The doctor: names forty-five common mistakes of a training, each with the line at fault and the fix.
 
     print(lucid.see.doctor(model, loss, optimizer))            # one look at a loss
     with lucid.see.watch(model, optimizer) as watched: ...     # some steps of a training; then print(watched)

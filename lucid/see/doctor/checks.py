@@ -25,11 +25,13 @@ from lucid.core.array import cpu, is_array, namespace, to_numpy
 from lucid.core.node import Node, Tensor
 from lucid.nn.activations import Dropout
 from lucid.nn.attention import MultiheadAttention
+from lucid.nn.layers import Sequential
 from lucid.nn.module import Module, own_entries
 from lucid.nn.norms import BatchNorm1d, BatchNorm2d
 from lucid.optim.lr_scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.see.doctor.evidence import CROSS_ENTROPY, LossGraph, TrainingRun, input_node, parameters_of, rms, skip_views
+from lucid.see.names import saved_values
 from lucid.see.text import digits, element, escape, first_few, plural
 
 MOST_ITEMS = 10_000  # of a list that are searched for hidden modules; a longer one holds numbers
@@ -49,6 +51,9 @@ GROWN, SHRUNK = 1e4, 1e-5  # activations, from the first layer to the last
 VANISHED = 1e-6  # gradients of the first layer, relative to those of the last
 SMALL_STEP, LARGE_STEP = 1e-6, 0.5  # relative to a weight's own size; Adamax at lr=1e-2 begins with a fifth
 LARGEST_STEP = 2.0  # for a single one; where weights begin at 0, a first step of Adamax is as large as they are then
+LARGE_TARGET, LARGE_DECAY = 100.0, 10.0  # relative to predictions of about 1, and to gradients
+FALLEN = 1e-8  # a learning rate, relative to the largest so far
+DECOUPLED = ("AdamW", "AdamaxW", "Lion")  # theta loses lr * weight_decay of itself, beside a step of about lr
 SEVERITIES = ("error", "warning")  # the training is wrong; it is probably not what was meant
 
 
@@ -175,8 +180,17 @@ LOGIT_CHECKS = (
 def _find_activation(activation: str, losses: tuple[str, ...], message: str, graph: LossGraph) -> Matches:
     for node in graph.nodes_of(*losses):
         source = skip_views(input_node(node, "x"))
-        if source is not None and source.name() == activation:
+        if source is not None and _computes(source, activation):
             yield graph.line_of(source) or node, message.format(node.op.name)
+
+
+def _computes(node: Node, activation: str) -> bool:
+    """Whether a node is an activation, or one written by hand: 1 / (1 + exp(-x)), exp(x) / exp(x).sum()."""
+    if node.name() not in ("divide", "reciprocal"):
+        return node.name() == activation
+    below = {"sigmoid": "add", "softmax": "sum"}.get(activation)
+    parts = [part for part in node.inputs if part is not None and part.name() == below]
+    return any(source is not None and source.name() == "exp" for part in parts for source in part.inputs)
 
 
 for _name, _severity, _activation, _losses, _message, _fix, _about in LOGIT_CHECKS:
@@ -224,6 +238,118 @@ def target_out_of_range(graph: LossGraph) -> Matches:
         if target.min() < 0 or target.max() > 1:
             values = f"here they range from {digits(target.min(), 3)} to {digits(target.max(), 3)}"
             yield node, f"the targets of a binary cross-entropy are probabilities, 0 to 1, but {values}"
+
+
+@graph_check("error", fix="probabilities: F.one_hot(labels, classes).float(), or scores.softmax(1), or give labels")
+def target_not_probabilities(graph: LossGraph) -> Matches:
+    """A cross-entropy with targets that are negative, or do not add up to 1 in each row, can fall below 0, and has
+    another minimum than the probabilities that are looked for, or none."""
+    for node, target in graph.saved("x", "weighed"):
+        logs = input_node(node, "y")
+        if input_node(node, "x") is None and target.shape == node.shape and logs is not None:
+            axis = saved_values(logs).get("axis", 1) if logs.name() == "log_softmax" else 1 if target.ndim > 1 else 0
+            sums = target.sum(axis=axis)
+            if target.min() < 0 or float(abs(sums - 1).max()) > 0.05:
+                here = f"from {digits(target.min(), 3)}, and rows add up to {digits(sums.max(), 3)}"
+                yield node, f"the targets of cross_entropy are probabilities, from 0, of sum 1, but here they go {here}"
+
+
+@graph_check("warning", fix="standardise the targets, (y - y.mean()) / y.std(), and undo that in the predictions")
+def target_not_normalised(graph: LossGraph) -> Matches:
+    """A network begins with outputs of about 1. To reach targets of thousands, in another unit than it was made for, a
+    rate that suits it takes thousands of steps, in which the loss hardly moves."""
+    pairs = [(node, x, saved_values(node).get("target")) for node, x in graph.saved("x", "mse", "l1", "huber")]
+    for node in graph.nodes_of("subtract"):  # (prediction - target) ** 2, written by hand
+        values = [getattr(part, "out", None) for part in (node, *node.inputs)]
+        if len(values) == 3 and values[0] is not None and (values[1] is None) is not (values[2] is None):
+            known = values[1] if values[2] is None else values[2]
+            pairs.append((node, known, known - values[0]))
+    for node, x, target in pairs:
+        size = 0.0 if target is None or not target.size else rms(target)
+        if size > LARGE_TARGET and size > LARGE_TARGET * rms(x):
+            yield node, f"targets have a root mean square of {digits(size, 3)}, predictions of {digits(rms(x), 3)}"
+
+
+@graph_check("warning", fix="softmax(dim=1), or dim=-1: over the classes of a sample, which is what the losses expect")
+def softmax_over_batch(graph: LossGraph) -> Matches:
+    """A softmax over dim 0 shares 1 out among the samples of a batch: what a sample gets depends on which others are
+    with it."""
+    for node in graph.nodes_of("softmax", "log_softmax"):
+        source, axis = skip_views(input_node(node, "x")), saved_values(node).get("axis")
+        of_layer = source is not None and source.name() == "linear" and len(source.shape) == 2 == len(node.shape)
+        to_product = any(_leads_to_product(graph, user) for user in graph.users[node])
+        if axis in (0, -2) and of_layer and min(node.shape) > 1 and not to_product:
+            yield node, f"{node.op.name} of shape {node.shape} runs over dim 0, the {node.shape[0]} samples"
+
+
+@graph_check("warning", fix="x.transpose(1, 2) or x.permute(...); reshape only cuts the row of numbers anew")
+def reshape_for_transpose(graph: LossGraph) -> Matches:
+    """reshape keeps the numbers in their order. From (n, time, features) to (n, features, time) it mixes times and
+    features; transpose is what swaps them."""
+    for node in graph.nodes_of("reshape"):
+        parent = node.inputs[0]
+        before, after = ([n for n in shape if n > 1] for shape in (parent.shape if parent else (), node.shape))
+        if before != after and sorted(before) == sorted(after):
+            yield node, f"reshape to {node.shape} gives the dims another order, but leaves the numbers in theirs"
+
+
+@graph_check("error", fix="leave it out; to train through it pass the gradient by: x + (x.round() - x).detach()")
+def rounding_in_path(graph: LossGraph) -> Matches:
+    """Rounding is flat: its derivative is 0. No gradient passes it, and what stands before it learns nothing."""
+    for node in graph.nodes_of("rint", "floor", "ceil", "trunc", "sign", "floor_divide"):
+        parent = next((parent for parent in node.inputs if parent is not None), None)
+        if parent is not None and graph.users[parent] == [node]:
+            yield node, f"{node.op.name} passes no gradient, and all that {parent.name()} gives goes through it"
+
+
+@graph_check("error", fix="a causal mask: is_causal=True, or mask=lucid.ones(n, n).triu(1) > 0; no bidirectional layer")
+def sees_the_future(graph: LossGraph) -> Matches:
+    """A model that is to say the next word, and can look at it, learns to copy: its loss falls to nothing, and it can
+    say nothing where the next word is not there yet."""
+    words = [] if graph.released else list(graph.nodes_of("getitem"))
+    for node, x in graph.saved("x", *CROSS_ENTROPY):
+        labels, start = to_numpy(saved_values(node)["labels"]), input_node(node, "x")
+        for word in words if start is not None else ():
+            index = saved_values(word)["index"]
+            ids = to_numpy(index[0]) if isinstance(index, tuple) and len(index) == 1 and is_array(index[0]) else labels
+            n = ids.shape[1] if ids.ndim == 2 else 0
+            if n < 2 or ids.size != labels.size or (labels.reshape(ids.shape)[:, :-1] != ids[:, 1:]).any():
+                continue  # these labels are not the words that come next
+            g = namespace(x).zeros_like(x)
+            g.reshape(*ids.shape, -1)[:, 0] = 1  # the first place of each sequence
+            seen = graph.backward(start, g, {word}).get(word)
+            if seen is not None and bool((seen[:, 1:] != 0).any()):
+                yield word, "what the model says at the first place depends on the words after it, which are its labels"
+
+
+@graph_check("warning", fix="look at the data where they are made: wrongly read, multiplied by 0, an empty batch")
+def zero_input(graph: LossGraph) -> Matches:
+    """From data that are 0 throughout only biases can be learned."""
+    for node, x in graph.saved("x", "linear", "conv", "rnn", "lstm", "gru"):
+        if input_node(node, "x") is None and x.size > 1 and x.dtype.kind == "f" and not x.any():
+            yield node, f"all {x.size:,} numbers that {node.op.name} is given are 0"
+
+
+@graph_check("warning", fix="look for a factor 0, dead relus or a mask that hides all: lucid.see.steps(loss)")
+def zero_gradients(graph: LossGraph) -> Matches:
+    """Where every gradient is exactly 0 nothing moves, whatever the learning rate."""
+    gradients = [] if graph.released else [g for leaf, g in graph.gradients.items() if leaf in graph.parameter_names]
+    if gradients and not any(bool((g != 0).any()) for g in gradients):
+        yield graph.loss, f"the gradients of all {len(gradients)} parameters are exactly 0"
+
+
+@graph_check("warning", fix="a weight_decay that is a hundred times smaller; 0 to 0.01 is usual")
+def weight_decay_too_large(graph: LossGraph) -> Matches:
+    """A decay that outweighs the gradients of the loss pulls all weights to 0, and the network learns nothing."""
+    weights = {id(p): (name, rms(p._array), rms(g), user) for name, p, g, user in graph.weights()}
+    for optimizer in graph.run.optimizers:
+        for group in optimizer.param_groups:
+            decay, decoupled = group.get("weight_decay", 0.0), type(optimizer).__name__ in DECOUPLED
+            known = [weights[id(p)] for p in group["params"] if decay and id(p) in weights]
+            if known and all(decay * size > (1.0 if decoupled else LARGE_DECAY * g) > 0 for _, size, g, _ in known):
+                name, size, g, user = known[0]
+                by = "a step of about 1" if decoupled else f"its gradient, {digits(g, 3)}"
+                yield user, f"weight_decay={digits(decay)} pulls {name} by {digits(decay * size, 3)}, beside {by}"
 
 
 @graph_check("error", fix="run this step in `with lucid.autograd.detect_anomaly():`, which stops where it was made")
@@ -363,6 +489,25 @@ def labels_off_by_one(run: TrainingRun) -> Matches:
             seen = f"of {classes} classes each but 0 is among the {total} labels seen"
             message = f"{seen}: they run from 1 to {classes - 1}, but classes are numbered from 0"
             yield run.label_lines.get(classes), message
+
+
+@run_check("warning", fix="DataLoader(..., shuffle=True), or take a random permutation of the samples first")
+def labels_sorted(run: TrainingRun) -> Matches:
+    """Where one class comes after the other, each step unlearns the class before, and the last one wins."""
+    single = [labels for labels in run.label_sets if len(labels) == 1]
+    if len(run.label_sets) >= 5 and 2 * len(single) >= len(run.label_sets) and len(set.union(*single)) > 1:
+        message = f"{len(single)} of {len(run.label_sets)} batches hold a single class each, and not the same one"
+        yield next(iter(run.label_lines.values()), None), message
+
+
+@run_check("warning", fix="make one for each place: nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8))")
+def module_in_two_places(run: TrainingRun) -> Matches:
+    """A module that stands in a Sequential twice is one module with one set of weights, not two layers."""
+    for name, module in run.modules.values():
+        inner = list(module) if isinstance(module, Sequential) else []
+        for each in dict.fromkeys(inner):
+            if (times := sum(each is other for other in inner)) > 1 and list(each.parameters()):
+                yield run.root_call_line, f"{name} holds the same {type(each).__name__} in {times} places: one layer"
 
 
 @run_check("error", fix="compute it from the model's output by tensor operations alone, outside of no_grad()")
@@ -528,7 +673,7 @@ def learning_rate_too_small(run: TrainingRun) -> Matches:
     """A step of a millionth of a weight's size is lost in rounding, and a thousand of them change nothing."""
     early = [ratios for ratios in run.step_ratios if ratios and max(t for _, t in ratios.values()) <= 10]
     largest = max((size for ratios in early for size, _ in ratios.values()), default=0.0)
-    if 0 < largest < SMALL_STEP:
+    if 0 < largest < SMALL_STEP and not _clipped_away(run):
         step = f"a step moves no weight by more than {digits(largest, 3)} of its size (root mean squares)"
         yield run.step_line, f"{step}, at lr={_rates(run)}; about 0.001 is usual"
 
@@ -537,9 +682,26 @@ def learning_rate_too_small(run: TrainingRun) -> Matches:
            "one step() an epoch if it counts epochs")  # fmt: skip
 def learning_rate_zero(run: TrainingRun) -> Matches:
     """At a learning rate of 0 nothing moves. A schedule stays at 0 when it has ended there."""
+    largest = max((rate for rates in run.rates for rate in rates), default=0.0)
     if run.rates and not any(map(any, run.rates[-2:])):
         groups = len(run.rates[-1])
         yield run.step_line, "the learning rate is 0" + f" in all {groups} groups" * (groups > 1)
+    elif len(run.rates) > 5 and all(rate < FALLEN * largest for rates in run.rates[-5:] for rate in rates):
+        yield run.step_line, f"the learning rate has fallen from {digits(largest, 3)} to {_rates(run)}"
+
+
+def _clipped_away(run: TrainingRun) -> bool:
+    steps = [size for ratios in run.step_ratios for size, _ in ratios.values()]
+    return len(run.clipped) > 2 and median(run.clipped) < 1e-3 and max(steps, default=1.0) < 1e-4
+
+
+@run_check("warning", fix="a larger max_norm, near the usual norm that clip_grad_norm_ returns; 1 is a common choice")
+def clipped_away(run: TrainingRun) -> Matches:
+    """Clipping is there for the odd gradient that is far too large. A bound far below all of them leaves steps of next
+    to nothing."""
+    if _clipped_away(run):
+        left = f"of the gradients {digits(median(run.clipped), 2)} of their size is left when step() runs"
+        yield run.step_line, f"{left}, and no step moves a weight by a ten-thousandth of its own"
 
 
 # What `watch` notes in `run.events` as (line, detail): (mistake, severity, message of the detail, fix, about)

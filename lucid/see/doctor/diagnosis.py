@@ -106,7 +106,12 @@ def examine(graph: LossGraph) -> list[Finding]:
 
 def report(run: TrainingRun, findings: list[Finding], losses: str) -> Report:
     """The findings in all losses, and those about the run."""
-    findings = findings + [finding for check in RUN_CHECKS.values() for finding in check(run)]
+    of_run = [finding for check in RUN_CHECKS.values() for finding in check(run)]
+    if {"exploding", "loss-not-finite"} & {finding.name for finding in findings}:  # too large a step comes before both
+        causes = [finding for finding in of_run if finding.name == "learning-rate-too-large"]
+        of_run = [finding for finding in of_run if finding not in causes]
+        findings = [*(replace(cause, severity="error") for cause in causes), *findings]
+    findings = findings + of_run
     examined = f"{losses}: {run.operations} operations, {len(run.parameters)} parameters"
     return Report(findings, examined, "" if run.observed else HINT)
 
@@ -191,6 +196,7 @@ class GradientTracker:
         self.used: dict[int, Tensor] = {}  # id -> gradient that the last step used, what was added included
         self.passes = 0  # how many backward passes ran since
         self.had_gradients = False  # whether one of them gave any parameter a gradient
+        self.size = 0.0  # of all gradients after the last backward pass
 
     def before_backward(self) -> None:
         """Forget the gradients that were cleared: set to None, to zeros, or to something else."""
@@ -201,6 +207,12 @@ class GradientTracker:
         self.passes += 1
         self.used = {id(p): g for p in self.stale() if (g := p._grad) is not None}
         self.had_gradients = self.had_gradients or any(map(has_gradient, parameters_of(self.optimizer)))
+        self.size = self.total_size()
+
+    def total_size(self) -> float:
+        """The norm of all gradients."""
+        gradients = [p._grad._array for p in parameters_of(self.optimizer) if p._grad is not None]
+        return sum(rms(g) ** 2 * g.size for g in gradients) ** 0.5
 
     def stale(self) -> list[Tensor]:
         """The parameters whose gradients the last step has used already."""
@@ -232,7 +244,7 @@ class watch(Printable):
     the cost.
 
     Args:
-        model, optimizer: as `doctor` takes them.
+        model, optimizer: as `doctor` takes them; more optimizers may follow, `watch(model, a, b)`.
         first: how many losses are examined from the start on.
         every: of those after that, every how many-th is.
 
@@ -254,9 +266,12 @@ class watch(Printable):
     ['zero-grad-forgotten']
     """
 
-    def __init__(self, model: Models, optimizer: Optimizers = None, *, first: int = 10, every: int = 7) -> None:
+    def __init__(
+        self, model: Models, optimizer: Optimizers = None, *more: Optimizer, first: int = 10, every: int = 7
+    ) -> None:
         models = as_list("watch", "model", Module, model)
-        self.run = TrainingRun(models, as_list("watch", "optimizer", Optimizer, optimizer), observed=True)
+        optimizers = [each for given in (optimizer, more) for each in as_list("watch", "optimizer", Optimizer, given)]
+        self.run = TrainingRun(models, optimizers, observed=True)
         self.first, self.every = first, max(1, every)
         self.findings: dict[tuple[str, str | None], Finding] = {}
         self.losses = self.steps = 0
@@ -325,6 +340,8 @@ class watch(Printable):
         run.reached = {**graded, **run.reached}
         if closure is None and (mistake := tracker.mistake(run.parameter_names)) is not None:
             run.events.setdefault(mistake[0], (line, mistake[1]))
+        if closure is None and tracker.size > 0:
+            run.clipped.append(tracker.total_size() / tracker.size)
         self.steps += 1
         pairs = run.parameters.items() if self.steps <= self.first or self.steps % self.every == 0 else ()
         before = {name: p._array.copy() for name, p in pairs if id(p) in graded and is_weight(p)}

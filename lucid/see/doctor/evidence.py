@@ -56,12 +56,14 @@ class TrainingRun:
     reached: dict[int, Tensor] = field(default_factory=dict)  # id -> leaf that some loss was computed from
     used_at: dict[int, str | None] = field(default_factory=dict)  # its id -> the line that used it first
     label_counts: dict[int, Counter[int]] = field(default_factory=dict)  # number of classes -> label -> how often
+    label_sets: list[set[int]] = field(default_factory=list)  # of each loss with eight labels or more
     label_lines: dict[int, str | None] = field(default_factory=dict)
     detached: tuple[str | None, str] | None = None  # the line that read an output as plain data, and whose it was
 
     rates: list[list[float]] = field(default_factory=list)  # of all groups, at each step
     # at each step: name of a weight -> (the size of its step relative to its own, number of the step)
     step_ratios: list[dict[str, tuple[float, int]]] = field(default_factory=list)
+    clipped: list[float] = field(default_factory=list)  # at each step: the gradients' size by that after backward()
     step_line: str | None = None  # of the first step
     events: dict[str, tuple[str | None, Any]] = field(default_factory=dict)  # mistake -> line and detail
     module_paths: dict[int, dict[int, str]] = field(default_factory=dict)  # a cache for `origin`
@@ -122,10 +124,14 @@ class TrainingRun:
             if (t := leaf.tensor()) is not None and id(t) not in self.reached:
                 self.reached[id(t)] = t
                 self.used_at[id(t)] = self.line_of(next(iter(graph.users[leaf]), None))
+        tables = (node.inputs[0] for node in graph.nodes_of("getitem"))  # of words, the first of which may be none
+        entries = {table.shape[0] for table in tables if table is not None and table.shape}
         for node, x in graph.saved("x", *CROSS_ENTROPY, "nll"):
-            if (labels := saved_values(node).get("labels")) is not None:
+            if (labels := saved_values(node).get("labels")) is not None and x.shape[1] not in entries:
                 self.label_counts.setdefault(x.shape[1], Counter()).update(to_numpy(labels).ravel().tolist())
                 self.label_lines.setdefault(x.shape[1], self.line_of(node))
+                if labels.size >= 8:
+                    self.label_sets.append(set(to_numpy(labels).ravel().tolist()))
         self.detached = self.detached or graph.find_detached()
 
 
@@ -157,19 +163,26 @@ class LossGraph:
         return {p._node: name for name, p in self.run.parameters.items() if p._node is not None}
 
     @cached_property
+    def released(self) -> bool:
+        """Whether a backward pass has run through some of it, or would have to compute some of it anew."""
+        return any(node.saved is None or hasattr(node, "recompute") for node in self.nodes)
+
+    @cached_property
     def gradients(self) -> dict[Any, Any]:
         """Leaf -> its gradient as an array: of this loss, or where the graph was released, what `.grad` holds."""
-        if any(node.saved is None or hasattr(node, "recompute") for node in self.nodes):
+        if self.released:
             tensors = {leaf: leaf.tensor() for leaf in self.leaves}
             return {leaf: t.grad._array for leaf, t in tensors.items() if t is not None and t.grad is not None}
+        return self.backward(self.loss_node, namespace(self.loss._array).ones_like(self.loss._array))
+
+    def backward(self, start: Any, g: Any, targets: set[Node] | None = None) -> dict[Any, Any]:
+        """Node -> gradient, of the leaves or of `targets`, from gradient `g` of the node `start` on; without hooks."""
         hooked = [(node, node.hooks, node.retain_hooks) for node in [*self.nodes, *self.leaves]]
         for node, _, _ in hooked:
             node.hooks = node.retain_hooks = None
-        xp = namespace(self.loss._array)
-        start = [(self.loss_node, xp.ones_like(self.loss._array))]
         try:
-            with xp.quiet():
-                return dict(run_backward(start, False, free_saved=False))
+            with namespace(g).quiet():
+                return dict(run_backward([(start, g)], False, targets, free_saved=False))
         finally:
             for node, hooks, retained in hooked:
                 node.hooks, node.retain_hooks = hooks, retained
