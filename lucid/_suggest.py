@@ -12,7 +12,7 @@ INSTEAD = {
     "float": "write lucid.float32, or x.float()", "double": "write lucid.float64, or x.double()",
     "long": "write lucid.int64, or x.long()", "int": "write lucid.int32, or x.int()",
     "bool": "write lucid.bool_, or x.bool()", "concat": "write cat", "concatenate": "write cat",
-    "ravel": "write flatten",
+    "ravel": "write flatten", "SyncBatchNorm": "write lucid.distributed.SyncBatchNorm",
     "inverse": "write lucid.linalg.inv", "det": "write lucid.linalg.det",
     "logdet": "write lucid.linalg.slogdet(x).logabsdet", "cholesky": "write lucid.linalg.cholesky",
     "Generator": "lucid.manual_seed starts the one generator there is",

@@ -20,12 +20,14 @@ sys.path.insert(0, str(ROOT))  # the reading list is read by a script that is no
 from reference.reading import READING, reading_list  # noqa: E402
 
 # Lower floors first; what stands on one floor does not import its neighbours.
-FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see"}]
+FLOORS = [
+    {"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"distributed"}, {"see"},
+]  # fmt: skip
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.
 SUGGEST = {"lucid._suggest", "lucid.missing"}
-ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.utils", "lucid.utils.data"}
+ALIASES = {"lucid.cuda", "lucid.linalg", "lucid.nn.parallel", "lucid.utils", "lucid.utils.data"}
 # Who may name an array library: NumPy's namespace, the one random generator, and NumPy's functions where they are slow.
 OUTSIDERS = {
     "numpy": {"lucid.core.array", "lucid.ops.random", "lucid.ops.numpy_speed"},
@@ -215,7 +217,7 @@ before = set(sys.modules)
 import lucid, lucid.nn, lucid.optim
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 new = {name for name in new if "cython" not in name}  # numpy.random's runtime
-later = {"lucid.see", "lucid.distributions"} & set(sys.modules)
+later = {"lucid.see", "lucid.distributed", "lucid.distributions"} & set(sys.modules)
 print(sorted(new - set(sys.stdlib_module_names) - {"lucid", "numpy"}), sorted(later))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

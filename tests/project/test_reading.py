@@ -46,6 +46,7 @@ LINES = {
     "the house": 22_000,
     "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 785,
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
+    "several processes that train one model: data parallelism over MPI": 650,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
 }
 
