@@ -6,6 +6,7 @@ shares of them. The ranks must end with the same bits, and with what one process
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ import lucid
 from lucid import distributed, nn, optim
 from lucid.distributed import DistributedDataParallel, DistributedSampler, SyncBatchNorm
 from lucid.distributed.parallel import CHECK_EVERY
+from lucid.distributed.world import world
 from lucid.nn import functional as F
 from lucid.utils.data import DataLoader, TensorDataset
 
@@ -439,6 +442,60 @@ def a_run_that_goes_on() -> None:
     same_bits(resumed)
     for p, q in zip(through.parameters(), resumed.parameters(), strict=True):
         assert (p == q).all()
+
+
+class Nccl:
+    """What lucid calls of cupy.cuda.nccl, over the memory that the stand-in's addresses are of."""
+
+    available, NCCL_FLOAT64, NCCL_SUM = True, 8, 0
+    calls = 0
+
+    def __init__(self, size: int = 0, unique: Any = None, rank: int = 0) -> None:
+        self.right = (size, unique, rank) == (distributed.world_size(), (3, -1, 4), distributed.rank())
+
+    NcclCommunicator = property(lambda self: Nccl)
+    get_unique_id = staticmethod(lambda: (3, -1, 4))
+
+    def allReduce(self, source: int, target: int, count: int, kind: int, how: int, stream: int) -> None:
+        from mpi4py import MPI
+
+        assert self.right and source == target and (kind, how) == (8, 0)
+        Nccl.calls += 1
+        memory = np.ctypeslib.as_array((ctypes.c_double * count).from_address(source))
+        MPI.COMM_WORLD.Allreduce(MPI.IN_PLACE, memory)
+
+
+@case("host", "nccl")
+def two_devices(by: str) -> None:
+    """On a stand-in for CuPy: each rank has a GPU (three ranks two), and trains as the CPU does alone."""
+    from tests.gpu import stand_in
+
+    here, size = world("test"), distributed.world_size()
+    with stand_in.installed(gpus=max(2, size if by == "nccl" else 2)):
+        import cupy
+
+        if by == "nccl":
+            cupy.cuda.nccl, cupy.cuda.get_current_stream = Nccl(), lambda: SimpleNamespace(ptr=0)
+            cupy.cuda.runtime.deviceGetPCIBusId = lambda index: f"0000:0{index}:00.0"
+        here.nccl, Nccl.calls = ..., 0
+        device = f"cuda:{distributed.rank() % (size if by == 'nccl' else 2)}"
+        module, alone, _ = two(MODELS["CNN"])
+        parallel = DistributedDataParallel(module.to(device))
+        ours, theirs = (optim.Adamax(m.parameters(), lr=0.05) for m in (module, alone))
+        for _ in range(3):
+            x, y = inputs("CNN", 7)
+            for each in (ours, theirs):
+                each.zero_grad()
+            F.cross_entropy(parallel(share(x).to(device)), share(y).to(device)).backward()
+            F.cross_entropy(alone(x), y).backward()
+            for each in (ours, theirs):
+                each.step()
+        total = distributed.all_reduce(lucid.ones(3, dtype="float64", device=device), "mean")
+        assert total.device == device and total.tolist() == [1] * 3
+        same_bits(module)
+        close(module, alone)
+        assert size == 1 or (Nccl.calls > 0) == (by == "nccl")
+    here.nccl = ...
 
 
 @case()
