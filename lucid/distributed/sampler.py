@@ -47,8 +47,8 @@ class DistributedSampler(Sampler):
         """This rank's places in the order of all; from its end on the order begins again."""
         count, ranks = len(self.dataset), self.num_replicas
         left = count % (ranks * self._batch)  # in the last step of all ranks
-        if self._whole or self.drop_last:
-            count -= left if self._whole else count % ranks
+        if self.drop_last or self._whole:
+            count -= count % ranks
         elif 0 < left < ranks:
             count += ranks - left
         return range(self.rank, count, ranks)

@@ -15,7 +15,8 @@ def connect(array: Array, size: int, rank: int, gather: Callable[[str, bytes], l
     have one GPU. `gather(call, data)` collects bytes of all ranks."""
     cuda = namespace(array).module.cuda
     nccl: Any = getattr(cuda, "nccl", None)
-    own = f"{gethostname()} {cuda.runtime.deviceGetPCIBusId(array.device.id)}" if nccl and nccl.available else ""
+    there = nccl is not None and getattr(nccl, "available", True)  # what CuPy has in its place says False
+    own = f"{gethostname()} {cuda.runtime.deviceGetPCIBusId(array.device.id)}" if there else ""
     places = gather("finding the GPUs", own.encode())
     if b"" in places or len(set(places)) < size:
         return None

@@ -176,6 +176,59 @@ def accumulation_and_clipping() -> None:
 
 
 @case()
+def layers_that_are_frozen_later() -> None:
+    """And thawed, and made another dtype: with the same model and optimizer."""
+    module, alone, parallel = two(MODELS["MLP"])
+    for first, dtype in ((True, lucid.float64), (False, lucid.float64), (True, lucid.float64), (True, lucid.float32)):
+        x, y = inputs("MLP", 8)
+        for model in (module, alone):
+            model[0].requires_grad_(first).to(dtype)
+            model[2].to(dtype)
+            model.zero_grad()
+        F.cross_entropy(parallel(share(x).to(dtype)), share(y)).backward()
+        F.cross_entropy(alone(x.to(dtype)), y).backward()
+        for p, q in zip(module.parameters(), alone.parameters(), strict=True):
+            assert (p.grad is None) == (q.grad is None) and (p.grad is None or p.grad.dtype == dtype)
+            tolerance = 1e-12 if dtype == lucid.float64 else 1e-5
+            if q.grad is not None:
+                np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=tolerance, atol=tolerance)
+
+
+@case()
+def a_rank_without_samples() -> None:
+    """Whatever the mean of nothing makes of its gradients."""
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            self.weight = nn.Parameter(lucid.ones(3))
+
+        def forward(self, x: Any) -> Any:
+            return self.weight * x.mean(0)
+
+    module, size = Mean(), distributed.world_size()
+    DistributedDataParallel(module)(lucid.ones(0 if distributed.rank() and size > 1 else 4, 3)).sum().backward()
+    assert module.weight.grad.tolist() == [1, 1, 1]
+
+
+@case()
+def samples_in_another_dim() -> None:
+    """Inputs (features, samples): rank r has r + 1 samples of value r, and a loss that is their mean."""
+    rank, size = distributed.rank(), distributed.world_size()
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            self.weight = nn.Parameter(lucid.ones(1))
+
+        def forward(self, x: Any) -> Any:
+            return self.weight * x.mean(1)
+
+    module = Mean()
+    DistributedDataParallel(module, dim=1)(lucid.full((1, rank + 1), float(rank))).sum().backward()
+    expected = sum(r * (r + 1) for r in range(size)) / sum(r + 1 for r in range(size))
+    np.testing.assert_allclose(module.weight.grad.numpy(), [expected], rtol=1e-6)
+
+
+@case()
 def a_sum_as_the_loss() -> None:
     module, alone, parallel = two(MODELS["MLP"], reduction="sum")
     x, y = inputs("MLP", 7)
@@ -347,6 +400,7 @@ def collectives() -> None:
     x = lucid.tensor([float(rank)] * 3)
     assert distributed.broadcast(x, src=size - 1) is x and x.tolist() == [size - 1.0] * 3
     assert distributed.broadcast({"epoch": 3} if rank == 0 else None) == {"epoch": 3}
+    assert distributed.broadcast(rank, src=size - 1) == size - 1
     refuses(f"src must be a rank, 0 to {size - 1}, got {size}", distributed.broadcast, x, src=size)
     refuses(f"op must be one of sum, mean, max, got 'prod' on rank {rank}", distributed.all_reduce, x, "prod")
     refuses(
@@ -506,7 +560,8 @@ def one_rank_that_evaluates() -> None:
         with lucid.no_grad():
             parallel(lucid.ones(1, 2))
         parallel.module(lucid.ones(1, 2)).sum().backward()
-    distributed.barrier()
+    drawn = distributed.all_gather(lucid.rand(()).item())
+    assert all(x == drawn[0] for x in drawn), "the generators have come apart"
 
 
 if __name__ == "__main__":
