@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test whole parity libraries gpu kernels browser check bench docs lint types clean
+.PHONY: same-python help demo test whole parity libraries gpu kernels browser distributed check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,7 +24,7 @@ demo: $(VENV)/with-examples  ## train a classifier on real handwritten digits
 
 # What the other targets run is left out even where what it needs is installed, so that this takes the same time everywhere.
 test: $(VENV)/with-test,examples  ## the test suite: one of each kind of fact, without PyTorch
-	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m "not (parity or types or libraries or browser or nvrtc or gpu)"
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m "not (parity or types or libraries or browser or nvrtc or gpu or mpi)"
 
 whole: $(VENV)/with-test,examples  ## the tests that `make test` leaves out for their time
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m whole
@@ -47,16 +47,20 @@ libraries: $(VENV)/with-test,examples,libraries  ## with einops, pandas, scikit-
 browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromium (apt install chromium chromium-driver)
 	$(RUN) -m pytest tests/see/test_see_browser.py -m browser
 
+distributed: $(VENV)/with-test,examples,mpi  ## the tests of several processes, under mpiexec (installs mpi4py and MPICH)
+	$(RUN) -m pytest tests/distributed -m mpi
+
 check:  ## all that the gate runs, in an environment of its own
 	bash .ci/run
 
-bench: $(VENV)/with-parity  ## measure lucid beside PyTorch and hand-written NumPy
+bench: $(VENV)/with-parity,mpi  ## measure lucid beside PyTorch and hand-written NumPy
 	$(RUN) benchmarks/train_step.py
 	$(RUN) benchmarks/models.py
 	$(RUN) benchmarks/optimizers.py
 	$(RUN) benchmarks/engine.py
 	$(RUN) benchmarks/inside.py
 	$(RUN) benchmarks/recorder.py
+	$(RUN) benchmarks/distributed.py
 
 docs: $(VENV)/with-docs  ## the reference, into site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict  # with --quiet it would count no warnings

@@ -36,7 +36,8 @@ TABLE = [
         asarray=as_tensor bool=bool_ concat=cat concatenate=cat double=float64 dtype=core.array.DType float=float32
         half=float16 int=int32 long=int64 row_stack=vstack scalar_tensor=tensor short=int16"""),
     ("lucid", "", "Size=builtins:tuple finfo=numpy:finfo iinfo=numpy:iinfo"),
-    ("lucid", "", "distributions=lucid.distributions: see=lucid.see:"),  # which are loaded when they are first used
+    ("lucid", "", """
+        distributed=lucid.distributed: distributions=lucid.distributions: see=lucid.see:"""),  # loaded when first used
     ("lucid", "lucid.Tensor", """
         bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor clone detach floor_divide
         is_floating_point numel remainder t"""),
@@ -50,6 +51,7 @@ TABLE = [
     ("lucid.cuda", "lucid.ops.spellings", " ".join(f"{name}={name}.cuda" for name in pairs(TYPES))),
     ("lucid.cuda", "lucid", "get_rng_state manual_seed manual_seed_all=manual_seed set_rng_state"),
     ("lucid.autograd", "lucid.ops.spellings", "Variable"),
+    ("lucid.nn", "lucid.distributed", "SyncBatchNorm"),
     ("lucid.nn.functional", "lucid.nn.functional", "upsample=interpolate"),
     ("lucid.nn.init", "lucid.nn.init", """
         constant=constant_ kaiming_normal=kaiming_normal_ kaiming_uniform=kaiming_uniform_ normal=normal_
@@ -59,6 +61,7 @@ TABLE = [
     ("lucid.optim.lr_scheduler", "lucid.optim.lr_scheduler", "_LRScheduler=LRScheduler"),
     ("lucid.special", "lucid", """
         erf erfc erfinv exp2 expit=sigmoid expm1 gammaln=lgamma log1p log_softmax logsumexp psi=digamma softmax"""),
+    ("lucid.utils.data", "lucid.distributed", "DistributedSampler"),
     ("lucid.utils.tensorboard", "", "SummaryWriter=tensorboardX:SummaryWriter"),
 ]  # fmt: skip
 RECTIFIERS = "celu_ elu_ hardtanh_ leaky_relu_ relu_ selu_ threshold_"  # in place, in nn.functional
@@ -72,6 +75,7 @@ PLACES = [
     ("lucid.nn.modules", "lucid.nn", """
         activation batchnorm container conv distance dropout flatten fold instancenorm lazy linear loss module
         normalization padding pixelshuffle pooling rnn sparse transformer upsampling"""),
+    ("lucid.nn.parallel", "lucid.distributed", ""), ("lucid.utils.data.distributed", "lucid.distributed", ""),
     ("lucid.nn.parameter", "lucid.nn", ""), ("lucid.nn.utils", "lucid.nn.utils", "clip_grad convert_parameters"),
     ("lucid.utils.checkpoint", "lucid.autograd", ""), ("lucid.utils.tensorboard", "", ""),
     ("lucid.utils.data", "lucid.data", "dataloader dataset sampler"),
@@ -89,8 +93,7 @@ for _path in PATHS:
 
 INSTEAD = {name: says for names, says in {
     "compile export fx jit": "operations run as they are called; leave it out", "hub onnx": "save the weights",
-    "DataParallel DistributedDataParallel DistributedSampler SyncBatchNorm distributed":
-        "one process trains one model on one device; write the model itself",
+    "DataParallel": "write the model itself, or nn.parallel.DistributedDataParallel, in one process for each device",
     "SparseAdam sparse sparse_coo_tensor": "all tensors are dense; write their values with zeros between them",
     "ao qat quantization quantize_per_tensor quantized": "weights are floats; write model.half()",
     "GradScaler amp autocast": "write model.half(), or leave it out and train in float32",
@@ -171,7 +174,7 @@ class Paths:
     @staticmethod
     def exec_module(module: Any) -> None:
         """Give the module the public names of the one that it shows, and its other names."""
-        shown = sys.modules.get(PATHS[module.__name__])
+        shown = import_module(PATHS[module.__name__]) if PATHS[module.__name__] else None
         public = {name: getattr(shown, name) for name in getattr(shown, "__all__", ())}
         vars(module).update(public, __all__=sorted({*public, *NAMES.get(module.__name__, ())}))
         suggest(module)

@@ -3,6 +3,8 @@
 import importlib.util
 import re
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,10 @@ NEEDS = {
     "nvrtc": (
         lambda: importlib.util.find_spec("cupy") is not None,
         "kernels were not compiled for GPUs: that needs CUDA's compiler (`make kernels` installs it)",
+    ),
+    "mpi": (
+        lambda: importlib.util.find_spec("mpi4py") and Path(sys.executable).with_name("mpiexec").exists(),
+        "tests of several processes were not run: they need mpi4py and MPICH (`make distributed` installs them)",
     ),
     "gpu": (have_gpu, "tests on a GPU were not run: none answers here (`make gpu` runs them where one does)"),
 }

@@ -50,7 +50,7 @@ class _Segment:
     """A stretch of the forward that can be run again. Its nodes, which hold it, are weak references here."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], preserve: bool) -> None:
-        self.function, self.inputs = function, {t._node for t in _tensors([args, kwargs])}
+        self.function, self.inputs = function, {t._node for t in tensors_in([args, kwargs])}
         self.arguments = _as_leaves((args, kwargs))
         self.random = get_rng_state() if preserve else None
         self.began = next_sequence()
@@ -59,7 +59,7 @@ class _Segment:
 
     def drop_saved(self, out: Any) -> None:
         """Let the nodes of this segment that `out` was computed from drop what they saved."""
-        nodes = reachable([t._node for t in _tensors(out)], after=self.began)
+        nodes = reachable([t._node for t in tensors_in(out)], after=self.began)
         self.nodes = [ref(node) for node in nodes]
         leaves = {source for node in nodes for source in node.inputs if type(source) is Leaf} - self.inputs
         self.leaves = [(leaf, t._array) for leaf in leaves if (t := leaf.tensor()) is not None]
@@ -72,7 +72,7 @@ class _Segment:
         """Run the function again, and give each node what the corresponding node of this run saved."""
         self._refuse_changed()
         start, out, within = next_sequence(), self._run(), set()
-        copies, nodes = reachable([t._node for t in _tensors(out)], start), [node() for node in self.nodes]
+        copies, nodes = reachable([t._node for t in tensors_in(out)], start), [node() for node in self.nodes]
         _refuse_others(nodes, copies)
         for node, copy in zip(nodes, copies, strict=True):
             if node is None or not hasattr(node, "recompute"):
@@ -107,7 +107,7 @@ class _Segment:
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError if the function would start from other values now than it did then."""
         leaves = [(leaf.tensor(), array) for leaf, array in self.leaves]
-        tensors = [("an argument", "changed in place", t, t._array) for t in _tensors(self.arguments)]
+        tensors = [("an argument", "changed in place", t, t._array) for t in tensors_in(self.arguments)]
         tensors += [("a parameter", "changed", t, array) for t, array in leaves if t is not None]
         for what, changed, t, array in tensors:
             if t._array is not array or write_record(array)[0] > self.began:
@@ -117,12 +117,12 @@ class _Segment:
                 )
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
     """`value` itself if it is a Tensor, or those in its tuples, lists and dicts."""
     if isinstance(value, Tensor):
         yield value
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
-        yield from _tensors(part)
+        yield from tensors_in(part)
 
 
 def _as_leaves(value: Any) -> Any:

@@ -17,7 +17,7 @@ class Sampler:
 
     One whose epochs differ also defines `set_epoch(epoch)`: a DataLoader calls it before each of them, with 0, 1, 2
     and so on. The order should depend on that number, not on how often it was iterated over: a loader that is resumed
-    in epoch 7 begins there."""
+    in epoch 7 begins there. One whose length depends on the batches defines `set_batches(batch_size, drop_last)`."""
 
     def __init__(self, data_source: Any = None) -> None:  # which PyTorch's took, and kept nothing of
         pass
@@ -108,6 +108,8 @@ class BatchSampler(Sampler):
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         self.batch_size = check_count("BatchSampler", "batch_size", batch_size, 1)
         self.sampler, self.drop_last = sampler, drop_last
+        if hasattr(sampler, "set_batches"):
+            sampler.set_batches(self.batch_size, drop_last)
 
     def set_epoch(self, epoch: int) -> None:
         """Pass the epoch on to the sampler, if it has a `set_epoch`."""

@@ -132,6 +132,14 @@ def test_inside(seed, tmp_path, capsys):
     assert page.read_text().startswith("<!doctype html>") and "One neuron" in page.read_text()
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_data_parallel(seed, tmp_path):
+    """As one process; tests/distributed has it on two."""
+    saved = tmp_path / "network.npz"
+    assert example("18_data_parallel").main(["--quick", f"--seed={seed}", f"--save={saved}"]) >= 0.9
+    assert lucid.load(saved)["0.weight"].shape == (128, 64)
+
+
 def same(a, b) -> bool:
     """Equal to the last bit, through dicts, lists and arrays."""
     if type(a) is not type(b):

@@ -17,9 +17,11 @@ import pytest
 
 import lucid
 import lucid.see
-from lucid import nn, optim
+from lucid import distributed, nn, optim
 from lucid.utils import data
 from tests.whole import whole
+
+distributed.init()  # alone
 
 HOSTILE: dict[str, Callable[[], Any]] = {
     "None": lambda: None, "a text": lambda: "text", "bytes": lambda: b"raw", "a complex number": lambda: 1j,
@@ -121,7 +123,7 @@ def plausible(owner: str, p: inspect.Parameter) -> Any:
 def public() -> Iterator[tuple[str, Callable[[], Any], tuple[str, ...]]]:
     """Each public callable: its title, what makes it (an object anew for each call), and the names that will do."""
     places = [lucid, nn, nn.functional, nn.init, nn.utils, lucid.linalg, lucid.autograd, optim, data, lucid.io,
-              lucid.see, optim.swa_utils]  # fmt: skip
+              lucid.see, optim.swa_utils, distributed]  # fmt: skip
     seen: set[int] = set()
     functions = tuple({name.rstrip("_") for place in (nn.functional, lucid, nn) for name in place.__all__})
     for place in places:
