@@ -47,6 +47,7 @@ LINES = {
     "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 785,
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
+    "a course that checks itself (its exercises are counted apart)": 330,
 }
 
 
@@ -54,6 +55,13 @@ def test_lucid_has_no_more_lines_than_it_may() -> None:
     counted = reading.lines(reading.package())
     print(f"lucid/**/*.py: {counted} lines")
     assert counted <= sum(LINES.values())
+
+
+def test_the_exercises_of_the_course_are_short() -> None:
+    """They are texts for learners, and no part of the framework."""
+    counted = reading.lines(reading.exercises())
+    print(f"lucid/learn/exercises/**/*.py: {counted} lines")
+    assert len(reading.exercises()) == 20 * 3 and counted <= 1_500
 
 
 @pytest.mark.parametrize("page", [reading.README, reading.READING], ids=lambda page: page.name)
