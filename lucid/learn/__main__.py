@@ -49,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.command in ("status", "check"):
             print(status(exercises, progress, asked.command == "status"))
     except (WrongAnswer, OSError, KeyboardInterrupt) as error:
-        print(f"{str(error) or 'interrupted; your files are as they were'}.")
-        return 1 if isinstance(error, WrongAnswer) else 2
+        wrong = isinstance(error, WrongAnswer)
+        print(f"{str(error) or 'interrupted; your files are as they were'}.", file=sys.stdout if wrong else sys.stderr)
+        return 1 if wrong else 2
     return 0
 
 
@@ -94,7 +95,7 @@ def start(which: Exercise, file: Path, progress: dict[str, Any]) -> str:
     if file.exists():
         return text + f"{file} is there already and stays as it is; to begin anew, move it away first."
     file.write_text((which.folder / "exercise.py").read_text("utf-8"), "utf-8")
-    return text + f"The file to fill in is {file}. Then: python -m lucid.learn check"
+    return text + f"The file to fill in is {file}. Then: python -m lucid.learn check (or hint, or solution)"
 
 
 def check(which: Exercise, file: Path, progress: dict[str, Any]) -> str:

@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 from lucid.learn.checks import WrongAnswer
 from lucid.ops.random import manual_seed
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder that lucid/ is in
+ROOT = Path(__file__).resolve().parents[2]  # the folder that lucid/ is in: installed, one where Python looks anyway
 LUCIDS_OWN = Path(__file__).with_name("exercises")
 FORM = r"# (.+)\n\nchapter: (.+)\nminutes: (\d+)\n(?:source: (\S+ \S+)\n)?\n(.*?)" + r"\n\n## Hint\n\n(.*?)" * 2 + r"\n"
-# Where lucid is installed, ROOT is among the places that Python looks at anyway.
 CHILD = "import sys; sys.path[:0] = {sys.argv[1]} - {*sys.path}; from lucid.learn.course import run; run(*sys.argv[2:])"
 
 

@@ -95,8 +95,8 @@ def test_the_page_has_the_exercises_that_there_are() -> None:
 
 def asked(capsys, folder: Path, *words: str) -> tuple[int, str]:
     """What a command gives and prints."""
-    code = main(["--folder", str(folder), *words])
-    return code, capsys.readouterr().out
+    code, printed = main(["--folder", str(folder), *words]), capsys.readouterr()
+    return code, printed.out + printed.err
 
 
 def test_the_first_steps_of_a_learner(capsys, tmp_path: Path) -> None:
