@@ -590,3 +590,18 @@ print([p.numpy().tobytes().hex() for p in m.parameters()])
         for seed in ("0", "1")
     }  # fmt: skip
     assert len(runs) == 1
+
+
+def test_the_gradient_of_a_computed_tensor_is_asked_for_in_vain_and_that_is_said() -> None:
+    x = leaf(1, 2)
+    h, kept = x * 2, x * 3
+    kept.retain_grad()
+    (h + kept).sum().backward()
+    says = r"^grad: .*computed, here by multiply; call retain_grad\(\) before it$"
+    with pytest.warns(UserWarning, match=says) as seen:
+        assert h.grad is None
+    assert seen[0].filename == __file__  # the line of whoever asks
+    assert kept.grad.tolist() == [1, 1] and x.grad.tolist() == [5, 5]
+    assert leaf(1).grad is None and x.detach().grad is None
+    h.grad = lucid.ones(2)
+    assert h.grad.tolist() == [1, 1]

@@ -48,6 +48,7 @@ LINES = {
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
     "a course that checks itself (its exercises are counted apart)": 330,
+    "a sentence for each mistake of the first week": 20,
 }
 
 
