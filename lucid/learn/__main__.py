@@ -102,8 +102,7 @@ def check(which: Exercise, file: Path, progress: dict[str, Any]) -> str:
     """That an answer is right, and where lucid does the same; a WrongAnswer otherwise."""
     says, printed = judge(which, file)
     progress["current"] = which.folder.name
-    if printed:
-        print(f"Your file printed:\n{printed.rstrip()}\n")
+    print(f"Your file printed:\n{printed.rstrip()}\n\n" * bool(printed), end="")
     expect(not says, f"{file}: {says}")
     progress["solved"].setdefault(which.folder.name, str(date.today()))
     place = f"\nlucid does the same in {place_in_source(which.source)}." if which.source else ""

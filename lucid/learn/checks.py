@@ -63,7 +63,7 @@ def same(what: str, got: Any, expected: Any, *, atol: float = 1e-6, rtol: float 
 def slopes(what: str, func: Callable[..., Any], *inputs: Tensor, order: int = 1) -> None:
     """Expect the gradients of `func(*inputs)` to be the slopes that central differences measure, by `gradcheck`.
 
-    The inputs, taken in float64, all require a gradient. With `order=2` so are gradients of gradients.
+    The inputs, taken in float64, all require a gradient. With `order=2`, gradients of gradients are compared too.
 
     >>> import lucid
     >>> slopes("tanh", lucid.tanh, lucid.tensor([0.0, 1.0]), order=2)

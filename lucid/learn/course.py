@@ -100,17 +100,18 @@ def judged(check: Path, file: Path) -> str:
     """What a check says of a file: a sentence, or "" where all is right."""
     manual_seed(0)
     try:
-        learner, checker = ModuleType("exercise"), ModuleType("check")
-        for module, path in ((learner, file), (checker, check)):  # not as programs: no __name__ is "__main__"
+        modules = {file: ModuleType("exercise"), check: ModuleType("check")}
+        for path, module in modules.items():  # not as programs: no __name__ is "__main__"
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
-        checker.check(learner)
+        modules[check].check(modules[file])
     except WrongAnswer as wrong:
         return str(wrong)
     except BaseException as error:  # SystemExit too
         if isinstance(error, SyntaxError) and error.filename == str(file):
             return f"Python cannot read line {error.lineno}: {error.msg}"
-        lines = [x for x in traceback.extract_tb(error.__traceback__) if x.filename == str(file)]
-        where = f"line {lines[-1].lineno}, `{lines[-1].line}`," if lines else "what it defines, when the check uses it,"
+        last = {x.filename: x for x in traceback.extract_tb(error.__traceback__)}
+        x = last.get(str(file)) or last.get(str(check))
+        where = f"line {x.lineno}{' of its check' * (x.filename == str(check))}, `{x.line}`," if x else "reading it"
         if isinstance(error, SystemExit):
             return f"{where} ends the program, and the check with it; take that out"
         return f"{where} raises {type(error).__name__}: {error}".removesuffix(": ")
