@@ -1,7 +1,4 @@
-"""What does a check say? What was expected, and what the learner's file gave: one sentence.
-
-`check(learner)` in a check.py is given that file as a module. The first of these functions to find something ends it.
-"""
+"""What does a check say? In one sentence, what was expected and what the learner's file gave (docs/course.md)."""
 
 from __future__ import annotations
 

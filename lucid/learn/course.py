@@ -1,8 +1,7 @@
 """What is a course, and how is an exercise checked?
 
-A course is a folder with a folder for each exercise, `01_product` and so on, of text.md, exercise.py, check.py and
-solution.py. lucid's own has SHA256SUMS too, so that an edited check is noticed. A learner's file runs in another
-interpreter: it may print, exit, loop for ever or crash. What stands in the way is an OSError with a sentence.
+A course is a folder with one for each exercise, `01_product` and so on. A learner's file runs in another interpreter,
+where it may print, exit, loop for ever or crash. What stands in the way is an OSError with a sentence.
 """
 
 from __future__ import annotations
@@ -75,10 +74,14 @@ def judge(exercise: Exercise, file: Path, seconds: float = 10) -> tuple[str, str
         return "the file is as it came; fill in what is missing first", ""
     with TemporaryDirectory() as scratch:
         result, file = Path(scratch, "result"), file.resolve()
-        command = [sys.executable, "-P", "-u", "-c", CHILD, ROOT, check, file, result, seconds]
-        pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        child = subprocess.run([str(x) for x in command], **pipes, text=True, errors="replace")
-        said, printed = result.read_text("utf-8") if result.is_file() else "", child.stdout[:4000]
+        command = [sys.executable, "-P", "-u", "-c", CHILD, ROOT, check, file, result, str(seconds)]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        child: Any = subprocess.Popen(command, errors="replace", **streams)  # type: ignore
+        with child:
+            printed = child.stdout.read(4000)
+            while child.stdout.read(65536):  # nobody needs what is beyond, and it must not wait for a reader
+                pass
+        said = result.read_text("utf-8") if result.is_file() else ""
     if said.startswith("done"):
         return said[4:], printed
     if said:  # the stack when the time was up, the innermost call first

@@ -153,7 +153,7 @@ FILES = {  # what is in the file -> what is said of it
     "exits": (b"import sys\n\nsys.exit(0)\n", r"line 3, `sys.exit\(0\)`, ends the program, and the check with it"),
     "asks": (b"name = input()\n", r"line 1, `name = input\(\)`, raises EOFError"),
     "raises": (b"def slope(f, x):\n    return f(x) / 0\n", r"line 2, `return f\(x\) / 0`, raises ZeroDivisionError"),
-    "was renamed": (b"def slopes(f, x):\n    return 0.0\n", r"line \d+ of its check, `.*`, raises AttributeError: .*'slope'"),
+    "was renamed": (b"def steep(f, x): 0\n", r"line \d+ of its check, `.*`, raises AttributeError: .*'slope'"),
     "takes other arguments": (b"def slope(f):\n    return 0.0\n", r"raises TypeError: slope\(\) takes 1 positional"),
     "returns nothing": (b"def slope(f, x):\n    f(x)\n", r"slope\(exp, 1\) gives None: is a `return` missing\?"),
     "gives an array": (b"import numpy\nslope = lambda f, x: numpy.ones(2)\n", "expected a number, got a NumPy array"),
