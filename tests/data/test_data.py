@@ -551,4 +551,4 @@ def test_a_tuple_of_arrays_is_asked_whether_it_is_a_tensor_dataset():
     with pytest.raises(TypeError, match=r"a tuple of 2 arrays; write DataLoader\(TensorDataset\(x, y\)\) .* a list"):
         DataLoader((x, y), batch_size=2)
     assert [batch.shape for batch in DataLoader([x, x])] == [(1, 4, 2)] * 2
-    assert next(iter(DataLoader((1.0, 2.0), batch_size=2))).tolist() == [1, 2]
+    assert next(iter(DataLoader((np.float64(1), 2.0), batch_size=2))).tolist() == [1, 2]
