@@ -78,8 +78,8 @@ clean:  ## remove the environment and everything made
 
 # `with-a,b` stamps an environment that has the extras a and b; a changed pyproject.toml installs again.
 $(VENV)/with-%: pyproject.toml | $(VENV)/made same-python
-	@echo "installing lucid with [$*] into $(VENV)"
-	@$(RUN) -m pip install --quiet --editable '.[$*]'
+	@echo "installing lucid with [$*] into $(VENV); what follows is pip, which fetches what that needs"
+	@$(RUN) -m pip install --editable '.[$*]'
 	@touch $@
 
 # An environment is made once: a PYTHON that it was not made with would be passed over in silence.

@@ -46,8 +46,17 @@ def core() -> list[str]:
 
 
 def package() -> list[str]:
-    """All Python files of lucid."""
-    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "lucid").rglob("*.py"))
+    """All Python files of lucid, but for those of its course."""
+    return sorted(set(_files("lucid")) - set(exercises()))
+
+
+def exercises() -> list[str]:
+    """The Python files of the course: what learners fill in, checks, solutions."""
+    return _files("lucid/learn/exercises")
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py"))
 
 
 def claims() -> dict[str, str]:

@@ -5,13 +5,15 @@ More of them stand in ops/tensor_methods.py.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from lucid.core.array import as_device, as_dtype, bool_, from_data, get_default_dtype, int64, text_of
 from lucid.core.elementwise import astype
-from lucid.core.node import Leaf, Tensor, method
+from lucid.core.node import Leaf, Node, Tensor, method
 from lucid.core.op import on_tensors
 
+COMPUTED = "grad: backward() leaves none at a tensor that was computed, here by {op}; call retain_grad() before it"
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]  # dicts and sets go by identity, not by value
 
 
@@ -37,6 +39,8 @@ def _get_grad(self: Tensor) -> Tensor | None:
     Raises:
         TypeError, ValueError: when assigned something other than None or a Tensor of this shape and dtype.
     """
+    if self._grad is None and type(self._node) is Node and self._node.retain_hooks is None:
+        warnings.warn(COMPUTED.format(op=self._node.name()), stacklevel=2)
     return self._grad
 
 

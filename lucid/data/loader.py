@@ -72,6 +72,9 @@ class DataLoader:
         if self.streamed:
             _refuse("an IterableDataset sets the order itself", order | seeded)
             self.sampler = dataset  # a batch then holds its samples themselves, not their numbers
+        elif isinstance(dataset, tuple) and dataset and all(getattr(x, "shape", ()) for x in dataset):
+            instead = "write DataLoader(TensorDataset(x, y)) for the rows of both, or give a list if each is a sample"
+            raise TypeError(f"DataLoader: expected a dataset, got a tuple of {len(dataset)} arrays; {instead}")
         elif not hasattr(dataset, "__getitem__"):
             given = type(dataset).__name__
             raise TypeError(f"DataLoader: a dataset has len() and [i], or is an IterableDataset; got {given}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import Signature, signature
+from itertools import zip_longest
 from typing import Any
 
 from lucid.core.node import Tensor
@@ -44,6 +45,10 @@ class FunctionModule(Module):
             cls.options = tuple(name for name in cls.takes.parameters if name != "inplace")
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        kinds = [str(p.annotation) for p in self.takes.parameters.values()]
+        if any(isinstance(x, Tensor) and "Tensor" not in kind for x, kind in zip_longest(args, kinds, fillvalue="")):
+            name, data = type(self).__name__, ", ".join([*signature(self.function).parameters][: self.inputs])
+            raise TypeError(f"{name}: got a Tensor in place of an option; make it, then call it: nn.{name}()({data})")
         try:
             bound = self.takes.bind(*args, **options)
         except TypeError as error:

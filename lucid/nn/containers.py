@@ -36,6 +36,11 @@ class Container(Module, Generic[Item]):
             got = type(item).__name__
             if isinstance(item, type) and issubclass(item, self._kind):
                 got = f"the class {item.__name__}; write {item.__name__}()"
+            elif callable(item) and self._kind is Module:
+                name = getattr(item, "__name__", got)
+                layers = (k for a in Module.__subclasses__() for k in a.__subclasses__())
+                same = [f"nn.{k.__name__}()" for k in layers if k.__name__.lower() == name.replace("_", "")]
+                got = f"the function {name}; write {(same or ['a Module with it as its forward'])[0]}"
             raise TypeError(f"{type(self).__name__}: an entry must be a {self._kind.__name__}, got {got}")
         return item
 

@@ -117,7 +117,7 @@ class Conveniences:
             return tensor.data.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
 
         tensors = [tensor for _, tensor in (*self.named_parameters(), *self.named_buffers())]
-        moves = [(t, moved(t), None if t.grad is None else moved(t.grad)) for t in tensors]
+        moves = [(t, moved(t), None if t._grad is None else moved(t._grad)) for t in tensors]
         for tensor, data, grad in moves:  # all were copied: nothing can fail half way
             tensor.data, tensor.grad = data, grad
         return self

@@ -265,7 +265,9 @@ def test_only_leaves_keep_gradients_unless_asked() -> None:
     z = y * y
     y.retain_grad()
     z.backward()
-    assert y.grad.tolist() == [12] and x.grad.tolist() == [36] and z.grad is None
+    assert y.grad.tolist() == [12] and x.grad.tolist() == [36]
+    with pytest.warns(UserWarning, match="computed, here by multiply; call retain_grad"):
+        assert z.grad is None
 
 
 def test_frozen_parts_get_no_gradient() -> None:
@@ -590,3 +592,18 @@ print([p.numpy().tobytes().hex() for p in m.parameters()])
         for seed in ("0", "1")
     }  # fmt: skip
     assert len(runs) == 1
+
+
+def test_the_gradient_of_a_computed_tensor_is_asked_for_in_vain_and_that_is_said() -> None:
+    x = leaf(1, 2)
+    h, kept = x * 2, x * 3
+    kept.retain_grad()
+    (h + kept).sum().backward()
+    says = r"^grad: .*computed, here by multiply; call retain_grad\(\) before it$"
+    with pytest.warns(UserWarning, match=says) as seen:
+        assert h.grad is None
+    assert seen[0].filename == __file__  # the line of whoever asks
+    assert kept.grad.tolist() == [1, 1] and x.grad.tolist() == [5, 5]
+    assert leaf(1).grad is None and x.detach().grad is None
+    h.grad = lucid.ones(2)
+    assert h.grad.tolist() == [1, 1]

@@ -588,3 +588,11 @@ def test_columns_and_rows_of_a_pandas_frame():
     assert [batch.tolist() for batch in DataLoader(frame["b"], batch_size=2)] == [[4.0, 5.0], [6.0]]
     with pytest.raises(TypeError, match="cannot make a tensor of object values"):
         default_collate([pandas.Series(["a", "b"])])
+
+
+def test_a_tuple_of_arrays_is_asked_whether_it_is_a_tensor_dataset():
+    x, y = lucid.ones(4, 2), np.ones(4)
+    with pytest.raises(TypeError, match=r"a tuple of 2 arrays; write DataLoader\(TensorDataset\(x, y\)\) .* a list"):
+        DataLoader((x, y), batch_size=2)
+    assert [batch.shape for batch in DataLoader([x, x])] == [(1, 4, 2)] * 2
+    assert next(iter(DataLoader((np.float64(1), 2.0), batch_size=2))).tolist() == [1, 2]

@@ -157,7 +157,10 @@ ERRORS: dict[str, list[Error]] = {
     "nn.Unflatten": [(lambda: nn.Unflatten(1, (2, 2))(x23), ValueError,
                       r"reshape: 6 elements of shape \(2, 3\) do not fit into shape \(2, 2, 2\)")],
     "nn.Sequential": [(lambda: nn.Sequential(nn.ReLU(), lucid.tanh), TypeError,
-                       "Sequential: an entry must be a Module"),
+                       r"Sequential: an entry must be a Module, got the function tanh; write nn.Tanh\(\)"),
+                      (lambda: nn.Sequential(F.log_softmax), TypeError, r"log_softmax; write nn.LogSoftmax\(\)"),
+                      (lambda: nn.Sequential(lambda x: x), TypeError,
+                       "the function <lambda>; write a Module with it as its forward"),
                       (lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU), TypeError,
                        r"Sequential: an entry must be a Module, got the class ReLU; write ReLU\(\)"),
                       (lambda: nn.Sequential([nn.ReLU()]), TypeError,
@@ -341,10 +344,14 @@ ERRORS: dict[str, list[Error]] = {
                          r"cross_entropy: label_smoothing is a share and must be in \[0, 1\], got 2")],
     "F.nll_loss": [*of_labels("nll_loss", F.nll_loss),
                    (lambda: F.nll_loss(logits, logits), TypeError, "nll_loss: target must hold integers, got float32")],
-    **{f"nn.{name}": [reduced(name, getattr(nn, name))]
+    **{f"nn.{name}": [reduced(name, getattr(nn, name)),
+                      (lambda name=name: getattr(nn, name)(logits, logits), TypeError,
+                       rf"{name}: got a Tensor in place of an option; .* call it: nn.{name}\(\)\(input, target\)")]
        for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss",
                     "NLLLoss")},
     "nn.CrossEntropyLoss": [reduced("CrossEntropyLoss", nn.CrossEntropyLoss),
+                            (lambda: nn.CrossEntropyLoss(logits, logits), TypeError,
+                             r"CrossEntropyLoss: got a Tensor .*: nn.CrossEntropyLoss\(\)\(input, target\)"),
                             (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError,
                              r"CrossEntropyLoss: label_smoothing is a share and must be in \[0, 1\], got 2")],
 }  # fmt: skip

@@ -52,6 +52,8 @@ LINES = {
     "other names of PyTorch's, methods in place, fills, out=, tensors by their type": 420,
     "loaders that fetch ahead, generators, rules and steps of one's own, averaged weights": 470,
     "vjps as mathematics, a page that fits its window, twelve mistakes more for the doctor": 390,
+    "a course that checks itself (its exercises are counted apart)": 330,
+    "a sentence for each mistake of the first week": 20,
 }
 
 
@@ -59,6 +61,13 @@ def test_lucid_has_no_more_lines_than_it_may() -> None:
     counted = reading.lines(reading.package())
     print(f"lucid/**/*.py: {counted} lines")
     assert counted <= sum(LINES.values())
+
+
+def test_the_exercises_of_the_course_are_short() -> None:
+    """They are texts for learners, and no part of the framework."""
+    counted = reading.lines(reading.exercises())
+    print(f"lucid/learn/exercises/**/*.py: {counted} lines")
+    assert len(reading.exercises()) == 20 * 3 and counted <= 1_500
 
 
 @pytest.mark.parametrize("page", [reading.README, reading.READING], ids=lambda page: page.name)
