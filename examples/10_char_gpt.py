@@ -24,7 +24,7 @@ import lucid.optim as optim
 from lucid import datasets
 
 CONTEXT, FEATURES, HEADS, LAYERS = 64, 64, 4, 2
-BATCH, LR, STEPS, QUICK_STEPS, LOOK = 32, 1e-2, 1000, 60, 20  # held-out loss is measured every LOOK steps
+BATCH, LR, STEPS, QUICK_STEPS, LOOK = 16, 1e-2, 3000, 100, 20  # held-out loss is measured every LOOK steps
 WRITTEN = 400  # characters
 TEXT = datasets.text()
 LETTERS = sorted(set(TEXT))
@@ -38,7 +38,7 @@ class GPT(nn.Module):
         self.letter = nn.Embedding(len(LETTERS), FEATURES)
         self.place = nn.Embedding(CONTEXT, FEATURES)
         layer = nn.TransformerEncoderLayer(
-            FEATURES, HEADS, 4 * FEATURES, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
+            FEATURES, HEADS, 4 * FEATURES, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(layer, LAYERS, norm=nn.LayerNorm(FEATURES))
         self.scores = nn.Linear(FEATURES, len(LETTERS))

@@ -20,8 +20,8 @@ import lucid.nn as nn
 import lucid.optim as optim
 
 LETTERS, LENGTH, FEATURES = 26, 16, 64
-BATCH, STEPS, QUICK_STEPS, LR = 64, 800, 400, 1e-2
-LOOKS = (0.1, 0.25, 1.0)  # the parts of the training after which the picture looks at it
+BATCH, STEPS, QUICK_STEPS, LR = 64, 400, 150, 1e-2
+EARLY, MIDWAY = 8, 25  # the steps that the picture looks back at
 
 
 class Reverser(nn.Module):
@@ -44,7 +44,7 @@ class Reverser(nn.Module):
 def picture(path: Path, looks: dict[str, list], word: str, answer: str) -> None:
     """Where each position of the answer looked, at three times."""
     page = figure(13, 4.8)
-    for axes, title, weights in zip(page.subplots(1, len(LOOKS)), looks["title"], looks["weights"], strict=True):
+    for axes, title, weights in zip(page.subplots(1, 3), looks["title"], looks["weights"], strict=True):
         axes.imshow(weights, cmap="magma", vmin=0, vmax=1)
         axes.set(title=title, xticks=range(LENGTH), xticklabels=word, yticks=range(LENGTH), xlabel="looked at")
         axes.tick_params(length=0, labelsize=8)
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> float:
         optimizer.step()
         schedule.step()
         training.show(loss=f"{loss.item():.4f}")
-        if step + 1 in [int(part * steps) for part in LOOKS]:
+        if step + 1 in (EARLY, MIDWAY, steps):
             looks["title"].append(f"after {step + 1} steps: {whole_sequences():.1%} right")
             looks["weights"].append(model(tests[:1])[1][0].detach().cpu().numpy())
 
