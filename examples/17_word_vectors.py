@@ -2,16 +2,15 @@
 
     python examples/17_word_vectors.py
 
-Every word of Alice in Wonderland that occurs at least five times gets a vector, and vectors of words that stand near each
-other are to point the same way: skip-gram with negative samples (Mikolov et al. 2013). Of each pair of neighbours, the
+Every word that Alice in Wonderland has at least five times gets a vector, and the vectors of words that stand near
+each other are to point the same way: skip-gram with negative samples (Mikolov et al. 2013). Of two neighbours the
 product of the vectors should be large; of a word and one drawn at random, small.
 
-A batch meets some 150 of the 700 words, and only their rows of the first table have a gradient; all the others get zeros.
-That is the case that Adamax is recommended for, "where gradients are sparse". So each optimizer has every learning
-rate of a grid. What comes of it, by the loss of held-out pairs: with its best rate Adamax ends where Adam does, or a
-little above. But it forgives: it ends near its best with more of the rates than Adam, and 16 times the best rate
-costs it less. For a word that is rarely met, Adam's root of a mean of squares forgets in a few hundred steps how large
-its gradients are, and the next one makes a leap; Adamax's maximum bounds it. Adagrad, which never forgets, is best here.
+A batch meets some 140 of the 700 words, and only their rows of the table have a gradient; the others get zeros. That is
+a case that Adamax is recommended for: "where gradients are sparse". So each optimizer has every learning rate of a
+grid, and the loss of held-out pairs judges. The claim turns out to be worth little here. With its best rate Adamax
+ends where Adam and Adagrad do, a hundredth apart; it puts up with one or two more of the rates, as a rate eight
+times too large costs it 0.16 and Adam 0.23. SGD keeps up only with a rate a thousand times theirs.
 """
 
 import math
@@ -101,13 +100,15 @@ def picture(path: Path, steps: range, results: dict, model: nn.Module, words: li
     above, below = curves.subplots(2, 1)
     for name, by_rate in results.items():
         best = min(by_rate, key=lambda rate: by_rate[rate][-1])
-        above.plot(steps, by_rate[best], color=RACERS[name], label=f"{name}, lr {100 * best if name == 'SGD' else best:.2g}")
+        shown = f"{name}, lr {best * (100 if name == 'SGD' else 1):.2g}"
+        above.plot(steps, by_rate[best], color=RACERS[name], label=shown)
         below.plot(by_rate.keys(), [losses[-1] for losses in by_rate.values()], ".-", color=RACERS[name])
     lowest = min(losses[-1] for by_rate in results.values() for losses in by_rate.values())
-    above.set(title="loss of held-out pairs, each at its best rate", xlabel="step", ylim=(lowest - 0.02, lowest + 0.5))
-    below.set(title="where it ends", xscale="log", xlabel="lr (SGD: a hundredth of it)", ylim=(lowest - 0.02, lowest + 0.5))
+    above.set(title="loss of held-out pairs, each at its best rate", xlabel="step")
+    below.set(title="where it ends", xscale="log", xlabel="lr (SGD: a hundredth of it)")
     above.legend(fontsize=9)
     for axes in (above, below):
+        axes.set_ylim(lowest - 0.02, lowest + 0.5)
         axes.grid(alpha=0.3)
     vectors = nn.functional.normalize(model.word.weight.detach(), dim=1).cpu().numpy()[:60]
     at = (vectors - vectors.mean(axis=0)) @ numpy.linalg.svd(vectors - vectors.mean(axis=0))[2][:2].T

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 import lucid
 from lucid.optim.state_dict import kinds
-from tests.whole import first, whole
+from tests.whole import first, one_of_each, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))  # where a program finds common.py
@@ -136,6 +137,59 @@ def test_inside(seed, tmp_path, capsys):
     assert page.read_text().startswith("<!doctype html>") and "One neuron" in page.read_text()
 
 
+# Of each: what reaches its figure at the quick size, and at full size what examples/README.md says of it.
+FIGURES = {
+    "08_digits_cnn": (lambda right: right >= 0.975, lambda right: right >= 0.98),
+    "09_sine_rnn": (lambda error: error <= 0.010, lambda error: error <= 0.010),
+    "10_char_gpt": (lambda loss: loss <= 2.75, lambda loss: loss <= 1.60),
+    "11_attention": (lambda right: right >= 0.98, lambda right: right >= 0.98),
+    "12_vae_digits": (lambda loss: loss <= 31, lambda loss: loss <= 24.5),
+}
+
+
+@pytest.mark.parametrize(("name", "seed"), one_of_each([(n, s) for n in FIGURES for s in range(3)], lambda row: row[0]))
+def test_an_example_reaches_its_figure_at_quick_size(name, seed, tmp_path):
+    picture = tmp_path / "new" / "picture.png"
+    reached = example(name).main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    assert FIGURES[name][0](reached), reached
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@whole
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_example_reaches_its_figure_at_full_size(name, tmp_path):
+    reached = example(name).main([f"--out={tmp_path / 'picture.png'}"])
+    assert FIGURES[name][1](reached), reached
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_word_vectors(seed, tmp_path):
+    """Learned by all, by Adamax as well as by Adam; and a rate that is too high costs Adamax less."""
+    picture = tmp_path / "new" / "words.png"
+    ends = example("17_word_vectors").main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    lowest = {name: min(by_rate.values()) for name, by_rate in ends.items()}
+    assert max(lowest.values()) < 3 < 6 * math.log(2)  # which is what vectors of zeros cost
+    assert abs(lowest["Adamax"] - lowest["Adam"]) < 0.1
+    highest = max(ends["Adam"])
+    assert ends["Adamax"][highest] < ends["Adam"][highest] - 0.5
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_transformer_continues_a_prompt_and_refuses_what_it_cannot_read(capsys, tmp_path):
+    gpt = example("10_char_gpt")
+    written = gpt.continued(gpt.GPT(), "The Cat said", 5, top_k=3)
+    assert written.startswith("The Cat said") and len(written) == 17
+    for arguments, says in {
+        ("--prompt=Ärger",): "--prompt: 'Ä' is no character of the book; it has !",
+        ("--prompt=",): "--prompt needs a character, and --top-k a number from 1 to 72",
+        ("--top-k=73",): "--prompt needs a character, and --top-k a number from 1 to 72",
+    }.items():
+        with pytest.raises(SystemExit):
+            gpt.main([*arguments, f"--out={tmp_path / 'x.png'}"])
+        printed = capsys.readouterr().err
+        assert says in printed and printed.count("\n") == 1
+
+
 def same(a, b) -> bool:
     """Equal to the last bit, through dicts, lists and arrays."""
     if type(a) is not type(b):
@@ -191,7 +245,10 @@ def test_needs_nothing_but_lucid(name, module):
     assert without(module, name, "--quick").returncode == 0
 
 
-@pytest.mark.parametrize("name", first(["03_spiral.py", "04_digits.py", "05_optimizers.py"]))
+DRAWING = [program.name for program in PROGRAMS if ".png" in program.read_text()]
+
+
+@pytest.mark.parametrize("name", first(DRAWING))
 @pytest.mark.parametrize("module", first(["matplotlib", "tqdm"]))
 def test_says_what_to_install(name, module):
     ran = without(module, name)
