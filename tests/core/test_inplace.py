@@ -18,7 +18,9 @@ import pytest
 
 import lucid
 from lucid.autograd import gradcheck, gradgradcheck
+from lucid.core.events import NODE
 from tests.gpu.gpus import there
+from tests.optim.test_shared_memory import WAYS
 
 
 def two(m: Any, x: Any) -> Any:
@@ -638,3 +640,33 @@ def test_a_write_through_a_chain_of_views_however_long(view, depth):
     assert first.sum().item() == 8 * 7 and second.tolist() == [3 * 4 + 4 * 2]
     second.sum().backward()
     assert value.grad.tolist() == [6 * 2 + 4]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_backward_notices_a_write_through_another_tensor_of_the_same_memory(way):
+    whole, part, beside = map(lucid.from_numpy, way(np.arange(8.0), [(0, 4), (2, 4), (4, 8)]))
+    w = lucid.ones(4, requires_grad=True)
+    out = (whole * w).sum()
+    part += 1
+    with pytest.raises(RuntimeError, match="multiply needs its input 'x' .* changed in place"):
+        out.backward()
+    out = (w * whole).sum()
+    out.backward()  # the write came before
+    assert w.grad.tolist() == [0, 1, 3, 4] and beside.tolist() == [4, 5, 6, 7]
+
+
+def test_a_write_gives_a_new_history_to_what_shows_the_same_elements_and_to_nothing_else():
+    w, made = lucid.ones(2, requires_grad=True), []
+    base = lucid.zeros(50, 2) * w
+    rows = [base[i] for i in range(50)]
+    NODE.append(lambda node, out: made.append(node))
+    try:
+        for row in rows:
+            row += w
+    finally:
+        NODE.pop()
+    assert len(made) <= 5 * len(rows)
+    rows[0].mul_(3)
+    base[1:3].mul_(2)
+    (base.sum() + rows[1].sum() + rows[2].square().sum()).backward()
+    assert w.grad.tolist() == [47 + 3 + 2 + 2 + 2 + 8] * 2
