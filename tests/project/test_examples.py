@@ -211,8 +211,8 @@ def test_same_sees_one_bit():
 
 
 def run(*arguments) -> subprocess.CompletedProcess:
-    """Python with these arguments and this checkout's lucid, from above the examples; what is drawn goes into out/ there."""
-    here = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    """Python with these arguments and this checkout's lucid; what is drawn goes into out/."""
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), str(EXAMPLES)])}
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env=here, cwd=EXAMPLES.parent
     )
