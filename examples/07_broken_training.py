@@ -10,12 +10,12 @@ and, where the loss hides the harm, what else shows it: accuracy on held-out dat
 
 import gc
 import warnings
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import numpy
+from common import Options, run
 
 import lucid
 import lucid.nn as nn
@@ -667,18 +667,14 @@ def compared(lost: dict[str, float], mended: dict[str, float]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Train all of them both ways; returns how many mistakes were not found, or found where there are none."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = Options(__doc__, quick=f"{QUICK_STEPS} steps each instead of {STEPS}")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BUGS)}")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the data and of the first weights")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps each instead of {STEPS}")
     options = parser.parse_args(argv)
     if unknown := [name for name in options.names if name not in BUGS]:
         parser.error(f"there is no {unknown[0]!r}; there are: {', '.join(BUGS)}")
     steps = QUICK_STEPS if options.quick else STEPS
     usual = lucid.get_default_device()
     lucid.set_default_device(options.device)  # all that is made from here on goes there
-    lucid.zeros(1)  # one that is not here is refused here
 
     wrong = 0
     for name in options.names or BUGS:
@@ -699,4 +695,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

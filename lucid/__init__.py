@@ -48,7 +48,7 @@ _know_other_names(_sys.modules[__name__], *_public, nn.utils.rnn, optim.lr_sched
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
 __all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "interop", "ops"})
-__all__ += ["distributed", "distributions", "learn", "see"]  # noqa: F405  (loaded when they are first used)
+__all__ += ["datasets", "distributed", "distributions", "learn", "see"]  # noqa: F405  (loaded when they are first used)
 __getattr__: _Any  # for these and for other names; _suggest.py sets it
 
 

@@ -37,7 +37,7 @@ TABLE = [
         half=float16 int=int32 long=int64 row_stack=vstack scalar_tensor=tensor short=int16"""),
     ("lucid", "", "Size=builtins:tuple finfo=numpy:finfo iinfo=numpy:iinfo"),
     ("lucid", "", """
-        distributed=lucid.distributed: distributions=lucid.distributions: learn=lucid.learn:
+        datasets=lucid.datasets: distributed=lucid.distributed: distributions=lucid.distributions: learn=lucid.learn:
         see=lucid.see:"""),  # loaded when they are first used
     ("lucid", "lucid.Tensor", """
         bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor clone detach floor_divide

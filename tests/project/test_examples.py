@@ -1,7 +1,10 @@
 """Every example, run as its reader would, at its quick size: its figure must be reached from any seed."""
 
+import importlib
 import importlib.util
+import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +15,11 @@ import pytest
 
 import lucid
 from lucid.optim.state_dict import kinds
-from tests.whole import first, whole
+from tests.whole import first, one_of_each, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # where a program finds common.py
+common = importlib.import_module("common")
 PROGRAMS = sorted(EXAMPLES.glob("[0-9]*.py"))
 SEEDS = first([0, 1, 2])
 
@@ -138,6 +143,57 @@ def test_data_parallel(seed, tmp_path):
     saved = tmp_path / "network.npz"
     assert example("18_data_parallel").main(["--quick", f"--seed={seed}", f"--save={saved}"]) >= 0.9
     assert lucid.load(saved)["0.weight"].shape == (128, 64)
+# Of each: what reaches its figure at the quick size, and at full size what examples/README.md says of it.
+FIGURES = {
+    "08_digits_cnn": (lambda right: right >= 0.975, lambda right: right >= 0.98),
+    "09_sine_rnn": (lambda error: error <= 0.010, lambda error: error <= 0.010),
+    "10_char_gpt": (lambda loss: loss <= 2.75, lambda loss: loss <= 1.60),
+    "11_attention": (lambda right: right >= 0.98, lambda right: right >= 0.98),
+    "12_vae_digits": (lambda loss: loss <= 31, lambda loss: loss <= 24.5),
+}
+
+
+@pytest.mark.parametrize(("name", "seed"), one_of_each([(n, s) for n in FIGURES for s in range(3)], lambda row: row[0]))
+def test_an_example_reaches_its_figure_at_quick_size(name, seed, tmp_path):
+    picture = tmp_path / "new" / "picture.png"
+    reached = example(name).main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    assert FIGURES[name][0](reached), reached
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@whole
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_example_reaches_its_figure_at_full_size(name, tmp_path):
+    reached = example(name).main([f"--out={tmp_path / 'picture.png'}"])
+    assert FIGURES[name][1](reached), reached
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_word_vectors(seed, tmp_path):
+    """Learned by all, by Adamax as well as by Adam; and a rate that is too high costs Adamax less."""
+    picture = tmp_path / "new" / "words.png"
+    ends = example("17_word_vectors").main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    lowest = {name: min(by_rate.values()) for name, by_rate in ends.items()}
+    assert max(lowest.values()) < 3 < 6 * math.log(2)  # which is what vectors of zeros cost
+    assert abs(lowest["Adamax"] - lowest["Adam"]) < 0.1
+    highest = max(ends["Adam"])
+    assert ends["Adamax"][highest] < ends["Adam"][highest] - 0.5
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_transformer_continues_a_prompt_and_refuses_what_it_cannot_read(capsys, tmp_path):
+    gpt = example("10_char_gpt")
+    written = gpt.continued(gpt.GPT(), "The Cat said", 5, top_k=3)
+    assert written.startswith("The Cat said") and len(written) == 17
+    for arguments, says in {
+        ("--prompt=Ärger",): "--prompt: 'Ä' is no character of the book; it has !",
+        ("--prompt=",): "--prompt needs a character, and --top-k a number from 1 to 72",
+        ("--top-k=73",): "--prompt needs a character, and --top-k a number from 1 to 72",
+    }.items():
+        with pytest.raises(SystemExit):
+            gpt.main([*arguments, f"--out={tmp_path / 'x.png'}"])
+        printed = capsys.readouterr().err
+        assert says in printed and printed.count("\n") == 1
 
 
 def same(a, b) -> bool:
@@ -161,10 +217,10 @@ def test_same_sees_one_bit():
 
 
 def run(*arguments) -> subprocess.CompletedProcess:
-    """Python with these arguments and this checkout's lucid, from another directory."""
-    here = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    """Python with these arguments and this checkout's lucid; what is drawn goes into out/."""
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), str(EXAMPLES)])}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=here, cwd=EXAMPLES
+        [sys.executable, *arguments], capture_output=True, text=True, env=here, cwd=EXAMPLES.parent
     )
 
 
@@ -195,7 +251,10 @@ def test_needs_nothing_but_lucid(name, module):
     assert without(module, name, "--quick").returncode == 0
 
 
-@pytest.mark.parametrize("name", first(["03_spiral.py", "04_digits.py", "05_optimizers.py"]))
+DRAWING = [program.name for program in PROGRAMS if ".png" in program.read_text()]
+
+
+@pytest.mark.parametrize("name", first(DRAWING))
 @pytest.mark.parametrize("module", first(["matplotlib", "tqdm"]))
 def test_says_what_to_install(name, module):
     ran = without(module, name)
@@ -203,9 +262,87 @@ def test_says_what_to_install(name, module):
     assert ran.stderr.startswith(f"this example needs {module}") and "pip install" in ran.stderr
 
 
-def test_the_digits_are_those_of_the_source():
-    with numpy.load(EXAMPLES / "digits.npz") as file:
-        images, labels = file["images"], file["labels"]
-    assert (images.shape, images.dtype, images.max()) == ((1797, 8, 8), numpy.uint8, 16)
-    counts = " | ".join(map(str, numpy.bincount(labels)))
-    assert f"| images | {counts} |" in (EXAMPLES / "DATA.md").read_text()
+# -- what all of them share --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "says"),
+    first(
+        [
+            ("03_spiral", "nothing/spiral.xyz", "--out: no writer knows .xyz, as in nothing/spiral.xyz; known: .eps"),
+            ("04_digits", "/dev/null/digits.png", "--out: /dev/null/digits.png cannot be written: /dev/null"),
+            ("05_optimizers", "nothing/race.html", "--out: no writer knows .html"),
+            ("06_inside", "inside.png", "--out: no writer knows .png, as in inside.png; known: .html"),
+        ]
+    ),
+)
+def test_a_picture_that_cannot_be_written_is_refused_in_one_line_before_anything_is_computed(name, out, says, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        example(name).main([f"--out={out}"])
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2 and printed.out == ""
+    assert says in printed.err and printed.err.count("\n") == 1
+    assert not Path("nothing").exists()
+
+
+def test_a_path_without_a_suffix_gets_one_and_looking_leaves_no_file(tmp_path):
+    options = common.Options("", "", out="out/x.png").parse_args([f"--out={tmp_path / 'new' / 'x'}"])
+    assert options.out == tmp_path / "new" / "x.png" and not options.out.exists()
+
+
+class Walk:
+    """A model and an optimizer in one: where it is depends on every random number drawn so far."""
+
+    at = 0.0
+
+    def state_dict(self):
+        return {"at": self.at}
+
+    def load_state_dict(self, state):
+        self.at = state["at"]
+
+
+def walk(tmp_path, *arguments, interrupt=None):
+    """The way of ten steps; at the one called `interrupt` somebody presses Ctrl-C."""
+    parser = common.Options("", "", out="x.png", resumable=True)
+    options = parser.parse_args([f"--out={tmp_path / 'x.png'}", *arguments])
+    data, model, way = lucid.randn(10), Walk(), {"seen": []}
+    for step in common.Training(options, 10, model=model, way=way):
+        model.at += data[step].item()
+        if step == interrupt:
+            signal.raise_signal(signal.SIGINT)
+        model.at += lucid.randn(()).item()  # the step is finished before anything is saved
+        way["seen"].append(model.at)
+    return way["seen"]
+
+
+def test_ctrl_c_in_a_training_says_how_to_resume_and_that_goes_on_bit_for_bit(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["examples/x.py", "--seed", "3"])
+    before = signal.getsignal(signal.SIGINT)
+    through = walk(tmp_path, "--seed=3")
+    assert len(through) == 10 and signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(SystemExit) as stopped:
+        walk(tmp_path, "--seed=3", interrupt=5)
+    checkpoint = tmp_path / "x.npz"
+    assert stopped.value.code == (
+        f"stopped after step 6 of 10; to go on: python examples/x.py --seed 3 --resume {checkpoint}"
+    )
+    lucid.manual_seed(99)
+    assert walk(tmp_path, f"--resume={checkpoint}") == through  # the seed is in it
+
+    finished = tmp_path / "finished.npz"
+    assert walk(tmp_path, "--seed=3", f"--save={finished}") == through == walk(tmp_path, f"--resume={finished}")
+    with pytest.raises(SystemExit):
+        walk(tmp_path, f"--resume={tmp_path / 'nothing.npz'}")
+    lucid.save({"example": "y"}, tmp_path / "y.npz")
+    with pytest.raises(SystemExit):
+        walk(tmp_path, f"--resume={tmp_path / 'y.npz'}")
+    errors = capsys.readouterr().err.splitlines()
+    assert "nothing.npz" in errors[0] and errors[1].endswith("y.npz is not a checkpoint of this example")
+
+
+def test_ctrl_c_in_a_program_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["examples/x.py", "--quick"])
+    with pytest.raises(SystemExit) as stopped:
+        common.run(lambda: signal.raise_signal(signal.SIGINT))
+    assert stopped.value.code == "\nstopped; nothing was saved. To begin anew: python examples/x.py --quick"

@@ -22,7 +22,7 @@ from reference.reading import READING, package, reading_list  # noqa: E402
 # Lower floors first; what stands on one floor does not import its neighbours.
 FLOORS = [
     {"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data", "interop"},
-    {"distributed"}, {"see", "learn"},
+    {"distributed"}, {"see", "learn", "datasets"},
 ]  # fmt: skip
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
@@ -234,7 +234,7 @@ before = set(sys.modules)
 import lucid, lucid.nn, lucid.optim
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 new = {name for name in new if "cython" not in name}  # numpy.random's runtime
-later = {"lucid.see", "lucid.distributed", "lucid.distributions", "lucid.learn"} & set(sys.modules)
+later = {f"lucid.{name}" for name in ("see", "datasets", "distributed", "distributions", "learn")} & set(sys.modules)
 print(sorted(new - set(sys.stdlib_module_names) - {"lucid", "numpy"}), sorted(later))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

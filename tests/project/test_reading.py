@@ -54,6 +54,7 @@ LINES = {
     "vjps as mathematics, a page that fits its window, twelve mistakes more for the doctor": 390,
     "a course that checks itself (its exercises are counted apart)": 330,
     "a sentence for each mistake of the first week": 20,
+    "data sets that come with lucid": 130,
 }
 
 
