@@ -16,7 +16,7 @@ from pathlib import Path
 import lucid
 import lucid.optim as optim
 
-PAGE = Path(__file__).resolve().parents[1] / "out" / "inside.html"
+PAGE = Path("out/06_inside.html")
 STEPS, QUICK_STEPS = 60, 30
 LEARNING_RATE = 0.1
 WANTED = 0.8
