@@ -8,7 +8,7 @@ moves by exactly lr, whether the loss is steep there or nearly flat. The program
 same lines in a loop.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from common import Options, run
 
 import lucid
 import lucid.nn as nn
@@ -19,13 +19,8 @@ SAMPLES, STEPS, QUICK_STEPS = 64, 2000, 300
 
 def main(argv: list[str] | None = None) -> float:
     """Train one linear layer; returns its last loss as a fraction of its first."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the data and of the first weights")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps instead of {STEPS}")
-    options = parser.parse_args(argv)
+    options = Options(__doc__, quick=f"{QUICK_STEPS} steps instead of {STEPS}").parse_args(argv)
 
-    lucid.manual_seed(options.seed)
     x = lucid.randn(SAMPLES, 3).to(options.device)
     target = x.sum(dim=1, keepdim=True) / 2 - 1  # the weights to be found are 0.5, 0.5, 0.5, the bias -1
     model = nn.Linear(3, 1).to(options.device)
@@ -57,4 +52,4 @@ def main(argv: list[str] | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,7 +9,7 @@ flat floor, and crawls. Adamax divides each gradient by the largest in its own p
 the same pace.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from common import Options, run
 
 import lucid
 import lucid.nn as nn
@@ -56,14 +56,9 @@ def least_squares(celsius: lucid.Tensor, fahrenheit: lucid.Tensor) -> tuple[floa
 
 def main(argv: list[str] | None = None) -> float:
     """Fit both lines; returns how far Adamax's intercept is from the best one, in degrees Fahrenheit."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the readings and of the first weights")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps instead of {STEPS}")
-    options = parser.parse_args(argv)
+    options = Options(__doc__, quick=f"{QUICK_STEPS} steps instead of {STEPS}").parse_args(argv)
     steps = QUICK_STEPS if options.quick else STEPS
 
-    lucid.manual_seed(options.seed)
     celsius = lucid.rand(READINGS, 1) * 40 - 5
     fahrenheit = 1.8 * celsius + 32 + NOISE * lucid.randn(READINGS, 1)
     readings = celsius.to(options.device), fahrenheit.to(options.device)
@@ -80,4 +75,4 @@ def main(argv: list[str] | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -4,30 +4,22 @@
     python examples/04_digits.py --epochs 10 --save digits-run.npz     # stop early, and
     python examples/04_digits.py --resume digits-run.npz               # go on as if nothing had happened
 
-There are 1,797 digits of 8 by 8 pixels (`examples/DATA.md` says where they come from). A fifth of them is
+There are 1,797 digits of 8 by 8 pixels (`lucid/datasets/DATA.md` says where they come from). A fifth of them is
 held out: the network is never trained on it, and every figure it boasts of is measured there.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy
+from common import Options, Training, figure, needed, run, write
 
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-from lucid.data.datasets import TensorDataset
-from lucid.data.loader import DataLoader
-
-try:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MultipleLocator, PercentFormatter
-    from tqdm import tqdm
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"this example needs {missing.name}: pip install --editable '.[examples]'") from None
+from lucid import datasets
+from lucid.utils.data import DataLoader, TensorDataset
 
 Array = numpy.ndarray
-DIGITS = Path(__file__).with_name("digits.npz")
 EPOCHS, QUICK_EPOCHS, BATCH, LR = 40, 8, 32, 1e-2
 BLUE, RED, SHOWN = "#2563a8", "#c2452d", 10
 
@@ -41,8 +33,8 @@ def network() -> nn.Module:
 
 def picture(path: Path, history: dict[str, list[float]], images: Array, truth: Array, read: Array) -> None:
     """One page: how it learned, what it confuses with what, and digits that it misread."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(3.5, 1))
+    page, ticker = figure(11, 8), needed("matplotlib.ticker")
+    upper, lower = page.subfigures(2, 1, height_ratios=(3.5, 1))
     curves, confusion = upper.subfigures(1, 2)
 
     epochs = range(1, len(history["loss"]) + 1)
@@ -51,8 +43,8 @@ def picture(path: Path, history: dict[str, list[float]], images: Array, truth: A
     panels[0].set(title="training loss", yscale="log")
     panels[1].plot(epochs, history["accuracy"], color=BLUE)
     panels[1].set(title=f"held-out accuracy: {history['accuracy'][-1]:.1%}", ylim=(0.8, 1), xlabel="epoch")
-    panels[1].yaxis.set_major_locator(MultipleLocator(0.05))
-    panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panels[1].yaxis.set_major_locator(ticker.MultipleLocator(0.05))
+    panels[1].yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
     for axes in panels:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -76,8 +68,7 @@ def picture(path: Path, history: dict[str, list[float]], images: Array, truth: A
         axes.imshow(images[index], cmap="gray_r")
         axes.set_title(f"{truth[index]} read as {read[index]}", fontsize=9, color=RED)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    write(page, path)
 
 
 def positive(text: str) -> int:
@@ -88,83 +79,54 @@ def positive(text: str) -> int:
 
 
 def main(argv: list[str] | None = None) -> float:
-    """Train, draw, and return the accuracy on the held-out fifth."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the first weights and the batches")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs instead of {EPOCHS}")
+    """Train, draw, and return the accuracy on the held-out digits."""
+    quick = f"{QUICK_EPOCHS} epochs instead of {EPOCHS}"
+    parser = Options(__doc__, quick=quick, out="out/04_digits.png", resumable=True)
     parser.add_argument("--epochs", type=positive, metavar="N", help="stop after N in all")
     parser.add_argument("--save", type=Path, metavar="PATH", help="write a checkpoint after every epoch")
-    parser.add_argument("--resume", type=Path, metavar="PATH", help="go on from a checkpoint, bit for bit")
-    parser.add_argument("--out", type=Path, default=Path("out/04_digits.png"), help="where the picture goes")
     options = parser.parse_args(argv)
     epochs = options.epochs or (QUICK_EPOCHS if options.quick else EPOCHS)
-    try:
-        saved = lucid.load(options.resume) if options.resume else None
-    except (OSError, ValueError) as error:
-        parser.error(f"--resume: {error}")
-    if saved is not None and "batches" not in saved:
-        parser.error(f"--resume: {options.resume} is not a checkpoint of this example")
-    if not options.out.suffix:
-        options.out = options.out.with_suffix(".png")
-    seed = saved["seed"] if saved else options.seed  # the same fifth must stay held out
 
-    lucid.manual_seed(seed)
-    with numpy.load(DIGITS) as file:
-        images, labels = file["images"], file["labels"].astype("int64")
-    order = lucid.randperm(len(labels)).numpy()
+    images, labels = datasets.digits()
+    order = lucid.randperm(len(labels))
     held_out, trained_on = order[: len(order) // 5], order[len(order) // 5 :]
-    pixels = lucid.tensor(images.reshape(-1, 64) / 16, dtype=lucid.float32)  # ink from 0 to 1
-    answers = lucid.tensor(labels)
-    training = TensorDataset(pixels[trained_on], answers[trained_on])
-    batches = DataLoader(training, batch_size=BATCH, shuffle=True, seed=seed)
-    test_pixels = pixels[held_out].to(options.device)
+    pixels, digits = images.reshape(-1, 64).to(options.device), labels.to(options.device)
+    batches = DataLoader(
+        TensorDataset(pixels[trained_on], digits[trained_on]), batch_size=BATCH, shuffle=True, seed=options.seed
+    )
 
     model = network().to(options.device)
     loss_of = nn.CrossEntropyLoss()
     optimizer = optim.Adamax(model.parameters(), lr=LR)
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
 
-    # A run is these three, the random numbers to come (the dropout draws some), the history and the seed.
-    parts = {"model": model, "optimizer": optimizer, "batches": batches}
-    if saved:
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        lucid.set_rng_state(saved["random"])
-        history = saved["history"]
-
-    def read() -> Array:
+    def read() -> lucid.Tensor:
         model.eval()
         with lucid.no_grad():
-            return model(test_pixels).argmax(dim=1).cpu().numpy()
+            return model(pixels[held_out]).argmax(dim=1)
 
-    progress = tqdm(range(len(history["loss"]), epochs), desc="digits", unit="epoch", disable=None)
-    for _ in progress:
+    training = Training(
+        options, epochs, "epoch", model=model, optimizer=optimizer, batches=batches, history=history
+    )
+    for _ in training:
         model.train()
         losses = []
         for x, y in batches:
-            loss = loss_of(model(x.to(options.device)), y.to(options.device))
+            loss = loss_of(model(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
         history["loss"].append(lucid.stack(losses).mean().item())
-        history["accuracy"].append(float((read() == labels[held_out]).mean()))
-        progress.set_postfix(loss=f"{history['loss'][-1]:.3f}", accuracy=f"{history['accuracy'][-1]:.1%}")
-        if options.save:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            random = lucid.get_rng_state()
-            lucid.save({**states, "random": random, "history": history, "seed": seed}, options.save)
+        history["accuracy"].append((read() == digits[held_out]).float().mean().item())
+        training.show(loss=f"{history['loss'][-1]:.3f}", accuracy=f"{history['accuracy'][-1]:.1%}")
 
-    picture(options.out, history, images[held_out], labels[held_out], read())
     accuracy = history["accuracy"][-1]
-    print(
-        f"{accuracy:.1%} of {len(held_out)} held-out digits read right after {len(history['loss'])} epochs; ",
-        end="",
-    )
+    picture(options.out, history, images[held_out].numpy(), labels[held_out].numpy(), read().cpu().numpy())
+    print(f"{accuracy:.1%} of {len(held_out)} held-out digits read right after {len(history['loss'])} epochs; ", end="")
     print(f"picture: {options.out}")
     return accuracy
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

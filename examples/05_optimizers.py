@@ -8,22 +8,16 @@ of a grid, 2^-14 to 1 by factors of 2, and is shown with its best: chosen on one
 the other. Two pictures are drawn, of the races and of the paths down the valleys.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy
+from common import Options, figure, progress, run, write
 
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-
-try:
-    from matplotlib.figure import Figure
-    from tqdm import tqdm
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"this example needs {missing.name}: pip install --editable '.[examples]'") from None
 
 Array = numpy.ndarray
 RATES = [2.0**k for k in range(-14, 1)]
@@ -110,8 +104,8 @@ def descend(begin: lucid.Tensor, height: Any, steps: int) -> Array:
 
 def draw_walks(path: Path, walks: dict[tuple[str, str], tuple[Array, float | None]]) -> None:
     """Rosenbrock's valley once for each optimizer, and the other two with a few in them."""
-    figure = Figure(figsize=(15, 9.5), layout="constrained")
-    for axes, (valley, names) in zip(figure.subplots(3, 5).flatten(), CELLS, strict=True):
+    picture = figure(15, 9.5)
+    for axes, (valley, names) in zip(picture.subplots(3, 5).flatten(), CELLS, strict=True):
         height, start, goal = VALLEYS[valley]
         extent = ((-1.9, 1.9), (-0.9, 2.1)) if valley == "Rosenbrock" else ((-2.1, 0.9), (-1.4, 1.4))
         x, y = numpy.meshgrid(*(numpy.linspace(*ends, 160) for ends in extent))
@@ -127,7 +121,7 @@ def draw_walks(path: Path, walks: dict[tuple[str, str], tuple[Array, float | Non
         axes.set(xlim=extent[0], ylim=extent[1], xticks=[], yticks=[])
         if len(names) > 1:
             axes.legend(fontsize=8, loc="upper right")
-    save(figure, path)
+    write(picture, path, dpi=90)
 
 
 # -- the races ----------------------------------------------------------------------------------------------
@@ -197,8 +191,8 @@ def spike(name: str, steps: int = 1500, at: int = 200, size: float = 1000.0) -> 
 
 def draw_races(path: Path, rates: list[float], results: dict[str, dict[str, Result]]) -> None:
     """Above how the loss falls, below where it ends for each rate; at the right one spike, and what follows."""
-    figure = Figure(figsize=(15, 7), layout="constrained")
-    panels = figure.subplots(2, len(results) + 1)
+    picture = figure(15, 7)
+    panels = picture.subplots(2, len(results) + 1)
     for column, (kind, racers) in enumerate(results.items()):
         above, below = panels[:, column]
         for name, result in racers.items():
@@ -221,12 +215,7 @@ def draw_races(path: Path, rates: list[float], results: dict[str, dict[str, Resu
     for axes in panels.flatten():
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
-
-
-def save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    write(picture, path, dpi=90)
 
 
 def table(results: dict[str, dict[str, Result]]) -> str:
@@ -246,26 +235,19 @@ def table(results: dict[str, dict[str, Result]]) -> str:
 
 def main(argv: list[str] | None = None) -> dict[str, dict[str, Result]]:
     """Walk, race, draw, and return the results of the races by kind and name."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="of the races")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help="fewer steps, and every second learning rate")
-    parser.add_argument("--out", type=Path, default=Path("out/05_optimizers.png"), help="where the picture goes")
-    options = parser.parse_args(argv)
+    quick = "fewer steps, and every second learning rate"
+    options = Options(__doc__, quick=quick, out="out/05_optimizers.png").parse_args(argv)
     steps, downhill, rates = (QUICK_STEPS, QUICK_DOWNHILL, RATES[::2]) if options.quick else (STEPS, DOWNHILL, RATES)
-    if not options.out.suffix:
-        options.out = options.out.with_suffix(".png")
 
-    lucid.manual_seed(options.seed)
     races = {kind: Race(kind, steps, options.device) for kind in ("noise", "sparse", "outliers")}
     results: dict[str, dict[str, Result]] = {kind: {} for kind in races}
     starts = [(name, valley) for valley, names in CELLS for name in names]
     with numpy.errstate(all="ignore"):  # with a learning rate that is too high it ends in NaN, and is not chosen
         walks = {
             (name, valley): walk(name, valley, rates, downhill, options.device)
-            for name, valley in tqdm(starts, desc="valleys", unit="walk", disable=None)
+            for name, valley in progress(starts, "valleys", "walk")
         }
-        for kind, name in tqdm([(k, n) for k in races for n in RACERS], desc="races", unit="racer", disable=None):
+        for kind, name in progress([(k, n) for k in races for n in RACERS], "races", "racer"):
             results[kind][name] = compete(races[kind], name, rates)
 
     paths = options.out.with_stem(options.out.stem + "_paths")
@@ -278,4 +260,4 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, Result]]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

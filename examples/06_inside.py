@@ -10,13 +10,11 @@ file that opens in any browser, has them as a drawing: the arrow keys run the pa
 Then the neuron learns: a few steps of Adamax, each with gradients that are those of the table.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from pathlib import Path
+from common import Options, run
 
 import lucid
 import lucid.optim as optim
 
-PAGE = Path("out/06_inside.html")
 STEPS, QUICK_STEPS = 60, 30
 LEARNING_RATE = 0.1
 WANTED = 0.8
@@ -31,14 +29,9 @@ def neuron(x: list[lucid.Tensor], w: list[lucid.Tensor], b: lucid.Tensor) -> luc
 
 def main(argv: list[str] | None = None) -> float:
     """Draw the first backward pass, then train; returns the last loss as a share of the first."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the weights")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps instead of {STEPS}")
-    parser.add_argument("--out", type=Path, default=PAGE, help="where to write the page")
+    parser = Options(__doc__, quick=f"{QUICK_STEPS} steps instead of {STEPS}", out="out/06_inside.html")
     options = parser.parse_args(argv)
 
-    lucid.manual_seed(options.seed)
     x1, x2 = lucid.tensor(2.0, device=options.device), lucid.tensor(-1.0, device=options.device)
     w1, w2 = (lucid.tensor(w, device=options.device, requires_grad=True) for w in (0.5 * lucid.randn(2)).tolist())
     b = lucid.zeros((), device=options.device, requires_grad=True)
@@ -47,7 +40,6 @@ def main(argv: list[str] | None = None) -> float:
         loss = neuron([x1, x2], [w1, w2], b)
     steps = lucid.see.steps(loss)
     print(steps)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     lucid.see.page(loss, options.out, title="One neuron")
 
     loss.backward()  # neither has changed the graph, and all agree to the last bit
@@ -65,4 +57,4 @@ def main(argv: list[str] | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,11 +8,11 @@ made, unless it is `mended`. The program trains both ways with `lucid.see.watch`
 """
 
 import warnings
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
 
 import numpy
+from common import Options, run
 
 import lucid
 import lucid.nn as nn
@@ -502,18 +502,14 @@ def examined(name: str, mended: bool, steps: int, seed: int = 0) -> tuple[lucid.
 
 def main(argv: list[str] | None = None) -> int:
     """Train all of them both ways; returns how many mistakes were not found, or found where there are none."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = Options(__doc__, quick=f"{QUICK_STEPS} steps each instead of {STEPS}")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BUGS)}")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the data and of the first weights")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps each instead of {STEPS}")
     options = parser.parse_args(argv)
     if unknown := [name for name in options.names if name not in BUGS]:
         parser.error(f"there is no {unknown[0]!r}; there are: {', '.join(BUGS)}")
     steps = QUICK_STEPS if options.quick else STEPS
     usual = lucid.get_default_device()
     lucid.set_default_device(options.device)  # all that is made from here on goes there
-    lucid.zeros(1)  # one that is not here is refused here
 
     wrong = 0
     for name in options.names or BUGS:
@@ -532,4 +528,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -42,7 +42,7 @@ _guard(_sys.modules[__name__], nn, nn.functional, nn.init, nn.utils, linalg, aut
 
 pi, inf, nan, newaxis = _math.pi, _math.inf, _math.nan, None
 __version__ = "0.1.0"
-_LATER = {"distributions", "see"}  # loaded when they are first used
+_LATER = {"datasets", "distributions", "see"}  # loaded when they are first used
 __all__ = sorted({name for name in globals() if not name.startswith("_")} - {"core", "gpu", "ops"} | _LATER)
 
 

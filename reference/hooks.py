@@ -21,7 +21,7 @@ OUTSIDE = {  # documents that stand elsewhere in the repository -> where they st
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "examples/DATA.md": "digits.md",
+    "lucid/datasets/DATA.md": "data.md",
     "benchmarks/README.md": "measurements.md",
 }
 MATHJAX = "assets/tex-svg.js"

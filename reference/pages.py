@@ -92,7 +92,7 @@ def exported(module: ModuleType) -> list[str]:
 @cache
 def namespaces() -> dict[str, list[str]]:
     """`lucid` and every module that is a public name of one listed before it, which it follows -> its public names."""
-    found, waiting = {}, ["lucid", "lucid.see"]  # which lucid loads when it is used, and so does not import
+    found, waiting = {}, ["lucid", "lucid.datasets", "lucid.see"]  # lucid loads the two when they are used
     while waiting:
         module = importlib.import_module(name := waiting.pop(0))
         inner = {each: getattr(module, each) for each in exported(module)}

@@ -1,7 +1,9 @@
 """Every example, run as its reader would, at its quick size: its figure must be reached from any seed."""
 
+import importlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,8 @@ from lucid.optim.state_dict import kinds
 from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # where a program finds common.py
+common = importlib.import_module("common")
 PROGRAMS = sorted(EXAMPLES.glob("[0-9]*.py"))
 SEEDS = first([0, 1, 2])
 
@@ -195,9 +199,88 @@ def test_says_what_to_install(name, module):
     assert ran.stderr.startswith(f"this example needs {module}") and "pip install" in ran.stderr
 
 
-def test_the_digits_are_those_of_the_source():
-    with numpy.load(EXAMPLES / "digits.npz") as file:
-        images, labels = file["images"], file["labels"]
-    assert (images.shape, images.dtype, images.max()) == ((1797, 8, 8), numpy.uint8, 16)
-    counts = " | ".join(map(str, numpy.bincount(labels)))
-    assert f"| images | {counts} |" in (EXAMPLES / "DATA.md").read_text()
+# -- what all of them share --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "says"),
+    first(
+        [
+            ("03_spiral", "nothing/spiral.xyz", "--out: no writer knows .xyz, as in nothing/spiral.xyz; known: .eps"),
+            ("04_digits", "/dev/null/digits.png", "--out: /dev/null/digits.png cannot be written: Not a directory"),
+            ("05_optimizers", "nothing/race.html", "--out: no writer knows .html"),
+            ("06_inside", "inside.png", "--out: no writer knows .png, as in inside.png; known: .html"),
+        ]
+    ),
+)
+def test_a_picture_that_cannot_be_written_is_refused_in_one_line_before_anything_is_computed(name, out, says, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        example(name).main([f"--out={out}"])
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2 and printed.out == ""
+    assert says in printed.err and printed.err.count("\n") == 1
+    assert not Path("nothing").exists()
+
+
+def test_a_path_without_a_suffix_gets_one_and_looking_leaves_no_file(tmp_path):
+    options = common.Options("", "", out="out/x.png").parse_args([f"--out={tmp_path / 'new' / 'x'}"])
+    assert options.out == tmp_path / "new" / "x.png" and not options.out.exists()
+
+
+class Walk:
+    """A model and an optimizer in one: where it is depends on every random number drawn so far."""
+
+    at = 0.0
+
+    def state_dict(self):
+        return {"at": self.at}
+
+    def load_state_dict(self, state):
+        self.at = state["at"]
+
+
+def walk(tmp_path, *arguments, interrupt=None):
+    """The way of ten steps; at the one called `interrupt` somebody presses Ctrl-C."""
+    parser = common.Options("", "", out="x.png", resumable=True)
+    options = parser.parse_args([f"--out={tmp_path / 'x.png'}", *arguments])
+    model, way = Walk(), {"seen": []}
+    for step in common.Training(options, 10, model=model, way=way):
+        model.at += lucid.randn(()).item()
+        if step == interrupt:
+            signal.raise_signal(signal.SIGINT)
+            model.at += lucid.randn(()).item()  # the step is finished before anything is saved
+        way["seen"].append(model.at)
+    return way["seen"]
+
+
+def test_ctrl_c_in_a_training_says_how_to_resume_and_that_goes_on_bit_for_bit(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["examples/x.py", "--seed", "3"])
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as stopped:
+        walk(tmp_path, "--seed=3", interrupt=5)
+    checkpoint = tmp_path / "x.npz"
+    assert stopped.value.code == (
+        f"stopped after step 6 of 10; to go on: python examples/x.py --seed 3 --resume {checkpoint}"
+    )
+    assert signal.getsignal(signal.SIGINT) is before
+    rest = walk(tmp_path, f"--resume={checkpoint}")  # the seed is in it
+    assert len(rest) == 10 and rest[:5] == walk(tmp_path, "--seed=3")[:5]
+    lucid.manual_seed(99)
+    assert walk(tmp_path, f"--resume={checkpoint}") == rest
+
+    with pytest.raises(SystemExit):
+        walk(tmp_path, f"--resume={tmp_path / 'nothing.npz'}")
+    lucid.save({"example": "y"}, tmp_path / "y.npz")
+    with pytest.raises(SystemExit):
+        walk(tmp_path, f"--resume={tmp_path / 'y.npz'}")
+    errors = capsys.readouterr().err.splitlines()
+    assert "nothing.npz" in errors[0] and errors[1].endswith("y.npz is not a checkpoint of this example")
+
+
+@whole
+def test_ctrl_c_in_a_program_is_one_line():
+    program = f"import sys, threading, time, signal, os; sys.path.insert(0, {str(EXAMPLES)!r}); "
+    program += "threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start(); sys.argv = ['02_line.py']; "
+    program += "import common; common.run(lambda: time.sleep(20))"
+    ran = run("-c", program)
+    assert ran.returncode == 1 and ran.stderr.strip() == "stopped; nothing was saved. To begin anew: python 02_line.py"

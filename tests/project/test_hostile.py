@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import lucid
+import lucid.datasets
 import lucid.see
 from lucid import nn, optim
 from lucid.utils import data
@@ -121,7 +122,7 @@ def plausible(owner: str, p: inspect.Parameter) -> Any:
 def public() -> Iterator[tuple[str, Callable[[], Any], tuple[str, ...]]]:
     """Each public callable: its title, what makes it (an object anew for each call), and the names that will do."""
     places = [lucid, nn, nn.functional, nn.init, nn.utils, lucid.linalg, lucid.autograd, optim, data, lucid.io,
-              lucid.see]  # fmt: skip
+              lucid.see, lucid.datasets]  # fmt: skip
     seen: set[int] = set()
     functions = tuple({name.rstrip("_") for place in (nn.functional, lucid, nn) for name in place.__all__})
     for place in places:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))  # the reading list is read by a script that is no
 from reference.reading import READING, reading_list  # noqa: E402
 
 # Lower floors first; what stands on one floor does not import its neighbours.
-FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see"}]
+FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see", "datasets"}]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.
@@ -215,7 +215,7 @@ before = set(sys.modules)
 import lucid, lucid.nn, lucid.optim
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 new = {name for name in new if "cython" not in name}  # numpy.random's runtime
-later = {"lucid.see", "lucid.distributions"} & set(sys.modules)
+later = {"lucid.see", "lucid.datasets", "lucid.distributions"} & set(sys.modules)
 print(sorted(new - set(sys.stdlib_module_names) - {"lucid", "numpy"}), sorted(later))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

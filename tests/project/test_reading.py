@@ -47,6 +47,7 @@ LINES = {
     "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 785,
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
+    "data sets that come with lucid": 130,
 }
 
 
