@@ -80,8 +80,8 @@ def name_of(code, module):
 def functions(run):
     passed = {}
     def note(frame, event, argument):
-        module = frame.f_globals.get("__name__", "")
-        if event == "call" and module.partition(".")[0] == "lucid":
+        module, defines = frame.f_globals.get("__name__", ""), frame.f_code.co_name == "<module>"
+        if event == "call" and module.partition(".")[0] == "lucid" and not defines:
             passed.setdefault(name_of(frame.f_code, module).removeprefix("lucid."))
     sys.setprofile(note)
     try:

@@ -238,14 +238,13 @@ def gradients_of(
             if switch:
                 grad_mode.set((True, before))
             run = run_backward(seeds, create_graph, targets, free_saved)
-            return [(node, g if create_graph else _wrapped(g)) for node, g in run]
+            return [
+                (node, g if create_graph else Tensor(g, False, None) if type(g) is ndarray else Tensor(g))
+                for node, g in run  # 0-d + 0-d is a scalar to NumPy
+            ]
         finally:
             if switch:
                 grad_mode.set(before)
-
-
-def _wrapped(g: Any) -> Tensor:
-    return Tensor(g, False, None) if type(g) is ndarray else Tensor(g)  # 0-d + 0-d is a scalar to NumPy
 
 
 def initial_gradient(output: Tensor, gradient: Any, create_graph: Any) -> tuple[Node, Any]:
@@ -291,7 +290,7 @@ def backward(
             elif create_graph:
                 leaf._grad = before + g
             else:
-                leaf._grad = _wrapped(before._array + g._array)
+                leaf._grad = Tensor(before._array + g._array)
     for function in after:
         function()
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 
-from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
+from lucid.core.array import Array, Device, DType, as_array, device_of, overlap, storage_of
 from lucid.core.events import NODE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -203,6 +203,7 @@ recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
 # The last write to each storage, by its id. A node need only be checked if it is older than the last write of all; in
 # a training loop, where writes happen between graphs, none ever is.
 _writes: dict[int, list[Any]] = {}  # id of a storage -> [weak reference, time, provenance of the write if tracked]
+_borrowed: set[int] = set()  # those of memory that a buffer or another library owns, and others may show as well
 last_write = [0]  # the time of the last write of all
 
 
@@ -224,6 +225,8 @@ def version_record(array: Array) -> list[Any]:
     record = _writes.get(key)
     if record is None:
         record = _writes[key] = [ref(storage, partial(_writes.pop, key)), 0, None]  # in C: Ctrl-C loses none
+        if storage.base is not None:
+            _borrowed.add(key)
     return record
 
 
@@ -232,8 +235,14 @@ def write_record(value: Any) -> tuple[int, Any]:
     provenance; time 0 for never."""
     if isinstance(value, tuple):
         return max(map(write_record, value), key=lambda record: record[0], default=(0, None))
-    known = _writes.get(id(storage_of(value))) if hasattr(value, "base") else None
-    return (0, None) if known is None else (known[1], known[2])
+    if not hasattr(value, "base"):
+        return 0, None
+    storage = storage_of(value)
+    records = [record for key in [id(storage)] if (record := _writes.get(key)) is not None]
+    if _borrowed or storage.base is not None:
+        others = [(record, record[0]()) for record in list(_writes.values())]
+        records += [record for record, other in others if type(other) is type(storage) and overlap(other, storage)]
+    return max([(time, provenance) for _, time, provenance in records], key=lambda record: record[0], default=(0, None))
 
 
 def register_view(x: Any, out: Tensor, op: Any, options: dict[str, Any]) -> None:

@@ -21,11 +21,11 @@ differentiable (`create_graph=True`), the same vjp runs on Tensors with `xp` = `
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from inspect import CO_VARARGS, Parameter, Signature, signature
 from itertools import islice, repeat
-from operator import attrgetter, itemgetter
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -108,7 +108,7 @@ class Op:
     def _plan_backward(self) -> None:
         """Decide from the signatures of the vjps what is saved, and what each vjp is called with.
 
-        For `multiply`, saved_names is [y, x], and vjp_args, the places of what each vjp names, {x: [0], y: [1]}.
+        For `multiply`, saved_names is [y, x], and vjp_args {x: "xp, g, saved[0]", y: "xp, g, saved[1]"}.
         """
         functions = {**self.shared, **self.vjps}
         # What is saved without asking who needs it.
@@ -141,9 +141,9 @@ class Op:
         # An array is saved only for the vjps that will run: with each value, the operands for which it is needed.
         users = {n: [self.inputs.index(i) for i, wants in needs.items() if n in wants] for n in self.saved_names}
         always = {n for n in self.saved_names if n in small or len(users[n]) == len(self.vjps)}
-        self.save = _saver([self._getter(n, None if n in always else users[n]) for n in self.saved_names])
-        place = {name: i for i, name in enumerate([*self.saved_names, *self.shared])}
-        self.vjp_args = {n: [place[want] for want in wants] for n, wants in args.items()}
+        self.save = self._save_of({n: None if n in always else users[n] for n in self.saved_names})
+        place = {n: f"saved[{i}]" for i, n in enumerate(self.saved_names)} | {n: f"shared_{n}" for n in self.shared}
+        self.vjp_args = {n: ", ".join(["xp", "g", *[place[want] for want in wants]]) for n, wants in args.items()}
 
         def users_of(shared: str) -> list[int]:
             """Places, in a node's `inputs`, of those whose vjps need a shared value, themselves or through another."""
@@ -153,80 +153,54 @@ class Op:
         self.shared_users = {name: users_of(name) for name in self.shared}
         self.vjp = self.vjp_with(functions)
 
+    def _save_of(self, users: dict[str, list[int] | None]) -> Callable[..., tuple[Any, ...]]:
+        """A function of a call that gives the values of these names, but None for one that no operand needs, of those
+        that are its users. For `multiply`: `(arrays[1] if nodes[0] is not None else None, ...)`."""
+        values = []
+        for want, needed_by in users.items():
+            name, _, about = want.rpartition("_")  # x_shape is the shape of x
+            if want in self.options:
+                value = f"options.get({want!r}, default_{want})"
+            elif want in self.aux_outputs:
+                value = f"aux[{list(self.aux_outputs).index(want)}]"
+            elif want in self.inputs:
+                value = "tuple(arrays)" if self.variadic else f"arrays[{self.inputs.index(want)}]"
+            elif want == "out":
+                value = want
+            elif self.variadic:
+                value = f"tuple([x.{about} for x in arrays])"
+            else:
+                value = f"arrays[{self.inputs.index(name)}].{about}"
+            needed = " or ".join([f"nodes[{i}] is not None" for i in needed_by or ()])
+            values.append(f"{value} if {needed} else None" if needed else value)
+        defaults = {f"default_{name}": value for name, value in self.options.items()}
+        return self._written("save(arrays, nodes, out, aux, options)", [], values, defaults)
+
     def vjp_with(self, functions: Mapping[str, Callable[..., Any]]) -> Callable[..., Sequence[Any]]:
         """A function of (xp, g, saved, inputs), where `g` is the gradient of the output and `inputs` a node's: the
-        gradient of each differentiable input, None where `inputs` has no node. `functions` are the vjps, by name."""
-        whole = list(range(len(self.saved_names)))
-        calls = [_on_saved(functions[name], self.vjp_args[name], whole) for name in self.vjps]
-        if self.shared:
-            shared = [(_on_saved(functions[n], self.vjp_args[n], None), self.shared_users[n]) for n in self.shared]
+        gradient of each differentiable input, None where `inputs` has no node. `functions` are the vjps, by name. For
+        `multiply`: `(None if inputs[0] is None else vjp_x(xp, g, saved[0]), ...)`."""
+        scope = {f"vjp_{name}": function for name, function in functions.items()}
+        calls = {name: f"vjp_{name}({args})" for name, args in self.vjp_args.items()}
+        lines = []
+        for name, users in self.shared_users.items():
+            needed = " or ".join([f"inputs[{i}] is not None" for i in users])
+            lines.append(f"shared_{name} = {calls[name]} if {needed} else None")
+        parts = [calls[name] for name in self.vjps]
+        if len(parts) > 1:
+            parts = [f"None if inputs[{i}] is None else {part}" for i, part in enumerate(parts)]
+        return self._written("vjp(xp, g, saved, inputs)", lines, [f"*{parts[0]}"] if self.variadic else parts, scope)
 
-            def vjp_after_shared(xp: Any, g: Any, saved: Any, inputs: Any) -> Sequence[Any]:
-                values, every = [*saved], all(inputs)
-                for call, users in shared:
-                    needed = every or any(inputs[i] is not None for i in users)
-                    values.append(call(xp, g, values) if needed else None)
-                return [None if n is None else call(xp, g, values) for call, n in zip(calls, inputs)]  # noqa: B905
-
-            return vjp_after_shared
-        if self.variadic:
-            return lambda xp, g, saved, inputs: calls[0](xp, g, saved)
-        if len(calls) == 1:
-            (name,) = self.vjps
-            vjp = functions[name]
-            if self.vjp_args[name] == whole:
-                return lambda xp, g, saved, inputs: (vjp(xp, g, *saved),)
-            return lambda xp, g, saved, inputs: (calls[0](xp, g, saved),)
-        if len(calls) == 2:
-            first, second = calls
-            return lambda xp, g, saved, inputs: (
-                None if inputs[0] is None else first(xp, g, saved),
-                None if inputs[1] is None else second(xp, g, saved),
-            )
-        if len(calls) == 3:
-            first, second, third = calls
-            return lambda xp, g, saved, inputs: (
-                None if inputs[0] is None else first(xp, g, saved),
-                None if inputs[1] is None else second(xp, g, saved),
-                None if inputs[2] is None else third(xp, g, saved),
-            )
-        return lambda xp, g, saved, inputs: [
-            None if n is None else call(xp, g, saved)
-            for call, n in zip(calls, inputs)  # noqa: B905 (strict=True is slower)
-        ]
-
-    def _getter(self, want: str, users: list[int] | None) -> Callable[..., Any]:
-        """A function of a call's arrays, nodes, output, auxiliary outputs and options: the value of this name; None
-        where no operand in `users`, if they are given, needs a gradient."""
-        if users is not None:
-            get, (first, *rest) = self._getter(want, None), users
-            if want in self.inputs and not rest:
-                i = self.inputs.index(want)
-                return lambda arrays, nodes, out, aux, options: None if nodes[first] is None else arrays[i]
-            return lambda arrays, nodes, out, aux, options: (
-                get(arrays, nodes, out, aux, options)
-                if nodes[first] is not None or any(nodes[j] is not None for j in rest)
-                else None
-            )
-        if want in self.options:
-            default = self.options[want]
-            return lambda arrays, nodes, out, aux, options: options.get(want, default)
-        if want == "out":
-            return lambda arrays, nodes, out, aux, options: out
-        if want in self.aux_outputs:
-            k = list(self.aux_outputs).index(want)
-            return lambda arrays, nodes, out, aux, options: aux[k]
-        if self.variadic:
-            if want in self.inputs:
-                return lambda arrays, nodes, out, aux, options: tuple(arrays)
-            about = attrgetter(want.rpartition("_")[2])  # the shape or the dtype
-            return lambda arrays, nodes, out, aux, options: tuple(map(about, arrays))
-        i = self.inputs.index(want.removesuffix("_shape").removesuffix("_dtype"))
-        if want in self.inputs:
-            return lambda arrays, nodes, out, aux, options: arrays[i]
-        if want.endswith("_dtype"):
-            return lambda arrays, nodes, out, aux, options: arrays[i].dtype
-        return lambda arrays, nodes, out, aux, options: arrays[i].shape
+    def _written(self, head: str, lines: list[str], values: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
+        """A function for this operation alone, which asks at no call what is known beforehand: it runs `lines` and
+        returns the tuple of `values`. Its text is its docstring, and debuggers and tracebacks show it."""
+        text = "\n    ".join([f"def {head}:", *lines, "return (", *[f"    {value}," for value in values], ")"])
+        made: dict[str, Any] = {}
+        exec(compile(text, file := f"<{self.name}: {head}>", "exec"), scope | {"__name__": __name__}, made)
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        (function,) = made.values()
+        function.__doc__ = text
+        return function
 
     def saved_as_tensors(self, node: Node) -> tuple[Any, ...]:
         """What a node saved, as Tensors with their history: what its vjps run on under create_graph."""
@@ -314,40 +288,6 @@ def _names_after(owner: str, what: str, f: Callable[..., Any], *first: str) -> l
             f"{owner}: {what} must begin with {' and '.join(first)}, got ({', '.join(names)}); {rest}; write {FORM}"
         )
     return names[len(first) :]
-
-
-def _on_saved(f: Callable[..., Any], places: list[int], whole: list[int] | None) -> Callable[..., Any]:
-    """A vjp as a function of (xp, g, saved), which takes its further arguments from these places of `saved`."""
-    if not places:
-        return lambda xp, g, saved: f(xp, g)
-    if len(places) == 1:
-        (i,) = places
-        return lambda xp, g, saved: f(xp, g, saved[i])
-    if places == whole:
-        return lambda xp, g, saved: f(xp, g, *saved)
-    pick = itemgetter(*places)
-    return lambda xp, g, saved: f(xp, g, *pick(saved))
-
-
-def _saver(gets: list[Callable[..., Any]]) -> Callable[..., tuple[Any, ...]]:
-    """A function of a call that gives the values of `saved_names`, one from each of these getters."""
-    if not gets:
-        return lambda arrays, nodes, out, aux, options: ()
-    if len(gets) == 1:
-        (f,) = gets
-        return lambda arrays, nodes, out, aux, options: (f(arrays, nodes, out, aux, options),)
-    if len(gets) == 2:
-        f, g = gets
-        return lambda arrays, nodes, out, aux, options: (
-            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
-        )  # fmt: skip
-    if len(gets) == 4:  # matmul, linear
-        f, g, h, i = gets
-        return lambda arrays, nodes, out, aux, options: (
-            f(arrays, nodes, out, aux, options), g(arrays, nodes, out, aux, options),
-            h(arrays, nodes, out, aux, options), i(arrays, nodes, out, aux, options),
-        )  # fmt: skip
-    return lambda arrays, nodes, out, aux, options: tuple([get(arrays, nodes, out, aux, options) for get in gets])
 
 
 # -- the call ----------------------------------------------------------------------------------------------------------

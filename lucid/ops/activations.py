@@ -86,7 +86,7 @@ def hardsigmoid(input: Tensor) -> Tensor:
 )  # fmt: skip
 def hardswish(xp, x):
     """x * relu6(x + 3) / 6, a silu without exponentials (Howard et al. 2019, arXiv 1905.02244)."""
-    return x.clip(-FAR, math.inf) * ((x + 3).clip(0, 6) / 6)
+    return xp.maximum(x, -FAR) * ((x + 3).clip(0, 6) / 6)
 
 
 @op(floats=True, in_single="cpu", x=lambda xp, g, x: g * xp.sigmoid(-x))
@@ -98,7 +98,7 @@ def logsigmoid(xp, x):
 @op(floats=True, in_single="cpu", x=lambda xp, g, x: g * ((s := xp.sigmoid(x)) * (1 + x.clip(-FAR, FAR) * (1 - s))))
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118)."""
-    return x.clip(-FAR, math.inf) * xp.sigmoid(x)
+    return xp.maximum(x, -FAR) * xp.sigmoid(x)
 
 
 @op(

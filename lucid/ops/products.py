@@ -352,7 +352,7 @@ def outer(x: Tensor, other: Tensor) -> Tensor:
 )
 def linear(xp, x, weight, bias=None):
     """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
-    out = xp.matmul(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)
+    out = xp.dot(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)  # dot: 0.3 us less than matmul to call
     if bias is not None:
         out += bias
     return out

@@ -19,6 +19,7 @@ import pytest
 import lucid
 from lucid.autograd import gradcheck, gradgradcheck
 from tests.gpu.gpus import there
+from tests.optim.test_shared_memory import WAYS
 
 
 def two(m: Any, x: Any) -> Any:
@@ -638,3 +639,16 @@ def test_a_write_through_a_chain_of_views_however_long(view, depth):
     assert first.sum().item() == 8 * 7 and second.tolist() == [3 * 4 + 4 * 2]
     second.sum().backward()
     assert value.grad.tolist() == [6 * 2 + 4]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_backward_notices_a_write_through_another_tensor_of_the_same_memory(way):
+    whole, part, beside = map(lucid.from_numpy, way(np.arange(8.0), [(0, 4), (2, 4), (4, 8)]))
+    w = lucid.ones(4, requires_grad=True)
+    out = (whole * w).sum()
+    part += 1
+    with pytest.raises(RuntimeError, match="multiply needs its input 'x' .* changed in place"):
+        out.backward()
+    out = (w * whole).sum()
+    out.backward()  # the write came before
+    assert w.grad.tolist() == [0, 1, 3, 4] and beside.tolist() == [4, 5, 6, 7]

@@ -93,6 +93,8 @@ def test_the_refusal_says_which_gradient_is_not_finite():
     model[1].weight.grad = lucid.full((2, 2), math.nan)
     with pytest.raises(RuntimeError, match=r"gradient 3 of 4, of shape \(2, 2\), has the norm nan"):
         clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+    with pytest.raises(RuntimeError, match=r"gradient 1\.weight, of shape \(2, 2\), has the norm nan"):
+        clip_grad_norm_(model.named_parameters(), 1.0, error_if_nonfinite=True)
 
 
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, math.inf])

@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 __getattr__ = _suggesting(__name__, globals())
 
-Tensors = Tensor | Iterable[Tensor]
+Tensors = Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]  # several may come with their names
 
 
 def get_total_norm(
@@ -27,22 +27,23 @@ def get_total_norm(
     """The norm of all tensors together, as of one long vector: a Tensor with one number, not recorded.
 
     Args:
-        tensors: one Tensor or several; without any the norm is 0.
+        tensors: one Tensor or several, which may be named as in `model.named_parameters()`; without any the norm is 0.
         norm_type: p of the p-norm, above 0 (else a ValueError); `float("inf")` takes the largest magnitude.
         error_if_nonfinite: whether a NaN or infinite norm is a RuntimeError (True makes the program wait for the GPU).
     """
     if not norm_type > 0:
         raise ValueError(f"norm_type must be above 0 (2.0 or float('inf'), say), got {norm_type}")
-    arrays = [tensor._array for tensor in _tensor_list(tensors)]
+    named = _named(tensors)
+    arrays = [tensor._array for _, tensor in named]
     if not arrays:
         return Tensor(cpu.zeros((), dtype=float32))
     xp, device = namespace(arrays[0]), device_of(arrays[0])
     norms = xp.concatenate([to_device(_norm(array, norm_type), device).reshape(1) for array in arrays])
     total = _norm(norms, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
-        n = len(arrays)
-        odd = [f"gradient {i + 1} of {n}, of shape {a.shape}, has the norm {float(norms[i])}"
-               for i, a in enumerate(arrays) if not math.isfinite(norms[i])] or ["it is too large"]  # fmt: skip
+        odd = [f"gradient {name}, of shape {tuple(t.shape)}, has the norm {float(norm)}"
+               for (name, t), norm in zip(named, norms, strict=True) if not math.isfinite(norm)]  # fmt: skip
+        odd = odd or ["it is too large"]
         fix = "find what makes a gradient NaN or infinite, or pass error_if_nonfinite=False to go on"
         raise RuntimeError(f"the total norm is {float(total)}: {odd[0]}; {fix} regardless")
     return Tensor(total)
@@ -54,9 +55,10 @@ def clip_grad_norm_(
 ) -> Tensor:  # fmt: skip
     """Scale all gradients by one factor, in place, to a total norm of at most `max_norm`; gives the norm before.
 
-    The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over. Source:
-    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv 1211.5063, algorithm 1. Errors
-    as `get_total_norm`, when nothing has changed, and a ValueError if `max_norm` is negative or NaN.
+    The factor is max_norm / (norm + 1e-6), as in PyTorch. Parameters without a gradient are passed over; of those that
+    come from `model.named_parameters()` errors tell the name. Source: Pascanu et al. 2013, "On the difficulty of
+    training recurrent neural networks", arXiv 1211.5063, algorithm 1. Errors as `get_total_norm`, when nothing has
+    changed, and a ValueError if `max_norm` is negative or NaN.
 
     >>> from lucid import nn, tensor
     >>> w = nn.Parameter([3.0, 4.0])
@@ -73,7 +75,7 @@ def clip_grad_norm_(
     if gradients:
         xp = namespace(total._array)
         factor = xp.minimum(max_norm / (total._array + 1e-6), 1.0)  # no branch, which would wait for the GPU
-        for gradient in gradients:
+        for _, gradient in gradients:
             array = gradient._array
             with xp.quiet():  # an infinite norm makes NaN of what is infinite, and 0 of the rest
                 array *= to_device(factor, device_of(array)).astype(array.dtype)
@@ -86,7 +88,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     or NaN."""
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
-    for gradient in _gradients(parameters):
+    for _, gradient in _gradients(parameters):
         array = gradient._array
         array[...] = namespace(array).maximum(namespace(array).minimum(array, clip_value), -clip_value)
         bump_version(array)
@@ -116,12 +118,14 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         values = values[n:]
 
 
-def _tensor_list(tensors: Tensors) -> list[Tensor]:
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+def _named(tensors: Tensors) -> list[tuple[str, Tensor]]:
+    """The tensors with their names; for a name that is not given stands which of how many it is."""
+    given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    return [x if isinstance(x, tuple) else (f"{i} of {len(given)}", x) for i, x in enumerate(given, 1)]
 
 
-def _gradients(parameters: Tensors) -> list[Tensor]:
-    return [parameter.grad for parameter in _tensor_list(parameters) if parameter.grad is not None]
+def _gradients(parameters: Tensors) -> list[tuple[str, Tensor]]:
+    return [(name, parameter.grad) for name, parameter in _named(parameters) if parameter.grad is not None]
 
 
 def _norm(array: Array, p: float) -> Array:
