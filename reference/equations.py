@@ -1,7 +1,7 @@
 """Equations as the docstrings have them, `theta_t = theta_{t-1} - lr * m_t / (u_t + eps)`, as TeX for MathJax.
 
-What stands between the runs of spaces is read as Python once `_{t-1}`, `^` and `|g|` are rewritten, and printed from the tree;
-a block with a line that is no equation is left as it stands.
+What stands between runs of spaces is read as Python once `_{t-1}`, `^` and `|g|` are rewritten, and printed from the
+tree; a block with a line that is no equation is left as it stands.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 GREEK = "alpha beta gamma delta epsilon eta theta lambda mu nu pi rho sigma tau phi psi omega Sigma".split()
 TEX = {"eps": r"\epsilon", "grad": r"\nabla L", "inf": r"\infty"} | {name: "\\" + name for name in GREEK}
 FUNCTIONS = {"cos", "exp", "floor", "log", "max", "min", "sign", "sin", "tanh"}
-LOOSE = {ast.Add, ast.Sub}
+SIGNS = {ast.Eq: "=", ast.Gt: ">", ast.Lt: "<", ast.GtE: r"\ge", ast.LtE: r"\le"}
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
 def typeset(block: str) -> str | None:
@@ -70,74 +71,65 @@ def formula(text: str) -> str:
     text = re.sub(r"_\{([^}]*)\}|_([a-z0-9])\b", subscript, text)
     text = re.sub(r"\|([^|]*)\|", r"abs(\1)", text).replace("^", "**")
     text = re.sub(r"(?<![=<>!])=(?!=)", "==", text)
-    return Printer(below).visit(ast.parse(text.strip(), mode="eval").body)
+    return tex(ast.parse(text.strip(), mode="eval").body, below)
 
 
-class Printer(ast.NodeVisitor):
-    """TeX from an expression. Denominators belong to the factor before them, as the eye has it."""
+def tex(node: ast.expr, below: list[str]) -> str:
+    """An expression as TeX; `below` are the subscripts by number."""
 
-    def __init__(self, below: list[str]) -> None:
-        self.below = below
-
-    def generic_visit(self, node: ast.AST) -> str:
-        raise SyntaxError(f"no equation: {ast.dump(node)}")
-
-    def visit_Name(self, node: ast.Name) -> str:
-        name, _, index = node.id.partition("__")
-        hat = name.endswith("hat") and name != "hat"
-        name = name.removesuffix("hat").rstrip("_")
-        stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()
-        tex = TEX.get(stem) or (stem if len(stem) == 1 else rf"\text{{{stem}}}")
-        below = ",".join([*[number] * bool(number), *[formula(self.below[int(i)]) for i in [index] if i]])
-        return (rf"\hat{{{tex}}}" if hat else tex) + (f"_{{{below}}}" if below else "")
-
-    def visit_Constant(self, node: ast.Constant) -> str:
-        return r"\cdots" if node.value is ... else str(node.value)
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> str:
-        return "-" + self.inside(node.operand, LOOSE)
-
-    def visit_Compare(self, node: ast.Compare) -> str:
-        signs = {ast.Eq: "=", ast.Gt: ">", ast.Lt: "<", ast.GtE: r"\ge", ast.LtE: r"\le"}
-        pairs = zip(node.ops, node.comparators, strict=True)
-        return " ".join([self.visit(node.left), *(f"{signs[type(op)]} {self.visit(right)}" for op, right in pairs)])
-
-    def visit_Call(self, node: ast.Call) -> str:
-        name, given = getattr(node.func, "id", ""), ", ".join(map(self.visit, node.args))
-        if name == "sqrt":
-            return rf"\sqrt{{{given}}}"
-        if name == "abs":
-            return rf"|{given}|"
-        if name in FUNCTIONS or len(name) == 1:
-            name = rf"\operatorname{{{name}}}" if len(name) > 1 else name
-            return rf"{name}\left({given}\right)"
-        return self.generic_visit(node)
-
-    def visit_BinOp(self, node: ast.BinOp) -> str:
-        left, right = node.left, node.right
-        if isinstance(node.op, ast.Add | ast.Sub):
-            minus = isinstance(node.op, ast.Sub)
-            return f"{self.visit(left)} {'-' if minus else '+'} {self.inside(right, LOOSE if minus else set())}"
-        if isinstance(node.op, ast.Pow):
-            return f"{self.inside(left, LOOSE | {ast.Mult, ast.Div, ast.Pow})}^{{{self.visit(right)}}}"
-        if isinstance(node.op, ast.Mult | ast.Div):
-            return r" \, ".join(
-                rf"\frac{{{self.visit(above)}}}{{{self.visit(below)}}}" if below else self.inside(above, LOOSE)
-                for above, below in self.factors(node)
-            )
-        return self.generic_visit(node)
-
-    def factors(self, node: ast.expr) -> list[tuple[ast.expr, ast.expr | None]]:
-        """The factors of a product, each with its denominator or None."""
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            divides = isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Div)
-            return [*self.factors(node.left), *(self.factors(node.right) if divides else [(node.right, None)])]
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            *before, (above, below) = self.factors(node.left)
-            return [(node.left, node.right)] if below else [*before, (above, node.right)]
-        return [(node, None)]
-
-    def inside(self, node: ast.expr, looser: set[type]) -> str:
+    def inside(operand: ast.expr, *looser: type) -> str:
         """An operand, in brackets where its operator binds less."""
-        tex = self.visit(node)
-        return rf"\left({tex}\right)" if isinstance(node, ast.BinOp) and type(node.op) in looser else tex
+        operator = ast.Sub if isinstance(operand, ast.UnaryOp) else type(getattr(operand, "op", None))
+        return rf"\left({tex(operand, below)}\right)" if operator in looser else tex(operand, below)
+
+    match node:
+        case ast.Name(name):
+            return symbol(name, below)
+        case ast.Constant(number):
+            return r"\cdots" if number is ... else str(number)
+        case ast.UnaryOp(ast.USub(), operand):
+            return "-" + inside(operand, ast.Add, ast.Sub)
+        case ast.Compare(left, [sign], [right]) if type(sign) in SIGNS:
+            return f"{tex(left, below)} {SIGNS[type(sign)]} {tex(right, below)}"
+        case ast.Call(ast.Name("sqrt"), [given]):
+            return rf"\sqrt{{{tex(given, below)}}}"
+        case ast.Call(ast.Name("abs"), [given]):
+            return f"|{tex(given, below)}|"
+        case ast.Call(ast.Name(name), given) if name in FUNCTIONS or len(name) == 1:
+            called = rf"\operatorname{{{name}}}" if len(name) > 1 else name
+            return rf"{called}\left({', '.join(tex(each, below) for each in given)}\right)"
+        case ast.BinOp(left, ast.Add(), right):
+            return f"{tex(left, below)} + {tex(right, below)}"
+        case ast.BinOp(left, ast.Sub(), right):
+            return f"{tex(left, below)} - {inside(right, ast.Add, ast.Sub)}"
+        case ast.BinOp(left, ast.Pow(), right):
+            return f"{inside(left, *OPERATORS)}^{{{tex(right, below)}}}"
+        case ast.BinOp(_, ast.Mult() | ast.Div(), _):
+            return r" \, ".join(
+                rf"\frac{{{tex(above, below)}}}{{{tex(under, below)}}}" if under else inside(above, ast.Add, ast.Sub)
+                for above, under in factors(node)
+            )
+    raise SyntaxError(f"no equation: {ast.unparse(node)}")
+
+
+def symbol(name: str, below: list[str]) -> str:
+    """A name: Greek where it is a letter's, with its hat, its number and its subscript."""
+    stem, _, index = name.partition("__")
+    stem, number = re.fullmatch(r"(.*?)(\d*)", stem).groups()
+    letter = stem.rstrip("_").removesuffix("hat")
+    drawn = TEX.get(letter) or (letter if len(letter) == 1 else rf"\text{{{letter}}}")
+    under = ",".join([*[number] * bool(number), *[formula(below[int(i)]) for i in [index] if i]])
+    return (rf"\hat{{{drawn}}}" if stem.endswith("hat") else drawn) + (f"_{{{under}}}" if under else "")
+
+
+def factors(node: ast.expr) -> list[tuple[ast.expr, ast.expr | None]]:
+    """The factors of a product, each with its denominator or None: a denominator is that of the factor before it."""
+    match node:
+        case ast.BinOp(left, ast.Mult(), ast.BinOp(_, ast.Div(), _) as right):
+            return [*factors(left), *factors(right)]
+        case ast.BinOp(left, ast.Mult(), right):
+            return [*factors(left), (right, None)]
+        case ast.BinOp(left, ast.Div(), right):
+            *before, (above, under) = factors(left)
+            return [(left, right)] if under else [*before, (above, right)]
+    return [(node, None)]

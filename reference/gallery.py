@@ -42,8 +42,8 @@ def told(path: Path) -> tuple[str, str]:
 
 
 def kept(path: Path, suffixes: set[str]) -> list[Path]:
-    """The files of these kinds that the example wrote, the one called as it is first."""
-    return sorted(each for each in (KEPT / path.stem).glob("*") if each.suffix in suffixes)
+    """The files of these kinds that the example wrote."""
+    return sorted(each for each in (KEPT / path.stem).glob(f"{path.stem}*") if each.suffix in suffixes)
 
 
 def printed(path: Path) -> str:
@@ -55,7 +55,7 @@ def printed(path: Path) -> str:
 
 
 def script(path: Path) -> str:
-    """An example without its docstring and its last two lines, the body of `main` laid open unless it ends in several places."""
+    """An example without its docstring and its last lines, the body of `main` laid open unless that returns early."""
     text = path.read_text()
     tree, lines = ast.parse(text), text.splitlines()
     (main,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
@@ -106,10 +106,9 @@ def page(path: Path) -> str:
     """An example as a page of the site: its story, what it draws and prints, and the program cell by cell."""
     title, story = told(path)
     parts = [f"# {title}", story]
-    live = kept(path, LIVE)
-    still = [each for each in kept(path, PICTURES) if each.stem not in {page.stem for page in live}]
-    parts += [f"![What the example draws]({path.stem}/{each.name})" for each in still]
-    parts += [f'<iframe class="live" src="{path.stem}/{each.name}" title="{title}"></iframe>' for each in live]
+    parts += [f"![What the example draws]({path.stem}/{each.name})" for each in kept(path, PICTURES)]
+    frame = '<iframe class="live" src="{}/{}" title="{}"></iframe>'
+    parts += [frame.format(path.stem, each.name, title) for each in kept(path, LIVE)]
     parts += ["It prints:", f"```text\n{printed(path).rstrip()}\n```"]
     parts += [f"## The program\n\n`examples/{path.name}`, or [as a notebook]({path.stem}.ipynb)."]
     cells = [cell for cell in notebook(path).cells[1:] if not re.match(r"argv = |from IPython", cell.source)]
@@ -124,7 +123,8 @@ def cards(to: str = "") -> str:
     made = []
     for path in programs():
         title, link = told(path)[0], f"{to}{path.stem}.md"
-        seen = [f"![]({to}{path.stem}/{each.name})" for each in kept(path, PICTURES)[:1]]
+        seen = [*kept(path, PICTURES), *(KEPT / path.stem).glob("thumbnail.png")]
+        seen = [f"![]({to}{path.stem}/{each.name})" for each in seen[:1]]
         shown = seen or ["`" * 3 + "text\n" + "\n".join(printed(path).splitlines()[:12]) + "\n" + "`" * 3]
         made.append(f"<div class='card' markdown>\n\n{shown[0]}\n\n[{title}]({link})\n\n</div>")
     return "<div class='gallery' markdown>\n\n" + "\n\n".join(made) + "\n\n</div>"
@@ -134,8 +134,9 @@ def index() -> str:
     """The page with all of them."""
     return f"""# Gallery
 
-Each of these is one program of a page or three, seeded and offline, that ends with a figure which a test holds it to. Here they were run
-at full size. `python -m lucid.examples` lists them and runs them, also where lucid was installed and there is no clone.
+Each of these is one program, seeded and offline, that ends with a figure which a test holds it to. Here they were
+run at full size; each page has the program, cell by cell, and a notebook of it. `python -m lucid.examples` lists
+them and runs them, also where lucid was installed and there is no clone.
 
 {cards()}
 """
@@ -162,10 +163,10 @@ def keep(path: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with TemporaryDirectory() as scratch:
-        shutil.copytree(path.parent, Path(scratch) / "examples")  # so that what it prints names files as a reader sees them
+        shutil.copytree(path.parent, Path(scratch) / "examples")  # what it prints names files as a reader sees them
         here = {**os.environ, "PYTHONPATH": str(ROOT)}
-        program = f"examples/{path.name}"
-        ran = subprocess.run([sys.executable, program], cwd=scratch, env=here, stdout=subprocess.PIPE, text=True, check=True)
+        command = [sys.executable, f"examples/{path.name}"]
+        ran = subprocess.run(command, cwd=scratch, env=here, stdout=subprocess.PIPE, text=True, check=True)
         (folder / "output.txt").write_text(ran.stdout.replace(f"{scratch}/", ""))
         for each in Path(scratch).glob("out/**/*"):
             if each.suffix in LIVE:
@@ -173,10 +174,11 @@ def keep(path: Path) -> None:
             elif each.suffix in PICTURES:
                 shutil.copy(each, folder)
     for live in kept(path, LIVE):
-        picture = live.with_suffix(".png")
-        subprocess.run(["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,620", "--virtual-time-budget=3000",
-                        f"--screenshot={picture}", live.as_uri()], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
-    for picture in kept(path, {".png"}):
+        picture = folder / "thumbnail.png"
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,620"]
+        command = ["chromium", *options, "--virtual-time-budget=3000", f"--screenshot={picture}", live.as_uri()]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    for picture in folder.glob("*.png"):
         Image.open(picture).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 

@@ -24,6 +24,7 @@ OUTSIDE = {  # documents that stand elsewhere in the repository -> where they st
     "lucid/datasets/DATA.md": "data.md",
     "benchmarks/README.md": "measurements.md",
 }
+BEGIN = "**Begin here:** [the first hour](docs/first-hour.md), or any of [the gallery](docs/gallery/index.md):"
 MATHJAX = "assets/tex-svg.js"
 # Every table of figures, under its own name.
 RESULTS = [path.name for path in sorted((ROOT / "benchmarks/results").glob("*.md"))]
@@ -46,6 +47,8 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the pages of the reference and the gallery, the documents from elsewhere, and what typesets equations."""
     made = {**pages.pages(), **gallery.pages(), "operations.md": operations.page()}
     made |= {place: (ROOT / source).read_text() for source, place in OUTSIDE.items()}
+    begin = f"{BEGIN}\n\n{gallery.cards('docs/gallery/')}\n\n## Two commands"
+    made["index.md"] = made["index.md"].replace("## Two commands", begin, 1)
     for place, text in made.items():
         files.append(File.generated(config, place, content=text))
     files.append(File.generated(config, MATHJAX, abs_src_path=str(typesetter())))
@@ -53,7 +56,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def typesetter() -> Path:
-    """MathJax, which draws TeX as SVG, as one file: a package brings it, so nothing is fetched and nothing kept here."""
+    """MathJax, which draws TeX as SVG, as one file. A package brings it, so nothing is fetched from elsewhere."""
     (folder,) = find_spec("mathjax").submodule_search_locations
     return Path(folder) / "static/mathjax/es5/tex-svg.js"
 

@@ -42,8 +42,8 @@ TITLES = {
 }
 # What users look for first, in this order; other files follow as their names do in the alphabet.
 FIRST = [
-    *("lucid.nn.module", "lucid.nn.layers", "lucid.nn.activations", "lucid.nn.losses", "lucid.nn.conv", "lucid.nn.pool"),
-    *("lucid.nn.norms", "lucid.nn.embedding", "lucid.nn.recurrent", "lucid.nn.attention", "lucid.nn.containers"),
+    *("lucid.nn.module", "lucid.nn.layers", "lucid.nn.activations", "lucid.nn.losses", "lucid.nn.conv"),
+    *("lucid.nn.pool", "lucid.nn.norms", "lucid.nn.embedding", "lucid.nn.recurrent", "lucid.nn.attention"),
     *("lucid.optim.adamax", "lucid.optim.optimizer", "lucid.optim.lr_scheduler", "lucid.optim.adam", "lucid.optim.sgd"),
 ]
 # Where a namespace has names from a file that belong beside those of another.
@@ -69,7 +69,7 @@ BESIDE = {
 # Modules that users need not import: their names are public as lucid's own, or under another module's name.
 PASSED_OVER = {"lucid.ops", "lucid.io", "lucid.data"}
 SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional", "lucid.optim"}  # what has a page for each title
-ABOVE = "---\nsearch:\n  boost: 4\n---"  # what is public is found before what is told about it elsewhere
+ABOVE = "---\nsearch:\n  boost: {}\n---\n\n"  # what is public is found before what is told about it elsewhere
 
 
 def exported(module: ModuleType) -> list[str]:
@@ -162,7 +162,7 @@ def first_sentence(thing: Any) -> str:
 def markdown(text: str) -> str:
     """A docstring as Markdown: examples fenced, equations typeset, a row for each of `a, b: ...` in its sections, and
     `literal` lines."""
-    text = re.sub(r"(?<=\n\n)(?: {4}.+\n)+(?=\n)", lambda block: (typeset(dedent(block[0])) or block[0][:-1]) + "\n", text)
+    text = re.sub(r"(?<=\n\n)(?: {4}.+\n)+(?=\n)", lambda code: f"{typeset(dedent(code[0])) or code[0][:-1]}\n", text)
     out, example, section = [], False, False
     for line in re.sub(SECTION, _one_each, text).split("\n"):
         if line and line[0] != " ":
@@ -273,7 +273,7 @@ def by_file(namespace: str) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for name in sorted(namespaces()[namespace], key=place):
         groups.setdefault(file_with(namespace, name), []).append(name)
-    order = [namespace, *TITLES] if namespace == "lucid" else [namespace, *FIRST, *sorted(groups, key=groups.__getitem__)]
+    order = [namespace, *(TITLES if namespace == "lucid" else [*FIRST, *sorted(groups, key=groups.__getitem__)])]
     return {module: groups[module] for module in [*order, *groups] if module in groups}
 
 
@@ -298,10 +298,10 @@ def pages() -> dict[str, str]:
             place = page_of(namespace, module)
             first = namespace in SPLIT or module == namespace
             if not first and place not in found:
-                found[place] = "\n\n".join(introduced(namespace, namespace, 1))
-            parts = [found[place]] if place in found else []
+                found[place] = ABOVE.format(4) + "\n\n".join(introduced(namespace, namespace, 1))
+            parts = [found.get(place) or ABOVE.format(8 if module in FIRST else 4)]
             found[place] = "\n\n".join([*parts, *section(namespace, module, names, 1 if first else 2)])
-    return found | {place: f"{ABOVE}\n\n{text}" for place, text in found.items() if text[0] != "-"}
+    return found
 
 
 def section(namespace: str, module: str, names: list[str], level: int) -> list[str]:

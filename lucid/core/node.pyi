@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
-from lucid.core.array import Array, Device, DType, as_array, device_of, storage_of
+from lucid.core.array import Array, Device, DType, as_array, device_of, overlap, storage_of
 from lucid.core.events import NODE, WRITE
 F = TypeVar('F', bound=Callable[..., Any])
 next_sequence = itertools.count(1).__next__
@@ -359,6 +359,7 @@ outermost: list[Any] = [True]
 grad_mode: ContextVar[Sequence[Any]] = ContextVar('grad_mode', default=outermost)
 recomputing: ContextVar[bool] = ContextVar('recomputing', default=False)
 _writes: dict[int, list[Any]] = {}
+_borrowed: set[int] = set()
 last_write = [0]
 
 def bump_version(array: Array) -> None: ...

@@ -136,6 +136,55 @@ def test_inside(seed, tmp_path, capsys):
     assert page.read_text().startswith("<!doctype html>") and "One neuron" in page.read_text()
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_diffusion_2d(seed, tmp_path):
+    film = tmp_path / "new" / "film.gif"
+    on_a_moon, covered = example("13_diffusion_2d").main(["--quick", f"--seed={seed}", f"--out={film}"])
+    assert on_a_moon >= 0.7 and covered >= 0.98
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_newton(seed, tmp_path):
+    picture = tmp_path / "new" / "newton.png"
+    taken = example("14_newton").main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    assert taken["Newton"] <= 25 < taken["LBFGS"] <= 50 and taken["Adamax"] == 500  # at which it is stopped
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dqn_gridworld(seed, tmp_path):
+    picture = tmp_path / "new" / "maze.png"
+    assert example("15_dqn_gridworld").main(["--quick", f"--seed={seed}", f"--out={picture}"]) >= 0.9
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_shortest_way_out_of_the_maze_goes_round_its_walls_and_pits():
+    maze = example("15_dqn_gridworld")
+    far = maze.shortest()
+    assert set(far) == {*maze.FREE, 63} and far[63] == 0 and far[0] == 14 and max(far.values()) == far[43] == 24
+    assert maze.go(0, 0) == (0, -0.1, False)  # the edge holds
+    assert maze.go(1, 3) == (1, -0.1, False) and maze.go(1, 2) == (0, -0.1, False)  # and so does a wall
+    assert maze.go(28, 1) == (36, -2.1, True) and maze.go(55, 1) == (63, -0.1, True)  # a pit, and the exit
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pinn(seed, tmp_path):
+    picture = tmp_path / "new" / "pinn.png"
+    assert example("16_pinn").main(["--quick", f"--seed={seed}", f"--out={picture}"]) <= 0.03
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pinn_is_compared_with_what_solves_its_equation():
+    pinn = example("16_pinn")
+    t = lucid.linspace(0, 5, 50).double().unsqueeze(1).requires_grad_()
+    u = pinn.exact(t)
+    first = pinn.derivative(u, t)
+    left = pinn.derivative(first, t) + 2 * pinn.FRICTION * first + pinn.FREQUENCY**2 * u
+    assert left.abs().max().item() < 1e-12
+    assert (u[0].item(), first[0].item()) == (1, 0)
+
+
 def same(a, b) -> bool:
     """Equal to the last bit, through dicts, lists and arrays."""
     if type(a) is not type(b):
@@ -284,3 +333,23 @@ def test_ctrl_c_in_a_program_is_one_line():
     program += "import common; common.run(lambda: time.sleep(20))"
     ran = run("-c", program)
     assert ran.returncode == 1 and ran.stderr.strip() == "stopped; nothing was saved. To begin anew: python 02_line.py"
+
+
+# -- the runner --------------------------------------------------------------------------------------------------------
+
+
+def runner(*arguments: str, where: Path) -> subprocess.CompletedProcess:
+    """`python -m lucid.examples` in some folder."""
+    here = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    command = [sys.executable, "-m", "lucid.examples", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=here, cwd=where)
+
+
+def test_the_runner_lists_the_examples_and_runs_one(tmp_path):
+    listed = runner(where=tmp_path).stdout
+    assert [line.split()[0] for line in listed.splitlines()[: len(PROGRAMS)]] == [path.stem for path in PROGRAMS]
+    assert "Unwind a spiral: three arms" in listed
+    assert "loss" in runner("docstring", "--quick", "--seed=1", where=tmp_path).stdout
+    wrong = runner("spirals", where=tmp_path)
+    said = "python -m lucid.examples: there is no example 'spirals'; did you mean '03_spiral'?\n"
+    assert wrong.returncode == 1 and wrong.stderr == said

@@ -20,7 +20,10 @@ sys.path.insert(0, str(ROOT))  # the reading list is read by a script that is no
 from reference.reading import READING, reading_list  # noqa: E402
 
 # Lower floors first; what stands on one floor does not import its neighbours.
-FLOORS = [{"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}, {"see", "datasets"}]
+FLOORS = [
+    *({"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data"}),
+    {"see", "datasets", "examples"},
+]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST words errors for names that are not there; it imports nothing, and all may import it.

@@ -48,6 +48,7 @@ LINES = {
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
     "data sets that come with lucid": 130,
+    "the examples, listed and run from a wheel": 60,
 }
 
 
