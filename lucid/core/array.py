@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from contextvars import Context
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -180,6 +181,23 @@ def _install(xp: Namespace, name: str, forward: Any) -> None:
         setattr(xp, name, bound)
 
 
+_errors = Context()  # a context in which NumPy ignores errors: it has one variable, which says so
+_errors.run(numpy.errstate(all="ignore").__enter__)
+((_ON_ERROR, _IGNORE),) = _errors.items()
+
+
+class _Quiet:
+    """numpy.errstate(all="ignore"), in half the time."""
+
+    __slots__ = ("before",)
+
+    def __enter__(self) -> None:
+        self.before = _ON_ERROR.set(_IGNORE)
+
+    def __exit__(self, *error: object) -> None:
+        _ON_ERROR.reset(self.before)
+
+
 cpu = Namespace(
     name="numpy",
     array=ndarray,
@@ -190,7 +208,7 @@ cpu = Namespace(
     scalar=numpy.asarray,
     linspace=numpy.linspace,
     from_dlpack=numpy.from_dlpack,
-    quiet=partial(numpy.errstate, all="ignore"),
+    quiet=_Quiet,
     strict=nullcontext,  # numpy.linalg raises LinAlgError by itself
     as_strided=lambda x, shape, strides: ndarray(shape, x.dtype, x, 0, strides),  # of x without gaps
 )

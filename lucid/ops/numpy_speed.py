@@ -28,9 +28,9 @@ _ones: dict[Any, Array] = {}
 def _sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     if axis is not None and x.ndim > 1 and x.dtype.char in "fd":
         if axis == 0 and x.ndim == 2 and not keepdims:
-            return _ones_of(x.shape[0], x.dtype).dot(x)
+            return numpy.dot(_ones_of(x.shape[0], x.dtype), x)
         if (axis == -1 or axis == x.ndim - 1) and x.shape[-1] <= _EXACT:
-            total = x.dot(_ones_of(x.shape[-1], x.dtype))
+            total = numpy.dot(x, _ones_of(x.shape[-1], x.dtype))
             return total[..., None] if keepdims else total
     if x.dtype is float16:  # every sum of half precision passes here: in single, and rounded once
         return numpy.asarray(_add(x, axis, float32, None, keepdims)).astype(float16)

@@ -18,7 +18,7 @@ from lucid.core.array import is_array
 from lucid.core.elementwise import multiply, positive
 from lucid.core.matmul import matmul
 from lucid.core.node import Tensor, method
-from lucid.core.op import op
+from lucid.core.op import on_tensors, op
 from lucid.core.promotion import as_int, ndim_of, result_type
 from lucid.core.reductions import sum
 from lucid.core.shapes import _broadcast_to, _reshape, axis_of, sizes
@@ -345,14 +345,17 @@ def outer(x: Tensor, other: Tensor) -> Tensor:
     return x.unsqueeze(1) * other
 
 
+on_tensors.dot = matmul  # of matrices; NumPy's dot takes 0.3 us less to call than its matmul
+
+
 @op(
-    x=lambda xp, g, weight: xp.matmul(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight),
-    weight=lambda xp, g, x: xp.matmul(_rows(xp, g).T, _rows(xp, x)),
-    bias=lambda xp, g: xp.sum(_rows(xp, g), axis=0),
+    x=lambda xp, g, weight: xp.dot(g, weight) if g.ndim == 2 else _by_rows(xp, g, weight),
+    weight=lambda xp, g, x: xp.dot(g.T, x) if g.ndim == 2 else xp.dot(_rows(xp, g).T, _rows(xp, x)),
+    bias=lambda xp, g: xp.sum(g if g.ndim == 2 else _rows(xp, g), axis=0),
 )
 def linear(xp, x, weight, bias=None):
     """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
-    out = xp.dot(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)  # dot: 0.3 us less than matmul to call
+    out = xp.dot(x, weight.T) if x.ndim == 2 else _by_rows(xp, x, weight.T)
     if bias is not None:
         out += bias
     return out
@@ -360,7 +363,7 @@ def linear(xp, x, weight, bias=None):
 
 def _by_rows(xp, x, weight):
     """x @ weight as one product; NumPy makes one for each matrix in x, at twice the time where they are small."""
-    return xp.reshape(xp.matmul(_rows(xp, x), weight), shape=(*x.shape[:-1], weight.shape[1]))
+    return xp.reshape(xp.dot(_rows(xp, x), weight), shape=(*x.shape[:-1], weight.shape[1]))
 
 
 def _rows(xp, x):
