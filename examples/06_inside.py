@@ -29,7 +29,7 @@ def neuron(x: list[lucid.Tensor], w: list[lucid.Tensor], b: lucid.Tensor) -> luc
 
 def main(argv: list[str] | None = None) -> float:
     """Draw the first backward pass, then train; returns the last loss as a share of the first."""
-    parser = Options(__doc__, quick=f"{QUICK_STEPS} steps instead of {STEPS}", out="out/06_inside.html")
+    parser = Options(__doc__, quick=f"{QUICK_STEPS} steps instead of {STEPS}", out="out/inside.html")
     options = parser.parse_args(argv)
 
     x1, x2 = lucid.tensor(2.0, device=options.device), lucid.tensor(-1.0, device=options.device)
