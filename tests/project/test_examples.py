@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import numpy
@@ -208,9 +209,8 @@ def test_same_sees_one_bit():
 def run(*arguments) -> subprocess.CompletedProcess:
     """Python with these arguments and this checkout's lucid, from another directory."""
     here = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=here, cwd=EXAMPLES
-    )
+    with TemporaryDirectory() as empty:
+        return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=here, cwd=empty)
 
 
 @pytest.mark.parametrize("program", first(PROGRAMS), ids=lambda program: program.stem)
