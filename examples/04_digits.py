@@ -105,9 +105,8 @@ def main(argv: list[str] | None = None) -> float:
         with lucid.no_grad():
             return model(pixels[held_out]).argmax(dim=1)
 
-    training = Training(
-        options, epochs, "epoch", model=model, optimizer=optimizer, batches=batches, history=history
-    )
+    parts = {"model": model, "optimizer": optimizer, "batches": batches, "history": history}
+    training = Training(options, epochs, "epoch", **parts)
     for _ in training:
         model.train()
         losses = []

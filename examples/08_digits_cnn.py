@@ -70,9 +70,8 @@ def main(argv: list[str] | None = None) -> float:
     images = images.unsqueeze(1)  # (1797, 1, 8, 8): one channel, of grey
     order = lucid.randperm(len(labels))
     held_out, trained_on = order[: len(order) // 5], order[len(order) // 5 :]
-    batches = DataLoader(
-        TensorDataset(images[trained_on], labels[trained_on]), batch_size=BATCH, shuffle=True, seed=options.seed
-    )
+    training_set = TensorDataset(images[trained_on], labels[trained_on])
+    batches = DataLoader(training_set, batch_size=BATCH, shuffle=True, seed=options.seed)
 
     model = network().to(options.device)
     epochs = QUICK_EPOCHS if options.quick else EPOCHS
@@ -84,9 +83,8 @@ def main(argv: list[str] | None = None) -> float:
         with lucid.no_grad():
             return model(images[held_out].to(options.device)).argmax(dim=1).cpu()
 
-    training = Training(
-        options, epochs, "epoch", model=model, optimizer=optimizer, schedule=schedule, batches=batches
-    )
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "batches": batches}
+    training = Training(options, epochs, "epoch", **parts)
     for _ in training:
         model.train()
         for x, y in batches:

@@ -7,8 +7,8 @@ would need a weight for every pair of positions and letters. Attention has somet
 question (a query), each position shows what it is (a key), and where the two fit, the letter (a value) is fetched.
 Where a position is must be told to it, by a vector for each place that is added to the letter's.
 
-Nobody says to the network what to ask. The picture shows what it asks after a few steps, midway and at the end: each row is
-a position of the answer, and bright is where it looks. A sequence counts as right only if all its letters are.
+Nobody says to the network what to ask. The picture shows what it asks after a few steps, midway and at the end: each
+row is a position of the answer, and bright is where it looks. A sequence is right only if all its letters are.
 """
 
 from pathlib import Path

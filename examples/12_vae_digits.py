@@ -47,7 +47,7 @@ class VAE(nn.Module):
     def loss(self, images):
         """What it costs to say which images (n, 64) these are: pixels and places, in nats an image."""
         mean, log_variance = self.where(images)
-        place = mean + (log_variance / 2).exp() * lucid.randn_like(mean)  # drawn so that mean and variance get gradients
+        place = mean + (log_variance / 2).exp() * lucid.randn_like(mean)  # so that mean and variance get gradients
         pixels = ((self.decoder(place) - images) / DEVIATION) ** 2 / 2
         divergence = (mean**2 + log_variance.exp() - 1 - log_variance) / 2
         return (pixels.sum() + divergence.sum()) / len(images)
@@ -85,9 +85,8 @@ def main(argv: list[str] | None = None) -> float:
     model = VAE().to(options.device)
     optimizer = optim.Adamax(model.parameters(), lr=LR)
     history: dict[str, list[float]] = {"loss": []}
-    training = Training(
-        options, epochs, "epoch", model=model, optimizer=optimizer, batches=batches, history=history
-    )
+    parts = {"model": model, "optimizer": optimizer, "batches": batches, "history": history}
+    training = Training(options, epochs, "epoch", **parts)
     for _ in training:
         for (x,) in batches:
             loss = model.loss(x)

@@ -89,7 +89,7 @@ class Options(ArgumentParser):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("ab").close()
         except OSError as error:
-            self.error(f"--out: {path} cannot be written: {error.strerror}")
+            self.error(f"--out: {path} cannot be written: {error.filename}: {error.strerror}")
         if not there:
             path.unlink()
         return path

@@ -70,7 +70,7 @@ def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
         text, target, anchor = found.groups()
         target = normpath(join(dirname(source), target))
         to = OUTSIDE.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
-        if target.startswith("docs/gallery") and "." not in target:  # the folder of what is kept, where there is no site
+        if target.startswith("docs/gallery") and "." not in target:  # what is kept
             to = f"{to}/index.md" if to == "gallery" else f"{to}.md"
         return f"[{text}]({relpath(to, dirname(place) or '.')}{anchor or ''})" if to else text
 

@@ -31,6 +31,7 @@ def test_the_files_it_links_to_exist() -> None:
         ROOT / "CONTRIBUTING.md",
         *(ROOT / "docs").glob("*.md"),
         ROOT / "lucid" / "datasets" / "DATA.md",
+        ROOT / "examples" / "README.md",
     ]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -24,6 +24,7 @@ from lucid.see.doctor.evidence import LossGraph, TrainingRun
 from tests.whole import first, whole
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # where a program finds common.py
 
 
 def example(name: str) -> Any:
