@@ -13,7 +13,7 @@ export MKL_NUM_THREADS ?= 1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: same-python help demo test whole parity libraries gpu kernels browser distributed check bench docs lint types clean
+.PHONY: same-python help demo test whole parity libraries notebooks gpu kernels browser distributed check bench docs lint types clean
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,7 +24,8 @@ demo: $(VENV)/with-examples  ## train a classifier on real handwritten digits
 
 # What the other targets run is left out even where what it needs is installed, so that this takes the same time everywhere.
 test: $(VENV)/with-test,examples  ## the test suite: one of each kind of fact, without PyTorch
-	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m "not (parity or types or libraries or browser or nvrtc or gpu or mpi)"
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 \
+		-m "not (parity or types or libraries or browser or notebooks or nvrtc or gpu or mpi)"
 
 whole: $(VENV)/with-test,examples  ## the tests that `make test` leaves out for their time
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 -m whole
@@ -49,6 +50,8 @@ browser: $(VENV)/with-test,examples,browser  ## the tests of the page, in Chromi
 
 distributed: $(VENV)/with-test,examples,mpi  ## the tests of several processes, under mpiexec (installs mpi4py and MPICH)
 	$(RUN) -m pytest tests/distributed -m mpi
+notebooks: $(VENV)/with-test,examples,notebooks  ## the examples as notebooks, executed at their quick size
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 tests/project/test_notebooks.py -m notebooks
 
 check:  ## all that the gate runs, in an environment of its own
 	bash .ci/run

@@ -21,7 +21,7 @@ def needed(module: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        raise SystemExit(f"this example needs {missing.name}: pip install --editable '.[examples]'") from None
+        raise SystemExit(f"this example needs {missing.name}: pip install matplotlib tqdm") from None
 
 
 class Options(ArgumentParser):

@@ -5,6 +5,8 @@ a reduction with `dim` and `keepdim`, Tensor has the methods that other files at
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from typing import Any
 
 import griffe
@@ -58,6 +60,8 @@ class Lucid(griffe.Extension):
         behind = {value(*each): spec for each in public if (spec := operation(*each))}
         for function, spec in behind.items():
             read(pkg, function).docstring.value += f"\n\nIts gradient: operation [`{spec.name}`][op-{spec.name}]."
+        for cls in {thing for each in public if inspect.isclass(thing := value(*each))}:
+            arguments(pkg, cls)
         for name, member in attached(Tensor).items():
             pkg["core.node.Tensor"][name] = self.member(pkg, name, member)
 
@@ -68,6 +72,18 @@ class Lucid(griffe.Extension):
         if member.__name__ in pkg[member.__module__.removeprefix("lucid.")].members:
             return bound(name, read(pkg, member))
         return griffe.Function(name, docstring=griffe.Docstring(markdown(member.__doc__)))  # made in a loop
+
+
+def arguments(pkg: griffe.Module, cls: type) -> None:
+    """A class whose docstring says that its arguments are those of another has a table of them as well."""
+    said = re.search(r"arguments[^.]* are those of\s+`(\w+)`", cls.__doc__ or "")
+    if said:
+        other = getattr(sys.modules[cls.__module__], said[1])
+        table = re.search(r"^Args:\n(?: .*\n)+", inspect.getdoc(other) + "\n", re.MULTILINE)[0]
+        for absent in set(inspect.signature(other).parameters) - set(inspect.signature(cls).parameters):
+            table = re.sub(rf"^    {absent}:.*\n(?: {{5,}}.*\n)*", "", table, flags=re.MULTILINE)
+        docstring = pkg[f"{cls.__module__}.{cls.__qualname__}".removeprefix("lucid.")].docstring
+        docstring.value += "\n\n" + markdown("\n" + table).strip("\n")
 
 
 def reduced(decorator: str) -> list[griffe.Parameter]:

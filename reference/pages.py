@@ -11,10 +11,12 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from types import FunctionType, ModuleType
 from typing import Any
 
 from lucid.core.op import OPS, Op
+from reference.equations import typeset
 
 # Files under a title for those who look something up, in the order of the table of contents. A file that is not listed
 # comes after them, under the first words of its docstring.
@@ -32,10 +34,18 @@ TITLES = {
     "lucid.core.array": "Dtypes, devices, constants",
     "lucid.io.npz": "Checkpoints",
     "lucid.nn.module": "Modules",
+    "lucid.optim.adamax": "Adamax",
+    "lucid.optim.optimizer": "Optimizer",
     "lucid.autograd.provenance": "Where nodes come from",
     "lucid.see.trace": "A backward pass, step by step",
     "lucid.see.drawing": "The graph as a picture",
 }
+# What users look for first, in this order; other files follow as their names do in the alphabet.
+FIRST = [
+    *("lucid.nn.module", "lucid.nn.layers", "lucid.nn.activations", "lucid.nn.losses", "lucid.nn.conv"),
+    *("lucid.nn.pool", "lucid.nn.norms", "lucid.nn.embedding", "lucid.nn.recurrent", "lucid.nn.attention"),
+    *("lucid.optim.adamax", "lucid.optim.optimizer", "lucid.optim.lr_scheduler", "lucid.optim.adam", "lucid.optim.sgd"),
+]
 # Where a namespace has names from a file that belong beside those of another.
 BESIDE = {
     ("lucid", "lucid"): "lucid.core.array",
@@ -58,7 +68,8 @@ BESIDE = {
 }
 # Modules that users need not import: their names are public as lucid's own, or under another module's name.
 PASSED_OVER = {"lucid.ops", "lucid.io", "lucid.data"}
-SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional"}  # what has a page for each title
+SPLIT = {"lucid", "lucid.nn", "lucid.nn.functional", "lucid.optim"}  # what has a page for each title
+ABOVE = "---\nsearch:\n  boost: {}\n---\n\n"  # what is public is found before what is told about it elsewhere
 
 
 def exported(module: ModuleType) -> list[str]:
@@ -139,7 +150,7 @@ def told(module: str) -> str:
 def introduced(module: str, title: str, level: int) -> list[str]:
     """A module's title, file and docstring as Markdown, but for a first line that says what the title does."""
     text = re.sub(rf"^{re.escape(title)}\.\s+", "", told(module) + "\n")
-    return ["#" * level + f" {title}", f"*{file_of(module)}*", markdown(text)]
+    return ["#" * level + f" {title}", f"`{file_of(module)}`", markdown(text)]
 
 
 def first_sentence(thing: Any) -> str:
@@ -149,7 +160,9 @@ def first_sentence(thing: Any) -> str:
 
 
 def markdown(text: str) -> str:
-    """A docstring as Markdown: examples fenced, a row for each of `a, b: ...` in its sections, and `literal` lines."""
+    """A docstring as Markdown: examples fenced, equations typeset, a row for each of `a, b: ...` in its sections, and
+    `literal` lines."""
+    text = re.sub(r"(?<=\n\n)(?: {4}.+\n)+(?=\n)", lambda code: f"{typeset(dedent(code[0])) or code[0][:-1]}\n", text)
     out, example, section = [], False, False
     for line in re.sub(SECTION, _one_each, text).split("\n"):
         if line and line[0] != " ":
@@ -250,13 +263,25 @@ def constants(namespace: str, names: list[str]) -> str:
 def by_file(namespace: str) -> dict[str, list[str]]:
     """The names of a namespace by the file that they stand in: its own first, those of lucid itself as in TITLES.
 
-    In a file, what it defines comes before what stands beside it.
+    In a file, what it defines comes before what stands beside it, each as the file has them.
     """
+
+    def place(name: str) -> tuple[bool, int]:
+        home = origin(namespace, name)
+        return home != file_with(namespace, name), defined(home).get(name, 0)
+
     groups: dict[str, list[str]] = {}
-    for name in sorted(namespaces()[namespace], key=lambda n: origin(namespace, n) != file_with(namespace, n)):
+    for name in sorted(namespaces()[namespace], key=place):
         groups.setdefault(file_with(namespace, name), []).append(name)
-    order = [namespace, *TITLES] if namespace == "lucid" else [namespace, *(m for m in groups if m not in TITLES)]
+    order = [namespace, *(TITLES if namespace == "lucid" else [*FIRST, *sorted(groups, key=groups.__getitem__)])]
     return {module: groups[module] for module in [*order, *groups] if module in groups}
+
+
+@cache
+def defined(module: str) -> dict[str, int]:
+    """What a module's text defines -> the line."""
+    tree = ast.parse((Path(__file__).parents[1] / file_of(module)).read_text())
+    return {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def page_of(namespace: str, module: str) -> str:
@@ -273,8 +298,8 @@ def pages() -> dict[str, str]:
             place = page_of(namespace, module)
             first = namespace in SPLIT or module == namespace
             if not first and place not in found:
-                found[place] = "\n\n".join(introduced(namespace, namespace, 1))
-            parts = [found[place]] if place in found else []
+                found[place] = ABOVE.format(4) + "\n\n".join(introduced(namespace, namespace, 1))
+            parts = [found.get(place) or ABOVE.format(8 if module in FIRST else 4)]
             found[place] = "\n\n".join([*parts, *section(namespace, module, names, 1 if first else 2)])
     return found
 
@@ -323,10 +348,15 @@ def listed(namespace: str, name: str, entered: str = "") -> str:
 
 
 def contents() -> list[Any]:
-    """The same pages as the site's table of contents."""
+    """The same pages as the site's table of contents: those of lucid itself by subject, the others by names."""
+
+    def label(module: str, names: list[str]) -> str:
+        subject = namespace == "lucid" or inside(namespace, names[0])
+        return title_of(module) if subject else ", ".join([*names[:3], *["…"] * (len(names) > 3)])
+
     parts: list[Any] = ["reference/index.md"]
     for namespace in namespaces():
-        found = {title_of(module): page_of(namespace, module) for module in by_file(namespace)}
+        found = {label(*each): page_of(namespace, each[0]) for each in by_file(namespace).items()}
         if namespace in SPLIT:
             parts.append({namespace: [{title: place} for title, place in found.items()]})
         elif found:

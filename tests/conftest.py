@@ -43,6 +43,10 @@ NEEDS = {
         "browser tests were not run: they need selenium (`make browser` installs it and runs them), chromium and "
         "chromedriver (Debian: apt install chromium chromium-driver)",
     ),
+    "notebooks": (
+        lambda: all(importlib.util.find_spec(name) for name in ("jupytext", "nbclient", "ipykernel")),
+        "notebooks were not run: they need jupytext, nbclient and ipykernel (`make notebooks` installs them)",
+    ),
     "nvrtc": (
         lambda: importlib.util.find_spec("cupy") is not None,
         "kernels were not compiled for GPUs: that needs CUDA's compiler (`make kernels` installs it)",

@@ -36,7 +36,7 @@ class LBFGS(Optimizer):
     One `step` makes up to `max_iter` iterations of
 
         s_k = theta_k - theta_{k-1},  y_k = g_k - g_{k-1}               kept for the last `history_size` k
-        d_k = -H_k g_k
+        d_k = -H_k * g_k
         theta_{k+1} = theta_k + t_k * d_k
 
     H approximates the inverse Hessian: it is the matrix nearest to (s_k y_k / y_k y_k) times the identity that

@@ -18,7 +18,7 @@ from lucid.optim.state_dict import kinds
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the reference is made by scripts that are no part of the package
 
-from reference import operations, pages  # noqa: E402
+from reference import equations, gallery, operations, pages  # noqa: E402
 
 PUBLIC = [(space, name) for space, names in pages.namespaces().items() for name in names]
 PAGES = pages.pages()
@@ -126,7 +126,7 @@ def test_the_table_of_contents_has_every_page() -> None:
         ("`x[i]**2` is *code*.", "`x[i]**2` is *code*."),
         ("See `nn.functional.relu`, `relu`.", "See [`nn.functional.relu`][lucid.nn.functional.relu], `relu`."),
         ("See `lucid.exp`.", "See [`lucid.exp`][lucid.exp]."),
-        ("One.\n\n    a = x**2\n\nArgs:\n    x: not x**2.\n", "One.\n\n    a = x**2\n\nArgs:\n    x: not x\\*\\*2.\n"),
+        ("One.\n\n    x[i]**2\n\nArgs:\n    x: not x**2.\n", "One.\n\n    x[i]**2\n\nArgs:\n    x: not x\\*\\*2.\n"),
         ("A sum.\n\n>>> 1 + 1\n2\n", "A sum.\n\n```pycon\n>>> 1 + 1\n2\n```\n"),
         ("A sum.\n\n>>> 1 + 1\n2", "A sum.\n\n```pycon\n>>> 1 + 1\n2\n```"),
         ("Two.\n\nArgs:\n    a, b: each\n        long.\n",
@@ -135,6 +135,61 @@ def test_the_table_of_contents_has_every_page() -> None:
 )
 def test_docstrings_become_markdown(docstring: str, expected: str) -> None:
     assert pages.markdown(docstring) == expected
+
+
+@pytest.mark.parametrize(
+    ("equation", "expected"),
+    [
+        ("theta_t = theta_{t-1} - lr / (1 - beta1^t) * m_t / (u_t + eps)",
+         r"\theta_{t} & = \theta_{t - 1} - \frac{\text{lr}}{1 - \beta_{1}^{t}} \, \frac{m_{t}}{u_{t} + \epsilon}"),
+        ("u_t = max(beta2 * u, |g_t|)      u_0 = 0, element by element",
+         r"u_{t} & = \operatorname{max}\left(\beta_{2} \, u, |g_{t}|\right) & & \qquad u_{0} = 0\text{, }"
+         r"\text{element by element}"),
+        ("a = b - (c - d)", r"a & = b - \left(c - d\right)"),
+        ("a = (b + c) * d", r"a & = \left(b + c\right) \, d"),
+        ("a = (b + c) / d * e", r"a & = \frac{b + c}{d} \, e"),
+        ("a = b / c / d", r"a & = \frac{\frac{b}{c}}{d}"),
+        ("a = b / (c * d)", r"a & = \frac{b}{c \, d}"),
+        ("a = b * (c / d)", r"a & = b \, \frac{c}{d}"),
+        ("a = (-b)^2", r"a & = \left(-b\right)^{2}"),
+        ("a = mhat_t^(1 / 2)", r"a & = \hat{m}_{t}^{\frac{1}{2}}"),
+    ],
+)  # fmt: skip
+def test_an_equation_is_typeset(equation: str, expected: str) -> None:
+    assert equations.typeset(equation) == f"$$\n\\begin{{alignedat}}{{2}}\n  {expected}\n\\end{{alignedat}}\n$$"
+
+
+@pytest.mark.parametrize("text", ["out[n] = x[n]", "x = norm(x);  y = 2", "a += b", "no equation", "a = b where"])
+def test_what_is_no_equation_stays_as_it_is(text: str) -> None:
+    assert equations.typeset(text) is None
+
+
+@pytest.mark.parametrize("kind", kinds(lucid.optim.Optimizer), ids=lambda kind: kind.__name__)
+def test_every_optimizers_equation_is_typeset_and_says_what_the_text_says(kind: type) -> None:
+    """As many fractions, roots and brackets as the text has divisions, roots and brackets that a fraction needs not."""
+    text, tex = equation_in(kind), equations.typeset(equation_in(kind))
+    assert tex is not None
+    assert tex.count(r"\sqrt") == text.count("sqrt(") and tex.count(r"\frac") == text.count(" / ")
+    assert tex.count(r"\theta") == len(re.findall(r"\btheta", text)) and tex.count("g_{t}") == text.count("g_t")
+
+
+def test_names_are_in_the_order_that_users_look_for_them() -> None:
+    listed = {name: part for part in pages.contents()[1:] for name, part in part.items()}
+    assert [next(iter(page)) for page in listed["lucid.nn"][:2]] == [
+        "Module, RemovableHandle, Parameter",
+        "Linear, Sequential",
+    ]
+    assert next(iter(listed["lucid.optim"][0])) == "Adamax"
+
+
+def test_the_gallery_has_what_every_example_prints_and_draws() -> None:
+    for path in gallery.programs():
+        title, story = gallery.told(path)
+        assert gallery.printed(path).strip() and title and len(title) < 80 and len(story) > 100
+        assert "/tmp" not in gallery.printed(path)
+        assert f"[{title}](gallery/{path.stem}.md)" in gallery.cards("gallery/")
+        drawn = {each.name for each in gallery.kept(path, gallery.PICTURES | gallery.LIVE)}
+        assert set(re.findall(r'out="out/([\w.]+)"', path.read_text())) <= drawn
 
 
 OPTIMIZERS = (ROOT / "docs" / "optimizers.md").read_text()

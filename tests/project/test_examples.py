@@ -150,21 +150,26 @@ FIGURES = {
     "10_char_gpt": (lambda loss: loss <= 2.75, lambda loss: loss <= 1.60),
     "11_attention": (lambda right: right >= 0.98, lambda right: right >= 0.98),
     "12_vae_digits": (lambda loss: loss <= 31, lambda loss: loss <= 24.5),
+    "13_diffusion_2d": (lambda share: min(share) >= 0.7, lambda share: min(share) >= 0.95),
+    "14_newton": (lambda steps: steps == {"Adamax": 500, **steps} and steps["Newton"] <= 25 < steps["LBFGS"] <= 50,
+                  lambda steps: steps["Newton"] <= 25 < steps["LBFGS"] <= 50 < 2000 < steps["Adamax"] < 6000),
+    "15_dqn_gridworld": (lambda right: right >= 0.9, lambda right: right == 1),
+    "16_pinn": (lambda distance: distance <= 0.03, lambda distance: distance <= 0.001),
 }
 
 
 @pytest.mark.parametrize(("name", "seed"), one_of_each([(n, s) for n in FIGURES for s in range(3)], lambda row: row[0]))
 def test_an_example_reaches_its_figure_at_quick_size(name, seed, tmp_path):
-    picture = tmp_path / "new" / "picture.png"
-    reached = example(name).main(["--quick", f"--seed={seed}", f"--out={picture}"])
+    reached = example(name).main(["--quick", f"--seed={seed}", f"--out={tmp_path / 'new' / 'picture'}"])
     assert FIGURES[name][0](reached), reached
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    (picture,) = (tmp_path / "new").iterdir()
+    assert picture.read_bytes().startswith(b"GIF89a" if picture.suffix == ".gif" else b"\x89PNG")
 
 
 @whole
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_example_reaches_its_figure_at_full_size(name, tmp_path):
-    reached = example(name).main([f"--out={tmp_path / 'picture.png'}"])
+    reached = example(name).main([f"--out={tmp_path / 'picture'}"])
     assert FIGURES[name][1](reached), reached
 
 
@@ -194,6 +199,25 @@ def test_the_transformer_continues_a_prompt_and_refuses_what_it_cannot_read(caps
             gpt.main([*arguments, f"--out={tmp_path / 'x.png'}"])
         printed = capsys.readouterr().err
         assert says in printed and printed.count("\n") == 1
+
+
+def test_the_shortest_way_out_of_the_maze_goes_round_its_walls_and_pits():
+    maze = example("15_dqn_gridworld")
+    far = maze.shortest()
+    assert set(far) == {*maze.FREE, 63} and far[63] == 0 and far[0] == 14 and max(far.values()) == far[43] == 24
+    assert maze.go(0, 0) == (0, -0.1, False)  # the edge holds
+    assert maze.go(1, 3) == (1, -0.1, False) and maze.go(1, 2) == (0, -0.1, False)  # and so does a wall
+    assert maze.go(28, 1) == (36, -2.1, True) and maze.go(55, 1) == (63, -0.1, True)  # a pit, and the exit
+
+
+def test_pinn_is_compared_with_what_solves_its_equation():
+    pinn = example("16_pinn")
+    t = lucid.linspace(0, 5, 50).double().unsqueeze(1).requires_grad_()
+    u = pinn.exact(t)
+    first = pinn.derivative(u, t)
+    left = pinn.derivative(first, t) + 2 * pinn.FRICTION * first + pinn.FREQUENCY**2 * u
+    assert left.abs().max().item() < 1e-12
+    assert (u[0].item(), first[0].item()) == (1, 0)
 
 
 def same(a, b) -> bool:
@@ -346,3 +370,23 @@ def test_ctrl_c_in_a_program_is_one_line(monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         common.run(lambda: signal.raise_signal(signal.SIGINT))
     assert stopped.value.code == "\nstopped; nothing was saved. To begin anew: python examples/x.py --quick"
+
+
+# -- the runner --------------------------------------------------------------------------------------------------------
+
+
+def runner(*arguments: str, where: Path) -> subprocess.CompletedProcess:
+    """`python -m lucid.examples` in some folder."""
+    here = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    command = [sys.executable, "-m", "lucid.examples", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=here, cwd=where)
+
+
+def test_the_runner_lists_the_examples_and_runs_one(tmp_path):
+    listed = runner(where=tmp_path).stdout
+    assert [line.split()[0] for line in listed.splitlines()[: len(PROGRAMS)]] == [path.stem for path in PROGRAMS]
+    assert "Unwind a spiral: three arms" in listed
+    assert "loss" in runner("docstring", "--quick", "--seed=1", where=tmp_path).stdout
+    wrong = runner("spirals", where=tmp_path)
+    said = "python -m lucid.examples: there is no example 'spirals'; did you mean '03_spiral'?\n"
+    assert wrong.returncode == 1 and wrong.stderr == said

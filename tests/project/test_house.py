@@ -21,9 +21,9 @@ from reference.reading import READING, package, reading_list  # noqa: E402
 
 # Lower floors first; what stands on one floor does not import its neighbours.
 FLOORS = [
-    {"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data", "interop"},
-    {"distributed"}, {"see", "learn", "datasets"},
-]  # fmt: skip
+    *({"core"}, {"ops"}, {"autograd"}, {"nn", "optim", "distributions"}, {"gpu", "io", "data", "interop"}),
+    *({"distributed"}, {"see", "learn", "datasets", "examples"}),
+]
 FLOOR = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 # Modules in lucid/ itself. `lucid` gathers the public names. ALIASES are what users import: thin, and imported by
 # `lucid` alone. SUGGEST finds names that are not there, or words the error; it imports nothing before a user asks for

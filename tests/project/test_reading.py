@@ -55,6 +55,7 @@ LINES = {
     "a course that checks itself (its exercises are counted apart)": 330,
     "a sentence for each mistake of the first week": 20,
     "data sets that come with lucid": 130,
+    "the examples, listed and run from a wheel": 60,
 }
 
 
