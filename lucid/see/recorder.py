@@ -222,9 +222,9 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def __repr__(self) -> str:
         """What the picture shows as a table: each line's first and last value."""
-        ends = lambda ys: [digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""]
         lines = [(panel.title, name, ys) for panel in self.panels() for name, (_, ys) in panel.lines.items()]
-        rows = [[title, "" if name in ("loss", "rate") else name, *ends(ys)] for title, name, ys in lines]
+        ends = [[digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""] for _, _, ys in lines]
+        rows = [[title, name, *values] for (title, name, _), values in zip(lines, ends, strict=True)]
         return str(Table(["", "", "first", "last"], rows, note=f"{len(self.rates)} steps; plot() draws them", left=2))
 
     def svg(self) -> str:
