@@ -28,9 +28,8 @@ Series = dict[str, list[float]]
 RECORDED = ("losses", "rates", "at", "gradients", "updates", "activations", "state")
 Lines = dict[str, tuple[list[int], list[float]]]  # name -> xs and ys
 COLOURS = ("#2563a8", "#d9822b", "#3a8f5c", "#8a4fa3", "#c2452d", "#5f7f95", "#a3862a", "#c75c93")
-LONGEST = 16  # letters of a name in a legend
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 230, 52, 30, 26  # of one panel of the SVG, and its margins
-MOST_POINTS, MOST_NAMES = 400, 8  # of a line in the SVG, more cannot be seen; and lines that are named
+MOST_POINTS, MOST_NAMES, LONGEST = 400, 8, 16  # points of a line, lines with a name, letters of one
 
 
 class Recorder(AbstractContextManager["Recorder"]):
@@ -222,9 +221,9 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def __repr__(self) -> str:
         """What the picture shows as a table: each line's first and last value."""
-        ends: Callable[[Any], list[str]] = lambda ys: [digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""]
         lines = [(panel.title, name, ys) for panel in self.panels() for name, (_, ys) in panel.lines.items()]
-        rows = [[title, "" if name in ("loss", "rate") else name, *ends(ys)] for title, name, ys in lines]
+        ends = [[digits(y, 3) for y in (*ys[:1], *ys[-1:])] or ["", ""] for _, _, ys in lines]
+        rows = [[title, name, *values] for (title, name, _), values in zip(lines, ends, strict=True)]
         return str(Table(["", "", "first", "last"], rows, note=f"{len(self.rates)} steps; plot() draws them", left=2))
 
     def svg(self) -> str:

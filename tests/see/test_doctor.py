@@ -87,6 +87,8 @@ def by_hand(function: Callable[[Any, Any], Any]) -> Callable[[], Any]:
      lambda s, y: F.nll_loss((s.exp() / s.exp().sum(1, keepdim=True)).log(), y)),
     ("target-not-probabilities", lambda s, y: F.cross_entropy(s, 3 * F.one_hot(y, 3).float()),
      lambda s, y: F.cross_entropy(s, F.one_hot(y, 3).float(), lucid.tensor([1.0, 2.0, 3.0]), label_smoothing=0.1)),
+    ("target-not-probabilities", lambda s, y: F.cross_entropy(s, -F.one_hot(y, 3).float(), lucid.tensor([1.0, 2, 3])),
+     lambda s, y: F.binary_cross_entropy_with_logits(s, F.one_hot(y, 3).float(), pos_weight=lucid.tensor([2.0, 3, 4]))),
     ("softmax-over-batch", lambda s, y: F.nll_loss(s.log_softmax(0), y), lambda s, y: F.nll_loss(s.log_softmax(-1), y)),
     ("rounding-in-path", lambda s, y: F.cross_entropy(s.floor(), y),
      lambda s, y: F.cross_entropy(s + (s.floor() - s).detach() + s.sign() * s.abs().sqrt(), y)),
@@ -550,6 +552,18 @@ def in_single_rows() -> Healthy:  # stochastic: a batch is one sample
     return loop(model, optim.SGD(model.parameters(), lr=0.05, weight_decay=5e-4), loss_of)
 
 
+def by_hand_in_time() -> Healthy:
+    model, x, y = nn.ModuleList([nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)]), lucid.randn(48, 5, 4), y3()
+
+    def loss_of() -> lucid.Tensor:
+        h = lucid.zeros(48, 8)
+        for t in range(5):
+            h = (model[0](x[:, t]) + model[1](h)).tanh()
+        return F.cross_entropy(model[2](h), y)
+
+    return loop(model, optim.Adamax(model.parameters(), lr=0.01), loss_of)
+
+
 def attention_pooling() -> Healthy:
     model, x, y = nn.ModuleList([nn.Linear(4, 8), nn.Linear(4, 1), nn.Linear(8, 1)]), x4(), lucid.randn(1, 1)
     return loop(model, optim.Adamax(model.parameters(), lr=0.01), lambda: F.mse_loss(
@@ -565,6 +579,7 @@ HEALTHY: dict[str, Callable[[], Healthy]] = {
     "vision": vision, "variational": variational, "contrastive": contrastive, "q": q_learning,
     "policy": policy_gradient, "next word": next_word, "missing words": missing_words, "translated": translated,
     "straight through": straight_through, "hinge": hinge, "single rows": in_single_rows, "pooling": attention_pooling,
+    "in time": by_hand_in_time,
     "sgd": lambda: mlp(lambda p: optim.SGD(p, lr=0.1, momentum=0.9)),
     "lion": lambda: mlp(lambda p: optim.Lion(p, lr=1e-3)),
 }  # fmt: skip

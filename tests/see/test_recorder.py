@@ -472,7 +472,7 @@ def test_colours_do_not_repeat_and_legends_are_short() -> None:
 
 def test_at_a_prompt_it_is_a_table() -> None:
     said = repr(recorded(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1))))
-    assert "0x" not in said and re.search(r"^loss +[\d.]+ +[\d.]+$", said, re.M)
+    assert "0x" not in said and re.search(r"^loss +loss +[\d.]+ +[\d.]+$", said, re.M)
     assert re.search(r"^norm of the gradient +0\.weight +[\d.]+ +[\d.]+$", said, re.M) and said.endswith("draws them")
     model = nn.Linear(2, 1)
     assert "0 steps" in repr(Recorder(model, optim.Adamax(model.parameters())))

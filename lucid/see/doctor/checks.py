@@ -246,9 +246,9 @@ def target_not_probabilities(graph: LossGraph) -> Matches:
     another minimum than the probabilities that are looked for, or none."""
     for node, target in graph.saved("x", "weighed"):
         logs = input_node(node, "y")
-        if input_node(node, "x") is None and target.shape == node.shape and logs is not None:
-            axis = saved_values(logs).get("axis", 1) if logs.name() == "log_softmax" else 1 if target.ndim > 1 else 0
-            sums = target.sum(axis=axis)
+        logs = input_node(logs, "y") if logs is not None and logs.name() == "weighed" else logs  # by class weights
+        if input_node(node, "x") is None and target.shape == node.shape and logs and logs.name() == "log_softmax":
+            sums = target.sum(axis=saved_values(logs).get("axis", 1))
             if target.min() < 0 or float(abs(sums - 1).max()) > 0.05:
                 here = f"from {digits(target.min(), 3)}, and rows add up to {digits(sums.max(), 3)}"
                 yield node, f"the targets of cross_entropy are probabilities, from 0, of sum 1, but here they go {here}"
@@ -325,9 +325,10 @@ def sees_the_future(graph: LossGraph) -> Matches:
 @graph_check("warning", fix="look at the data where they are made: wrongly read, multiplied by 0, an empty batch")
 def zero_input(graph: LossGraph) -> Matches:
     """From data that are 0 throughout only biases can be learned."""
-    for node, x in graph.saved("x", "linear", "conv", "rnn", "lstm", "gru"):
-        if input_node(node, "x") is None and x.size > 1 and x.dtype.kind == "f" and not x.any():
-            yield node, f"all {x.size:,} numbers that {node.op.name} is given are 0"
+    saved = graph.saved("x", "linear", "conv", "rnn", "lstm", "gru")
+    data = [(node, x) for node, x in saved if input_node(node, "x") is None and x.size > 1 and x.dtype.kind == "f"]
+    if data and not any(x.any() for _, x in data):  # a first hidden state of 0 is none of the data
+        yield data[0][0], f"all {data[0][1].size:,} numbers that {data[0][0].op.name} is given are 0"
 
 
 @graph_check("warning", fix="look for a factor 0, dead relus or a mask that hides all: lucid.see.steps(loss)")
