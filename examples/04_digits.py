@@ -83,7 +83,6 @@ def main(argv: list[str] | None = None) -> float:
     quick = f"{QUICK_EPOCHS} epochs instead of {EPOCHS}"
     parser = Options(__doc__, quick=quick, out="out/04_digits.png", resumable=True)
     parser.add_argument("--epochs", type=positive, metavar="N", help="stop after N in all")
-    parser.add_argument("--save", type=Path, metavar="PATH", help="write a checkpoint after every epoch")
     options = parser.parse_args(argv)
     epochs = options.epochs or (QUICK_EPOCHS if options.quick else EPOCHS)
 

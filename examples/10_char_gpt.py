@@ -1,7 +1,8 @@
 """Write like Lewis Carroll, letter by letter: a small transformer reads Alice in Wonderland.
 
     python examples/10_char_gpt.py
-    python examples/10_char_gpt.py --prompt "The Cat said" --top-k 5
+    python examples/10_char_gpt.py --save gpt.npz
+    python examples/10_char_gpt.py --resume gpt.npz --prompt "The Cat said" --top-k 5    # at once
 
 The network sees up to 64 characters and guesses the next one. It begins with 72 kinds of characters and no idea of
 what they are; words, quotation marks that close and who "said the" what, it has from 130,000 of them. Two layers of

@@ -25,11 +25,11 @@ def needed(module: str) -> Any:
 
 
 class Options(ArgumentParser):
-    """--seed, --device and --quick; --out and --resume where the example has them. What cannot be is refused
+    """--seed, --device and --quick; --out, --save and --resume where the example has them. What cannot be is refused
     before anything is computed, in one line.
 
     `out` is where the picture goes; its suffix is one that matplotlib knows, or the one that `out` has if that is
-    no picture. `resumable` adds --resume, for examples whose loop is a `Training`.
+    no picture. `resumable` adds --save and --resume, for examples whose loop is a `Training`.
     """
 
     def __init__(self, doc: str | None, quick: str, out: str | None = None, resumable: bool = False) -> None:
@@ -40,6 +40,7 @@ class Options(ArgumentParser):
         if out is not None:
             self.add_argument("--out", type=Path, default=Path(out), help=f"where the picture goes ({out})")
         if resumable:
+            self.add_argument("--save", type=Path, metavar="PATH", help="write a checkpoint at the end, or each epoch")
             self.add_argument("--resume", type=Path, metavar="PATH", help="go on from a checkpoint, bit for bit")
         self.usual = Path(out) if out is not None else None
 
@@ -124,8 +125,8 @@ class Training:
                 yield self.done
                 self.done += 1
                 self.bar.update()
-                if path := getattr(self.options, "save", None):
-                    self.save(path)
+                if self.options.save and (self.unit == "epoch" or self.done == self.steps):
+                    self.save(self.options.save)
                 if self.stopped:
                     self.leave()
         finally:

@@ -348,6 +348,8 @@ def test_ctrl_c_in_a_training_says_how_to_resume_and_that_goes_on_bit_for_bit(tm
     lucid.manual_seed(99)
     assert walk(tmp_path, f"--resume={checkpoint}") == through  # the seed is in it
 
+    finished = tmp_path / "finished.npz"
+    assert walk(tmp_path, "--seed=3", f"--save={finished}") == through == walk(tmp_path, f"--resume={finished}")
     with pytest.raises(SystemExit):
         walk(tmp_path, f"--resume={tmp_path / 'nothing.npz'}")
     lucid.save({"example": "y"}, tmp_path / "y.npz")
@@ -357,13 +359,11 @@ def test_ctrl_c_in_a_training_says_how_to_resume_and_that_goes_on_bit_for_bit(tm
     assert "nothing.npz" in errors[0] and errors[1].endswith("y.npz is not a checkpoint of this example")
 
 
-@whole
-def test_ctrl_c_in_a_program_is_one_line():
-    program = f"import sys, threading, time, signal, os; sys.path.insert(0, {str(EXAMPLES)!r}); "
-    program += "threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start(); sys.argv = ['02_line.py']; "
-    program += "import common; common.run(lambda: time.sleep(20))"
-    ran = run("-c", program)
-    assert ran.returncode == 1 and ran.stderr.strip() == "stopped; nothing was saved. To begin anew: python 02_line.py"
+def test_ctrl_c_in_a_program_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["examples/x.py", "--quick"])
+    with pytest.raises(SystemExit) as stopped:
+        common.run(lambda: signal.raise_signal(signal.SIGINT))
+    assert stopped.value.code == "\nstopped; nothing was saved. To begin anew: python examples/x.py --quick"
 
 
 # -- the runner --------------------------------------------------------------------------------------------------------
