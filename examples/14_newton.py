@@ -24,17 +24,16 @@ def rosenbrock(at: lucid.Tensor) -> lucid.Tensor:
     return (1 - x) ** 2 + 100 * (y - x**2) ** 2
 
 
-# Where the valley bends, H may curve downwards somewhere, and the bowl has no bottom. Then its eigenvalues are taken
-# without their signs: the step goes down in every direction, by as much as the curvature allows. And as the ground is
-# no bowl after all, a step that would end higher is halved until it does not.
+# `hessian` differentiates the gradient once more. As the ground is no bowl after all, a step that would end higher than
+# it began is halved until it does not. (Where the ground curves downwards, as it does nowhere on this way, a bowl has
+# no bottom, and Newton's method needs more care than this.)
 
 
 def newton_step(at: lucid.Tensor) -> lucid.Tensor:
     """Where one step of Newton's method leads."""
     height = rosenbrock(at)
     (gradient,) = lucid.autograd.grad(height, at)
-    values, vectors = lucid.linalg.eigh(lucid.autograd.functional.hessian(rosenbrock, at))
-    step = -(vectors @ ((vectors.T @ gradient) / values.abs()))
+    step = -lucid.linalg.solve(lucid.autograd.functional.hessian(rosenbrock, at), gradient)
     with lucid.no_grad():
         while rosenbrock(at + step) > height:
             step = step / 2

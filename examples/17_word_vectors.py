@@ -9,8 +9,8 @@ product of the vectors should be large; of a word and one drawn at random, small
 A batch meets some 140 of the 700 words, and only their rows of the table have a gradient; the others get zeros. That is
 a case that Adamax is recommended for: "where gradients are sparse". So each optimizer has every learning rate of a
 grid, and the loss of held-out pairs judges. The claim turns out to be worth little here. With its best rate Adamax
-ends where Adam and Adagrad do, a hundredth apart; it puts up with one or two more of the rates, as a rate eight
-times too large costs it 0.16 and Adam 0.23.
+ends where Adam and Adagrad do, within a hundredth, and as many rates, or one more, end near that. Only one far too
+high it forgives more readily: eight times the best costs it 0.16, and Adam 0.23.
 """
 
 import re

@@ -23,6 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "gallery"
+THUMBNAIL = "thumbnail.png"  # of a page, which is no picture
 PICTURES, LIVE = {".png", ".gif", ".svg"}, {".html"}
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -43,7 +44,8 @@ def told(path: Path) -> tuple[str, str]:
 
 def kept(path: Path, suffixes: set[str]) -> list[Path]:
     """The files of these kinds that the example wrote."""
-    return sorted(each for each in (KEPT / path.stem).glob(f"{path.stem}*") if each.suffix in suffixes)
+    files = (KEPT / path.stem).glob("*")
+    return sorted(each for each in files if each.suffix in suffixes and each.name != THUMBNAIL)
 
 
 def printed(path: Path) -> str:
@@ -123,7 +125,7 @@ def cards(to: str = "") -> str:
     made = []
     for path in programs():
         title, link = told(path)[0], f"{to}{path.stem}.md"
-        seen = [*kept(path, PICTURES), *(KEPT / path.stem).glob("thumbnail.png")]
+        seen = [*kept(path, PICTURES), *(KEPT / path.stem).glob(THUMBNAIL)]
         seen = [f"![]({to}{path.stem}/{each.name})" for each in seen[:1]]
         shown = seen or ["`" * 3 + "text\n" + "\n".join(printed(path).splitlines()[:12]) + "\n" + "`" * 3]
         made.append(f"<div class='card' markdown>\n\n{shown[0]}\n\n[{title}]({link})\n\n</div>")
@@ -174,7 +176,7 @@ def keep(path: Path) -> None:
             elif each.suffix in PICTURES:
                 shutil.copy(each, folder)
     for live in kept(path, LIVE):
-        picture = folder / "thumbnail.png"
+        picture = folder / THUMBNAIL
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,620"]
         command = ["chromium", *options, "--virtual-time-budget=3000", f"--screenshot={picture}", live.as_uri()]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
