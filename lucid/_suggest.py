@@ -81,8 +81,6 @@ PLACES = [
     ("lucid.utils.checkpoint", "lucid.autograd", ""), ("lucid.utils.tensorboard", "", ""),
     ("lucid.utils.data", "lucid.data", "dataloader dataset sampler"),
 ]  # fmt: skip
-
-
 PATHS = {path: source for path, source, _ in PLACES if path not in (source, "lucid.utils.data")}
 PATHS |= {f"{path}.{child}": source for path, source, children in PLACES for child in children.split()}
 NAMES = {owner: dict[str, str]() for owner in [path.rpartition(".")[0] for path in PATHS] + [row[0] for row in TABLE]}
@@ -167,7 +165,8 @@ class Paths:
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
         """What Python asks: how to make a module; None if there is none of that name."""
         owner, _, last = name.rpartition(".")
-        says = str(missing(owner, last, vars(sys.modules[owner]))) if owner.partition(".")[0] == "lucid" else ""
+        there = vars(sys.modules.get(owner, sys))
+        says = str(missing(owner, last, there)) if owner.partition(".")[0] == "lucid" else ""
         if name not in PATHS and (": " in says or "; " in says):
             raise ModuleNotFoundError(says)  # with no `name`, as `from lucid import vmap` would not pass it on
         return ModuleSpec(name, Paths, is_package=True) if name in PATHS else None  # type: ignore[arg-type]
