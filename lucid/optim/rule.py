@@ -322,7 +322,7 @@ def check_numbers(kind: Any, options: dict[str, Any]) -> None:
     _, _, _, *rest = signature(kind.rule).parameters.values()
     if any(a.kind is Parameter.VAR_POSITIONAL for a in rest):  # which is that of an optimizer without one, too
         return
-    names = [a.name for a in rest if a.kind is not Parameter.KEYWORD_ONLY][len(kind.slots) :]
+    names = [a.name for a in rest if a.kind < Parameter.VAR_POSITIONAL][len(kind.slots) :]
     if len(names) != len(given := kind.step_scalars(options, 1)):
         raise TypeError(
             f"{kind.__name__}.rule: takes {len(names)} numbers after the slots, ({', '.join(names)}), expected "

@@ -232,6 +232,13 @@ def test_the_numbers_are_counted_where_the_optimizer_is_made() -> None:
         own([parameter(1.0)], {"lr": 0.1})
 
 
+def test_a_rule_may_take_all_options_and_all_slots_at_once() -> None:
+    p = give(parameter(1.0), 1.0)
+    define(rule=lambda xp, theta, g, m, lr, **options: (lr * g, m))([p], {"lr": 0.5, "beta": 1.0}).step()
+    define(rule=lambda xp, theta, g, *rest, lr: (lr * g, rest[0]))([p], {"lr": 0.25}).step()
+    assert p.item() == 0.25
+
+
 def normalised(xp: Any, theta: Any, g: Any, m: Any, lr: Any, *, momentum: Any) -> Any:
     m = momentum * m + g / xp.sqrt(xp.sum(g * g))
     return lr * m, m
