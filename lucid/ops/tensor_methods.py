@@ -18,14 +18,13 @@ from lucid.ops.create import lengths
 from lucid.ops.elementwise import equal
 from lucid.ops.shapes import _transpose, permute, unbind
 
-OPERATORS = {  # NumPy's name -> that of the method
+OPERATORS = {  # what NumPy calls them -> the methods
     name: getattr(Tensor, f"__{its}__")
-    for name, _, its in (pair.partition("=") for pair in """
+    for name, its in (pair.split("=") for pair in """
         add=add bitwise_and=and bitwise_or=or bitwise_xor=xor divide=truediv equal=eq floor_divide=floordiv greater=gt
-        greater_equal=ge less=lt less_equal=le matmul=matmul multiply=mul not_equal=ne power=pow remainder=mod
-        subtract=sub
-    """.split())
-}
+        greater_equal=ge invert=invert left_shift=lshift less=lt less_equal=le matmul=matmul multiply=mul negative=neg
+        not_equal=ne positive=pos power=pow remainder=mod right_shift=rshift subtract=sub""".split())
+}  # fmt: skip
 # Functions of NumPy's that give the numbers of a tensor with history as `np.asarray` does, or look at its shape alone:
 # other libraries read their arguments with them.
 AS_THEY_ARE = frozenset("""
