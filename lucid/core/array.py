@@ -104,9 +104,9 @@ SHARED_FUNCTIONS = """
     absolute acos acosh add arange argsort asarray ascontiguousarray asin asinh atan atan2 atanh ceil concatenate copy
     copysign cos cosh count_nonzero divide dot empty empty_like equal exp exp2 expm1 eye finfo floor floor_divide fmin
     fmod full full_like greater greater_equal hypot isfinite isinf isnan less less_equal log log1p log2 log10
-    logaddexp logical_and logical_not logical_or logical_xor matmul maximum minimum multiply negative nonzero
-    not_equal ones ones_like power remainder rint searchsorted sign sin sinh sort sqrt subtract take_along_axis tan
-    tanh tril triu trunc unique where zeros zeros_like
+    logaddexp logical_and logical_not logical_or logical_xor matmul maximum may_share_memory minimum multiply negative
+    nonzero not_equal ones ones_like power remainder rint searchsorted sign sin sinh sort sqrt subtract
+    take_along_axis tan tanh tril triu trunc unique where zeros zeros_like
 """.split()
 
 

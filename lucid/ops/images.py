@@ -226,7 +226,8 @@ def fold(
 
 class SparseMatrix:
     """A matrix with few entries a row: of which of `columns` old places each of `rows` new ones is a weighted sum. Its
-    entries come in passes, each with a row once at most: a pass is one addition of arrays. It is given as a list of
+    entries come in passes, each with a row once at most: a pass is one addition of arrays. (Where a few places would
+    take more than 64, one names rows again and again, and is added by `add_at`.) A pass is given as a list of
     (row, column, weight), or as three NumPy arrays, which take a tenth of the time and memory."""
 
     def __init__(self, rows: int, columns: int, passes: Sequence[Any]) -> None:
@@ -237,24 +238,28 @@ class SparseMatrix:
 
     def steps_for(self, xp, x):
         """The passes as indices of rows and of columns, and an array of weights, or one for all, or None for 1; on the
-        device of x, in its dtype, and kept for the next time."""
+        device of x, in its dtype, and kept for the next time; and whether rows are named again."""
         key = device_of(x), x.dtype
         if key not in self.steps:
             steps = self.steps[key] = []
             for rows, columns, weights in self.passes:
                 one, first = (weights == weights[0]).all(), float(weights[0])
                 weight = (None if first == 1 else first) if one else xp.asarray(weights, dtype=x.dtype)
-                steps.append((_index(xp, rows), _index(xp, columns), weight))
+                again = bool((rows[1:] == rows[:-1]).any())  # those are in order
+                steps.append((_index(xp, rows), _index(xp, columns), weight, again))
         return self.steps[key]
 
     @cached_property
     def transposed(self):
-        """The matrix with rows for columns; a pass that names a column twice becomes several."""
+        """The matrix with rows for columns; a pass that names a column a few times becomes several."""
         passes: list[Any] = []
         for rows, columns, weights in self.passes:
             order = columns.argsort(kind="stable")
             columns = columns[order]
             turns = cpu.arange(len(order)) - columns.searchsorted(columns)  # how often the column came before
+            if turns.max() >= 64:
+                passes.append((columns, rows[order], weights[order]))
+                continue
             by_turn = turns.argsort(kind="stable")
             ends = turns[by_turn].searchsorted(cpu.arange(turns.max() + 2)).tolist()
             entries = columns[by_turn], rows[order][by_turn], weights[order][by_turn]
@@ -282,11 +287,14 @@ def resample(xp, x, *, matrices):
             continue
         old, before, behind = out, (slice(None),) * axis, (1,) * (out.ndim - axis - 1)
         out = xp.zeros((*old.shape[:axis], matrix.rows, *old.shape[axis + 1 :]), dtype=x.dtype)
-        for rows, columns, weight in matrix.steps_for(xp, x):
+        for rows, columns, weight, again in matrix.steps_for(xp, x):
             term = old[(*before, columns)]
             if weight is not None:
                 term = term * (weight if type(weight) is float else weight.reshape(-1, *behind))
-            out[(*before, rows)] += term
+            if again:
+                xp.add_at(out, (*before, rows), term)
+            else:
+                out[(*before, rows)] += term
     return batch_first(out if any(matrices) else out.copy())
 
 

@@ -143,10 +143,11 @@ class ViewGroup:
             options = {"index": (Ellipsis,) if index is None else index, "view_chain": tuple(self.view_chain)}
             saved = tuple([options[name] for name in spec.saved_names])
             node = Node(spec, (self.base._node, node), saved, self.base._array)
-        first = self.base._node is None
+        first, written = self.base._node is None, self.tensor._array
+        meets = namespace(written).may_share_memory
         _move_history(self.base, node)
-        for view in self.views:
-            if first or view._node is not None:  # or it was taken under no_grad()
+        for view in self.views:  # but for those that show other elements, or were taken under no_grad()
+            if first or (view._node is not None and meets(view._array, written)):
                 source, spec, options = view.view_of  # type: ignore[misc]
                 _move_history(view, spec.call(source, **options)._node)
 

@@ -18,6 +18,7 @@ import pytest
 
 import lucid
 from lucid.autograd import gradcheck, gradgradcheck
+from lucid.core.events import NODE
 from tests.gpu.gpus import there
 from tests.optim.test_shared_memory import WAYS
 
@@ -652,3 +653,20 @@ def test_backward_notices_a_write_through_another_tensor_of_the_same_memory(way)
     out = (w * whole).sum()
     out.backward()  # the write came before
     assert w.grad.tolist() == [0, 1, 3, 4] and beside.tolist() == [4, 5, 6, 7]
+
+
+def test_a_write_gives_a_new_history_to_what_shows_the_same_elements_and_to_nothing_else():
+    w, made = lucid.ones(2, requires_grad=True), []
+    base = lucid.zeros(50, 2) * w
+    rows = [base[i] for i in range(50)]
+    NODE.append(lambda node, out: made.append(node))
+    try:
+        for row in rows:
+            row += w
+    finally:
+        NODE.pop()
+    assert len(made) <= 5 * len(rows)
+    rows[0].mul_(3)
+    base[1:3].mul_(2)
+    (base.sum() + rows[1].sum() + rows[2].square().sum()).backward()
+    assert w.grad.tolist() == [47 + 3 + 2 + 2 + 2 + 8] * 2

@@ -709,6 +709,8 @@ GROWING = {  # what takes n steps, once it is built of n parts; and how many par
     "interpolate": (lambda n: lucid.ones(1, 1, 10), lambda x, n: nn.functional.interpolate(x, n), 2_000_000),
     "interpolate, linear": (lambda n: lucid.ones(1, 1, 10),
                             lambda x, n: nn.functional.interpolate(x, n, mode="linear"), 1_000_000),
+    "interpolate, backward": (lambda n: lucid.ones(1, 1, 4, requires_grad=True),
+                              lambda x, n: nn.functional.interpolate(x, n, mode="linear").sum().backward(), 300_000),
 }  # fmt: skip
 
 
