@@ -106,7 +106,6 @@ class Tensor:
     views: list[ref[Tensor]] | None  # those that show this tensor's memory
     view_of: tuple[Tensor, Any, dict[str, Any]] | None  # what a view shows, by which operation and options
     untracked_alias: bool  # it shares memory with another tensor in a way that was not recorded
-    __array_priority__ = 1000  # so that ndarray * tensor calls Tensor.__rmul__, not NumPy's loop over elements
 
     def __init__(self, data: Any = (), requires_grad: bool = False, _node: Any = ..., *lengths: int) -> None:
         if _node is ...:  # from users: what comes from operations is an array of the right kind already

@@ -5,24 +5,19 @@ what lucid has nothing for, such as complex numbers, is an AttributeError. Deriv
 """
 # mypy: ignore-errors
 
-import operator
 from functools import cache
 from types import ModuleType, SimpleNamespace
 
 from lucid.core.array import numpy
-
-OPERATORS = """
-    add=add bitwise_and=and_ bitwise_invert=invert bitwise_left_shift=lshift bitwise_or=or_ bitwise_right_shift=rshift
-    bitwise_xor=xor divide=truediv equal=eq floor_divide=floordiv greater=gt greater_equal=ge less=lt less_equal=le
-    multiply=mul negative=neg not_equal=ne positive=pos pow=pow remainder=mod subtract=sub
-"""
+from lucid.ops.tensor_methods import OPERATORS
 
 
 @cache
 def namespace(lucid: ModuleType) -> SimpleNamespace:
     """The standard's names; `lucid` is the package, which stands above this file."""
     names = {name: getattr(numpy, name) for name in "broadcast_shapes can_cast e finfo iinfo isdtype".split()}
-    names |= {name: getattr(operator, its) for name, its in (pair.split("=") for pair in OPERATORS.split())}
+    names |= OPERATORS | {"pow": OPERATORS["power"], "bitwise_invert": OPERATORS["invert"]}
+    names |= {f"bitwise_{side}_shift": OPERATORS[f"{side}_shift"] for side in ("left", "right")}
     flat = lambda x, axis: (x.reshape(-1), 0) if axis is None else (x, axis)  # None: all elements in a row
     ends = lambda start, stop: (0, start) if stop is None else (start, stop)
     names |= dict(  # noqa: C408

@@ -18,6 +18,13 @@ from lucid.ops.create import given, lengths
 from lucid.ops.elementwise import equal
 from lucid.ops.shapes import _transpose, permute, unbind
 
+OPERATORS = {  # what NumPy calls them -> the methods
+    name: getattr(Tensor, f"__{its}__")
+    for name, its in (pair.split("=") for pair in """
+        add=add bitwise_and=and bitwise_or=or bitwise_xor=xor divide=truediv equal=eq floor_divide=floordiv greater=gt
+        greater_equal=ge invert=invert left_shift=lshift less=lt less_equal=le matmul=matmul multiply=mul negative=neg
+        not_equal=ne positive=pos power=pow remainder=mod right_shift=rshift subtract=sub""".split())
+}  # fmt: skip
 # Functions of NumPy's that give the numbers of a tensor with history as `np.asarray` does, or look at its shape alone:
 # other libraries read their arguments with them.
 AS_THEY_ARE = frozenset("""
@@ -26,11 +33,24 @@ AS_THEY_ARE = frozenset("""
 """.split())
 
 
-def _cut_off(function: Any) -> RuntimeError:  # after a TypeError NumPy would call again, with fewer arguments
-    name = getattr(function, "__name__", "a function")
-    ours = f"t.{name}(...)" if hasattr(Tensor, name) else "it with lucid's functions"
-    cut = "this tensor t requires a gradient, which NumPy's functions cut off"
-    return RuntimeError(f"numpy.{name}: {cut}; write {ours}, or give it t.detach()")
+def _on_arrays(name: str, function: Any, args: Any, options: Any) -> Any:
+    """A function of NumPy's on the arrays of the tensors among its arguments, unless it cuts a gradient off."""
+    tracked: list[Any] = []
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            tracked.append(value._node)
+            return value.numpy()
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+
+    out = function(*plain(args), **{name: plain(value) for name, value in options.items()})
+    parts = out if isinstance(out, (list, tuple)) else (out,)
+    floats = any(getattr(getattr(part, "dtype", None), "kind", "") == "f" for part in parts)
+    if floats and any(node is not None for node in tracked) and name not in AS_THEY_ARE:
+        ours = f"t.{name}(...)" if hasattr(Tensor, name) else "it with lucid's functions"
+        cut = "this tensor t requires a gradient, which NumPy's functions cut off"
+        raise RuntimeError(f"numpy.{name}: {cut}; write {ours}, or give it t.detach()")
+    return out
 
 
 class Methods(Tensor):
@@ -128,26 +148,8 @@ class Methods(Tensor):
         array = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
         return array.copy() if copy else array
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:  # of np.sin(t)
-        if self._node is not None and array.dtype.kind == "f":
-            raise _cut_off(context[0] if context else None)
-        return array[()] if return_scalar else array
-
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:  # np.mean(t)
-        tracked: list[Any] = []
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                tracked.append(value._node)
-                return value.numpy()
-            return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
-
-        out = function(*plain(args), **{name: plain(value) for name, value in options.items()})
-        parts = out if isinstance(out, (list, tuple)) else (out,)
-        floats = any(getattr(getattr(part, "dtype", None), "kind", "") == "f" for part in parts)
-        if floats and any(node is not None for node in tracked) and function.__name__ not in AS_THEY_ARE:
-            raise _cut_off(function)
-        return out
+        return _on_arrays(function.__name__, function, args, options)
 
     def __dlpack__(self, **options: Any) -> Any:
         if self._node is not None:
@@ -228,11 +230,28 @@ class Methods(Tensor):
         return self._array.dtype.kind == "f"
 
 
+class _OfType:
+    """NumPy asks the type for `__array_ufunc__`, and gets it. CuPy asks the tensor, and gets None: array * tensor is
+    Tensor.__rmul__."""
+
+    def __get__(self, tensor: Any, owner: Any) -> Any:
+        return _array_ufunc if tensor is None else None
+
+
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    if not options and method == "__call__" and (operator := OPERATORS.get(ufunc.__name__)) is not None:
+        return operator(*inputs)  # of ndarray * tensor, too
+    if any(isinstance(out, Tensor) for out in options.get("out", ())):
+        raise TypeError(f"numpy.{ufunc.__name__}: out= is a Tensor; write t.copy_(...)")
+    return _on_arrays(ufunc.__name__, getattr(ufunc, method), inputs, options)
+
+
 for _name, _value in vars(Methods).items():
     if isinstance(_value, (FunctionType, property)):
         _function: Any = _value.fget if isinstance(_value, property) else _value
         _function.__qualname__ = f"Tensor.{_name}"
         setattr(Tensor, _name, _value)
+Tensor.__array_ufunc__ = _OfType()  # type: ignore[attr-defined]
 
 
 def _conversion(name: str, dtype_or_device: Any, doc: str) -> None:

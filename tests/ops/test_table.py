@@ -372,7 +372,7 @@ NO_ROWS = {
     "needs a GPU": "Tensor.cuda",
     "gives Python, or NumPy, something": "Tensor.item Tensor.tolist Tensor.numpy",
     "is Python's":
-        "Tensor.__array__ Tensor.__array_function__ Tensor.__array_namespace__ Tensor.__array_wrap__ Tensor.__bool__ "
+        "Tensor.__array__ Tensor.__array_function__ Tensor.__array_namespace__ Tensor.__bool__ "
         "Tensor.__contains__ Tensor.__copy__ Tensor.__cuda_array_interface__ Tensor.__deepcopy__ "
         "Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.__eq__ Tensor.__float__ Tensor.__format__ Tensor.__index__ "
     "Tensor.__init__ Tensor.__int__ Tensor.__iter__ Tensor.__len__ Tensor.__reduce__ Tensor.__repr__",
