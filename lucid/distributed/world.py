@@ -29,9 +29,9 @@ from lucid.ops.random import get_rng_state, set_rng_state
 # The number of processes, as the mpiexec of MPICH and its kin says it, that of Open MPI, and Slurm's srun.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 OWN, LINE = 32, 256  # bytes: what a rank says of its own in a line, and the line
-# Polls before a waiting rank pauses and leaves its core to others: where ranks outnumber the cores, and where a pause
-# only costs. On two cores two ranks add up 1,863,690 numbers in 1.3 ms without pauses, in 2.5 ms with them.
-POLLS, PAUSE = (200, 20_000), 5e-5
+# Polls before a waiting rank pauses and leaves its core to others, for 55 us at least. On two cores that ten other
+# programs use as well two ranks add up 17,098 numbers in 1.2 ms with 200 polls, and in 12 ms with 5,000.
+POLLS, PAUSE = 200, 1e-6
 _yield: Callable[[], object] = getattr(os, "sched_yield", lambda: sleep(0))
 _world: World | None = None
 
@@ -45,8 +45,7 @@ class World:
         if mpi is not None:
             self.mpi, self.comm = mpi, mpi.COMM_WORLD.Dup()
             self.rank, self.size = self.comm.rank, self.comm.size
-            local = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
-            self.local_rank, self.polls = local.rank, POLLS[local.size <= (os.cpu_count() or 1)]
+            self.local_rank = self.comm.Split_type(mpi.COMM_TYPE_SHARED).rank
         self.peers = [peer for peer in range(self.size) if peer != self.rank]
         self.lines = [bytearray(LINE) for _ in range(self.size)]
 
@@ -70,7 +69,7 @@ class World:
         polls, until = 0, 0.0
         while not self.mpi.Request.Testall(requests):
             polls += 1
-            if polls <= self.polls:
+            if polls <= POLLS:
                 _yield()
             elif monotonic() <= (until := until or monotonic() + self.timeout):
                 sleep(PAUSE)
