@@ -171,6 +171,13 @@ def test_the_example_reads_as_well_on_two_processes(tmp_path: Path) -> None:
     assert all(accuracy) and accuracy[0][1] == accuracy[1][1], one.stdout + two.stdout + two.stderr
 
 
+@mpi
+def test_the_program_of_the_page_prints_the_same_on_two_processes() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "distributed.md").read_text(), re.DOTALL)
+    one, two = (together(ranks, "-c", program) for ranks in (1, 2))
+    assert one.stdout == two.stdout and one.stdout.count("loss") == 5, one.stderr + two.stdout + two.stderr
+
+
 # -- one process, and what is not there --------------------------------------------------------------------------------
 
 
