@@ -8,6 +8,7 @@ waiting leaves the core to others and has a time limit (`wait`); and an error th
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import json
 import math
 import os
@@ -28,7 +29,7 @@ from lucid.ops.random import get_rng_state, set_rng_state
 
 # The number of processes, as the mpiexec of MPICH and its kin says it, that of Open MPI, and Slurm's srun.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-OWN, LINE = 32, 256  # bytes: what a rank says of its own in a line, and the line
+OWN, LINE, START = 32, 256, 60  # bytes of a rank's own in a line, and the line's; seconds to find each other
 # Polls before a waiting rank pauses and leaves its core to others, for 55 us at least. On two cores that ten other
 # programs use as well two ranks add up 17,098 numbers in 1.2 ms with 200 polls, and in 12 ms with 5,000.
 POLLS, PAUSE = 200, 1e-6
@@ -118,7 +119,8 @@ def init(timeout: float = 600.0) -> None:
     on the random generators of all ranks are where rank 0's was; an error that nobody catches ends all of them, with
     traceback and rank; so does a rank that ends while others go on. Calling it again only sets the time limit.
 
-    `timeout` is how many seconds a collective may wait for other ranks before it raises a TimeoutError. A TypeError or
+    `timeout` is how many seconds a collective may wait for other ranks before it raises a TimeoutError; for this call
+    itself it is a minute at most, after which a traceback is printed and the process ends. A TypeError or
     ValueError where that is no number above 0; a RuntimeError for processes without a working mpi4py, of another MPI
     than mpi4py's, or of another lucid.
     """
@@ -136,12 +138,14 @@ def init(timeout: float = 600.0) -> None:
 
 def _connect(timeout: float, started: int) -> World:
     """The `started` processes that there are, once they have found each other."""
+    faulthandler.dump_traceback_later(min(timeout, START), exit=True)  # MPI has no limit where a rank has failed
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # it is not there, or finds no MPI
         told = f"init: this is one of {started} processes, which need mpi4py and an MPI ({str(error).splitlines()[0]})"
         raise RuntimeError(f"{told}; pip install mpi4py mpich, or build mpi4py for the MPI of this machine") from error
     here = World(timeout, MPI)
+    faulthandler.cancel_dump_traceback_later()
     if here.size < started:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
         other = f"{started} processes were started, but {library}, which mpi4py uses, sees {here.size}"
