@@ -103,7 +103,6 @@ class Reducer:
         self.module, self.named = module, dict[str, Tensor](module.named_parameters())
         self.buffers = [b for _, b in module.named_buffers() if buffers and b.dtype.kind == "f"]
         self.reached: dict[Any, int] = {}  # a forward's hook -> its samples, where gradients came by since a reduction
-        self.layout: Any = (None,)  # what it was made for, the flat buffer, and a view of it for each array
         everything = self.named | dict(module.named_buffers())
         names, text = self.differing(everything)
         if names and not init_sync:
@@ -150,14 +149,11 @@ class Reducer:
             return
         samples = sum(self.reached.values())
         self.reached.clear()
-        key = [(id(p), p._array.dtype, type(p._array)) for p in params]
-        if self.layout[0] != key:
-            arrays = [t._array for t in (*params, *self.buffers)]
-            dtype = max((wide(a.dtype) for a in arrays), key=lambda dtype: dtype.itemsize)
-            flat = namespace(arrays[0]).empty(sum(a.size for a in arrays), dtype=dtype)
-            parts = zip(accumulate(a.size for a in arrays), arrays, strict=True)
-            self.layout = key, flat, [flat[end - a.size : end].reshape(a.shape) for end, a in parts]
-        _, flat, views = self.layout
+        arrays = [t._array for t in (*params, *self.buffers)]
+        dtype = max((wide(a.dtype) for a in arrays), key=lambda dtype: dtype.itemsize)
+        flat = (xp := namespace(arrays[0])).empty(sum(a.size for a in arrays), dtype=dtype)  # gradients will be views
+        ends = accumulate(a.size for a in arrays)
+        views = [flat[end - a.size : end].reshape(a.shape) for end, a in zip(ends, arrays, strict=True)]
         unused = {str(i) for i, p in enumerate(params) if p._grad is None}
         call = f"the gradients of {len(params)} parameters, {flat.size} numbers of {flat.dtype}"
         said = self.world.agree(call, struct.pack("<QI", samples, len(unused)))
@@ -171,13 +167,13 @@ class Reducer:
                 view[...] = 0
             else:
                 weight = samples / total if self.mean or i >= len(params) else 1.0
-                namespace(flat).multiply(t._array, weight, out=view, dtype=flat.dtype)
+                xp.multiply(t._array, weight, out=view, dtype=flat.dtype)
         self.world.add_up(call, flat)
         for i, (t, view) in enumerate(zip((*params, *self.buffers), views, strict=True)):
             if i >= len(params):
                 overwrite(t, view)
             elif str(i) not in unused:
-                t._grad = Tensor(view.astype(t.dtype), False, None)
+                t._grad = Tensor(view.astype(t.dtype, copy=False), False, None)
         self.steps += 1
         if self.steps % CHECK_EVERY == 0 and (found := self.differing(dict(self.module.named_parameters())))[0]:
             how = "optimizers and schedules must be the same, and the loss, where they read it, that of all ranks"

@@ -8,6 +8,7 @@ waiting leaves the core to others and has a time limit (`wait`); and an error th
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import json
 import math
 import os
@@ -28,10 +29,10 @@ from lucid.ops.random import get_rng_state, set_rng_state
 
 # The number of processes, as the mpiexec of MPICH and its kin says it, that of Open MPI, and Slurm's srun.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-OWN, LINE = 32, 256  # bytes: what a rank says of its own in a line, and the line
-# Polls before a waiting rank pauses and leaves its core to others: where ranks outnumber the cores, and where a pause
-# only costs. On two cores two ranks add up 1,863,690 numbers in 1.3 ms without pauses, in 2.5 ms with them.
-POLLS, PAUSE = (200, 20_000), 5e-5
+OWN, LINE, START = 32, 256, 60  # bytes of a rank's own in a line, and the line's; seconds to find each other
+# Polls before a waiting rank pauses and leaves its core to others, for 55 us at least. On two cores that ten other
+# programs use as well two ranks add up 17,098 numbers in 1.2 ms with 200 polls, and in 12 ms with 5,000.
+POLLS, PAUSE = 200, 1e-6
 _yield: Callable[[], object] = getattr(os, "sched_yield", lambda: sleep(0))
 _world: World | None = None
 
@@ -45,8 +46,7 @@ class World:
         if mpi is not None:
             self.mpi, self.comm = mpi, mpi.COMM_WORLD.Dup()
             self.rank, self.size = self.comm.rank, self.comm.size
-            local = self.comm.Split_type(mpi.COMM_TYPE_SHARED)
-            self.local_rank, self.polls = local.rank, POLLS[local.size <= (os.cpu_count() or 1)]
+            self.local_rank = self.comm.Split_type(mpi.COMM_TYPE_SHARED).rank
         self.peers = [peer for peer in range(self.size) if peer != self.rank]
         self.lines = [bytearray(LINE) for _ in range(self.size)]
 
@@ -70,7 +70,7 @@ class World:
         polls, until = 0, 0.0
         while not self.mpi.Request.Testall(requests):
             polls += 1
-            if polls <= self.polls:
+            if polls <= POLLS:
                 _yield()
             elif monotonic() <= (until := until or monotonic() + self.timeout):
                 sleep(PAUSE)
@@ -119,7 +119,8 @@ def init(timeout: float = 600.0) -> None:
     on the random generators of all ranks are where rank 0's was; an error that nobody catches ends all of them, with
     traceback and rank; so does a rank that ends while others go on. Calling it again only sets the time limit.
 
-    `timeout` is how many seconds a collective may wait for other ranks before it raises a TimeoutError. A TypeError or
+    `timeout` is how many seconds a collective may wait for other ranks before it raises a TimeoutError; for this call
+    itself it is a minute at most, after which a traceback is printed and the process ends. A TypeError or
     ValueError where that is no number above 0; a RuntimeError for processes without a working mpi4py, of another MPI
     than mpi4py's, or of another lucid.
     """
@@ -137,12 +138,14 @@ def init(timeout: float = 600.0) -> None:
 
 def _connect(timeout: float, started: int) -> World:
     """The `started` processes that there are, once they have found each other."""
+    faulthandler.dump_traceback_later(min(timeout, START), exit=True)  # MPI has no limit where a rank has failed
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # it is not there, or finds no MPI
         told = f"init: this is one of {started} processes, which need mpi4py and an MPI ({str(error).splitlines()[0]})"
         raise RuntimeError(f"{told}; pip install mpi4py mpich, or build mpi4py for the MPI of this machine") from error
     here = World(timeout, MPI)
+    faulthandler.cancel_dump_traceback_later()
     if here.size < started:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
         other = f"{started} processes were started, but {library}, which mpi4py uses, sees {here.size}"

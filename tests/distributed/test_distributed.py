@@ -82,6 +82,7 @@ DEATHS = {
         r"rank 1: the end of the program",
     ),
     "exits": ("step()\nif rank == 1: sys.exit(3)\nstep()", r"rank 1: the end of the program"),
+    "fails before init": ("", r"(?s)Timeout \(0:00:02\)!.* in _connect"),
     "is killed": ("step()\nif rank == 1: os.kill(os.getpid(), 9)\nstep()", r"KILLED|[Kk]illed|signal 9"),
     "hangs": (
         "step()\nif rank == 1: time.sleep(1000)\nstep()",
@@ -109,6 +110,8 @@ def test_a_rank_that(how: str, tmp_path: Path) -> None:
     """ends the job within seconds, and says who and why."""
     program, message = DEATHS[how]
     program = START.format(timeout=2) + program
+    if how == "fails before init":
+        program = "import os\nif os.environ['PMI_RANK'] == '1': raise ValueError\n" + program
     if how == "has another lucid":
         shutil.copytree(ROOT / "lucid", tmp_path / "lucid")
         (tmp_path / "lucid" / "_suggest.py").write_text((ROOT / "lucid" / "_suggest.py").read_text() + "# changed\n")
@@ -169,6 +172,13 @@ def test_the_example_reads_as_well_on_two_processes(tmp_path: Path) -> None:
     one, two = (together(ranks, example, "--quick") for ranks in (1, 2))
     accuracy = [re.search(r"([\d.]+%) of 359", ran.stdout) for ran in (one, two)]
     assert all(accuracy) and accuracy[0][1] == accuracy[1][1], one.stdout + two.stdout + two.stderr
+
+
+@mpi
+def test_the_program_of_the_page_prints_the_same_on_two_processes() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "distributed.md").read_text(), re.DOTALL)
+    one, two = (together(ranks, "-c", program) for ranks in (1, 2))
+    assert one.stdout == two.stdout and one.stdout.count("loss") == 5, one.stderr + two.stdout + two.stderr
 
 
 # -- one process, and what is not there --------------------------------------------------------------------------------
