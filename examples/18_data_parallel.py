@@ -8,27 +8,23 @@ docs/distributed.md has how to start it on several machines. So small a network 
 `benchmarks/distributed.py` measures which do.
 """
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
-import numpy
+from common import Options, run
 from lucid.nn.parallel import DistributedDataParallel
 
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
-from lucid import distributed
+from lucid import datasets, distributed
 from lucid.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-DIGITS = Path(__file__).with_name("digits.npz")
 EPOCHS, QUICK_EPOCHS, BATCH, LR = 30, 6, 64, 1e-2
 
 
 def main(argv: list[str] | None = None) -> float:
     """Train on all ranks; return the accuracy on the held-out fifth."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the first weights and the batches")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs instead of {EPOCHS}")
+    parser = Options(__doc__, quick=f"{QUICK_EPOCHS} epochs instead of {EPOCHS}")
     parser.add_argument("--save", type=Path, metavar="PATH", help="where rank 0 writes the network")
     options = parser.parse_args(argv)
 
@@ -36,17 +32,16 @@ def main(argv: list[str] | None = None) -> float:
     rank, ranks = distributed.rank(), distributed.world_size()
 
     lucid.manual_seed(options.seed)  # the same on all ranks: the same split, the same first weights
-    with numpy.load(DIGITS) as file:
-        images, labels = file["images"], file["labels"].astype("int64")
-    order = lucid.randperm(len(labels)).numpy()
+    images, labels = datasets.digits()
+    order = lucid.randperm(len(labels))
     held_out, trained_on = order[: len(order) // 5], order[len(order) // 5 :]
-    pixels = lucid.tensor(images.reshape(-1, 64) / 16, dtype=lucid.float32)
-    answers = lucid.tensor(labels)
+    pixels, answers = images.reshape(-1, 64).to(options.device), labels.to(options.device)
 
     data = TensorDataset(pixels[trained_on], answers[trained_on])
     sampler = DistributedSampler(data, seed=options.seed)
     batches = DataLoader(data, batch_size=-(-BATCH // ranks), sampler=sampler)
     network = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    network.to(options.device)
     model = DistributedDataParallel(network)
     optimizer = optim.Adamax(model.parameters(), lr=LR)
 
@@ -75,4 +70,4 @@ def main(argv: list[str] | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -63,7 +63,7 @@ TABLE = [
     ("lucid.special", "lucid", """
         erf erfc erfinv exp2 expit=sigmoid expm1 gammaln=lgamma log1p log_softmax logsumexp psi=digamma softmax"""),
     ("lucid.utils.data", "lucid.distributed", "DistributedSampler"),
-    ("lucid.utils.tensorboard", "", "SummaryWriter=tensorboardX:SummaryWriter"),
+    ("lucid.utils.tensorboard", "", "SummaryWriter=lucid.interop.tensorboard:SummaryWriter"),
 ]  # fmt: skip
 RECTIFIERS = "celu_ elu_ hardtanh_ leaky_relu_ relu_ selu_ threshold_"  # in place, in nn.functional
 # A path of PyTorch's, the module whose public names stand there, and the paths below it that show them, too.

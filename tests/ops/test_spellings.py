@@ -335,6 +335,24 @@ def test_a_variable_is_a_tensor() -> None:
         lucid.autograd.Variable([1.0])
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda g: lucid.normal(0.0, 1.0, (4,), generator=g),
+        lambda g: lucid.bernoulli(lucid.full((9,), 0.5), generator=g),
+        *[lambda g, name=name: getattr(lucid.empty(4), name)(generator=g)
+          for name in ("normal_", "uniform_", "exponential_", "bernoulli_", "random_")],
+    ],
+)  # fmt: skip
+def test_a_generator_of_ones_own_is_drawn_from(draw) -> None:
+    before = str(lucid.get_rng_state())
+    first, second = (draw(lucid.Generator().manual_seed(3)).tolist() for _ in range(2))
+    assert first == second and str(lucid.get_rng_state()) == before
+    own = lucid.Generator().manual_seed(3)
+    draw(own)
+    assert draw(own).tolist() != first
+
+
 def test_fills_draw_from_the_one_generator_and_cut_the_history() -> None:
     lucid.manual_seed(0)
     expected = lucid.randn(2000)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -14,15 +15,28 @@ import pytest
 import lucid
 from lucid import _suggest
 
+LATER = {"datasets", "distributed", "distributions", "learn", "see"}  # lucid's own, loaded when they are first used
 PAIRS = [(owner, name) for owner, names in _suggest.NAMES.items() for name in names]
 
 
-def test_each_name_leads_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_tensorboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if nobody had asked for TensorBoard's writer yet, before and after."""
+
+    def forget() -> None:
+        sys.modules.pop("lucid.interop.tensorboard", None)
+        _suggest.found.cache_clear()
+
+    forget()
+    yield
+    forget()
+
+
+def test_each_name_leads_somewhere(monkeypatch: pytest.MonkeyPatch, without_tensorboard: None) -> None:
     """The table is the whole of what is looked up by text (see test_house.py)."""
     there = ModuleType("tensorboardX")
     there.SummaryWriter = object  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tensorboardX", there)
-    _suggest.found.cache_clear()
     for owner, name in PAIRS:
         value = getattr(importlib.import_module(owner), name)
         assert value is not None and value is getattr(importlib.import_module(owner), name), (owner, name)
@@ -42,7 +56,7 @@ def test_no_name_of_the_table_hides_one_that_is_there() -> None:
         assert (
             name not in getattr(importlib.import_module(owner), "__all__", ())
             or owner in _suggest.PATHS
-            or name in ("distributions", "see")
+            or name in LATER
         )
     assert not set(_suggest.pairs(_suggest.METHODS)) & _suggest.INSTEAD.keys()
 
@@ -51,7 +65,7 @@ def test_no_name_of_the_table_hides_one_that_is_there() -> None:
 def test_each_name_is_one_of_pytorchs() -> None:
     import torch
 
-    own = {("lucid", "see"), ("lucid.nn.parameter", "UninitializedParameter"), ("lucid", "distributions")}
+    own = {("lucid.nn.parameter", "UninitializedParameter"), *(("lucid", name) for name in LATER)}
     for owner, name in PAIRS:
         if owner == "lucid.utils.tensorboard" or name == "tensorboard":  # which PyTorch has not by itself
             continue
@@ -138,10 +152,11 @@ def test_an_import_of_what_is_not_there_says_what_to_write(line: str, says: str)
         exec(line, {})
 
 
-def test_what_another_package_has_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_package_has_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, without_tensorboard: None
+) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    _suggest.found.cache_clear()
-    says = "lucid.utils.tensorboard: SummaryWriter comes from tensorboardX, which is not installed; pip"
+    says = "SummaryWriter needs tensorboardX; install it with: pip install tensorboardX"
     with pytest.raises(ImportError, match=says):
         from lucid.utils.tensorboard import SummaryWriter  # noqa: F401
     with pytest.raises(ImportError, match=says):

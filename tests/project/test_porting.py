@@ -19,24 +19,8 @@ import lucid
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {path.stem: path for path in sorted((ROOT / "tests" / "programs").glob("[a-z]*.py"))}
 
-# Spellings that lucid is to take, and until then what is read for them.
-NOT_YET = {
-    "torch.long": "torch.int64",
-    "from torch.nn.parameter import": "from torch.nn import",
-    "torch.FloatTensor(in_features, out_features)": "torch.empty(in_features, out_features)",
-    "torch.FloatTensor(out_features)": "torch.empty(out_features)",
-    "torch.FloatTensor(": "torch.tensor(dtype=torch.float32, data=",
-    "torch.LongTensor(": "torch.tensor(",
-    "self.weight.data.uniform_(": "nn.init.uniform_(self.weight, ",
-    "self.bias.data.uniform_(": "nn.init.uniform_(self.bias, ",
-    '{"params": self.net[0].weight,': '{"params": [self.net[0].weight],',
-}
-
-
 def ported(text: str) -> str:
     """A program for PyTorch with lucid's import lines."""
-    for spelling, now in NOT_YET.items():
-        text = text.replace(spelling, now)
     text = re.sub(r"^import torch$", "import lucid as torch", text, flags=re.MULTILINE)
     return re.sub(r"^(import|from) torch\b(?= import|\.)", r"\1 lucid", text, flags=re.MULTILINE)
 
@@ -60,7 +44,7 @@ def losses(name: str, library: str, folder: Path, monkeypatch: pytest.MonkeyPatc
     text = PROGRAMS[name].read_text()
     space: dict[str, Any] = {"__name__": name}
     exec(compile(ported(text) if library == "lucid" else text, str(PROGRAMS[name]), "exec"), space)
-    with np.load(ROOT / "examples" / "digits.npz") as file:
+    with np.load(ROOT / "lucid" / "datasets" / "digits.npz") as file:
         images, labels = file["images"].astype(np.float32), file["labels"].astype(np.int64)
     known = {"digits": images, "labels": labels, "rng": rng, "begin": begin, "path": str(folder / "model.pt")}
     main: Callable[..., list[float]] = space["main"]
