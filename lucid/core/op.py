@@ -310,7 +310,7 @@ def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tens
 
 def _otherwise(op: Op, error: Exception, operands: Any, options: Any, arrays: Any, nodes: Any) -> Any:
     """After a call has failed: what it gives if it was in other words of PyTorch's, such as `out=`; else the error."""
-    if options and (out := on_tensors.in_other_words(op.call, operands, options)) is not None:
+    if options and (out := on_tensors.in_other_words(op.call, operands, options)) is not NotImplemented:
         return out
     raise describe_error(op, error, arrays, nodes) from error
 

@@ -84,7 +84,7 @@ def after(error: Exception, function: Any, args: tuple[Any, ...], options: dict[
         bound = signature(function).bind(*args, **options)
     except TypeError:  # Python has said so, by its name
         try:
-            return error if (out := in_other_words(function, args, options)) is None else out
+            return error if (out := in_other_words(function, args, options)) is NotImplemented else out
         except Exception as second:
             raise second from None
     given, parameters = bound.arguments, bound.signature.parameters
@@ -121,7 +121,7 @@ SHAPES = {"dims", "repeats", "shape", "size", "sizes"}  # ... those that stand b
 
 def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """The result of a call that failed as it was in words of PyTorch's that are no parameters here: `out=`, a shape by
-    its name, `input=`, options that change nothing. None for any other."""
+    its name, `input=`, options that change nothing; NotImplemented for any other."""
     parameters = signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     odd = options.keys() - {*names}
@@ -132,7 +132,7 @@ def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]
         args = (*[rest.pop(name) for name in names[:1] if name in rest], *args, rest.pop(*(odd & SHAPES)))
     into = rest.pop("out", None) if "out" in odd else None
     if not odd or odd <= rest.keys():
-        return None
+        return NotImplemented
     result = naming(function)(*args, **rest)
     return result if into is None else on_tensors.write_out(function.__name__, into, result)
 

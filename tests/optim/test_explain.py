@@ -107,7 +107,7 @@ def test_an_iteration_of_lbfgs_is_the_one_that_was_explained(dtype: str) -> None
             at = tuple(np.array(one.table["index"]).T)
             assert same(one.table["theta after"], p.detach().numpy()[at])
     text = str(optimizer.explain(first := next(iter(model.parameters()))))
-    assert "LBFGS, step 7 of 0.weight: " in text and "d_k = -H_k g_k" in text and "makes up to 1 iterations" in text
+    assert "LBFGS, step 7 of 0.weight: " in text and "d_k = -H_k * g_k" in text and "makes up to 1 iterations" in text
     model[2].bias.grad = None  # other parameters have gradients than before: all begin anew
     assert optimizer.explain(first).t == 1 and optimizer.explain(first).numbers["pairs"] == 0
 
