@@ -56,7 +56,7 @@ class Rearrange(RearrangeMixin, Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x in the pattern's new order."""
-        return self._apply_recipe(x)  # type: ignore[no-untyped-call]
+        return self._apply_recipe(x)
 
 
 class Reduce(ReduceMixin, Module):
