@@ -81,8 +81,8 @@ clean:  ## remove the environment and everything made
 
 # `with-a,b` stamps an environment that has the extras a and b; a changed pyproject.toml installs again.
 $(VENV)/with-%: pyproject.toml | $(VENV)/made same-python
-	@echo "installing lucid with [$*] into $(VENV); what follows is pip, which fetches what that needs"
-	@$(RUN) -m pip install --editable '.[$*]'
+	@echo "installing lucid with [$*] into $(VENV): pip fetches what that needs, which can take a minute"
+	@$(RUN) -m pip install $$([ -t 1 ] || echo --quiet) --editable '.[$*]'  # with pip's bars where somebody looks on
 	@touch $@
 
 # An environment is made once: a PYTHON that it was not made with would be passed over in silence.
