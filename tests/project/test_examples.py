@@ -147,7 +147,7 @@ def test_data_parallel(seed, tmp_path):
 FIGURES = {
     "08_digits_cnn": (lambda right: right >= 0.975, lambda right: right >= 0.98),
     "09_sine_rnn": (lambda error: error <= 0.010, lambda error: error <= 0.010),
-    "10_char_gpt": (lambda loss: loss <= 2.75, lambda loss: loss <= 1.60),
+    "10_char_gpt": (lambda loss: loss <= 2.75, None),  # full size takes more than a minute: see docs/gallery
     "11_attention": (lambda right: right >= 0.98, lambda right: right >= 0.98),
     "12_vae_digits": (lambda loss: loss <= 31, lambda loss: loss <= 24.5),
     "13_diffusion_2d": (lambda share: min(share) >= 0.7, lambda share: min(share) >= 0.95),
@@ -167,7 +167,7 @@ def test_an_example_reaches_its_figure_at_quick_size(name, seed, tmp_path):
 
 
 @whole
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [name for name, (_, full) in FIGURES.items() if full])
 def test_an_example_reaches_its_figure_at_full_size(name, tmp_path):
     reached = example(name).main([f"--out={tmp_path / 'picture'}"])
     assert FIGURES[name][1](reached), reached
