@@ -25,7 +25,7 @@ FILTERS, SHOWN = 8, 4  # drawn, of the first layer's; digits drawn with what the
 RED = "#c2452d"
 
 
-def network() -> nn.Module:
+def network() -> nn.Sequential:
     """Images (n, 1, 8, 8) in, scores (n, 10) out."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),  # (n, 16, 8, 8)
@@ -34,7 +34,7 @@ def network() -> nn.Module:
     )  # fmt: skip
 
 
-def picture(path: Path, model: nn.Module, images: lucid.Tensor, truth: lucid.Tensor, read: lucid.Tensor) -> None:
+def picture(path: Path, model: nn.Sequential, images: lucid.Tensor, truth: lucid.Tensor, read: lucid.Tensor) -> None:
     """Above the filters, a row of what they find for each of a few digits; below, what is misread."""
     page = figure(11, 8.5)
     upper, lower = page.subfigures(2, 1, height_ratios=(4, 1))

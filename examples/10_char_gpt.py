@@ -15,6 +15,7 @@ characters are costs 3.16 there, by how frequent they are after the one before 2
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy
 from common import Options, Training, figure, run, write
@@ -38,7 +39,7 @@ class GPT(nn.Module):
         super().__init__()
         self.letter = nn.Embedding(len(LETTERS), FEATURES)
         self.place = nn.Embedding(CONTEXT, FEATURES)
-        options = {"dropout": 0.0, "activation": "gelu", "batch_first": True, "norm_first": True}
+        options: dict[str, Any] = {"dropout": 0.0, "activation": "gelu", "batch_first": True, "norm_first": True}
         layer = nn.TransformerEncoderLayer(FEATURES, HEADS, 4 * FEATURES, **options)
         self.layers = nn.TransformerEncoder(layer, LAYERS, norm=nn.LayerNorm(FEATURES))
         self.scores = nn.Linear(FEATURES, len(LETTERS))

@@ -63,7 +63,8 @@ def sample(model: nn.Module, count: int, device: str) -> list[lucid.Tensor]:
 def scores(points: lucid.Tensor, moon: lucid.Tensor) -> tuple[float, float]:
     """The share of points near a moon, and the share of the moons that has points near it."""
     far = lucid.cdist(points, moon)
-    return tuple((far.min(dim).values < 3 * NOISE).float().mean().item() for dim in (1, 0))
+    near, filled = ((far.min(dim).values < 3 * NOISE).float().mean().item() for dim in (1, 0))
+    return near, filled
 
 
 def animate(path: str, stages: list[lucid.Tensor], title: str) -> None:
@@ -72,7 +73,7 @@ def animate(path: str, stages: list[lucid.Tensor], title: str) -> None:
     axes = page.subplots()
     axes.set(xticks=[], yticks=[], title=title)
     edges = numpy.linspace(-2.4, 2.4, SIDE + 1)
-    densities = [numpy.histogram2d(*points.numpy().T[::-1], bins=[edges, edges])[0] for points in stages]
+    densities = [numpy.histogram2d(y, x, bins=[edges, edges])[0] for x, y in (points.numpy().T for points in stages)]
     image = axes.imshow(densities[0], cmap="magma", origin="lower", vmax=numpy.percentile(densities[-1], 99))
     animation = needed("matplotlib.animation")
     frames = [*densities, *[densities[-1]] * 12]

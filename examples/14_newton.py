@@ -9,6 +9,8 @@ none of it, and needs thousands of steps; but a step of it costs the same for a 
 have 10^12 elements.
 """
 
+from typing import Any
+
 from common import Options, figure, progress, run, write
 
 import lucid
@@ -52,7 +54,7 @@ def newton(start: lucid.Tensor, steps: int) -> list[list[float]]:
 def descend(name: str, start: lucid.Tensor, steps: int) -> list[list[float]]:
     """The places that an optimizer of lucid passes."""
     at = start.clone().requires_grad_()
-    wolfe = {"max_iter": 1, "max_eval": 25, "line_search_fn": "strong_wolfe"}  # a step may look ahead so often
+    wolfe: dict[str, Any] = {"max_iter": 1, "max_eval": 25, "line_search_fn": "strong_wolfe"}  # may look ahead so often
     optimizer = optim.Adamax([at], lr=RATE) if name == "Adamax" else optim.LBFGS([at], **wolfe)
     path = [at.tolist()]
 

@@ -12,6 +12,9 @@ true of moves that were made at some time and led from s to s', drawn from a mem
 copy of the network which is brought up to date now and then: a network that learned from itself would run in circles.
 """
 
+from pathlib import Path
+from typing import Any
+
 import numpy
 from common import Options, Training, figure, run, write
 
@@ -57,7 +60,7 @@ def way(moves: numpy.ndarray, square: int) -> int | None:
     return None
 
 
-def picture(path: str, values: numpy.ndarray, state: dict, right: float) -> None:
+def picture(path: Path, values: numpy.ndarray, state: dict, right: float) -> None:
     """The maze with what each square is worth and the move to make there, and how the share of right moves grew."""
     page = figure(9.5, 4.6)
     left, curve = page.subplots(1, 2, width_ratios=(5, 4))
@@ -103,7 +106,7 @@ def main(argv: list[str] | None = None) -> float:
     # Sixteen agents walk at a time. The memory has five columns: square, move, where it led, what it brought, and
     # whether the walk ended.
 
-    state = {"memory": numpy.zeros((MEMORY, 5)), "at": anywhere(), "steps": [], "share": []}
+    state: dict[str, Any] = {"memory": numpy.zeros((MEMORY, 5)), "at": anywhere(), "steps": [], "share": []}
     for step in Training(options, steps, model=model, copy=copy, optimizer=optimizer, schedule=schedule, state=state):
         values = worth()
         if step % COPY_EVERY == 0:

@@ -66,7 +66,7 @@ class Vectors(nn.Module):
             return (directions @ directions[i]).topk(count + 1)[1].tolist()[1:]
 
 
-def trained(name: str, rate: float, steps: int, data, seed: int) -> tuple[float, nn.Module]:
+def trained(name: str, rate: float, steps: int, data, seed: int) -> tuple[float, Vectors]:
     """The loss of held-out pairs after these steps of this optimizer, and the vectors."""
     known, held_out, words, often = data
     lucid.manual_seed(seed)  # all begin alike, and meet the same pairs
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[float, float]]:
     vectors: dict[float, Vectors] = {}
     for name, rate in progress([(name, rate) for name in RACERS for rate in rates], "races", "race"):
         ends[name][rate], vectors[rate] = trained(name, rate, steps, data, options.seed)
-    chosen = vectors[min(rates, key=ends["Adamax"].get)]  # Adamax ran last: the vectors kept are its own
+    chosen = vectors[min(rates, key=ends["Adamax"].__getitem__)]  # Adamax ran last: the vectors kept are its own
     for word in ASKED:
         print(f"{word:>8}: {', '.join(words[i] for i in chosen.nearest(words.index(word)))}")
     picture(options.out, ends, chosen, words)

@@ -11,13 +11,13 @@ docs/distributed.md has how to start it on several machines. So small a network 
 from pathlib import Path
 
 from common import Options, run
-from lucid.nn.parallel import DistributedDataParallel
 
 import lucid
 import lucid.nn as nn
 import lucid.optim as optim
 from lucid import datasets, distributed
-from lucid.utils.data import DataLoader, DistributedSampler, TensorDataset
+from lucid.distributed import DistributedDataParallel, DistributedSampler
+from lucid.utils.data import DataLoader, TensorDataset
 
 EPOCHS, QUICK_EPOCHS, BATCH, LR = 30, 6, 64, 1e-2
 

@@ -81,6 +81,7 @@ class Options(ArgumentParser):
 
     def writable(self, path: Path) -> Path:
         """The path with a suffix, if it can be written to."""
+        assert self.usual is not None
         known = [usual := self.usual.suffix]
         if usual == ".png":
             known = [f".{name}" for name in needed("matplotlib.backend_bases").FigureCanvasBase.filetypes]

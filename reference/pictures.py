@@ -32,6 +32,7 @@ def main(images: Path = IMAGES) -> None:
     """The page of example 06, at the step of tanh."""
     images = images.resolve()
     os.chdir(ROOT)  # pages name files as they are seen from here
+    sys.path.insert(0, str(ROOT / "examples"))  # where common.py is
     inside = runpy.run_path(str(ROOT / "examples" / "06_inside.py"))
     with TemporaryDirectory() as scratch:
         page = Path(scratch) / "inside.html"
