@@ -675,6 +675,7 @@ def main(argv: list[str] | None = None) -> int:
     steps = QUICK_STEPS if options.quick else STEPS
     usual = lucid.get_default_device()
     lucid.set_default_device(options.device)  # all that is made from here on goes there
+    gc.freeze()  # what is there already need not be looked through each time
 
     wrong = 0
     for name in options.names or BUGS:
@@ -688,6 +689,7 @@ def main(argv: list[str] | None = None) -> int:
         for finding in healthy:
             print(f"  and mended it still says {finding.name}: {finding.message}")
         wrong += (not found) + len(healthy)
+    gc.unfreeze()
     lucid.set_default_device(usual)
     count = len(options.names or BUGS)
     print(f"\n{count} broken trainings; {wrong} mistakes of the doctor's")
