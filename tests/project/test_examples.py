@@ -387,6 +387,7 @@ def test_the_runner_lists_the_examples_and_runs_one(tmp_path):
     assert [line.split()[0] for line in listed.splitlines()[: len(PROGRAMS)]] == [path.stem for path in PROGRAMS]
     assert "Unwind a spiral: three arms" in listed
     assert "loss" in runner("docstring", "--quick", "--seed=1", where=tmp_path).stdout
+    assert "Unwind a spiral" in runner("3", "--help", where=tmp_path).stdout
     wrong = runner("spirals", where=tmp_path)
     said = "python -m lucid.examples: there is no example 'spirals'; did you mean '03_spiral'?\n"
     assert wrong.returncode == 1 and wrong.stderr == said
