@@ -101,10 +101,14 @@ INSTEAD = {name: says for names, says in {
     "PackedSequence pack_padded_sequence pack_sequence pad_packed_sequence":
         "write nn.utils.rnn.pad_sequence, and leave out of the loss what was padded",
     "CTCLoss ctc_loss": "there is none; align the targets, and write cross_entropy",
-    "func vmap": "give operations the whole batch, or write stack([f(x) for x in xs])",
+    "func": "write autograd.grad, or jacobian, hessian, jvp or vjp of autograd.functional",
+    "vmap": "give operations the whole batch, or write stack([f(x) for x in xs])",
+    "init_process_group": "write distributed.init(), and start the program by mpiexec -n 2",
+    "get_rank": "write distributed.rank()", "get_world_size": "write distributed.world_size()",
     "Event Stream": "work is done in order; cuda.synchronize() waits for it", "bfloat16": "write float16",
     "EmbeddingBag embedding_bag": "write Embedding(...)(x).sum(1), or mean(1)", "Softmax2d": "write Softmax(dim=-3)",
-    "bucketize": "write searchsorted(boundaries, x)", "kthvalue": "write x.sort(dim).values.select(dim, k - 1)",
+    "bucketize": "write searchsorted(boundaries, x)", "profiler": "write lucid.see.profile",
+    "kthvalue": "write x.sort(dim).values.select(dim, k - 1)",
     "logdet": "write lucid.linalg.slogdet(x).logabsdet", "svd": "write lucid.linalg.svd, whose last matrix is Vh",
 }.items() for name in names.split()}  # fmt: skip
 VOLUMES = "there are no layers of volumes; fold the depth into the batch, and write its namesake in 2d"

@@ -135,6 +135,8 @@ def test_a_program_with_pytorchs_paths_runs() -> None:
     [
         ("import lucid.jit", "lucid has no 'jit': operations run as they are called; leave it out"),
         ("from lucid import vmap", r"lucid has no 'vmap': give operations the whole batch, or write stack\(\["),
+        ("from lucid.func import grad", "lucid has no 'func': write autograd.grad, or jacobian"),
+        ("from lucid.distributed import init_process_group", "'init_process_group': write distributed.init"),
         ("from lucid.cuda.amp import autocast", "lucid.cuda has no 'amp': write model.half"),
         (
             "from lucid.nn.utils.rnn import pack_padded_sequence",
