@@ -176,9 +176,11 @@ def test_the_example_reads_as_well_on_two_processes(tmp_path: Path) -> None:
 
 @mpi
 def test_the_program_of_the_page_prints_the_same_on_two_processes() -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "distributed.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "distributed.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     one, two = (together(ranks, "-c", program) for ranks in (1, 2))
-    assert one.stdout == two.stdout and one.stdout.count("loss") == 5, one.stderr + two.stdout + two.stderr
+    shown = f"prints\n\n```\n{one.stdout}```" in page
+    assert one.stdout == two.stdout and one.stdout.count("loss") == 5 and shown, one.stderr + two.stdout + two.stderr
 
 
 # -- one process, and what is not there --------------------------------------------------------------------------------
