@@ -103,7 +103,7 @@ INSTEAD = {name: says for names, says in {
     "CTCLoss ctc_loss": "there is none; align the targets, and write cross_entropy",
     "func": "write autograd.grad, or jacobian, hessian, jvp or vjp of autograd.functional",
     "vmap": "give operations the whole batch, or write stack([f(x) for x in xs])",
-    "init_process_group": "write distributed.init(), and start the program by mpiexec -n 2",
+    "init_process_group multiprocessing": "write distributed.init(), and start the program by mpiexec -n 2",
     "get_rank": "write distributed.rank()", "get_world_size": "write distributed.world_size()",
     "Event Stream": "work is done in order; cuda.synchronize() waits for it", "bfloat16": "write float16",
     "EmbeddingBag embedding_bag": "write Embedding(...)(x).sum(1), or mean(1)", "Softmax2d": "write Softmax(dim=-3)",
