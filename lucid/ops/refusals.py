@@ -187,7 +187,8 @@ def guard(*owners: Any) -> None:
         if owner in _GUARDED:  # a base of many classes
             continue
         _GUARDED.add(owner)
-        for key, value in list(vars(owner).items()):
+        public = getattr(owner, "__all__", vars(owner))  # what a module imports from others stays as quick as it is
+        for key, value in [(key, value) for key, value in vars(owner).items() if key in public]:
             if isinstance(value, type):
                 if value in _GUARDED or isinstance(owner, type):
                     continue
@@ -196,8 +197,8 @@ def guard(*owners: Any) -> None:
                 not vars(value) or (vars(value).keys() == {"op"} and value.op.call is not value)  # type: ignore[attr-defined]
             ):
                 name, takes = value.__name__, value.__code__.co_varnames[:2] not in ((), ("self",))
-                public = name == "__init__" or (name.isidentifier() and name[0] != "_")
-                if public and takes and not QUICK & {name, value.__qualname__}:
+                plain = name == "__init__" or (name.isidentifier() and name[0] != "_")
+                if plain and takes and not QUICK & {name, value.__qualname__}:
                     setattr(owner, key, naming(value))
                     home: Any = value.__globals__
                     if home.get(name) is value:  # where pickle looks for it
