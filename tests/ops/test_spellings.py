@@ -253,6 +253,8 @@ WORDS = [
     lambda m, x: m.Tensor([1, 2]),
     lambda m, x: m.Tensor([[0.5]]),
     lambda m, x: m.BoolTensor([0, 1]),
+    lambda m, x: m.scalar_tensor(3),
+    lambda m, x: m.scalar_tensor(3, dtype=m.int64),
     lambda m, x: m.DoubleTensor(),
     lambda m, x: m.Tensor(),
     lambda m, x: m.HalfTensor(2) * 0,
