@@ -127,7 +127,8 @@ def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]
     odd = options.keys() - {*names}
     rest = without_neutral(options, names)
     for key in odd & PLACES.keys() if names else ():
-        rest[names[min(PLACES[key], len(names) - 1)]] = rest.pop(key)
+        if (name := names[min(PLACES[key], len(names) - 1)]) not in rest:
+            rest[name] = rest.pop(key)
     if odd & SHAPES and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         args = (*[rest.pop(name) for name in names[:1] if name in rest], *args, rest.pop(*(odd & SHAPES)))
     into = rest.pop("out", None) if "out" in odd else None

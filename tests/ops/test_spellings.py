@@ -208,7 +208,7 @@ WORDS = [
     lambda m, x: m.zeros(size=(2, 3)),
     lambda m, x: m.ones(size=(2, 3)),
     lambda m, x: m.full(size=(2,), fill_value=1.5),
-    lambda m, x: m.empty(size=(2, 3), pin_memory=False) * 0,
+    lambda m, x: m.empty(size=(2, 3), pin_memory=False).zero_(),
     lambda m, x: m.rand(size=(2, 3)) * 0,
     lambda m, x: m.randn(size=(2,), layout=None) * 0 if m is lucid else m.randn(size=(2,)) * 0,
     lambda m, x: m.randint(3, 4, size=(2,)),
@@ -230,6 +230,12 @@ WORDS = [
     lambda m, x: x.new_zeros(size=(2,)),
     lambda m, x: m.add(x, other=x, alpha=2),
     lambda m, x: x.numpy(force=True),
+    lambda m, x: m.exp(input=x),
+    lambda m, x: m.mul(input=x, other=2),
+    lambda m, x: x.lt(other=0.5),
+    lambda m, x: m.matmul(input=x, other=x),
+    lambda m, x: m.maximum(x, other=x * 2),
+    lambda m, x: m.nn.functional.linear(input=x, weight=x),
     lambda m, x: m.cat(tensors=(x, x), dim=1),
     lambda m, x: m.div(x, 0.2, rounding_mode="floor"),
     lambda m, x: m.movedim(x, (0, 1), (1, 0)),
@@ -301,6 +307,10 @@ def test_words_that_are_nobodys_are_refused_as_before() -> None:
         (lambda: lucid.zeros(size="a"), "zeros: expected ints"),
         (lambda: lucid.mm(x, x, mat2=x), "mm"),
         (lambda: lucid.zeros(2, out=3), "zeros: out= is for the one"),
+        (lambda: lucid.exp(input=x, other=x), "exp"),
+        (lambda: lucid.mul(x), r"multiply\(\) missing 1 required positional argument: 'y'"),
+        (lambda: lucid.mul(other=x, odd=2), r"multiply\(\) missing 1 required positional argument: 'x'"),
+        (lambda: x.__add__(), "missing 1 required positional argument: 'y'"),
     ]:
         with pytest.raises(TypeError, match=says):
             call()  # type: ignore[no-untyped-call]
