@@ -56,8 +56,7 @@ def fetch_ahead(
             except TimeoutError:
                 if future.done():  # it is the dataset's
                     raise
-                text = f"DataLoader: no batch within timeout={timeout} seconds; give it more time"
-                raise RuntimeError(text) from None
+                raise RuntimeError(f"DataLoader: no batch within timeout={timeout} seconds; give it more time") from None
             if batch is END:
                 return
             yield batch
