@@ -56,7 +56,8 @@ def fetch_ahead(
             except TimeoutError:
                 if future.done():  # it is the dataset's
                     raise
-                raise RuntimeError(f"DataLoader: no batch within timeout={timeout} seconds; give it more time") from None
+                text = f"DataLoader: no batch within timeout={timeout} seconds; give it more time"
+                raise RuntimeError(text) from None
             if batch is END:
                 return
             yield batch
