@@ -26,15 +26,12 @@ METHODS = """
     negative=neg not_equal=ne ravel=flatten sgn=sign split_with_sizes=split subtract=sub swapdims=swapaxes
     true_divide=div vdot=dot
 """
-TYPES = """
-    BoolTensor=bool ByteTensor=uint8 CharTensor=int8 DoubleTensor=float64 FloatTensor=float32 HalfTensor=float16
-    IntTensor=int32 LongTensor=int64 ShortTensor=int16
-"""
+DTYPES = "double=float64 float=float32 half=float16 int=int32 long=int64 short=int16"
+TYPES = {f"{name.title()}Tensor": dtype for name, dtype in pairs(f"bool byte=uint8 char=int8 {DTYPES}").items()}
 # Owner, where from, and the names: those that both have, or new=old. After a colon stands a name of another package.
 TABLE = [
-    ("lucid", "lucid", METHODS + """
-        asarray=as_tensor bool=bool_ concat=cat concatenate=cat double=float64 dtype=core.array.DType float=float32
-        half=float16 int=int32 long=int64 row_stack=vstack scalar_tensor=tensor short=int16"""),
+    ("lucid", "lucid", METHODS + DTYPES + """
+        asarray=as_tensor bool=bool_ concat=cat concatenate=cat dtype=core.array.DType row_stack=vstack"""),
     ("lucid", "", "Size=builtins:tuple finfo=numpy:finfo iinfo=numpy:iinfo"),
     ("lucid", "", """
         datasets=lucid.datasets: distributed=lucid.distributed: distributions=lucid.distributions: learn=lucid.learn:
@@ -47,9 +44,9 @@ TABLE = [
         avg_pool1d batch_norm celu conv1d conv2d conv_transpose1d conv_transpose2d cosine_similarity dropout embedding
         group_norm layer_norm max_pool1d max_pool2d pairwise_distance prelu rms_norm selu threshold"""),
     ("lucid", "lucid.ops.spellings", """
-        get_num_threads set_float32_matmul_precision set_num_threads use_deterministic_algorithms"""),
-    ("lucid", "lucid.ops.spellings", " ".join(pairs(TYPES))),
-    ("lucid.cuda", "lucid.ops.spellings", " ".join(f"{name}={name}.cuda" for name in pairs(TYPES))),
+        get_num_threads scalar_tensor set_float32_matmul_precision set_num_threads use_deterministic_algorithms"""),
+    ("lucid", "lucid.ops.spellings", " ".join(TYPES)),
+    ("lucid.cuda", "lucid.ops.spellings", " ".join(f"{name}={name}.cuda" for name in TYPES)),
     ("lucid.cuda", "lucid", "get_rng_state manual_seed manual_seed_all=manual_seed set_rng_state"),
     ("lucid.autograd", "lucid.ops.spellings", "Variable"),
     ("lucid.nn", "lucid.distributed", "SyncBatchNorm"),

@@ -310,8 +310,13 @@ def _in_single(op: Op, operands: Sequence[Any], options: dict[str, Any]) -> Tens
 
 def _otherwise(op: Op, error: Exception, operands: Any, options: Any, arrays: Any, nodes: Any) -> Any:
     """After a call has failed: what it gives if it was in other words of PyTorch's, such as `out=`; else the error."""
+    if lacking := [name for name, x in zip(op.inputs, operands, strict=False) if x is ...]:
+        operands, options = (), {name: x for name, x in zip(op.inputs, operands, strict=True) if x is not ...} | options
     if options and (out := on_tensors.in_other_words(op.call, operands, options)) is not NotImplemented:
         return out
+    if lacking:
+        count = f"{len(lacking)} required positional argument{'s'[: len(lacking) - 1]}"
+        raise TypeError(f"{op.name}() missing {count}: {' and '.join(map(repr, lacking))}") from None
     raise describe_error(op, error, arrays, nodes) from error
 
 
@@ -491,7 +496,8 @@ def _call_of(op: Op, operator: bool = False) -> Any:
     code = call.__code__
     inputs = [] if template is _nary else op.inputs  # its arguments have the names that the forward gives
     code = code.replace(co_name=op.name, co_varnames=(*inputs, *code.co_varnames[len(inputs) :]))
-    defaults = (None,) * len(op.nullable) if template is _ternary else None
+    missing = () if operator or op.user_defined else (...,) * (len(inputs) - len(op.nullable))
+    defaults = (*missing, *[None for name in inputs if name in op.nullable])
     own = FunctionType(code, call.__globals__, op.name, defaults, call.__closure__)
     own.__qualname__, own.__module__, own.__doc__ = op.name, op.forward.__module__, op.forward.__doc__
     own.__signature__ = Signature(op.parameters, __validate_parameters__=False)  # type: ignore[attr-defined]

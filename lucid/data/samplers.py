@@ -145,6 +145,4 @@ def draw_seed(own: Generator | None = None) -> int:
 
 def check_seed(caller: str, seed: int | None) -> int | None:
     """`seed` as an int, or None; refuses everything else."""
-    if seed is None:
-        return None
-    return check_count(caller, "seed", seed)
+    return None if seed is None else check_count(caller, "seed", seed)

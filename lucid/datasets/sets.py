@@ -13,6 +13,7 @@ from pathlib import Path
 from lucid.core.array import float32, int64
 from lucid.core.node import Tensor
 from lucid.io.npz import load
+from lucid.ops.checks import as_float, check_count
 from lucid.ops.create import arange, linspace, tensor
 from lucid.ops.random import randn
 from lucid.ops.shapes import cat, stack
@@ -96,10 +97,9 @@ def sine(points: int = 100, periods: float = 1.0, noise: float = 0.1) -> tuple[T
 
 def _check(function: str, noise: float, **counts: int) -> None:
     for name, count in counts.items():
-        if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
-            raise ValueError(f"{function}: {name} must be an int of at least 1, got {count!r}")
-    if not hasattr(noise, "__float__") or not noise >= 0:
-        raise ValueError(f"{function}: noise must be a number of at least 0, got {noise!r}; it is a standard deviation")
+        check_count(function, name, count, 1)
+    if not as_float(function, "noise", noise) >= 0:
+        raise ValueError(f"{function}: noise must be 0 or more, got {noise!r}; it is a standard deviation")
 
 
 def _read(function: str, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Random numbers: one generator, on the host, so that a seed gives the same model on every device.
+"""Random numbers, drawn on the host by lucid's generator or one that is given: a seed is the same on every device.
 
 Numbers are drawn in float64 and then cast and moved.
 """

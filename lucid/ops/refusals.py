@@ -127,7 +127,8 @@ def in_other_words(function: Any, args: tuple[Any, ...], options: dict[str, Any]
     odd = options.keys() - {*names}
     rest = without_neutral(options, names)
     for key in odd & PLACES.keys() if names else ():
-        rest[names[min(PLACES[key], len(names) - 1)]] = rest.pop(key)
+        if (name := names[min(PLACES[key], len(names) - 1)]) not in rest:
+            rest[name] = rest.pop(key)
     if odd & SHAPES and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         args = (*[rest.pop(name) for name in names[:1] if name in rest], *args, rest.pop(*(odd & SHAPES)))
     into = rest.pop("out", None) if "out" in odd else None
@@ -187,7 +188,8 @@ def guard(*owners: Any) -> None:
         if owner in _GUARDED:  # a base of many classes
             continue
         _GUARDED.add(owner)
-        for key, value in list(vars(owner).items()):
+        public = getattr(owner, "__all__", vars(owner))  # what a module imports from others stays as quick as it is
+        for key, value in [(key, value) for key, value in vars(owner).items() if key in public]:
             if isinstance(value, type):
                 if value in _GUARDED or isinstance(owner, type):
                     continue
@@ -196,8 +198,8 @@ def guard(*owners: Any) -> None:
                 not vars(value) or (vars(value).keys() == {"op"} and value.op.call is not value)  # type: ignore[attr-defined]
             ):
                 name, takes = value.__name__, value.__code__.co_varnames[:2] not in ((), ("self",))
-                public = name == "__init__" or (name.isidentifier() and name[0] != "_")
-                if public and takes and not QUICK & {name, value.__qualname__}:
+                plain = name == "__init__" or (name.isidentifier() and name[0] != "_")
+                if plain and takes and not QUICK & {name, value.__qualname__}:
                     setattr(owner, key, naming(value))
                     home: Any = value.__globals__
                     if home.get(name) is value:  # where pickle looks for it

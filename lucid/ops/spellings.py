@@ -13,7 +13,7 @@ from lucid.core.array import as_dtype
 from lucid.core.node import Leaf, Node, Tensor, method
 from lucid.core.promotion import type_name
 from lucid.ops.checks import check_count
-from lucid.ops.create import given
+from lucid.ops.create import float_dtype, given, tensor
 from lucid.ops.inplace import in_place, reshape_in_place
 
 __all__ = ["allow_tf32", "benchmark", "deterministic", "enabled", "is_available", "is_built", "version"]  # of backends
@@ -65,9 +65,14 @@ def _type(name: str, dtype: Any, place: str) -> Any:
     return Made(name, (), {"make": make, "holds": holds, "dtype": dtype, "place": place})
 
 
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor without dims, of the default dtype unless told otherwise: of an int, too."""
+    return tensor(s, float_dtype(dtype), device, requires_grad)
+
+
 # What tensors with gradients once were: `Variable(x, requires_grad=True)` is x without its history, as a leaf.
 Variable = Made("Variable", (), {"make": staticmethod(_variable), "holds": staticmethod(lambda x: True)})
-for _name, _dtype in pairs(TYPES).items():
+for _name, _dtype in TYPES.items():
     globals()[_name] = _type(_name, as_dtype(_dtype), "cpu")
     globals()[_name].cuda = _type(_name, as_dtype(_dtype), "cuda")
 
@@ -76,7 +81,7 @@ for _name, _dtype in pairs(TYPES).items():
 def type(self: Tensor, dtype: Any = None) -> Any:
     """The tensor in a dtype, `lucid.FloatTensor` or "torch.FloatTensor"; without one its own, "lucid.FloatTensor"."""
     if dtype is None:
-        name = next(name for name, dtype in pairs(TYPES).items() if dtype == str(self.dtype))
+        name = next(name for name, dtype in TYPES.items() if dtype == str(self.dtype))
         return f"lucid.cuda.{name}" if self.is_cuda else f"lucid.{name}"
     if isinstance(dtype, str) and (kind := globals().get(dtype.rpartition(".")[2])) is not None:
         dtype = kind.cuda if ".cuda." in dtype else kind

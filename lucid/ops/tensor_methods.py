@@ -9,6 +9,7 @@ from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
+from lucid._suggest import TYPES, pairs
 from lucid.core.array import as_dtype, from_data, namespace, ndarray, to_device, to_numpy
 from lucid.core.elementwise import positive
 from lucid.core.node import Tensor, method
@@ -20,10 +21,10 @@ from lucid.ops.shapes import _transpose, permute, unbind
 
 OPERATORS = {  # what NumPy calls them -> the methods
     name: getattr(Tensor, f"__{its}__")
-    for name, its in (pair.split("=") for pair in """
+    for name, its in pairs("""
         add=add bitwise_and=and bitwise_or=or bitwise_xor=xor divide=truediv equal=eq floor_divide=floordiv greater=gt
         greater_equal=ge invert=invert left_shift=lshift less=lt less_equal=le matmul=matmul multiply=mul negative=neg
-        not_equal=ne positive=pos power=pow remainder=mod right_shift=rshift subtract=sub""".split())
+        not_equal=ne positive=pos power=pow remainder=mod right_shift=rshift subtract=sub""").items()
 }  # fmt: skip
 # Functions of NumPy's that give the numbers of a tensor with history as `np.asarray` does, or look at its shape alone:
 # other libraries read their arguments with them.
@@ -270,11 +271,9 @@ def _like_other(name: str, change: str, attribute: str, doc: str) -> None:
     method()(like_other)
 
 
-DTYPE_OF = {"float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64",
-            "short": "int16", "byte": "uint8", "char": "int8"}  # fmt: skip
-for _name, _dtype in DTYPE_OF.items():
-    _conversion(_name, as_dtype(_dtype), f"As {_dtype}.")
-_conversion("bool", as_dtype("bool"), "As bools: whether each element is not 0.")
+for _name, _dtype in TYPES.items():
+    _doc = f"As {_dtype}{': whether each element is not 0' * (_dtype == 'bool')}."
+    _conversion(_name.removesuffix("Tensor").lower(), as_dtype(_dtype), _doc)
 _conversion("cpu", "cpu", "This tensor on the CPU.")
 for _change in ("expand", "view", "reshape"):
     _like_other(f"{_change}_as", _change, "shape", f"`{_change}` with the shape of another tensor.")

@@ -18,9 +18,7 @@ from lucid.core.op import Op
 from lucid.see.names import active_branch, formulas, with_numbers
 
 POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-LETTERS = {
-    "weight": "W", "query": "Q", "key": "K", "pi": "π", "sigma": "σ", "alpha": "α", "beta": "β", "delta": "δ",
-}  # fmt: skip
+LETTERS = {"weight": "W", "query": "Q", "key": "K", "pi": "π", "sigma": "σ", "alpha": "α", "beta": "β", "delta": "δ"}
 EACH = re.compile(r"\beach\((\w+)\)")
 SIGNS: list[tuple[str, Any]] = [
     (r"\b(xp|math)\.", ""), (r" \*\* (\d+)\b", lambda power: power[1].translate(POWERS)), (r" \*\* ", "^"),

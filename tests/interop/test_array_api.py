@@ -34,7 +34,7 @@ def _called(name: str, inputs: tuple[Any, ...], xp: Any, a: Callable[[Any], Any]
 # Name -> the call: xp is the namespace, and `a` makes an array of it.
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
     **of("""abs ceil cos cosh exp expm1 floor isfinite isinf isnan negative positive reciprocal round sign signbit sin
-            sinh square tan tanh trunc argmax argmin max min mean prod sum std var all any count_nonzero nonzero sort
+            sinh square tan tanh trunc argmax argmin max min mean prod sum std var all any nonzero sort
             argsort matrix_transpose unstack flip empty_like zeros_like ones_like""", X),
     **of("""add copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp maximum minimum
             multiply not_equal remainder subtract atan2 vecdot""", X, Y),
@@ -52,12 +52,13 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "can_cast": lambda xp, a: xp.can_cast(xp.int32, xp.float64),
     "clip": lambda xp, a: xp.clip(a(X), -1.0, 1.0),
     "concat": lambda xp, a: (xp.concat([a(X), a(Y)], axis=1), xp.concat([a(X), a(J * 1.0)], axis=None)),
+    "count_nonzero": lambda xp, a: (xp.count_nonzero(a(K)), xp.count_nonzero(a(K), axis=1, keepdims=True)),
     "cumulative_prod": lambda xp, a: xp.cumulative_prod(a(X), axis=1),
     "cumulative_sum": lambda xp, a: xp.cumulative_sum(a(X), axis=0),
     "diff": lambda xp, a: xp.diff(a(X), axis=1),
     "empty": lambda xp, a: xp.empty((2, 3)).shape,
     "expand_dims": lambda xp, a: xp.expand_dims(a(X), axis=1),
-    "eye": lambda xp, a: (xp.eye(3, 4, k=1), xp.eye(2)),
+    "eye": lambda xp, a: (xp.eye(3, 4, k=1), xp.eye(2), xp.eye(2, 0)),
     "finfo": lambda xp, a: xp.finfo(xp.float32).eps,
     "from_dlpack": lambda xp, a: xp.from_dlpack(X),
     "full": lambda xp, a: xp.full((2, 3), 1.5),

@@ -53,3 +53,14 @@ def test_an_error_passes_modules_without_further_frames() -> None:
     with pytest.raises(RuntimeError, match="add_") as raised:
         x.requires_grad_().add_(1)
     assert "after" not in [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
+
+
+def test_what_a_guarded_module_imports_is_not_wrapped() -> None:
+    """Engine and checks are called at every step, and an error that passed through two wrappers would name both."""
+    from lucid.core import array, node
+    from lucid.ops import checks, random
+
+    quick = [array.device_of, array.to_device, node.bump_version, checks.as_float, random.generator]
+    assert not [function.__name__ for function in quick if hasattr(function, "__wrapped__")]
+    with pytest.raises(TypeError, match="^init: expected a number for timeout, got 'x'"):
+        lucid.distributed.init("x")

@@ -142,6 +142,26 @@ def test_swalr_is_pytorchs(strategy: str, epochs: int) -> None:
     np.testing.assert_allclose(*rates, rtol=1e-12)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("strategy, epochs", ANNEALS)
+@pytest.mark.filterwarnings("ignore:.*optimizer.step:UserWarning", "ignore:.*epoch parameter:UserWarning")
+def test_swalr_in_a_sequence_goes_on_from_the_rate_that_it_finds(strategy: str, epochs: int) -> None:
+    import torch
+
+    rates: list[list[float]] = []
+    for optimizer, schedules, swa in (
+        (optim.SGD([parameter(1.0)], lr=1.0), optim.lr_scheduler, optim.swa_utils),
+        (torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0), torch.optim.lr_scheduler, torch.optim.swa_utils),
+    ):
+        parts = schedules.CosineAnnealingLR(optimizer, 8), swa.SWALR(optimizer, 0.05, epochs, strategy)
+        both = schedules.SequentialLR(optimizer, list(parts), milestones=[3])
+        rates.append([])
+        for _ in range(12):
+            both.step()
+            rates[-1].append(optimizer.param_groups[0]["lr"])
+    np.testing.assert_allclose(*rates, rtol=1e-12)
+
+
 def test_biases_and_norms_are_exempt_from_decay() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:

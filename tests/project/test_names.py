@@ -76,7 +76,7 @@ def test_each_name_is_one_of_pytorchs() -> None:
             assert hasattr(theirs, name) or (owner, name) in own, (owner, name)
     for name, old in _suggest.pairs(_suggest.METHODS).items():
         assert hasattr(torch.Tensor, name) or old in ("stack", "cat"), name
-    for name, dtype in _suggest.pairs(_suggest.TYPES).items():
+    for name, dtype in _suggest.TYPES.items():
         assert str(getattr(torch, name)().dtype) == f"torch.{dtype}"
     for name in "float double half int long short bool uint8".split():
         assert str(getattr(torch, name)) == f"torch.{getattr(lucid, name)}"

@@ -47,7 +47,7 @@ LINES = {
     "right at the edges: half precision, infinities, doors, interrupts, AdamaxW": 785,
     "what people type: the rest of the elementary functions, statistics, factors of matrices": 890,
     "other libraries: NumPy's functions, einops, the array API; what type checkers are told": 290,
-    "several processes that train one model: data parallelism over MPI": 650,
+    "several processes that train one model: data parallelism over MPI": 640,
     "lazy layers, the layers and losses that programs use, distributions": 1_180,
     "other names of PyTorch's, methods in place, fills, out=, tensors by their type": 420,
     "loaders that fetch ahead, generators, rules and steps of one's own, averaged weights": 470,

@@ -56,13 +56,13 @@ class AveragedModel(Module):
                 pairs.append(pair)
             else:
                 pair[0].copy_(pair[1])
-        if self.multi_avg_fn is not None:
-            self.multi_avg_fn([own for own, _ in pairs], [x for _, x in pairs], n)
-        else:
-            average = self.avg_fn or (lambda mean, x, n: mean + (x - mean) / (n + 1))
-            for own, x in pairs:
-                own.copy_(average(own, x, n))
+        write = self.multi_avg_fn or _of_lists(self.avg_fn or (lambda mean, x, n: mean + (x - mean) / (n + 1)))
+        write([own for own, _ in pairs], [x for _, x in pairs], n)
         self.n_averaged.add_(1)
+
+
+def _of_lists(average: Callable[[Tensor, Tensor, int], Any]) -> Callable[[list[Tensor], list[Tensor], int], Any]:
+    return lambda means, values, n: [own.copy_(average(own, x, n)) for own, x in zip(means, values, strict=True)]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, int], Tensor]:
@@ -72,15 +72,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, int], Tens
     return lambda average, value, n: decay * average + (1 - decay) * value
 
 
-def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[list[Tensor], list[Tensor], int], None]:
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[list[Tensor], list[Tensor], int], Any]:
     """`get_ema_avg_fn` for lists, in place."""
-    average = get_ema_avg_fn(decay)
-
-    def write(averages: list[Tensor], values: list[Tensor], n: int) -> None:
-        for own, x in zip(averages, values, strict=True):
-            own.copy_(average(own, x, n))
-
-    return write
+    return _of_lists(get_ema_avg_fn(decay))
 
 
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:

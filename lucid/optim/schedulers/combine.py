@@ -10,7 +10,7 @@ from typing import Any
 
 from lucid.optim.optimizer import Optimizer
 from lucid.optim.schedulers.base import LRScheduler, Rate, first_rates
-from lucid.optim.schedulers.decay import ConstantLR, ExponentialLR, LinearLR, ReduceLROnPlateau
+from lucid.optim.schedulers.decay import SWALR, ConstantLR, ExponentialLR, LinearLR, ReduceLROnPlateau
 from lucid.optim.validation import WHOLE_FROM_0, is_sequence, list_of
 
 
@@ -47,7 +47,7 @@ class CompositeLR(LRScheduler):
 class SequentialLR(CompositeLR):
     """One schedule after the other: each begins at its milestone as if it were new, with the first learning rate.
 
-    That is the one that the optimizer had before the first of these schedules was made.
+    That is the one that the optimizer had before the first of these schedules was made; SWALR goes on from where it is.
 
     Args:
         schedulers: a list of schedules, to be stepped by this one alone; a TypeError for one that needs the
@@ -78,7 +78,8 @@ class SequentialLR(CompositeLR):
         if epoch and epoch not in self.milestones:
             self.schedulers[k].step()
         else:
-            self.schedulers[k]._move(0, [(base, 0) for base in bases] if epoch else lrs, bases)
+            as_found = not epoch or isinstance(self.schedulers[k], SWALR)
+            self.schedulers[k]._move(0, lrs if as_found else [(base, 0) for base in bases], bases)
         self.last_epoch, self.base_lrs = epoch, list(bases)
 
 
