@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 
-from lucid.data.samplers import RandomSampler, Sampler, permutation
+from lucid.data.samplers import Sampler, permutation
 from lucid.distributed.world import world
 from lucid.ops.checks import check_count
 
@@ -35,7 +35,9 @@ class DistributedSampler(Sampler):
         self.dataset, self.num_replicas, self.shuffle, self.drop_last = dataset, ranks, shuffle, drop_last
         self.seed, self.epoch, self._batch, self._whole = check_count(name, "seed", seed), 0, 1, False
 
-    set_epoch = RandomSampler.set_epoch
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration give the order of this epoch, counted from 0."""
+        self.epoch = epoch
 
     def set_batches(self, batch_size: int, drop_last: bool) -> None:
         """Let every rank have as many batches of this size; a DataLoader calls it."""

@@ -263,7 +263,7 @@ WORDS = [
     lambda m, x: m.scalar_tensor(3, dtype=m.int64),
     lambda m, x: m.DoubleTensor(),
     lambda m, x: m.Tensor(),
-    lambda m, x: m.HalfTensor(2) * 0,
+    lambda m, x: m.HalfTensor(2).zero_(),
     lambda m, x: m.Tensor(2, 3, 1, 2).zero_(),
     lambda m, x: m.Tensor(4).zero_(),
     lambda m, x: m.Tensor(2, 3).zero_(),
