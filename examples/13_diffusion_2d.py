@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> tuple[float, float]:
 
     stages = sample(model, DRAWN // 10 if options.quick else DRAWN, options.device)
     right, covered = scores(stages[-1][:2000], moon_points(400, noise=0.0))
-    animate(options.out, stages[:: 4 if options.quick else 1], f"{right:.1%} of the points on a moon")
+    animate(options.out, stages[:: 4 if options.quick else 1], f"from noise to moons: in the end {right:.1%} on one")
     print(f"{right:.1%} of the points made are on a moon, and on {covered:.1%} of the moons are points; {options.out}")
     return right, covered
 

@@ -57,6 +57,7 @@ TABLE = [
     ("lucid.nn.parameter", "lucid.ops.create", "UninitializedParameter"),
     ("lucid.nn.utils", "lucid.nn.utils", "clip_grad_norm=clip_grad_norm_"),
     ("lucid.optim.lr_scheduler", "lucid.optim.lr_scheduler", "_LRScheduler=LRScheduler"),
+    ("lucid.see", "lucid.see", "remember=track_provenance"),  # lucid's own former name
     ("lucid.special", "lucid", """
         erf erfc erfinv exp2 expit=sigmoid expm1 gammaln=lgamma log1p log_softmax logsumexp psi=digamma softmax"""),
     ("lucid.utils.data", "lucid.distributed", "DistributedSampler"),

@@ -174,7 +174,7 @@ class Op:
             needed = " or ".join([f"nodes[{i}] is not None" for i in needed_by or ()])
             values.append(f"{value} if {needed} else None" if needed else value)
         defaults = {f"default_{name}": value for name, value in self.options.items()}
-        return self._written("save(arrays, nodes, out, aux, options)", [], values, defaults)
+        return self._compiled("save(arrays, nodes, out, aux, options)", [], values, defaults)
 
     def vjp_with(self, functions: Mapping[str, Callable[..., Any]]) -> Callable[..., Sequence[Any]]:
         """A function of (xp, g, saved, inputs), where `g` is the gradient of the output and `inputs` a node's: the
@@ -189,9 +189,9 @@ class Op:
         parts = [calls[name] for name in self.vjps]
         if len(parts) > 1:
             parts = [f"None if inputs[{i}] is None else {part}" for i, part in enumerate(parts)]
-        return self._written("vjp(xp, g, saved, inputs)", lines, [f"*{parts[0]}"] if self.variadic else parts, scope)
+        return self._compiled("vjp(xp, g, saved, inputs)", lines, [f"*{parts[0]}"] if self.variadic else parts, scope)
 
-    def _written(self, head: str, lines: list[str], values: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
+    def _compiled(self, head: str, lines: list[str], values: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
         """A function for this operation alone, which asks at no call what is known beforehand: it runs `lines` and
         returns the tuple of `values`. Its text is its docstring, and debuggers and tracebacks show it."""
         text = "\n    ".join([f"def {head}:", *lines, "return (", *[f"    {value}," for value in values], ")"])

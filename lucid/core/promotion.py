@@ -6,16 +6,28 @@ but a Python number or a 0-d tensor only ever changes the kind. So float32 stays
 somebody asked for it. What `op` has besides its name (inputs, promoted, floats, ...) stands in op.py.
 """
 
-from __future__ import annotations  # noqa: I001  (several names a line)
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any
 
 from lucid.core.array import (
-    AxisError, as_array, bool_, cpu, device_of, float16, get_default_dtype, int16, int64,
-    is_array, is_scalar, namespace, ndarray, short,
-)  # fmt: skip
+    AxisError,
+    as_array,
+    bool_,
+    cpu,
+    device_of,
+    float16,
+    get_default_dtype,
+    int16,
+    int64,
+    is_array,
+    is_scalar,
+    namespace,
+    ndarray,
+    short,
+)
 from lucid.core.events import describe
 from lucid.core.node import Tensor
 

@@ -9,6 +9,7 @@
 
 import sys as _sys
 
+from lucid._suggest import suggest as _know_other_names
 from lucid.autograd.provenance import Provenance, provenance, track_provenance
 from lucid.ops.refusals import guard as _guard
 from lucid.see.doctor import Finding, Report, doctor, watch
@@ -22,3 +23,4 @@ __all__ = [
     "profile", "provenance", "steps", "summary", "to_dot", "to_mermaid", "to_svg", "track_provenance", "watch",
 ]  # fmt: skip
 _guard(_sys.modules[__name__])
+_know_other_names(_sys.modules[__name__])

@@ -192,6 +192,15 @@ def test_the_gallery_has_what_every_example_prints_and_draws() -> None:
         assert set(re.findall(r'out="out/([\w.]+)"', path.read_text())) <= drawn
 
 
+def test_the_page_that_the_gallery_keeps_is_drawn_as_pages_are_now() -> None:
+    """Else: python -m reference.gallery 06_inside"""
+    (kept,) = (ROOT / "docs" / "gallery").glob("*/*.html")
+    text = kept.read_text()
+    for part in ("page.js", "page.css"):
+        lines = (ROOT / "lucid" / "see" / part).read_text().splitlines()
+        assert not [line for line in lines if line not in text], part
+
+
 OPTIMIZERS = (ROOT / "docs" / "optimizers.md").read_text()
 
 

@@ -67,7 +67,7 @@ def test_each_name_is_one_of_pytorchs() -> None:
 
     own = {("lucid.nn.parameter", "UninitializedParameter"), *(("lucid", name) for name in LATER)}
     for owner, name in PAIRS:
-        if owner == "lucid.utils.tensorboard" or name == "tensorboard":  # which PyTorch has not by itself
+        if owner in ("lucid.see", "lucid.utils.tensorboard") or name == "tensorboard":  # which PyTorch has not itself
             continue
         theirs = importlib.import_module(owner.replace("lucid", "torch", 1))
         if f"{owner}.{name}" in _suggest.PATHS:
